@@ -1,0 +1,69 @@
+"""The callback queue."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from callbacks.rules.statuses import CallbackStatus, CallbackType
+from dialer.models import Call, Campaign, Contact, Persona
+from dialer.workspaces.models import Owned
+
+_PENDING = Q(status=CallbackStatus.PENDING.value)
+
+
+class Callback(Owned):
+    """A promise to call a contact at a time; its queued call is made in the same transaction."""
+
+    id = models.BigAutoField(primary_key=True)
+    type = models.CharField(max_length=20, choices=[(t.value, t.value) for t in CallbackType])
+    status = models.CharField(
+        max_length=12, choices=[(s.value, s.value) for s in CallbackStatus], default=CallbackStatus.PENDING.value
+    )
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="callbacks")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, null=True, related_name="callbacks")
+    call = models.OneToOneField(
+        Call, on_delete=models.PROTECT, related_name="callback", help_text="The call it promises"
+    )
+    origin_call = models.ForeignKey(
+        Call, on_delete=models.PROTECT, null=True, related_name="follow_ups", help_text="The call it follows"
+    )
+    original_outcome = models.CharField(max_length=16, blank=True)
+    number = models.PositiveIntegerField(null=True, help_text="Retry number … of …; retries only")
+    limit = models.PositiveIntegerField(null=True)
+    scheduled_at = models.DateTimeField(help_text="The promise")
+    local_time = models.CharField(max_length=32, blank=True, help_text="As the contact said it")
+    time_zone = models.CharField(max_length=64, blank=True)
+    timezone_source = models.CharField(max_length=16, blank=True)
+    adjusted_from = models.DateTimeField(null=True)
+    adjusted_reason = models.CharField(max_length=32, blank=True)
+    notes = models.TextField(blank=True)
+    assigned_persona = models.ForeignKey(Persona, on_delete=models.PROTECT, null=True, related_name="+")
+    explanation = models.JSONField(default=list)
+    dialled_at = models.DateTimeField(null=True)
+    completed_by = models.CharField(max_length=32, blank=True)
+    late_event_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in CallbackStatus]), name="callback_status_known"
+            ),
+            models.CheckConstraint(condition=Q(type__in=[t.value for t in CallbackType]), name="callback_type_known"),
+            models.UniqueConstraint(
+                fields=["contact", "campaign"],
+                condition=_PENDING,
+                nulls_distinct=False,
+                name="callback_one_pending_per_contact_and_campaign",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "scheduled_at", "id"], condition=_PENDING, name="callback_queue"),
+            models.Index(fields=["campaign"], condition=_PENDING, name="callback_pending_of_campaign"),
+            models.Index(fields=["workspace", "-id"], name="callback_newest"),
+            models.Index(fields=["origin_call"], name="callback_origin"),
+        ]
+
+    def __str__(self) -> str:
+        return f"callback {self.pk}"

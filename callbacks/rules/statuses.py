@@ -1,0 +1,24 @@
+"""States and kinds of callbacks."""
+
+from enum import StrEnum
+
+
+class CallbackStatus(StrEnum):
+    PENDING = "pending"  # promised; its call being handed over moves it on, or one of the operator's verbs
+    DIALING = "dialing"  # its call was handed to the carrier; the call's end moves it on
+    DONE = "done"  # final: it was called
+    SKIPPED = "skipped"  # final: this retry was used up without a call
+    CANCELLED = "cancelled"  # final
+    COMPLETED = "completed"  # final: handled by hand, or the contact called us
+    SUPERSEDED = "superseded"  # final: a promise took its place
+    EXPIRED = "expired"  # final: too late to be called
+
+
+class CallbackType(StrEnum):
+    AUTO_RETRY = "auto_retry"  # follows a call that did not connect
+    CUSTOMER_REQUESTED = "customer_requested"  # the contact named a time
+    MANUAL = "manual"  # an operator made it
+
+
+PROMISES = (CallbackType.CUSTOMER_REQUESTED, CallbackType.MANUAL)
+"""Never dropped: they are called, or listed for a person."""

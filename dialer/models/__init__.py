@@ -1,0 +1,22 @@
+"""What the dialer keeps: people, campaigns, and the calls made to them."""
+
+from dialer.models.calls import Call, CarrierEvent
+from dialer.models.campaigns import Campaign, CampaignContact, Pace
+from dialer.models.contacts import Contact, Import, ImportPart, ImportProblem, Suppression
+from dialer.models.resources import Line, Persona, RetryPolicy
+
+__all__ = [
+    "Call",
+    "Campaign",
+    "CampaignContact",
+    "CarrierEvent",
+    "Contact",
+    "Import",
+    "ImportPart",
+    "ImportProblem",
+    "Line",
+    "Pace",
+    "Persona",
+    "RetryPolicy",
+    "Suppression",
+]

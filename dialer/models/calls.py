@@ -1,0 +1,155 @@
+"""Calls and what carriers report about them."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from dialer.models.campaigns import Campaign, CampaignContact
+from dialer.models.contacts import Contact
+from dialer.models.resources import Line, Persona
+from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome, Rank
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.models import Owned, PublicId
+
+_QUEUED = Q(status=CallStatus.QUEUED.value)
+_LIVE_OUTBOUND = Q(status__in=[s.value for s in LIVE], direction=Direction.OUTBOUND.value)
+
+
+class Call(Owned, PublicId):
+    """One attempt to reach one contact on one number, or one call received; queued rows are the queue of record."""
+
+    public_prefix = "call"
+
+    direction = models.CharField(
+        max_length=8, choices=[(d.value, d.value) for d in Direction], default=Direction.OUTBOUND.value
+    )
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="calls")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, null=True, related_name="calls")
+    campaign_contact = models.ForeignKey(CampaignContact, on_delete=models.PROTECT, null=True, related_name="calls")
+    persona = models.ForeignKey(Persona, on_delete=models.PROTECT, related_name="calls")
+    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="calls")
+    number = models.CharField(max_length=16, help_text="The number dialled; the contact's at hand-over")
+    caller_id = models.CharField(max_length=32, blank=True)
+
+    chain_id = models.UUIDField(help_text="The campaign contact, or the first call where there is no campaign")
+    attempt_number = models.PositiveIntegerField(default=1)
+    retries_used = models.PositiveIntegerField(
+        default=0, help_text="Automatic callbacks of the chain used up, this one too"
+    )
+
+    status = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in CallStatus], default=CallStatus.QUEUED.value
+    )
+    outcome = models.CharField(max_length=16, blank=True, choices=[(o.value, o.value) for o in Outcome])
+    ended_reason = models.CharField(max_length=32, blank=True)
+    rank = models.SmallIntegerField(default=Rank.NEW.value)
+    due_at = models.DateTimeField(help_text="When the dispatcher next looks")
+    not_after = models.DateTimeField(null=True, help_text="Later than this it waits for a person (stale)")
+    held_reason = models.CharField(max_length=32, blank=True, help_text="Why it was last put back")
+    force = models.JSONField(null=True, help_text="Checks that one dial may pass, with the reason")
+
+    generation = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    queued_at = models.DateTimeField(db_default=Now())
+    dialing_at = models.DateTimeField(null=True, help_text="Handed to the carrier")
+    ringing_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    check_at = models.DateTimeField(null=True, help_text="When a live call is next looked up at its carrier")
+    carrier_call_id = models.CharField(max_length=100, blank=True)
+    duration_seconds = models.PositiveIntegerField(null=True)
+    handled_at = models.DateTimeField(null=True, help_text="When a person dealt with an unknown end")
+
+    schedule = models.JSONField(default=dict, help_text="Settings of the call itself")
+    config_webhooks = models.JSONField(null=True)
+    metadata = models.JSONField(default=dict)
+    transcript = models.TextField(null=True)  # noqa: DJ001 — unknown is not the empty transcript
+    recording_url = models.CharField(max_length=2000, null=True)  # noqa: DJ001 — unknown is not empty
+    analysis = models.JSONField(null=True)
+    follow_up_pending = models.BooleanField(default=False, help_text="Ended, and what follows is not decided yet")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=[s.value for s in CallStatus]), name="call_status_known"),
+            models.CheckConstraint(
+                condition=(Q(status="ended") & ~Q(outcome="") & Q(ended_at__isnull=False))
+                | (~Q(status="ended") & Q(outcome="") & Q(ended_at=None)),
+                name="call_ended_has_outcome",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=[s.value for s in LIVE]) | Q(dialing_at__isnull=False),
+                name="call_live_was_handed_over",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["queued"]) | Q(lease_until=None), name="call_lease_only_while_queued"
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "number"], condition=_LIVE_OUTBOUND, name="call_one_live_per_number"
+            ),
+            models.UniqueConstraint(fields=["contact"], condition=_LIVE_OUTBOUND, name="call_one_live_per_contact"),
+            models.UniqueConstraint(
+                fields=["campaign_contact"], condition=_QUEUED, name="call_one_queued_per_campaign_contact"
+            ),
+            models.UniqueConstraint(
+                fields=["line", "carrier_call_id"], condition=~Q(carrier_call_id=""), name="call_carrier_id_unique"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["workspace", "campaign", "rank", "due_at", "id"],
+                condition=_QUEUED & Q(lease_until=None),
+                name="call_claimable",
+            ),
+            models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="call_leased"),
+            models.Index(fields=["check_at"], condition=Q(status__in=[s.value for s in LIVE]), name="call_to_check"),
+            models.Index(fields=["number", "workspace"], condition=_QUEUED, name="call_queued_by_number"),
+            models.Index(
+                fields=["workspace", "number", "dialing_at"], condition=Q(dialing_at__isnull=False), name="call_ledger"
+            ),
+            models.Index(fields=["line"], condition=_LIVE_OUTBOUND, name="call_live_by_line"),
+            models.Index(fields=["chain_id", "attempt_number"], name="call_chain"),
+            models.Index(fields=["workspace", "-id"], name="call_newest"),
+            models.Index(fields=["campaign", "-id"], name="call_newest_of_campaign"),
+            models.Index(fields=["contact", "-id"], name="call_newest_of_contact"),
+            models.Index(
+                fields=["workspace", "-id"], condition=Q(outcome="unknown", handled_at=None), name="call_needs_a_person"
+            ),
+            models.Index(fields=["id"], condition=Q(follow_up_pending=True), name="call_undecided"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} {self.outcome or self.status}"
+
+    @property
+    def conversation_id(self) -> str:
+        return public_id("conv", self.id)
+
+    @property
+    def public_chain_id(self) -> str:
+        return public_id("chn", self.chain_id)
+
+
+class CarrierEvent(models.Model):
+    """A carrier's report as it came: stored first, applied later, kept as evidence."""
+
+    line_carrier = models.CharField(max_length=32)
+    event_id = models.CharField(max_length=100, help_text="The carrier's id of this report")
+    call_id = models.UUIDField(null=True, help_text="Ours, as the report gives it")
+    carrier_call_id = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=16)
+    occurred_at = models.DateTimeField()
+    facts = models.JSONField(default=dict)
+    raw = models.JSONField(default=dict)
+    received_at = models.DateTimeField(db_default=Now())
+    applied_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=200, blank=True, help_text="Why it changed nothing, where it did not")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["line_carrier", "event_id"], name="carrier_event_once")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(applied_at=None), name="carrier_event_to_apply"),
+            models.Index(fields=["call_id", "id"], name="carrier_event_of_call"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_id}"

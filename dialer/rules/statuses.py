@@ -1,0 +1,91 @@
+"""States and outcomes, each with who moves it on."""
+
+from enum import IntEnum, StrEnum
+
+
+class CallStatus(StrEnum):
+    QUEUED = "queued"  # a row waits for its time; the dispatcher claims it, placing hands it over
+    DIALING = "dialing"  # handed to the carrier; its reports move it on
+    RINGING = "ringing"  # the carrier says the phone rings
+    IN_PROGRESS = "in_progress"  # someone, or a machine, answered
+    ENDED = "ended"  # final; the outcome says how
+    WITHDRAWN = "withdrawn"  # final; its reason was gone before it was handed over
+
+
+LIVE = (CallStatus.DIALING, CallStatus.RINGING, CallStatus.IN_PROGRESS)
+"""Handed over and not ended: the number is taken."""
+
+ORDER = {status: position for position, status in enumerate(CallStatus)}
+"""A carrier's report moves a call to a later status or changes nothing."""
+
+
+class Direction(StrEnum):
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+
+
+class Outcome(StrEnum):
+    ANSWERED = "answered"  # a conversation took place
+    VOICEMAIL = "voicemail"  # a machine answered
+    NO_ANSWER = "no_answer"  # rang, nobody answered
+    BUSY = "busy"  # line busy
+    NETWORK_ERROR = "network_error"  # carrier or network fault, nobody was reached
+    INVALID_NUMBER = "invalid_number"  # cannot be dialled
+    DECLINED = "declined"  # the callee refused
+    DNC_REQUEST = "dnc_request"  # asked not to be called; suppresses the number
+    UNKNOWN = "unknown"  # handed over and its fate could not be learnt; a person decides
+    CANCELLED = "cancelled"  # stopped before it connected
+
+
+ENVELOPE_STATUS = {
+    Outcome.ANSWERED: "completed",
+    Outcome.VOICEMAIL: "voicemail",
+    Outcome.NO_ANSWER: "no_answer",
+    Outcome.BUSY: "busy",
+    Outcome.NETWORK_ERROR: "failed",
+    Outcome.INVALID_NUMBER: "failed",
+    Outcome.DECLINED: "failed",
+    Outcome.DNC_REQUEST: "completed",
+    Outcome.UNKNOWN: "failed",
+    Outcome.CANCELLED: "failed",
+}
+
+
+class Rank(IntEnum):
+    """Order in which due calls are taken, lower first."""
+
+    CALL_NOW = 0  # an operator pressed the button
+    PROMISED = 1  # a requested or manual callback
+    RETRY = 2  # an automatic callback
+    NEW = 3  # a first call
+
+
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"  # collects contacts; start moves it on
+    RUNNING = "running"  # its contacts are called; pause, cancel, or the last contact's end move it on
+    PAUSED = "paused"  # nothing is handed over; resume or cancel move it on
+    COMPLETED = "completed"  # final
+    CANCELLED = "cancelled"  # final
+    FAILED = "failed"  # final: its line or persona cannot be used
+
+
+class ContactState(StrEnum):
+    WAITING = "waiting"  # first call still to come; the dispatcher moves it on
+    CALLING = "calling"  # a first call is queued or live; its end moves it on
+    CALLBACK_PENDING = "callback_pending"  # a callback is promised; its call's end moves it on
+    REACHED = "reached"  # final: answered
+    EXHAUSTED = "exhausted"  # final: no more attempts; end_reason says why
+    INVALID = "invalid"  # final: the number cannot be dialled
+    SUPPRESSED = "suppressed"  # final: do not call
+    CANCELLED = "cancelled"  # final: stopped by a person or with its campaign
+
+
+OPEN_STATES = (ContactState.WAITING, ContactState.CALLING, ContactState.CALLBACK_PENDING)
+
+
+class ImportStatus(StrEnum):
+    UPLOADING = "uploading"  # parts arrive; the upload's end moves it on
+    WAITING = "waiting"  # a worker takes it
+    RUNNING = "running"  # a worker reads it; a killed worker's place is taken by the next
+    DONE = "done"  # final
+    FAILED = "failed"  # final: the file cannot be read; failure says why

@@ -1,0 +1,91 @@
+"""API keys: issued once in plain text, kept as a hash, checked in constant time."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.models import ApiKey
+
+_PREFIX = "rb_"
+_SHOWN = 10
+_USED_STEP = timedelta(minutes=1)
+"""``last_used_at`` is written at most this often, so that reading costs no write."""
+
+
+class KeyTaken(Exception):
+    """The plain text that was asked for is a key already."""
+
+
+def issue(
+    *,
+    workspace_id: UUID,
+    name: str,
+    scope: str,
+    actor: Actor,
+    now: datetime,
+    expires_at: datetime | None = None,
+    plain: str | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key and return it with its plain text, which is kept nowhere.
+
+    ``plain`` names the key's text instead of random bytes (the demo's fixed key); raises :class:`KeyTaken` where it
+    is in use.
+    """
+    text = plain or _PREFIX + secrets.token_urlsafe(32)
+    if ApiKey.objects.filter(key_hash=_hash(text)).exists():
+        raise KeyTaken
+    key = ApiKey.objects.create(
+        workspace_id=workspace_id,
+        name=name,
+        prefix=text[:_SHOWN],
+        key_hash=_hash(text),
+        scope=scope,
+        expires_at=expires_at,
+    )
+    record(actor, [_change(key, "issue", to_state={"name": name, "scope": scope})], now=now)
+    return key, text
+
+
+def authenticate(plain: str, *, now: datetime) -> ApiKey | None:
+    """Return the key that ``plain`` is, unless it is unknown, revoked, expired, or its workspace closed."""
+    digest = _hash(plain)
+    key = (
+        ApiKey.objects.select_related("workspace")
+        .filter(Q(expires_at=None) | Q(expires_at__gt=now), key_hash=digest, revoked_at=None, workspace__closed_at=None)
+        .first()
+    )
+    if key is None or not hmac.compare_digest(bytes(key.key_hash), digest):
+        return None
+    if key.last_used_at is None or now - key.last_used_at > _USED_STEP:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    found: ApiKey = key
+    return found
+
+
+def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:
+    """Switch the key off for ever; tell whether it was on."""
+    changed = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
+    if changed:
+        record(actor, [_change(key, "revoke", reason=reason)], now=now)
+    return bool(changed)
+
+
+def _hash(plain: str) -> bytes:
+    # A random key of 256 bits needs no slow hash: there is nothing to guess.
+    return hashlib.sha256(plain.encode()).digest()
+
+
+def _change(key: ApiKey, verb: str, *, to_state: dict[str, str] | None = None, reason: str = "") -> Change:
+    return Change(
+        workspace_id=key.workspace_id,
+        verb=verb,
+        object_type="api_key",
+        object_id=key.public_id,
+        to_state=to_state or {},
+        reason=reason,
+    )

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class WorkspacesConfig(AppConfig):
+    name = "dialer.workspaces"
+    label = "workspaces"
+    verbose_name = "Workspaces"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,56 @@
+"""Audit entries: every verb that a person or a key can cause leaves one, in the transaction of the change."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from dialer.workspaces.models import AuditEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts: a user of the admin, a key of the API, or the system itself."""
+
+    kind: Literal["user", "key", "system"]
+    id: str = ""
+    label: str
+
+
+SYSTEM = Actor(kind="system", label="Ringback")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of one row; states hold only what changed, JSON-ready."""
+
+    workspace_id: UUID
+    verb: str
+    object_type: str
+    object_id: str
+    from_state: Mapping[str, Any] = field(default_factory=dict)
+    to_state: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+def record(actor: Actor, changes: Iterable[Change], *, now: datetime) -> None:
+    """Write one entry per change, in one statement."""
+    AuditEntry.objects.bulk_create(
+        [
+            AuditEntry(
+                workspace_id=change.workspace_id,
+                at=now,
+                actor_kind=actor.kind,
+                actor_id=actor.id,
+                actor_label=actor.label,
+                verb=change.verb,
+                object_type=change.object_type,
+                object_id=change.object_id,
+                from_state=dict(change.from_state),
+                to_state=dict(change.to_state),
+                reason=change.reason,
+            )
+            for change in changes
+        ]
+    )

@@ -1,0 +1,15 @@
+"""The one clock: PostgreSQL's. Only edges read it, once, and hand ``now`` down."""
+
+from datetime import datetime
+
+from django.db import connection
+
+
+def database_now() -> datetime:
+    """Return the time of the database server, which moves on within a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now

@@ -1,0 +1,50 @@
+"""Ids: UUIDv7 in the database, prefix and base32 in public.
+
+A public id is the TypeID form: the prefix, an underscore, and the 128 bits in 26 characters of Crockford's base32 in
+lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by time of making.
+"""
+
+from uuid import UUID
+
+import uuid6
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_LENGTH = 26
+_FIRST_MAX = 7
+"""26 characters hold 130 bits; the first may use three of its five."""
+
+
+class MalformedId(ValueError):
+    """The text is not a public id of the kind that is wanted."""
+
+
+def new_id() -> UUID:
+    """Make a UUIDv7: unique, and rising with time, so that new rows lie side by side in an index."""
+    return uuid6.uuid7()
+
+
+def public_id(prefix: str, value: UUID) -> str:
+    """Write ``value`` as ``prefix_`` and 26 characters."""
+    bits = value.int
+    characters = []
+    for _ in range(_LENGTH):
+        characters.append(_ALPHABET[bits & 31])
+        bits >>= 5
+    return f"{prefix}_{''.join(reversed(characters))}"
+
+
+def parse_public_id(prefix: str, text: str) -> UUID:
+    """Read what :func:`public_id` wrote, exactly; raises :class:`MalformedId` for anything else."""
+    head, _, body = text.rpartition("_")
+    if head != prefix or len(body) != _LENGTH or _VALUES.get(body[0], 32) > _FIRST_MAX:
+        message = f"is not an id of the form {prefix}_…"
+        raise MalformedId(message)
+    bits = 0
+    for character in body:
+        value = _VALUES.get(character)
+        if value is None:
+            message = f"is not an id of the form {prefix}_…"
+            raise MalformedId(message)
+        bits = bits << 5 | value
+    return UUID(int=bits)

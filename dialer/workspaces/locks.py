@@ -1,0 +1,27 @@
+"""Transaction-long locks on things that are not one row: a phone number, a contact in all its campaigns."""
+
+import hashlib
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import connection
+
+
+def lock_numbers(keys: Iterable[tuple[UUID, str]]) -> None:
+    """Hold the locks of ``(workspace, number)`` until the transaction ends, taken in one order everywhere.
+
+    The first of all locks (see the lock order in ``docs/design.md``): counting limits and asking for suppressions is
+    exact only under it.
+    """
+    hashed = sorted({_key(workspace_id, number) for workspace_id, number in keys})
+    if hashed:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) WITH ORDINALITY AS t(k, o) ORDER BY o",
+                [hashed],
+            )
+
+
+def _key(workspace_id: UUID, number: str) -> int:
+    digest = hashlib.blake2b(f"{workspace_id}:{number}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,139 @@
+"""The floor: who owns rows, who may act, and what was done."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from dialer.workspaces.ids import new_id, public_id
+from dialer.workspaces.scoping import OwnedQuerySet, WorkspaceQuerySet
+
+
+def default_contact_limits() -> list[dict[str, Any]]:
+    """Give new workspaces 10 calls per 24 hours and number."""
+    return [{"max": 10, "period_hours": 24, "scope": "number"}]
+
+
+class PublicId(models.Model):
+    """A row known outside by its prefix and UUIDv7."""
+
+    public_prefix: ClassVar[str]
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def public_id(self) -> str:
+        return public_id(self.public_prefix, self.id)
+
+
+class Workspace(PublicId):
+    """The tenant, and the defaults of everything in it."""
+
+    public_prefix = "ws"
+
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name, such as Europe/Berlin")
+    schedule = models.JSONField(default=dict, blank=True)
+    contact_limits = models.JSONField(default=default_contact_limits, blank=True)
+    stale_after_hours = models.PositiveIntegerField(
+        default=72, validators=[MinValueValidator(1), MaxValueValidator(8760)]
+    )
+    calls_per_second = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.001)])
+    max_concurrent_calls = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    next_free_at = models.DateTimeField(null=True, editable=False)
+    closed_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = WorkspaceQuerySet["Workspace"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(stale_after_hours__gte=1), name="workspace_stale_after_hours_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Owned(models.Model):
+    """A row of one workspace, reached only through the door of ``scoping``."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", editable=False)
+
+    objects: ClassVar[Any] = OwnedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Member(Owned):
+    """A user who works in a workspace; what the user may do there is a matter of groups."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="member_once_per_workspace")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace}"
+
+
+class ApiKey(Owned, PublicId):
+    """A key of the REST API, stored as a hash; ``api_keys`` issues, checks and revokes."""
+
+    public_prefix = "key"
+
+    class Scope(models.TextChoices):
+        READ = "read"
+        WRITE = "write"
+        ADMIN = "admin"
+
+    name = models.CharField(max_length=200)
+    prefix = models.CharField(max_length=16, editable=False, help_text="The first characters, to tell keys apart")
+    key_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    scope = models.CharField(max_length=8, choices=Scope.choices, default=Scope.WRITE)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(scope__in=["read", "write", "admin"]), name="api_key_scope_known")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class AuditEntry(Owned):
+    """Who did what, when, from which state to which, and why; written by ``audit.record``, never changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    actor_kind = models.CharField(max_length=8, choices=[("user", "User"), ("key", "API key"), ("system", "System")])
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_label = models.CharField(max_length=200)
+    verb = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=64)
+    object_id = models.CharField(max_length=64)
+    from_state = models.JSONField(default=dict)
+    to_state = models.JSONField(default=dict)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["object_type", "object_id", "id"], name="audit_of_object"),
+            models.Index(fields=["workspace", "-id"], name="audit_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.object_type} {self.object_id}"

@@ -1,0 +1,40 @@
+"""The one door between a query and the rows of a workspace.
+
+Edges never filter by workspace themselves: the API asks for ``in_workspace(key.workspace_id)``, the admin for
+``visible_to(request.user)``.
+"""
+
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+
+_Row = TypeVar("_Row", bound=models.Model)
+
+
+class OwnedQuerySet(models.QuerySet[_Row]):
+    """Rows that belong to a workspace."""
+
+    workspace_path = "workspace"
+    """Lookup from the row to its workspace."""
+
+    def in_workspace(self, workspace_id: UUID) -> Self:
+        return self.filter(**{f"{self.workspace_path}_id": workspace_id})
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Keep the rows of workspaces the user is a member of; a superuser sees all."""
+        if getattr(user, "is_superuser", False):
+            return self
+        member: dict[str, Any] = {f"{self.workspace_path}__members__user_id": user.pk}
+        return self.filter(**member)
+
+
+class WorkspaceQuerySet(OwnedQuerySet[_Row]):
+    """Workspaces themselves, through the same door."""
+
+    def in_workspace(self, workspace_id: UUID) -> Self:
+        return self.filter(pk=workspace_id)
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        return self if getattr(user, "is_superuser", False) else self.filter(members__user_id=user.pk)
