@@ -1,0 +1,86 @@
+"""Which clock a contact lives by, and the next opening on it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import timezone as number_zones
+
+from dialer.rules.calling_window import LONGEST_WAIT, CallingWindow, next_opening
+from dialer.rules.window_settings import NARROWED
+
+_UNKNOWN = "Etc/Unknown"
+_SEARCH_IN_ALL_ZONES = timedelta(days=14)
+"""Where several zones have no common opening within this, the fallback zone is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactZones:
+    """Zones a contact may be in; empty where neither the contact nor the number says."""
+
+    zones: tuple[str, ...]
+    source: str
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """When a call may start, judged in ``zones``; ``at`` is ``None`` where no opening lies within 366 days.
+
+    ``was_cut`` tells that the window was narrowed to 11:00-17:00 because the contact's clock is not known.
+    """
+
+    at: datetime | None
+    zones: tuple[str, ...]
+    source: str
+    was_cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """The zone of the campaign, else of the workspace."""
+
+    zone: str
+    source: str
+
+
+def fallback_zone(*, campaign: str, workspace: str) -> Fallback:
+    if campaign:
+        return Fallback(zone=campaign, source="campaign")
+    return Fallback(zone=workspace, source="workspace")
+
+
+@lru_cache(maxsize=65_536)
+def zones_for(*, time_zone: str, phone: str) -> ContactZones:
+    """Return the contact's own zone, else every zone its number's plan allows (``phonenumbers``), else none."""
+    country = None
+    zones: tuple[str, ...] = ()
+    try:
+        number = phonenumbers.parse(phone, None)
+    except phonenumbers.NumberParseException:
+        pass
+    else:
+        country = phonenumbers.region_code_for_number(number)
+        zones = tuple(sorted(set(number_zones.time_zones_for_number(number)) - {_UNKNOWN}))
+    if time_zone:
+        return ContactZones(zones=(time_zone,), source="contact", country=country)
+    source = "number" if len(zones) == 1 else "number_set" if zones else ""
+    return ContactZones(zones=zones, source=source, country=country)
+
+
+def opening_for(
+    window: CallingWindow, contact: ContactZones, *, fallback: Fallback, at: datetime, ring_timeout: timedelta
+) -> Opening:
+    """Find the first opening not before ``at`` on the contact's clock, in all its zones where there are several.
+
+    Where they have none in common within 14 days, or nobody knows the zone, the fallback's clock decides with the
+    window cut to 11:00-17:00.
+    """
+    if contact.zones:
+        within = LONGEST_WAIT if len(contact.zones) == 1 else _SEARCH_IN_ALL_ZONES
+        found = next_opening(window, contact.zones, at=at, ring_timeout=ring_timeout, within=within)
+        if found is not None or len(contact.zones) == 1:
+            return Opening(at=found, zones=contact.zones, source=contact.source, was_cut=False)
+    found = next_opening(window.cut_to(NARROWED), (fallback.zone,), at=at, ring_timeout=ring_timeout)
+    return Opening(at=found, zones=(fallback.zone,), source=fallback.source, was_cut=True)
