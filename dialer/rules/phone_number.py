@@ -1,0 +1,70 @@
+"""Phone numbers: what can be dialled is decided by shape, a library only doubts.
+
+Numbering plans change faster than libraries, and a number that a library does not know may well ring; so a number is
+taken when it has the shape of E.164, and what the library thinks of it is kept as a warning for people to see.
+"""
+
+import re
+from functools import lru_cache
+
+import phonenumbers
+
+_E164 = re.compile(r"\+[0-9]{7,15}", re.ASCII)
+_PUNCTUATION = re.compile(r"[\s().\u002d\u00ad\u2010-\u2015\u2212\u200e\u200f\u202a-\u202c\ufeff]+")
+"""What people write between digits: spaces, brackets, dots, dashes of all kinds, and the marks that copying leaves."""
+
+_SHOWN_AT_END = 2
+_SHOWN_AT_START = 4
+
+
+class NumberNotDialable(ValueError):
+    """The text is not a number in the shape of E.164; the message says what is wrong, not the number."""
+
+
+def parse(text: str) -> str:
+    """Return ``+`` and 7 to 15 digits, punctuation taken away; raises :class:`NumberNotDialable`."""
+    number = _PUNCTUATION.sub("", text)
+    if _E164.fullmatch(number):
+        return number
+    if not number:
+        message = "is empty"
+    elif number.startswith("00"):
+        message = "starts with 00; write + and the country code"
+    elif not number.startswith("+"):
+        message = "must start with + and the country code"
+    elif not re.fullmatch(r"\+[0-9]*", number, re.ASCII):
+        message = "must have nothing but digits after the +"
+    else:
+        message = f"must have 7 to 15 digits after the +, not {len(number) - 1:,}"
+    raise NumberNotDialable(message)
+
+
+@lru_cache(maxsize=65_536)
+def doubts(phone: str) -> tuple[str, ...]:
+    """Return what the phone-number library doubts about a number that has the right shape; mostly nothing."""
+    try:
+        number = phonenumbers.parse(phone, None)
+    except phonenumbers.NumberParseException:
+        return ("unknown country code",)
+    if not phonenumbers.is_possible_number(number):
+        return ("unusual length for its country",)
+    if not phonenumbers.is_valid_number(number):
+        return ("not in its country's numbering plan",)
+    return ()
+
+
+@lru_cache(maxsize=65_536)
+def country_of(phone: str) -> str | None:
+    """Return the country of a number in ISO 3166 letters; ``None`` where it has none or nobody knows."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def masked(phone: str) -> str:
+    """Return what may stand in a log: ``+493012345678`` as ``+493*******78``, anything short as stars alone."""
+    hidden = len(phone) - _SHOWN_AT_START - _SHOWN_AT_END
+    if hidden < _SHOWN_AT_END:
+        return "*" * len(phone)
+    return f"{phone[:_SHOWN_AT_START]}{'*' * hidden}{phone[-_SHOWN_AT_END:]}"

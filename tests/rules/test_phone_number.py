@@ -1,0 +1,60 @@
+"""Which numbers are taken, doubted and shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.rules.phone_number import NumberNotDialable, country_of, doubts, masked, parse
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+493012345678", "+49 30 12345678", "+49 (30) 1234-5678", " +49.30.12345678 ", "+49\u00a030\u20111234\u20135678"],
+)
+def test_punctuation_that_people_write_is_taken_away(text: str) -> None:
+    assert parse(text) == "+493012345678"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is empty"),
+        (" - ", "is empty"),
+        ("00493012345678", "starts with 00"),
+        ("03012345678", "must start with +"),
+        ("4930123456", "must start with +"),
+        ("+49301234567x", "nothing but digits"),
+        ("+49+3012345678", "nothing but digits"),
+        ("+٤٩٣٠١٢٣٤٥٦٧٨", "nothing but digits"),
+        ("+493012", "not 6"),
+        ("+4930123456789012", "not 16"),
+    ],
+)
+def test_what_is_not_e164_by_shape_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(NumberNotDialable, match=reason.replace("+", r"\+")):
+        parse(text)
+
+
+@given(st.from_regex(r"\+[0-9]{7,15}", fullmatch=True))
+def test_every_number_of_the_right_shape_is_taken_as_it_is_whatever_a_library_thinks(phone: str) -> None:
+    assert parse(phone) == phone
+    assert isinstance(doubts(phone), tuple)
+    assert masked(phone).count("*") >= 2
+
+
+def test_a_library_doubts_but_does_not_refuse() -> None:
+    assert doubts("+4930901820") == ()
+    assert doubts("+999123456789") == ("unknown country code",)
+    assert doubts("+1415555") == ("unusual length for its country",)
+    assert doubts("+11111111111") == ("not in its country's numbering plan",)
+
+
+def test_the_country_comes_from_the_number_where_it_has_one() -> None:
+    assert country_of("+4930901820") == "DE"
+    assert country_of("+971501234567") == "AE"
+    assert country_of("+999123456789") is None
+
+
+def test_a_log_shows_the_ends_of_a_number_only() -> None:
+    assert masked("+493012345678") == "+493*******78"
+    assert masked("+123") == "****"
