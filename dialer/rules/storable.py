@@ -1,0 +1,52 @@
+"""What PostgreSQL can keep of a text or a JSON value that a stranger sent."""
+
+import math
+from collections.abc import Mapping
+
+MAX_DEPTH = 20
+MAX_JSON_CHARACTERS = 16_384
+
+
+def why_not_text(value: object, *, longest: int) -> str | None:
+    """Say why a value cannot be kept as a text of at most ``longest`` characters; ``None`` where it can."""
+    if not isinstance(value, str):
+        return "must be a text"
+    if len(value) > longest:
+        return f"must have at most {longest:,} characters, not {len(value):,}"
+    if not _is_clean(value):
+        return "must not contain NUL or half a surrogate pair"
+    return None
+
+
+def why_not_object(value: object) -> str | None:
+    """Say why a value cannot be kept as a JSON object; ``None`` where it can."""
+    if not isinstance(value, Mapping):
+        return "must be an object"
+    left = [MAX_JSON_CHARACTERS]
+    return _why_not_json(value, MAX_DEPTH, left)
+
+
+def _why_not_json(value: object, depth: int, left: list[int]) -> str | None:
+    """Walk a JSON value; ``left`` is the room that remains, in characters of text and a few per item."""
+    left[0] -= len(value) if isinstance(value, str) else 4
+    if left[0] < 0:
+        return f"must have at most about {MAX_JSON_CHARACTERS:,} characters"
+    if depth == 0:
+        return f"must be nested at most {MAX_DEPTH} deep"
+    if isinstance(value, str):
+        return None if _is_clean(value) else "must not contain NUL or half a surrogate pair"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must not contain NaN or infinity"
+    if isinstance(value, Mapping):
+        items: list[object] = [part for pair in value.items() for part in pair]
+    else:
+        items = list(value) if isinstance(value, list | tuple) else []
+    return next((reason for item in items if (reason := _why_not_json(item, depth - 1, left))), None)
+
+
+def _is_clean(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
