@@ -1,0 +1,51 @@
+"""What every test has: a database and a Valkey database of its worker's own, and no test skipped unseen."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+_ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_valkey_database(worker_id: str) -> None:
+    """Give each worker a numbered database of the one Valkey; pytest-django does the same with PostgreSQL."""
+    number = 1 if worker_id == "master" else 2 + int(worker_id.removeprefix("gw"))
+    for name in ("REDIS_URL", "BROKER_URL"):
+        url = getattr(settings, name)
+        if url.startswith(("redis://", "rediss://")):
+            setattr(settings, name, f"{url.rpartition('/')[0]}/{number}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report, item.nodeid)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report, collector.nodeid)
+    return report
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, nodeid: str) -> None:
+    """Make a skip in CI that is not on the list a failure: a test that does not run tests nothing."""
+    if report.skipped and os.environ.get("CI") == "true" and nodeid not in allowed_skips():
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI and not in tests/{_ALLOWED_SKIPS.name}: {report.longrepr}"
+
+
+def allowed_skips() -> frozenset[str]:
+    """Return the ids of the tests that may be skipped: a line each, ``#`` begins a comment."""
+    lines = (line.partition("#")[0].strip() for line in _ALLOWED_SKIPS.read_text().splitlines())
+    return frozenset(line for line in lines if line)
