@@ -13,21 +13,23 @@ env = environ.Env(
     BROKER_URL=(str, ""),
     # Secrets
     SECRET_KEY=(str, ""),
+    SECRET_KEY_FALLBACKS=(list, []),
     ENCRYPTION_KEYS=(list, []),
+    METRICS_TOKEN=(str, ""),
     # Web
     DEBUG=(bool, False),
-    ALLOWED_HOSTS=(list, []),
-    CSRF_TRUSTED_ORIGINS=(list, []),
-    BEHIND_TLS=(bool, True),
-    TRUSTED_PROXIES=(int, 0),
     PORT=(int, 8000),
     PUBLIC_URL=(str, ""),
+    ALLOWED_HOSTS=(list, []),
+    BEHIND_TLS=(bool, True),
     # Processes
     PROCESS=(str, "command"),
-    TEST_DATABASE_NAME=(str, "test_ringback"),
-    DATABASE_POOL_SIZE=(int, 0),
-    STATEMENT_TIMEOUT_SECONDS=(int, 30),
     LOG_LEVEL=(str, "INFO"),
+    DATABASE_POOL_SIZE=(int, 0),
+    DATABASE_PREPARE_AFTER=(int, 5),
+    LOCK_TIMEOUT_SECONDS=(int, 5),
+    STATEMENT_TIMEOUT_SECONDS=(int, 60),
+    IDLE_TRANSACTION_TIMEOUT_SECONDS=(int, 30),
     # Dialling
     CALL_PROMISES=(str, "callbacks.follow_ups.Callbacks"),
     HORIZON_SECONDS=(int, 30),
@@ -39,10 +41,11 @@ env = environ.Env(
     # Webhooks
     WEBHOOK_HEADER_PREFIX=(str, "X-Kejue"),
     WEBHOOK_ALLOWED_NETWORKS=(list, []),
-    # A run on one's own machine
+    # A run on one's own machine, and the tests
     DATA_DIR=(str, ".data"),
     DEMO=(bool, True),
     DEMO_API_KEY=(str, ""),
+    TEST_DATABASE_NAME=(str, "test_ringback"),
 )
 
 environ.Env.read_env(BASE_DIR / ".env")

@@ -10,6 +10,13 @@ import os
 import secrets
 from pathlib import Path
 
+RELAXED = {
+    "BEHIND_TLS": "0",
+    "ALLOWED_HOSTS": "127.0.0.1,localhost",
+    "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+}
+"""What a run on one's own machine does without; elsewhere each of these is on."""
+
 BASE_DIR = Path(__file__).resolve().parents[1]
 
 
@@ -18,8 +25,8 @@ def data_dir() -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a local process: ours, completed by what is kept in ``folder``."""
-    return kept(folder) | os.environ | {"DATA_DIR": str(folder)}
+    """Return the environment of a local process: ours, completed by what is kept in ``folder`` and by what relaxes."""
+    return RELAXED | kept(folder) | os.environ | {"DATA_DIR": str(folder)}
 
 
 def kept(folder: Path) -> dict[str, str]:

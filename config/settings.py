@@ -4,20 +4,28 @@ from typing import Any
 
 from config.env import BASE_DIR, env
 
+# Process ------------------------------------------------------------------------------------------------------------
+PROCESS = env("PROCESS")
+DATA_DIR = BASE_DIR / env("DATA_DIR")
+
 # Secrets ------------------------------------------------------------------------------------------------------------
 SECRET_KEY = env("SECRET_KEY")
+SECRET_KEY_FALLBACKS: list[str] = env("SECRET_KEY_FALLBACKS")
 ENCRYPTION_KEYS: list[str] = env("ENCRYPTION_KEYS")
+METRICS_TOKEN = env("METRICS_TOKEN")
 
 # Web ----------------------------------------------------------------------------------------------------------------
 DEBUG = env("DEBUG")
 PORT = env("PORT")
 PUBLIC_URL = (env("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
-ALLOWED_HOSTS = env("ALLOWED_HOSTS")
-CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS: list[str] = env("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True  # no collectstatic step to forget; files are found once, at start
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # a batch of contacts as JSON; files are streamed and not counted
 
 INSTALLED_APPS = [
     "unfold",
@@ -29,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "dialer.workspaces",
     "webhooks",
     "dialer",
@@ -38,6 +47,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -62,6 +72,37 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# TLS ----------------------------------------------------------------------------------------------------------------
+# On unless told otherwise: a proxy ends it and says so in X-Forwarded-Proto.
+BEHIND_TLS = env("BEHIND_TLS")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Unfold's Alpine.js evaluates expressions ('unsafe-eval') and it sets styles inline; nothing else of that is allowed.
+CONTENT_SECURITY_POLICY = {
+    "default-src": ["'self'"],
+    "script-src": ["'self'", "'unsafe-eval'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+    "img-src": ["'self'", "data:"],
+    "media-src": ["'self'", "https:"],  # recordings lie with the carrier
+    "object-src": ["'none'"],
+    "base-uri": ["'self'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
+
 # Time and language --------------------------------------------------------------------------------------------------
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -69,32 +110,84 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 
 # PostgreSQL, the record ---------------------------------------------------------------------------------------------
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url("DATABASE_URL")}
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-DATABASES["default"]["TEST"] = {"NAME": env("TEST_DATABASE_NAME")}
+_timeouts = {
+    "lock_timeout": env("LOCK_TIMEOUT_SECONDS"),
+    "statement_timeout": 0 if PROCESS == "release" else env("STATEMENT_TIMEOUT_SECONDS"),  # migrations take their time
+    "idle_in_transaction_session_timeout": env("IDLE_TRANSACTION_TIMEOUT_SECONDS"),
+}
+_database: dict[str, Any] = env.db_url("DATABASE_URL")
+_database |= {
+    "ENGINE": "django.db.backends.postgresql",
+    "CONN_MAX_AGE": 0,  # Celery closes connections after every task anyway; the pool keeps them
+    "CONN_HEALTH_CHECKS": True,  # a pooled connection that a restart of PostgreSQL has cut is replaced, not handed out
+    "TEST": {"NAME": env("TEST_DATABASE_NAME")},
+}
+_database["OPTIONS"] = {
+    **_database.get("OPTIONS", {}),
+    "application_name": f"ringback-{PROCESS}",
+    "connect_timeout": 5,
+    # Django's default is never; only cursors that bind on the server profit. Below 1: never, for PgBouncer's sake.
+    "prepare_threshold": env("DATABASE_PREPARE_AFTER") if env("DATABASE_PREPARE_AFTER") > 0 else None,
+    "options": " ".join(f"-c {name}={seconds * 1000}" for name, seconds in _timeouts.items()),
+}
+if env("DATABASE_POOL_SIZE") > 0:  # for processes with threads: web, and workers that run them
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": env("DATABASE_POOL_SIZE"), "timeout": 5}
+DATABASES: dict[str, dict[str, Any]] = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Broker -------------------------------------------------------------------------------------------------------------
+# Broker and counters that may be lost -------------------------------------------------------------------------------
 REDIS_URL = env("REDIS_URL")
 BROKER_URL = env("BROKER_URL") or REDIS_URL
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "ringback",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
 
 # Dialling -----------------------------------------------------------------------------------------------------------
 CALL_PROMISES = env("CALL_PROMISES")
 HORIZON_SECONDS = env("HORIZON_SECONDS")
 LEASE_SECONDS = env("LEASE_SECONDS")
 CAMPAIGN_COMPLETION_GRACE_SECONDS = env("CAMPAIGN_COMPLETION_GRACE_SECONDS")
-SIMULATED_CARRIER_URL = env("SIMULATED_CARRIER_URL")
+SIMULATED_CARRIER_URL = env("SIMULATED_CARRIER_URL").rstrip("/")
 SIMULATED_CARRIER_SECRET = env("SIMULATED_CARRIER_SECRET")
-SIMULATED_CARRIER_LEDGER = env("SIMULATED_CARRIER_LEDGER")
+SIMULATED_CARRIER_LEDGER = env("SIMULATED_CARRIER_LEDGER") or str(DATA_DIR / "carrier-ledger.jsonl")
 
 # Webhooks -----------------------------------------------------------------------------------------------------------
 WEBHOOK_HEADER_PREFIX = env("WEBHOOK_HEADER_PREFIX")
-WEBHOOK_ALLOWED_NETWORKS = env("WEBHOOK_ALLOWED_NETWORKS")
+WEBHOOK_ALLOWED_NETWORKS: list[str] = env("WEBHOOK_ALLOWED_NETWORKS")
 
+# API ----------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Ringback",
     "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# The demo of a run on one's own machine ------------------------------------------------------------------------------
+DEMO = env("DEMO")
+DEMO_API_KEY = env("DEMO_API_KEY")
+
+# One line per effect -------------------------------------------------------------------------------------------------
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "config.logs.OneLine", "process_name": PROCESS}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL")},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO"},
+        "celery.worker.strategy": {"level": "WARNING"},  # a line per message received says nothing new
+        "celery.app.trace": {"level": "WARNING"},  # and one per task done; the effects have lines of their own
+        "celery.beat": {"level": "WARNING"},
+    },
 }

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.core.checks import register
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+    verbose_name = "Configuration"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: PLC0415 — Django's place for it: apps are loaded now
+
+        register(checks.servers_are_named)
+        register(checks.secrets_are_given)
+        register(checks.hosts_are_named)
+        register(checks.metrics_are_guarded, deploy=True)

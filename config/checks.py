@@ -1,0 +1,97 @@
+"""What is wrong with the configuration, and what to do about it."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Caution
+
+_BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
+
+
+def servers_are_named(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+    problems: list[CheckMessage] = []
+    if not settings.DATABASES["default"].get("NAME"):
+        problems.append(
+            Error(
+                "DATABASE_URL is not set.",
+                hint="`make run` and `python -m config.embedded exec -- COMMAND` start a PostgreSQL of their own; "
+                "elsewhere: DATABASE_URL=postgresql://user:password@host:5432/ringback",
+                id="config.E001",
+            )
+        )
+    if urlsplit(settings.REDIS_URL).scheme not in ("redis", "rediss"):
+        problems.append(
+            Error("REDIS_URL names no Redis or Valkey.", hint="REDIS_URL=redis://host:6379/0", id="config.E002")
+        )
+    if urlsplit(settings.BROKER_URL).scheme not in _BROKER_SCHEMES:
+        problems.append(
+            Error(
+                f"BROKER_URL begins with none of {', '.join(_BROKER_SCHEMES)}.",
+                hint="Leave it out to use REDIS_URL, or BROKER_URL=amqp://user:password@host:5672//",
+                id="config.E003",
+            )
+        )
+    return problems
+
+
+def secrets_are_given(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+    problems: list[CheckMessage] = []
+    try:
+        for key in settings.ENCRYPTION_KEYS:
+            Fernet(key)
+    except ValueError:
+        problems.append(
+            Error(
+                "ENCRYPTION_KEYS holds something that is no key.",
+                hint=f"A key is 32 random bytes as base64, for example {Fernet.generate_key().decode()}",
+                id="config.E004",
+            )
+        )
+    if not settings.ENCRYPTION_KEYS:
+        problems.append(
+            Error(
+                "ENCRYPTION_KEYS is not set: the secrets of endpoints cannot be kept.",
+                hint=f"For example ENCRYPTION_KEYS={Fernet.generate_key().decode()}; keep it, it opens what it closed.",
+                id="config.E005",
+            )
+        )
+    return problems
+
+
+def hosts_are_named(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+    problems: list[CheckMessage] = []
+    if not settings.ALLOWED_HOSTS and not settings.DEBUG:
+        problems.append(
+            Caution(
+                "ALLOWED_HOSTS is empty: every request is refused.",
+                hint="ALLOWED_HOSTS=ringback.example.com",
+                id="config.W001",
+            )
+        )
+    for network in settings.WEBHOOK_ALLOWED_NETWORKS:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            hint = "For example WEBHOOK_ALLOWED_NETWORKS=127.0.0.0/8,10.1.2.0/24"
+            problems.append(Error(f"WEBHOOK_ALLOWED_NETWORKS: {error}.", hint=hint, id="config.E006"))
+    if settings.HORIZON_SECONDS < 1 or settings.LEASE_SECONDS < 1:
+        problems.append(
+            Error("HORIZON_SECONDS and LEASE_SECONDS must be at least 1.", hint="Leave them out.", id="config.E007")
+        )
+    return problems
+
+
+def metrics_are_guarded(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+    if settings.METRICS_TOKEN:
+        return []
+    return [
+        Caution(
+            "METRICS_TOKEN is not set: everybody who reaches /metrics reads how much is called.",
+            hint="Set it and give it to Prometheus as bearer token, or keep /metrics inside at the proxy.",
+            id="config.W002",
+        )
+    ]
