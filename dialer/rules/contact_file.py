@@ -1,0 +1,220 @@
+"""CSV files of contacts, read a stretch of bytes at a time: rows, where they end, and which column means what.
+
+Nothing is lost for what surrounds it: a row that is no CSV is named by its line and reading goes on with the next
+line, also where a quote was never closed. A stretch is cut wherever the reader likes; a row that is not whole yet is
+left for the next one.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST_ROW = 262_144
+"""Bytes; reading looks no further for the end of a row."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
+_DELIMITERS = ",;\t"
+_ALIASES = {
+    "phone": (
+        "phone phone_number phonenumber number mobile mobile_number mobile_phone mobil mobilnummer cell cell_phone"
+        " cellphone telephone telephone_number tel telefon telefonnummer rufnummer handy handynummer msisdn e164"
+        " contact_number"
+    ),
+    "name": "name full_name fullname contact_name contact customer customer_name",
+    "first_name": "first_name firstname given_name forename vorname",
+    "last_name": "last_name lastname family_name surname nachname",
+    "external_id": "external_id externalid id customer_id crm_id reference ref correlation_id correlationid",
+    "time_zone": "time_zone timezone tz zone iana_zone zeitzone",
+}
+_MEANING = {alias: field for field, aliases in _ALIASES.items() for alias in aliases.split()}
+PROBLEM_COLUMNS = ("line", "column", "reason")
+"""What stands before the columns in the file of bad rows, which may be mended and sent again as it is."""
+
+
+class NotReadable(ValueError):
+    """The file as a whole cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row by the line it starts on, counted from 0 at the start of the stretch; ``fault`` where it is no CSV."""
+
+    line: int
+    cells: Sequence[str]
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Rows read, and how many bytes and lines they took; none of both where a longer stretch is needed."""
+
+    rows: list[Row]
+    size: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The header: how cells are told apart, what they mean, and where the rows begin."""
+
+    delimiter: str
+    header: Sequence[str]
+    meanings: Sequence[str]
+    """Per column the field it gives, or empty for one that is kept as metadata."""
+    size: int
+    lines: int
+
+    def column_of(self, field: str) -> str:
+        """Return the header's own word for the column a field came from."""
+        wanted = ("name", "first_name", "last_name") if field == "name" else (field,)
+        return next((self.header[i] for i, meaning in enumerate(self.meanings) if meaning in wanted), "")
+
+    def fields_of(self, cells: Sequence[str]) -> dict[str, Any]:
+        """Return what a row says of a contact; cells that are empty say nothing."""
+        said = {
+            meaning: cell.strip()
+            for meaning, cell in zip(self.meanings, cells, strict=False)
+            if meaning and cell.strip()
+        }
+        names = [said.pop(part) for part in ("first_name", "last_name") if part in said]
+        fields: dict[str, Any] = {"phone": "", **said}
+        if names:
+            fields.setdefault("name", " ".join(names))
+        metadata = {
+            self.header[i]: cell.strip()
+            for i, cell in enumerate(cells[: len(self.header)])
+            if not self.meanings[i] and cell.strip() and i not in self._problem_columns()
+        }
+        if metadata:
+            fields["metadata"] = metadata
+        return fields
+
+    def is_too_long(self, cells: Sequence[str]) -> bool:
+        return any(cell.strip() for cell in cells[len(self.header) :])
+
+    def _problem_columns(self) -> range:
+        told = tuple(self.header[: len(PROBLEM_COLUMNS)]) == PROBLEM_COLUMNS
+        return range(len(PROBLEM_COLUMNS) if told else 0)
+
+
+def layout_of(head: bytes, *, at_end: bool) -> Layout:
+    """Read the header from the start of a file; raises :class:`NotReadable`.
+
+    The delimiter is the one under which the most columns are understood.
+    """
+    if head.startswith(_OTHER_ENCODINGS) or b"\x00" in head:
+        message = "the file is not a text in UTF-8; save it as “CSV UTF-8”"
+        raise NotReadable(message)
+    if not head.strip(_BYTE_ORDER_MARK + b" \t\r\n"):
+        message = "the file is empty"
+        raise NotReadable(message)
+    mark = len(_BYTE_ORDER_MARK) if head.startswith(_BYTE_ORDER_MARK) else 0
+    found = [_header(head[mark:], delimiter, mark=mark, at_end=at_end) for delimiter in _DELIMITERS]
+    best = max(found, key=lambda layout: (sum(map(bool, layout.meanings)), len(layout.header)))
+    if "phone" not in best.meanings:
+        shown = ", ".join(cell.strip()[:40] for cell in best.header[:10])
+        message = f"no column for the phone number: the first line must be a header such as name,phone; it is: {shown}"
+        if any(re.fullmatch(r"\+?[0-9 ()./-]{7,}", cell.strip()) for cell in best.header):
+            message = (
+                f"the file has no header: the first line must name the columns, such as name,phone; it is: {shown}"
+            )
+        raise NotReadable(message)
+    return best
+
+
+def _header(head: bytes, delimiter: str, *, mark: int, at_end: bool) -> Layout:
+    """Read the first row that is not empty as a header."""
+    size, lines = mark, 0
+    while size - mark < len(head):
+        stretch = read_rows(head[size - mark :], delimiter=delimiter, at_end=at_end, limit=1)
+        if not stretch.size:
+            break
+        size, lines = size + stretch.size, lines + stretch.lines
+        if any(cell.strip() for row in stretch.rows for cell in row.cells):
+            header = [cell.strip() for cell in stretch.rows[0].cells]
+            return Layout(delimiter=delimiter, header=header, meanings=_meanings(header), size=size, lines=lines)
+    return Layout(delimiter=delimiter, header=[], meanings=[], size=size, lines=lines)
+
+
+def _meanings(header: Sequence[str]) -> list[str]:
+    """Say what each column gives; of two that give the same, the first does and the other is metadata."""
+    meanings: list[str] = []
+    for cell in header:
+        meaning = _MEANING.get(re.sub(r"[\s_./-]+", "_", cell.strip().lower()).strip("_"), "")
+        meanings.append("" if meaning in meanings else meaning)
+    return meanings
+
+
+def read_rows(data: bytes, *, delimiter: str, at_end: bool, limit: int) -> Stretch:
+    """Read up to ``limit`` rows; the end of the file (``at_end``) ends the last one, whatever it lacks.
+
+    Empty rows are passed over. A row longer than the stretch is a fault as long as its first line is not.
+    """
+    lines = data.splitlines(keepends=True)
+    if not at_end and lines and not lines[-1].endswith(b"\n"):
+        # Without the end of the file it cannot be told whether a last line, or a last \r, is whole.
+        lines.pop()
+    rows: list[Row] = []
+    start = 0
+    while start < len(lines) and len(rows) < limit:
+        source = _Lines(lines, start)
+        reader = csv.reader(source, delimiter=delimiter, strict=True)
+        try:
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    rows.append(_row(start, cells))
+                start = source.following
+                if len(rows) == limit:
+                    break
+        except csv.Error as error:
+            if source.is_exhausted and not at_end and (start or len(data) < LONGEST_ROW):
+                break
+            fault = f"a quote is opened and not closed, or the row has more than {LONGEST_ROW:,} bytes"
+            rows.append(
+                Row(line=start, cells=[_shown(lines[start])], fault=fault if source.is_exhausted else _why(error))
+            )
+            start += 1
+    return Stretch(rows=rows, size=sum(map(len, lines[:start])), lines=start)
+
+
+class _Lines:
+    """Lines for a CSV reader, which tells neither where in them it is nor whether it wanted more."""
+
+    def __init__(self, lines: Sequence[bytes], start: int) -> None:
+        self._lines = lines
+        self.following = start
+        self.is_exhausted = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self.following == len(self._lines):
+            self.is_exhausted = True
+            raise StopIteration
+        self.following += 1
+        return self._lines[self.following - 1].decode(errors="surrogateescape")
+
+
+def _row(line: int, cells: list[str]) -> Row:
+    text = "".join(cells)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            cells = [cell.encode(errors="surrogateescape").decode(errors="replace") for cell in cells]
+            return Row(line=line, cells=cells, fault="is not UTF-8; save the file as “CSV UTF-8”")
+    if "\x00" in text:
+        return Row(line=line, cells=[cell.replace("\x00", "") for cell in cells], fault="contains NUL bytes")
+    return Row(line=line, cells=cells)
+
+
+def _shown(line: bytes) -> str:
+    return line[:1_000].decode(errors="replace").replace("\x00", "").rstrip("\r\n")
+
+
+def _why(error: csv.Error) -> str:
+    return f"is not CSV: {error}"
