@@ -58,6 +58,10 @@ class Call(Owned, PublicId):
     check_at = models.DateTimeField(null=True, help_text="When a live call is next looked up at its carrier")
     carrier_call_id = models.CharField(max_length=100, blank=True)
     duration_seconds = models.PositiveIntegerField(null=True)
+    dnc_requested_at = models.DateTimeField(
+        null=True, help_text="When the contact asked, in this call, not to be called"
+    )
+    cancel_requested_at = models.DateTimeField(null=True, help_text="When an operator asked the carrier to hang up")
     handled_at = models.DateTimeField(null=True, help_text="When a person dealt with an unknown end")
 
     schedule = models.JSONField(default=dict, help_text="Settings of the call itself")

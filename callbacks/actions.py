@@ -1,0 +1,241 @@
+"""The operator's five actions on a pending callback, one guarded verb each.
+
+All lock the call first and the callback after it, as placing does; a callback that is being dialled refuses every one
+of them. Each leaves an audit entry and says what it did in the callback's explanation.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from webhooks.outbox import record_events
+
+from callbacks import events
+from callbacks.follow_ups import decision_on, make_retries
+from callbacks.models import Callback
+from callbacks.rules import explanation
+from callbacks.rules.explanation import Code, Step, step
+from callbacks.rules.statuses import CallbackStatus, CallbackType
+from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
+from dialer import calls, facts
+from dialer.endings import for_promises
+from dialer.events import Ended, call_exhausted
+from dialer.rules.openings import next_possible
+from dialer.rules.statuses import CallStatus, ContactState, Rank
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+
+
+class NotARetry(Exception):
+    """Only an automatic retry can be skipped; a promise is called, moved, cancelled or completed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    """A pending callback with its call's facts, both locked."""
+
+    callback: Callback
+    fact: Any
+
+
+def call_now(
+    callback_id: int,
+    *,
+    workspace_id: UUID,
+    actor: Actor,
+    now: datetime,
+    force: Force | None = None,
+    reason: str = "",
+) -> Callback:
+    """Make it due at once, ahead of all others; outside the window, limit or a running campaign only by ``force``."""
+    with _open(callback_id, workspace_id=workspace_id, to="due now") as row:
+        _refuse_unless_possible(row, at=now, force=force, now=now)
+        text = "An operator wants the call at once."
+        _move(row, now, rank=Rank.CALL_NOW, force=force, steps=[step(Code.CALL_NOW, text, at=now, to=now)], now=now)
+        _leave_trace(
+            row, "call_now", actor, to_state={"scheduled_at": explanation.written(now)}, reason=reason, now=now
+        )
+        record_events(events.of_callbacks([callback_id], "rescheduled", reason="call_now", at=now), now=now)
+    return Callback.objects.get(pk=callback_id)
+
+
+def reschedule(
+    callback_id: int,
+    *,
+    workspace_id: UUID,
+    scheduled_at: datetime,
+    actor: Actor,
+    now: datetime,
+    force: Force | None = None,
+    reason: str = "",
+) -> Callback:
+    """Promise another time; one that is not permitted is refused with the next that is, unless ``force`` names it."""
+    wanted = check_ahead(scheduled_at, now=now)
+    with _open(callback_id, workspace_id=workspace_id, to="rescheduled") as row:
+        _refuse_unless_possible(row, at=wanted, force=force, now=now)
+        text = f"An operator moved it from {explanation.written(row.callback.scheduled_at)}."
+        steps = [step(Code.RESCHEDULED, text, at=now, from_=row.callback.scheduled_at, to=wanted)]
+        rank = Rank.RETRY if row.callback.type == CallbackType.AUTO_RETRY else Rank.PROMISED
+        _move(row, wanted, rank=rank, force=force, steps=steps, now=now)
+        _leave_trace(
+            row, "reschedule", actor, to_state={"scheduled_at": explanation.written(wanted)}, reason=reason, now=now
+        )
+        record_events(events.of_callbacks([callback_id], "rescheduled", reason=reason, at=now), now=now)
+    return Callback.objects.get(pk=callback_id)
+
+
+def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
+    """Use this retry up; the next is scheduled from ``max(scheduled_at, now)``, or the chain ends ``exhausted``."""
+    with _open(callback_id, workspace_id=workspace_id, to=CallbackStatus.SKIPPED) as row:
+        if row.callback.type != CallbackType.AUTO_RETRY:
+            raise NotARetry
+        calls.withdraw([row.fact.id], why="skipped", now=now, ends_chain=False)
+        _retry_after_skip(row, now=now)
+        _leave_trace(row, "skip", actor, to_state={"status": "skipped"}, reason=reason, now=now)
+    return Callback.objects.get(pk=callback_id)
+
+
+def cancel(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
+    """Cancel this and every future retry of the chain."""
+    return _finish(
+        callback_id, "cancelled", workspace_id=workspace_id, verb="cancel", actor=actor, reason=reason, now=now
+    )
+
+
+def complete(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
+    """Mark it as handled by other means; the chain ends as handled."""
+    return _finish(
+        callback_id, "completed", workspace_id=workspace_id, verb="complete", actor=actor, reason=reason, now=now
+    )
+
+
+def _finish(
+    callback_id: int, why: str, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime
+) -> Callback:
+    with _open(callback_id, workspace_id=workspace_id, to=why) as row:
+        calls.withdraw([row.fact.id], why=why, now=now)
+        if why == "completed":
+            Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
+        _leave_trace(row, verb, actor, to_state={"status": why}, reason=reason, now=now)
+    return Callback.objects.get(pk=callback_id)
+
+
+@contextmanager
+def _open(callback_id: int, *, workspace_id: UUID, to: str) -> Iterator[_Open]:
+    """Lock a pending callback and its call in one transaction; raises ``TransitionConflict`` for any other state."""
+    with transaction.atomic():
+        callback = Callback.objects.in_workspace(workspace_id).get(pk=callback_id)
+        fact = facts.locked_facts_of([callback.call_id])[0]
+        callback = Callback.objects.select_for_update(no_key=True).get(pk=callback_id)
+        if callback.status != CallbackStatus.PENDING or fact.status != CallStatus.QUEUED:
+            from_ = callback.status if callback.status != CallbackStatus.PENDING else fact.status
+            raise TransitionConflict(what=f"callback {callback_id}", from_=from_, to=to)
+        yield _Open(callback=callback, fact=fact)
+
+
+def _refuse_unless_possible(row: _Open, *, at: datetime, force: Force | None, now: datetime) -> None:
+    fact = row.fact
+    if fact.is_suppressed:
+        raise ContactSuppressed
+    forced = force.checks if force else frozenset()
+    if at <= now and fact.campaign_status not in (None, "running") and "campaign_paused" not in forced:
+        reason = "campaign_paused"
+        raise OutsideWindow(reason, None)
+    terms = facts.terms_of(fact)
+    ledger = facts.ledger_of([(fact.workspace_id, fact.phone, terms)], now=now)
+    possible = next_possible(terms, at=at, ledger=ledger.get((fact.workspace_id, fact.phone), ()))
+    unforced = [shift.reason for shift in possible.shifts if shift.reason not in forced]
+    if unforced or (possible.at is None and "outside_window" not in forced):
+        raise OutsideWindow(unforced[0] if unforced else "outside_window", possible.at)
+
+
+def _move(row: _Open, at: datetime, *, rank: Rank, force: Force | None, steps: list[Step], now: datetime) -> None:
+    """Give the call another time; its generation rises, so a message that is under way finds nothing."""
+    if force:
+        checks = ", ".join(sorted(force.checks))
+        steps.append(step(Code.FORCED, f"Forced past {checks}: {force.reason}", at=now))
+    run(
+        "move_call",
+        """
+        UPDATE dialer_call SET due_at = %(at)s, rank = %(rank)s, force = %(force)s::jsonb, lease_until = NULL,
+            generation = generation + 1, held_reason = '',
+            not_after = CASE WHEN not_after IS NULL THEN NULL ELSE %(at)s + %(stale)s END
+        WHERE id = %(id)s AND status = 'queued'
+        """,
+        {
+            "id": row.fact.id,
+            "at": at,
+            "rank": rank.value,
+            "force": json.dumps(force.stored()) if force else None,
+            "stale": timedelta(hours=row.fact.stale_after_hours),
+        },
+    )
+    Callback.objects.filter(pk=row.callback.pk).update(
+        scheduled_at=at,
+        local_time="",
+        adjusted_from=None,
+        adjusted_reason="",
+        explanation=[*row.callback.explanation, *steps],
+        updated_at=now,
+    )
+
+
+def _retry_after_skip(row: _Open, *, now: datetime) -> None:
+    """Schedule what would have followed the skipped call, had it failed like the one before; or end the chain."""
+    fact, callback = row.fact, row.callback
+    ended = Ended(
+        outcome=callback.original_outcome,
+        ended_reason="skipped",
+        ended_at=max(callback.scheduled_at, now),
+        duration_seconds=None,
+        transcript=None,
+        recording_url=None,
+    )
+    # The skipped call was never made: the next one takes its number, and follows the call that it followed.
+    skipped = for_promises(fact, ended, call_id=callback.origin_call_id, attempt_number=fact.attempt_number - 1)
+    decision = decision_on(skipped, has_pending=False)
+    if make_retries([decision], now=now):
+        return
+    record_events(
+        [
+            call_exhausted(
+                fact,
+                result="exhausted",
+                reason=decision.stop or "no_opening",
+                attempts=fact.attempt_number - 1,
+                at=now,
+            )
+        ],
+        now=now,
+    )
+    if fact.campaign_contact_id:
+        calls.finish_contacts(
+            [fact.campaign_contact_id], state=ContactState.EXHAUSTED, end_reason=decision.stop or "no_opening", now=now
+        )
+
+
+def _leave_trace(row: _Open, verb: str, actor: Actor, *, to_state: dict[str, Any], reason: str, now: datetime) -> None:
+    record(
+        actor,
+        [
+            Change(
+                workspace_id=row.callback.workspace_id,
+                verb=verb,
+                object_type="callback",
+                object_id=str(row.callback.pk),
+                from_state={
+                    "status": row.callback.status,
+                    "scheduled_at": explanation.written(row.callback.scheduled_at),
+                },
+                to_state=to_state,
+                reason=reason,
+            )
+        ],
+        now=now,
+    )

@@ -1,0 +1,70 @@
+"""What other systems are told about callbacks."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from webhooks.outbox import NewEvent
+
+from dialer.events import metadata_of, written
+from dialer.facts import parsed
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.statements import run
+
+
+def of_callbacks(ids: Sequence[int], change: str, *, reason: str, at: datetime) -> list[NewEvent]:
+    """Build ``callback.<change>`` for each of the callbacks as they are now, in the caller's transaction."""
+    if not ids:
+        return []
+    rows = run(
+        "callback_facts",
+        """
+        SELECT b.id, b.workspace_id, b.type, b.status, b.contact_id, b.campaign_id, b.call_id, b.origin_call_id,
+            b.number, b.limit, b.scheduled_at, b.adjusted_from, b.adjusted_reason, b.notes, b.time_zone,
+            c.chain_id, c.persona_id, c.metadata::text AS metadata, c.config_webhooks::text AS config_webhooks,
+            k.metadata::text AS campaign_metadata, p.name AS contact_name, p.phone
+        FROM callbacks_callback b
+        JOIN dialer_call c ON c.id = b.call_id
+        JOIN dialer_contact p ON p.id = b.contact_id
+        LEFT JOIN dialer_campaign k ON k.id = b.campaign_id
+        WHERE b.id = ANY(%(ids)s) ORDER BY b.id
+        """,
+        {"ids": list(ids)},
+    )
+    return [_event(row, change, reason=reason, at=at) for row in rows]
+
+
+def _event(row: Any, change: str, *, reason: str, at: datetime) -> NewEvent:  # noqa: ANN401 — a row of callback_facts
+    return NewEvent(
+        workspace_id=row.workspace_id,
+        type=f"callback.{change}",
+        occurred_at=at,
+        data={
+            "id": row.id,
+            "type": row.type,
+            "status": row.status,
+            "reason": reason,
+            "scheduled_at": written(row.scheduled_at),
+            "time_zone": row.time_zone,
+            "retry_number": row.number,
+            "retry_limit": row.limit,
+            "adjusted_from": written(row.adjusted_from) if row.adjusted_from else None,
+            "adjusted_reason": row.adjusted_reason or None,
+            "notes": row.notes,
+            "job_id": public_id("call", row.origin_call_id) if row.origin_call_id else None,
+            "campaign_id": public_id("camp", row.campaign_id) if row.campaign_id else None,
+            "contact": {"id": public_id("ct", row.contact_id), "name": row.contact_name, "phone": row.phone},
+        },
+        metadata=metadata_of(row.metadata, row.campaign_metadata),
+        top_level={
+            "callback": {
+                "id": row.id,
+                "scheduled_at": row.scheduled_at.astimezone(UTC).isoformat(timespec="seconds"),
+            }
+        },
+        chain_id=row.chain_id,
+        campaign_id=row.campaign_id,
+        persona_id=row.persona_id,
+        call_id=row.call_id,
+        inline_webhooks=parsed(row.config_webhooks),
+    )

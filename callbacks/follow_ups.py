@@ -1,0 +1,268 @@
+"""What befalls a queued call, seen from the callback it fulfils; and what follows a call that has ended.
+
+The implementation of :class:`dialer.promises.Promises`. Everything runs in the dialer's transaction, on batches.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from webhooks.outbox import record_events
+
+from callbacks import events
+from callbacks.rules import explanation
+from callbacks.rules.retry import Resolved, Retry, Stop, decide
+from callbacks.rules.settings import resolved
+from callbacks.rules.statuses import CallbackStatus, CallbackType
+from callbacks.scheduled import NewCallback, insert
+from dialer import calls, facts
+from dialer.calls import QueuedCall
+from dialer.promises import EndedCall, FollowUp, Move, PendingCallback
+from dialer.rules.openings import next_possible
+from dialer.rules.statuses import Outcome, Rank
+from dialer.workspaces.statements import run
+
+_STATUS_WHEN_WITHDRAWN = {
+    "skipped": CallbackStatus.SKIPPED,
+    "superseded": CallbackStatus.SUPERSEDED,
+    "completed": CallbackStatus.COMPLETED,
+    "expired": CallbackStatus.EXPIRED,
+}
+"""What a callback becomes when its call is withdrawn, by the reason; any other reason cancels it."""
+_ENDS_RETRIES = (Outcome.ANSWERED, Outcome.DNC_REQUEST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the rules say of one ended call; ``stop`` is empty where there is a retry."""
+
+    call: EndedCall
+    settings: Resolved
+    retry: Retry | None
+    stop: str
+
+
+class Callbacks:
+    """The four facts, as the callback queue takes them."""
+
+    def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
+        run(
+            "callbacks_dialling",
+            """
+            UPDATE callbacks_callback SET status = 'dialing', dialled_at = %(now)s, updated_at = %(now)s
+            WHERE call_id = ANY(%(calls)s) AND status = 'pending'
+            """,
+            {"calls": list(call_ids), "now": now},
+        )
+
+    def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
+        """The carrier gave the calls back before it took them: the promises are pending again."""
+        run(
+            "callbacks_put_back",
+            """
+            UPDATE callbacks_callback SET status = 'pending', dialled_at = NULL, updated_at = %(now)s
+            WHERE call_id = ANY(%(calls)s) AND status = 'dialing'
+            """,
+            {"calls": [move.call_id for move in moves], "now": now},
+        )
+
+    def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
+        status = _STATUS_WHEN_WITHDRAWN.get(why, CallbackStatus.CANCELLED)
+        rows = run(
+            "callbacks_withdrawn",
+            """
+            UPDATE callbacks_callback SET status = %(status)s, updated_at = %(now)s
+            WHERE call_id = ANY(%(calls)s) AND status = 'pending' RETURNING id
+            """,
+            {"calls": list(call_ids), "status": status.value, "now": now},
+        )
+        record_events(events.of_callbacks([row.id for row in rows], status.value, reason=why, at=now), now=now)
+
+    def calls_ended(self, ended: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:
+        """Close the callbacks that were called, cancel retries that an answer made needless, make the new ones."""
+        run(
+            "callbacks_done",
+            """
+            UPDATE callbacks_callback SET status = 'done', updated_at = %(now)s
+            WHERE call_id = ANY(%(calls)s) AND status IN ('pending', 'dialing')
+            """,
+            {"calls": [call.call_id for call in ended], "now": now},
+        )
+        self._cancel_needless_retries(ended, now=now)
+        pending = _pending_of(ended)
+        decisions = [decision_on(call, has_pending=_key(call) in pending) for call in ended]
+        made = make_retries(decisions, now=now)
+        return {decision.call.call_id: _follow_up(decision, made, pending) for decision in decisions}
+
+    def _cancel_needless_retries(self, ended: Sequence[EndedCall], *, now: datetime) -> None:
+        answered = [call for call in ended if call.outcome in _ENDS_RETRIES]
+        if not answered:
+            return
+        rows = run(
+            "needless_retries",
+            """
+            SELECT b.call_id FROM callbacks_callback b
+            JOIN unnest(%(contacts)s::uuid[], %(campaigns)s::uuid[]) AS t(contact_id, campaign_id)
+                ON b.contact_id = t.contact_id AND b.campaign_id IS NOT DISTINCT FROM t.campaign_id
+            WHERE b.status = 'pending' AND b.type = 'auto_retry'
+            """,
+            {
+                "contacts": [call.contact_id for call in answered],
+                "campaigns": [call.campaign_id for call in answered],
+            },
+        )
+        calls.withdraw([row.call_id for row in rows], why="answered", now=now, ends_chain=False)
+
+
+def _key(call: EndedCall) -> tuple[UUID, UUID | None]:
+    return call.contact_id, call.campaign_id
+
+
+def _pending_of(ended: Sequence[EndedCall]) -> dict[tuple[UUID, UUID | None], Any]:
+    rows = run(
+        "pending_callbacks_of",
+        """
+        SELECT b.id, b.contact_id, b.campaign_id, b.scheduled_at, c.chain_id
+        FROM callbacks_callback b JOIN dialer_call c ON c.id = b.call_id
+        WHERE b.contact_id = ANY(%(contacts)s) AND b.status = 'pending'
+        """,
+        {"contacts": [call.contact_id for call in ended]},
+    )
+    return {(row.contact_id, row.campaign_id): row for row in rows}
+
+
+def decision_on(call: EndedCall, *, has_pending: bool) -> Decision:
+    settings = resolved(
+        call=call.call_schedule,
+        campaign=call.campaign_schedule,
+        workspace=call.workspace_schedule,
+        campaign_policy=call.campaign_policy,
+        workspace_policy=call.workspace_policy,
+    )
+    decision = decide(settings, outcome=call.outcome, ended_at=call.ended_at, used=call.retries_used)
+    match decision:
+        case Stop():
+            return Decision(call=call, settings=settings, retry=None, stop=decision.reason)
+        case Retry():
+            stop = _obstacle(call, has_pending=has_pending)
+            return Decision(call=call, settings=settings, retry=None if stop else decision, stop=stop)
+
+
+def _obstacle(call: EndedCall, *, has_pending: bool) -> str:
+    if call.is_suppressed:
+        return "suppressed"
+    if call.campaign_status in ("cancelled", "completed", "failed"):
+        return f"campaign_{call.campaign_status}"
+    return "already_pending" if has_pending else ""
+
+
+def make_retries(decisions: Sequence[Decision], *, now: datetime) -> dict[UUID, PendingCallback]:
+    """Queue the calls and make the callbacks of all retries in a batch, by the call they follow.
+
+    A retry that has no opening within 366 days is not made.
+    """
+    wanted = [decision for decision in decisions if decision.retry is not None]
+    ledger = facts.ledger_of(((d.call.workspace_id, d.call.number, d.call.terms) for d in wanted), now=now)
+    queued: list[QueuedCall] = []
+    callbacks: list[NewCallback] = []
+    taken: set[tuple[UUID, UUID | None]] = set()
+    for decision in wanted:
+        call, retry = decision.call, decision.retry
+        assert retry is not None
+        possible = next_possible(
+            call.terms, at=retry.candidate, ledger=ledger.get((call.workspace_id, call.number), ())
+        )
+        if possible.at is None or _key(call) in taken:
+            continue
+        taken.add(_key(call))
+        body = QueuedCall(
+            workspace_id=call.workspace_id,
+            contact_id=call.contact_id,
+            campaign_id=call.campaign_id,
+            campaign_contact_id=call.campaign_contact_id,
+            persona_id=call.persona_id,
+            line_id=call.line_id,
+            number=call.number,
+            caller_id=call.caller_id,
+            rank=Rank.RETRY,
+            due_at=possible.at,
+            chain_id=call.chain_id,
+            attempt_number=call.attempt_number + 1,
+            retries_used=retry.number,
+            not_after=possible.at + timedelta(hours=call.stale_after_hours),
+            schedule=call.call_schedule,
+            config_webhooks=call.config_webhooks,
+            metadata=call.metadata,
+        )
+        queued.append(body)
+        callbacks.append(
+            NewCallback(
+                call=body,
+                type=CallbackType.AUTO_RETRY,
+                origin_call_id=call.call_id,
+                original_outcome=call.outcome,
+                number=retry.number,
+                limit=retry.limit,
+                scheduled_at=possible.at,
+                time_zone=possible.zones[0],
+                timezone_source=possible.source,
+                adjusted_from=retry.candidate if possible.shifts else None,
+                adjusted_reason=possible.shifts[0].reason if possible.shifts else "",
+                explanation=[
+                    *explanation.of_retry(retry, outcome=call.outcome, ended_at=call.ended_at, at=now),
+                    *explanation.of_shifts(possible, window_level=call.terms.window.hours_level, at=now),
+                ],
+            )
+        )
+    calls.queue(queued, now=now)
+    ids = insert(callbacks, now=now)
+    record_events(events.of_callbacks(list(ids.values()), "scheduled", reason="", at=now), now=now)
+    return {
+        origin: PendingCallback(id=ids[new.call.id], scheduled_at=new.scheduled_at)
+        for new in callbacks
+        if (origin := new.origin_call_id) is not None
+    }
+
+
+def _follow_up(
+    decision: Decision,
+    made: Mapping[UUID, PendingCallback],
+    pending: Mapping[tuple[UUID, UUID | None], Any],
+) -> FollowUp:
+    call, retry = decision.call, decision.retry
+    new = made.get(call.call_id)
+    if new is not None:
+        assert retry is not None
+        return FollowUp(
+            will_retry=True,
+            next_retry_at=new.scheduled_at,
+            attempts_left=retry.limit - call.retries_used,
+            pending=new,
+            stop="",
+        )
+    stop = decision.stop or "no_opening"
+    # Outside campaigns a contact may have several chains: another one's promise does not keep this one alive.
+    row = pending.get(_key(call))
+    waiting = (
+        PendingCallback(id=row.id, scheduled_at=row.scheduled_at) if row and row.chain_id == call.chain_id else None
+    )
+    return FollowUp(
+        will_retry=False,
+        next_retry_at=None,
+        attempts_left=_left(decision),
+        pending=waiting,
+        stop=stop,
+    )
+
+
+def _left(decision: Decision) -> int:
+    """Say what is left of the limit, for an outcome that has one; retries that will not be made all the same."""
+    rule = decision.settings.policy.rules.get(decision.call.outcome) or decision.settings.policy.rules.get("no_answer")
+    limit = decision.settings.limit
+    if limit is None and decision.settings.schedule is not None:
+        limit = len(decision.settings.schedule)
+    if limit is None:
+        limit = rule.limit if rule else 0
+    return max(limit - decision.call.retries_used, 0)

@@ -1,0 +1,367 @@
+"""Making promises: requested by the contact, or by an operator."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from webhooks.outbox import record_events
+
+from callbacks import events
+from callbacks.models import Callback
+from callbacks.rules import explanation
+from callbacks.rules.explanation import Code, Step, step
+from callbacks.rules.statuses import CallbackStatus, CallbackType
+from callbacks.scheduled import NewCallback, insert
+from dialer import calls, facts
+from dialer.calls import QueuedCall
+from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona, Suppression
+from dialer.rules.contact_limits import limits_from
+from dialer.rules.openings import Possible, Terms, next_possible
+from dialer.rules.statuses import CampaignStatus, Rank
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import new_id
+from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.models import Workspace
+
+FURTHEST_AHEAD = timedelta(days=30)
+PAST_GRACE = timedelta(seconds=60)
+"""A time up to this long ago is taken as now."""
+
+
+class InvalidTime(ValueError):
+    """The time cannot be promised; the text says why."""
+
+
+class ContactSuppressed(Exception):
+    """The number is not to be called."""
+
+
+class CampaignOver(Exception):
+    """The campaign has ended; nothing is scheduled in it any more."""
+
+
+class NoLineOrPersona(Exception):
+    """Neither the campaign, nor an earlier call, nor the workspace says who calls over which line."""
+
+
+class AlreadyPending(Exception):
+    """The contact has a pending callback, which a manual one does not replace."""
+
+    def __init__(self, callback_id: int) -> None:
+        super().__init__(callback_id)
+        self.callback_id = callback_id
+
+
+class OutsideWindow(Exception):
+    """The contact may not be called then; ``next_opening`` is the next permitted time, if there is one."""
+
+    def __init__(self, reason: str, next_opening: datetime | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.next_opening = next_opening
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Force:
+    """Checks that one dial may pass (``outside_window``, ``contact_limit``, ``campaign_paused``), and why."""
+
+    checks: frozenset[str]
+    reason: str
+
+    def stored(self) -> dict[str, Any]:
+        return {"checks": sorted(self.checks), "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """A promise as it was made: what it replaced, how its time was moved, and what holds it."""
+
+    callback: Callback
+    superseded_id: int | None
+    adjusted_from: datetime | None
+    adjusted_reason: str
+    held_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """Where a promise is made: the contact, and what its call is made with."""
+
+    contact: Contact
+    campaign: Campaign | None
+    origin: Call | None
+    persona_id: UUID
+    line: Line
+    terms: Terms
+
+
+def request(
+    *,
+    workspace_id: UUID,
+    contact_id: UUID,
+    type: CallbackType,  # noqa: A002 — the word of the domain
+    campaign_id: UUID | None = None,
+    origin_call_id: UUID | None = None,
+    scheduled_at: datetime | None = None,
+    local_time: datetime | None = None,
+    notes: str = "",
+    persona_id: UUID | None = None,
+    force: Force | None = None,
+    replace: bool = False,
+    actor: Actor,
+    now: datetime,
+) -> Scheduled:
+    """Promise to call a contact at a time: an instant, or a naive ``local_time`` on the contact's clock.
+
+    A requested callback supersedes whatever is pending for the contact and campaign; a manual one only a retry, and
+    only with ``replace``. Outside the window, or where a limit forbids it, the time moves to the next permitted one,
+    unless ``force`` names the check. Raises what is defined above, and leaves nothing half done.
+    """
+    with transaction.atomic():
+        contact = Contact.objects.in_workspace(workspace_id).get(pk=contact_id, deleted_at=None)
+        lock_numbers([(workspace_id, contact.phone)])
+        if Suppression.objects.in_workspace(workspace_id).filter(phone=contact.phone).exists():
+            raise ContactSuppressed
+        setting = _setting(contact, campaign_id=campaign_id, origin_call_id=origin_call_id, persona_id=persona_id)
+        wanted = _wanted(scheduled_at, local_time, setting.terms, now=now)
+        possible = _possible(setting, wanted, force=force, now=now)
+        superseded, k, attempt = _supersede(setting, type, replace=replace, now=now)
+        body = QueuedCall(
+            workspace_id=workspace_id,
+            contact_id=contact.pk,
+            campaign_id=campaign_id,
+            campaign_contact_id=_campaign_contact(setting),
+            persona_id=setting.persona_id,
+            line_id=setting.line.pk,
+            number=contact.phone,
+            caller_id=_caller_id(setting),
+            rank=Rank.PROMISED,
+            due_at=_at(possible),
+            chain_id=setting.origin.chain_id if setting.origin else None,
+            attempt_number=attempt,
+            retries_used=k,
+            force=force.stored() if force else None,
+            schedule=setting.origin.schedule if setting.origin else {},
+            config_webhooks=setting.origin.config_webhooks
+            if setting.origin
+            else (setting.campaign.config_webhooks if setting.campaign else None),
+            metadata=setting.origin.metadata if setting.origin else {},
+        )
+        new = NewCallback(
+            call=body,
+            type=type,
+            origin_call_id=origin_call_id,
+            original_outcome=setting.origin.outcome if setting.origin else "",
+            scheduled_at=_at(possible),
+            local_time=local_time.isoformat(timespec="minutes") if local_time else "",
+            time_zone=possible.zones[0],
+            timezone_source=possible.source,
+            adjusted_from=wanted if possible.shifts else None,
+            adjusted_reason=possible.shifts[0].reason if possible.shifts else "",
+            notes=notes,
+            assigned_persona_id=persona_id,
+            explanation=_explained(type, wanted, possible, setting, force, now=now),
+        )
+        calls.queue([body], now=now)
+        callback_id = insert([new], now=now)[body.id]
+        record_events(events.of_callbacks([callback_id], "scheduled", reason=type.value, at=now), now=now)
+        record(actor, [_change(workspace_id, callback_id, new, force)], now=now)
+        return Scheduled(
+            callback=Callback.objects.get(pk=callback_id),
+            superseded_id=superseded,
+            adjusted_from=new.adjusted_from,
+            adjusted_reason=new.adjusted_reason,
+            held_by="campaign_paused" if setting.campaign and setting.campaign.status == CampaignStatus.PAUSED else "",
+        )
+
+
+def instant_of(local_time: datetime, zone: str) -> datetime:
+    """Return the instant at which clocks in ``zone`` show ``local_time``.
+
+    In a repeated hour the first pass; in a skipped hour the first instant after it.
+    """
+    info = ZoneInfo(zone)
+    instant = local_time.replace(tzinfo=info, fold=0).astimezone(UTC)
+    if instant.astimezone(info).replace(tzinfo=None) == local_time:
+        return instant
+    # Skipped: fold 0 counts with the offset before the gap, fold 1 with the one after; the gap ends between them.
+    low = local_time.replace(tzinfo=info, fold=1).astimezone(UTC)
+    high = instant
+    before = low.astimezone(info).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(info).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+def contact_terms(
+    contact: Contact, campaign: Campaign | None, workspace: Workspace, call: Call | None, line: Line
+) -> Terms:
+    """Say when a contact may be called for a campaign, or outside campaigns."""
+    return facts.terms(
+        time_zone=contact.time_zone,
+        phone=contact.phone,
+        call_schedule=json.dumps(call.schedule) if call else None,
+        campaign_schedule=json.dumps(campaign.schedule) if campaign else None,
+        workspace_schedule=json.dumps(workspace.schedule),
+        campaign_zone=campaign.time_zone if campaign else "",
+        workspace_zone=workspace.time_zone,
+        limits=limits_from(workspace.contact_limits, campaign.contact_limits if campaign else None),
+        ring_timeout=timedelta(seconds=line.ring_timeout_seconds),
+        campaign_id=campaign.pk if campaign else None,
+    )
+
+
+def check_ahead(at: datetime, *, now: datetime) -> datetime:
+    """Return the time to promise: ``at``, or ``now`` for one just past; raises ``InvalidTime``."""
+    if at < now - PAST_GRACE:
+        message = f"is in the past (it is {explanation.written(now)})"
+        raise InvalidTime(message)
+    if at > now + FURTHEST_AHEAD:
+        message = f"is more than {FURTHEST_AHEAD.days} days ahead"
+        raise InvalidTime(message)
+    return max(at, now)
+
+
+def _setting(
+    contact: Contact, *, campaign_id: UUID | None, origin_call_id: UUID | None, persona_id: UUID | None
+) -> _Setting:
+    workspace = Workspace.objects.get(pk=contact.workspace_id)
+    owned = contact.workspace_id
+    campaign = Campaign.objects.in_workspace(owned).select_related("line").get(pk=campaign_id) if campaign_id else None
+    if campaign and campaign.status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED):
+        raise CampaignOver
+    origin = (
+        Call.objects.in_workspace(owned).select_related("line").get(pk=origin_call_id, contact=contact)
+        if origin_call_id
+        else None
+    )
+    last = (
+        origin or Call.objects.filter(contact=contact, campaign=campaign).select_related("line").order_by("-id").first()
+    )
+    line = campaign.line if campaign else last.line if last else default_line(owned)
+    persona = persona_id or (campaign.persona_id if campaign else last.persona_id if last else default_persona(owned))
+    if line is None or persona is None:
+        raise NoLineOrPersona
+    return _Setting(
+        contact=contact,
+        campaign=campaign,
+        origin=last if (origin or campaign) else None,
+        persona_id=persona,
+        line=line,
+        terms=contact_terms(contact, campaign, workspace, last, line),
+    )
+
+
+def default_line(workspace_id: UUID) -> Line | None:
+    found: Line | None = (
+        Line.objects.in_workspace(workspace_id).filter(archived_at=None).order_by("-is_default", "id").first()
+    )
+    return found
+
+
+def default_persona(workspace_id: UUID) -> UUID | None:
+    """Return the workspace's only persona; where there are several, nobody can guess."""
+    ids = list(Persona.objects.in_workspace(workspace_id).filter(archived_at=None).values_list("pk", flat=True)[:2])
+    return ids[0] if len(ids) == 1 else None
+
+
+def _wanted(scheduled_at: datetime | None, local_time: datetime | None, terms: Terms, *, now: datetime) -> datetime:
+    if (scheduled_at is None) == (local_time is None):
+        message = "give either scheduled_at or local_time"
+        raise InvalidTime(message)
+    if local_time is not None:
+        zone = terms.contact.zones[0] if terms.contact.zones else terms.fallback.zone
+        return check_ahead(instant_of(local_time, zone), now=now)
+    assert scheduled_at is not None
+    return check_ahead(scheduled_at, now=now)
+
+
+def _possible(setting: _Setting, wanted: datetime, *, force: Force | None, now: datetime) -> Possible:
+    contact = setting.contact
+    ledger = facts.ledger_of([(contact.workspace_id, contact.phone, setting.terms)], now=now)
+    possible = next_possible(setting.terms, at=wanted, ledger=ledger.get((contact.workspace_id, contact.phone), ()))
+    if force and {shift.reason for shift in possible.shifts} <= force.checks:
+        return Possible(at=wanted, shifts=(), zones=possible.zones, source=possible.source, was_cut=possible.was_cut)
+    if possible.at is None:
+        message = "the calling window does not open within 366 days"
+        raise InvalidTime(message)
+    return possible
+
+
+def _supersede(setting: _Setting, kind: CallbackType, *, replace: bool, now: datetime) -> tuple[int | None, int, int]:
+    """Make room for the promise; return what it superseded, the retries used so far, and the call's number."""
+    pending = (
+        Callback.objects.select_related("call")
+        .filter(contact=setting.contact, campaign=setting.campaign, status=CallbackStatus.PENDING.value)
+        .first()
+    )
+    last = setting.origin
+    if pending is None:
+        return None, last.retries_used if last else 0, last.attempt_number + 1 if last else 1
+    is_retry = pending.type == CallbackType.AUTO_RETRY
+    if kind is CallbackType.MANUAL and not (is_retry and replace):
+        raise AlreadyPending(pending.pk)
+    used = pending.call.retries_used - (1 if is_retry else 0)
+    if calls.withdraw([pending.call_id], why="superseded", now=now, ends_chain=False):
+        return pending.pk, used, pending.call.attempt_number
+    # It was handed over in this moment: the promise comes after it.
+    return None, pending.call.retries_used, pending.call.attempt_number + 1
+
+
+def _campaign_contact(setting: _Setting) -> UUID | None:
+    if setting.campaign is None:
+        return None
+    row, _ = CampaignContact.objects.get_or_create(
+        workspace_id=setting.contact.workspace_id,
+        campaign=setting.campaign,
+        contact=setting.contact,
+        defaults={"id": new_id(), "state": "callback_pending"},
+    )
+    # While a call is live its end says what follows; a chain that was over begins to wait again.
+    CampaignContact.objects.filter(pk=row.pk).exclude(state="calling").update(
+        state="callback_pending", end_reason="", ended_at=None, due_at=None
+    )
+    found: UUID = row.pk
+    return found
+
+
+def _caller_id(setting: _Setting) -> str:
+    if setting.campaign and setting.campaign.caller_id:
+        return setting.campaign.caller_id
+    return next(iter(setting.line.caller_ids), "")
+
+
+def _at(possible: Possible) -> datetime:
+    assert possible.at is not None
+    return possible.at
+
+
+def _explained(
+    kind: CallbackType, wanted: datetime, possible: Possible, setting: _Setting, force: Force | None, *, now: datetime
+) -> list[Step]:
+    who = "The contact asked" if kind is CallbackType.CUSTOMER_REQUESTED else "An operator asked"
+    steps = [step(Code.REQUESTED, f"{who} for a call at {explanation.written(wanted)}.", at=now, to=wanted)]
+    steps += explanation.of_shifts(possible, window_level=setting.terms.window.hours_level, at=now)
+    if force:
+        checks = ", ".join(sorted(force.checks))
+        steps.append(step(Code.FORCED, f"Forced past {checks}: {force.reason}", at=now))
+    return steps
+
+
+def _change(workspace_id: UUID, callback_id: int, new: NewCallback, force: Force | None) -> Change:
+    return Change(
+        workspace_id=workspace_id,
+        verb="schedule",
+        object_type="callback",
+        object_id=str(callback_id),
+        to_state={"type": new.type.value, "scheduled_at": explanation.written(new.scheduled_at)},
+        reason=force.reason if force else "",
+    )

@@ -1,0 +1,254 @@
+"""The rows that are the queue of record: put in, moved, taken out before they are handed over.
+
+Every verb checks the state it leaves in SQL, raises the generation, and so fences messages that are under way.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from webhooks.outbox import record_events
+
+from dialer import events, facts
+from dialer.models import Call
+from dialer.promises import promises
+from dialer.rules.statuses import CallStatus, ContactState, Outcome
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import new_id
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+
+WITHDRAWN_STATE = {
+    "suppressed": ContactState.SUPPRESSED,
+    "completed": ContactState.REACHED,
+}
+"""End of a campaign contact whose queued call is withdrawn, by the reason; any other reason cancels it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedCall:
+    """A call to be made; ``chain_id`` is ``None`` for the first call of a chain without a campaign."""
+
+    workspace_id: UUID
+    contact_id: UUID
+    campaign_id: UUID | None
+    campaign_contact_id: UUID | None
+    persona_id: UUID
+    line_id: UUID
+    number: str
+    caller_id: str
+    rank: int
+    due_at: datetime
+    chain_id: UUID | None = None
+    attempt_number: int = 1
+    retries_used: int = 0
+    not_after: datetime | None = None
+    force: Mapping[str, Any] | None = None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    config_webhooks: Any = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=new_id)
+
+
+def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
+    """Put calls in the queue in one statement; the caller's transaction holds what they are needed for."""
+    if not calls:
+        return
+    run(
+        "queue_calls",
+        """
+        INSERT INTO dialer_call (id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id,
+            number, caller_id, rank, due_at, chain_id, attempt_number, retries_used, not_after, force, schedule,
+            config_webhooks, metadata, queued_at, direction, status, outcome, ended_reason, held_reason, generation,
+            carrier_call_id, follow_up_pending)
+        SELECT id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id, number, caller_id,
+            rank, due_at, chain_id, attempt_number, retries_used, not_after, force::jsonb, schedule::jsonb,
+            config_webhooks::jsonb, metadata::jsonb, %(now)s, 'outbound', 'queued', '', '', '', 0, '', false
+        FROM unnest(%(id)s::uuid[], %(workspace_id)s::uuid[], %(contact_id)s::uuid[], %(campaign_id)s::uuid[],
+            %(campaign_contact_id)s::uuid[], %(persona_id)s::uuid[], %(line_id)s::uuid[], %(number)s::text[],
+            %(caller_id)s::text[], %(rank)s::smallint[], %(due_at)s::timestamptz[], %(chain_id)s::uuid[],
+            %(attempt_number)s::int[], %(retries_used)s::int[], %(not_after)s::timestamptz[], %(force)s::text[],
+            %(schedule)s::text[], %(config_webhooks)s::text[], %(metadata)s::text[])
+            AS t(id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id, number,
+            caller_id, rank, due_at, chain_id, attempt_number, retries_used, not_after, force, schedule,
+            config_webhooks, metadata)
+        """,
+        {
+            "now": now,
+            **{
+                name: [getattr(call, name) for call in calls]
+                for name in (
+                    "id",
+                    "workspace_id",
+                    "contact_id",
+                    "campaign_id",
+                    "campaign_contact_id",
+                    "persona_id",
+                    "line_id",
+                    "number",
+                    "caller_id",
+                    "due_at",
+                    "attempt_number",
+                    "retries_used",
+                    "not_after",
+                )
+            },
+            "rank": [int(call.rank) for call in calls],
+            "chain_id": [call.chain_id or call.campaign_contact_id or call.id for call in calls],
+            "force": [_json(call.force) for call in calls],
+            "schedule": [_json(call.schedule) for call in calls],
+            "config_webhooks": [_json(call.config_webhooks) for call in calls],
+            "metadata": [_json(call.metadata) for call in calls],
+        },
+    )
+
+
+def withdraw(call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: bool = True) -> list[UUID]:
+    """Take queued calls out of the queue and tell whoever promised them; return those that were still queued.
+
+    The chains they belong to come to their end, unless something else follows (``ends_chain`` false). Runs in the
+    caller's transaction; call rows are locked in the order of their ids.
+    """
+    if not call_ids:
+        return []
+    rows = run(
+        "withdraw_calls",
+        """
+        WITH mine AS (
+            SELECT id FROM dialer_call WHERE id = ANY(%(ids)s) AND status = 'queued' ORDER BY id FOR NO KEY UPDATE
+        )
+        UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,
+            generation = c.generation + 1
+        FROM mine WHERE c.id = mine.id AND c.status = 'queued'
+        RETURNING c.id, c.campaign_contact_id
+        """,
+        {"ids": list(call_ids), "why": why},
+    )
+    withdrawn = [row.id for row in rows]
+    if withdrawn:
+        promises().calls_withdrawn(withdrawn, why, now=now)
+    if withdrawn and ends_chain:
+        record_events(
+            [
+                events.call_exhausted(fact, result=why, reason=why, attempts=fact.attempt_number - 1, at=now)
+                for fact in facts.facts_of(withdrawn)
+                if fact.attempt_number > 1
+            ],
+            now=now,
+        )
+        finish_contacts(
+            [row.campaign_contact_id for row in rows if row.campaign_contact_id],
+            state=WITHDRAWN_STATE.get(why, ContactState.CANCELLED),
+            end_reason=why,
+            now=now,
+        )
+    return withdrawn
+
+
+def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, now: datetime) -> list[UUID]:
+    """Withdraw every queued call to contacts that have one of these numbers now."""
+    rows = run(
+        "queued_calls_by_number",
+        """
+        SELECT c.id FROM dialer_contact p JOIN dialer_call c ON c.contact_id = p.id AND c.status = 'queued'
+        WHERE p.workspace_id = %(workspace)s AND p.phone = ANY(%(numbers)s)
+        """,
+        {"workspace": workspace_id, "numbers": list(numbers)},
+    )
+    return withdraw([row.id for row in rows], why=why, now=now)
+
+
+def withdraw_campaign(campaign_id: UUID, *, why: str, limit: int, now: datetime) -> list[UUID]:
+    """Withdraw up to ``limit`` queued calls of a campaign that refuses claims already; call until none is left."""
+    rows = run(
+        "queued_calls_of_campaign",
+        "SELECT id FROM dialer_call WHERE campaign_id = %(campaign)s AND status = 'queued' LIMIT %(limit)s",
+        {"campaign": campaign_id, "limit": limit},
+    )
+    return withdraw([row.id for row in rows], why=why, now=now)
+
+
+def finish_contacts(ids: Sequence[UUID], *, state: ContactState, end_reason: str, now: datetime) -> None:
+    """Bring campaign contacts that are still open to their end."""
+    if ids:
+        run(
+            "finish_campaign_contacts",
+            """
+            UPDATE dialer_campaigncontact SET state = %(state)s, end_reason = %(reason)s, ended_at = %(now)s,
+                due_at = NULL
+            WHERE id = ANY(%(ids)s) AND state IN ('waiting', 'calling', 'callback_pending')
+            """,
+            {"ids": list(ids), "state": state.value, "reason": end_reason, "now": now},
+        )
+
+
+def release_claims(campaign_id: UUID) -> int:
+    """Take claimed calls of a paused campaign back from the workers: their messages become stale."""
+    rows = run(
+        "release_claims",
+        """
+        UPDATE dialer_call SET lease_until = NULL, generation = generation + 1
+        WHERE campaign_id = %(campaign)s AND status = 'queued' AND lease_until IS NOT NULL
+        RETURNING id
+        """,
+        {"campaign": campaign_id},
+    )
+    return len(rows)
+
+
+def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Call:
+    """Stop one call: a queued one ends ``cancelled``, a live one is marked for its carrier to hang up.
+
+    Returns the call as it is then; raises ``TransitionConflict`` where it has ended. The caller asks the carrier to
+    hang up after the commit (:func:`dialer.placing.hang_up`).
+    """
+    from_ = Call.objects.in_workspace(workspace_id).get(pk=call_id).status
+    with transaction.atomic():
+        rows = run(
+            "cancel_call",
+            """
+            UPDATE dialer_call SET
+                status = CASE WHEN status = 'queued' THEN 'ended' ELSE status END,
+                outcome = CASE WHEN status = 'queued' THEN 'cancelled' ELSE outcome END,
+                ended_reason = CASE WHEN status = 'queued' THEN 'cancelled' ELSE ended_reason END,
+                ended_at = CASE WHEN status = 'queued' THEN %(now)s ELSE ended_at END,
+                cancel_requested_at = %(now)s, lease_until = NULL, generation = generation + 1
+            WHERE id = %(id)s AND status IN ('queued', 'dialing', 'ringing', 'in_progress')
+            RETURNING status, campaign_contact_id
+            """,
+            {"id": call_id, "now": now},
+        )
+        call = Call.objects.select_related("contact", "campaign").get(pk=call_id)
+        if not rows:
+            raise TransitionConflict(what="the call", from_=call.status, to=Outcome.CANCELLED)
+        if call.status == CallStatus.ENDED:
+            promises().calls_withdrawn([call.id], "cancelled", now=now)
+            if call.campaign_contact_id:
+                finish_contacts(
+                    [call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now
+                )
+            record_events(events.cancelled_before_dialling(call), now=now)
+        record(
+            actor,
+            [
+                Change(
+                    workspace_id=call.workspace_id,
+                    verb="cancel",
+                    object_type="call",
+                    object_id=call.public_id,
+                    from_state={"status": from_},
+                    to_state={"status": call.status},
+                    reason=reason,
+                )
+            ],
+            now=now,
+        )
+    return call
+
+
+def _json(value: Any) -> str | None:  # noqa: ANN401 — JSON
+    return None if value is None else json.dumps(value)

@@ -1,0 +1,28 @@
+"""Carriers: one adapter per vendor behind one protocol.
+
+``settings.CARRIERS`` names the class of each; a class is made from the line whose credentials it uses.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from dialer.carriers.base import Carrier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dialer.models import Line
+
+
+@cache
+def _adapter(path: str) -> "Callable[[Line], Carrier]":
+    adapter: Callable[[Line], Carrier] = import_string(path)
+    return adapter
+
+
+def of(line: "Line") -> Carrier:
+    """Return the adapter that speaks to the carrier of ``line``; raises ``KeyError`` for a carrier nobody knows."""
+    return _adapter(settings.CARRIERS[line.carrier])(line)

@@ -1,0 +1,111 @@
+"""What every carrier can do, in the words of the domain; a vendor's words stop at its adapter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+
+class ReportNotAuthentic(Exception):
+    """The report is not signed by the carrier, or too old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRequest:
+    """One call to be placed; ``call_id`` is the carrier's key for it, at most one is ever accepted."""
+
+    call_id: UUID
+    public_id: str
+    to: str
+    caller_id: str
+    ring_timeout: timedelta
+    max_duration: timedelta
+    persona_endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The carrier has the call."""
+
+    carrier_call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The carrier will never place this call; ``outcome`` is one of the domain's."""
+
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """Refused before it was taken (rate, capacity, trunk, nobody there): no attempt was made, it may be asked again."""
+
+    reason: str
+    retry_after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The answer may mean either; only a look at the carrier can tell."""
+
+    reason: str
+
+
+Answer = Accepted | Refused | Busy | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A carrier's report about a call; ``event_id`` is the carrier's id of it and makes a repetition known."""
+
+    kind: Literal["ringing", "answered", "machine", "ended"]
+    event_id: str
+    call_id: UUID | None
+    carrier_call_id: str
+    occurred_at: datetime
+    outcome: str | None = None
+    ended_reason: str | None = None
+    duration_seconds: int | None = None
+    transcript: str | None = None
+    recording_url: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The carrier knows the call: what it reported or would report, and whether it goes on."""
+
+    reports: Sequence[Report]
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The carrier does not know the call now; a request under way may still arrive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotSay:
+    """The carrier cannot be asked at this time."""
+
+    reason: str
+
+
+LookUp = Found | NotFound | CannotSay
+
+
+class Carrier(Protocol):
+    """An adapter; instances are cheap and safe to use from several threads. No method retries by itself."""
+
+    def place(self, request: PlaceRequest) -> Answer: ...
+
+    def look_up(self, call_id: UUID) -> LookUp: ...
+
+    def hang_up(self, call_id: UUID) -> None: ...
+
+    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
+        """Return the reports in a request; raises :class:`ReportNotAuthentic`."""
+        ...

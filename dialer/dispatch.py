@@ -1,0 +1,386 @@
+"""The claim: which calls are handed to the workers now, and to which second each belongs.
+
+The workspace row is the claim's lock: two dispatchers never claim for one workspace at once, so pace and slots of its
+campaigns and lines are counted exactly, and each waits for nothing (``SKIP LOCKED``). The claim commits before
+anything is published; a lost message costs the lease, never a call.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from dialer import calls
+from dialer.calls import QueuedCall
+from dialer.facts import parsed
+from dialer.rules.pacing import Budget, Owner, interleave
+from dialer.rules.statuses import Rank
+from dialer.workspaces.ids import new_id
+from dialer.workspaces.statements import run
+
+SOON = timedelta(seconds=2)
+"""How far ahead starts are given out where a pace or a number of slots decides: two ticks, so that what is more urgent
+does not wait behind what was claimed long before."""
+NEW_SHARE = 0.2
+"""Of a limited owner's room, what is kept for first calls while there are any."""
+MAX_CLAIMED = 2_000
+"""Claimed and not yet handed over, per workspace: more would only wait in the workers' queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatched:
+    """A claimed call, the generation that its message carries, and when it starts."""
+
+    call_id: UUID
+    generation: int
+    start_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Queue:
+    """Queued calls of one campaign, or of one workspace outside campaigns."""
+
+    workspace_id: UUID
+    campaign_id: UUID | None
+    owners: tuple[Owner, ...]
+    campaign: Any = None
+
+    @property
+    def is_limited(self) -> bool:
+        return any(
+            owner.calls_per_second is not None or owner.max_concurrent_calls is not None for owner in self.owners
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """What may be claimed of one queue: so many calls, due before ``until``; ``kept`` of them are for first calls."""
+
+    queue: _Queue
+    calls: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FirstCall:
+    """A waiting contact as the call it will be."""
+
+    call_id: UUID
+    workspace_id: UUID
+    campaign_id: UUID
+    line_id: UUID
+    rank: int
+    due_at: datetime
+    is_first: bool
+    campaign_contact_id: UUID
+    contact_id: UUID
+    phone: str
+    caller_id: str
+
+
+def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
+    """Claim up to ``limit`` calls that fall due within the horizon, fairly over campaigns, and commit.
+
+    Calls without a pace are claimed ``HORIZON_SECONDS`` ahead, each for its own second; the rest, and first calls,
+    as they come near.
+    """
+    with transaction.atomic():
+        workspaces = _lock_workspaces(now=now)
+        if not workspaces:
+            return []
+        lines = _lines(workspaces)
+        queues = _queues(workspaces, lines, now=now)
+        budget, late = _budget(workspaces, now=now)
+        rooms = _rooms(queues, budget, late, limit=limit, now=now)
+        rows = _take_queued(rooms, now=now) + _take_waiting(rooms, now=now)
+        starts = _assign(rows, rooms, lines, budget, now=now)
+        _queue_first_calls([row for row in rows if row.is_first and row.call_id in starts], queues, now=now)
+        dispatched = _lease(starts)
+        _write_paces(budget)
+    return dispatched
+
+
+def release_expired(*, limit: int, now: datetime) -> int:
+    """Make claimed calls whose lease ran out claimable again; their old messages find another generation."""
+    rows = run(
+        "release_expired_leases",
+        """
+        WITH expired AS (
+            SELECT id FROM dialer_call WHERE lease_until <= %(now)s
+            ORDER BY lease_until LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE dialer_call c SET lease_until = NULL, generation = c.generation + 1
+        FROM expired WHERE c.id = expired.id AND c.status = 'queued' RETURNING c.id
+        """,
+        {"now": now, "limit": limit},
+    )
+    return len(rows)
+
+
+def _lock_workspaces(*, now: datetime) -> list[Any]:
+    return run(
+        "lock_claiming_workspaces",
+        """
+        SELECT w.id, w.calls_per_second, w.max_concurrent_calls FROM workspaces_workspace w
+        WHERE w.closed_at IS NULL AND (
+            EXISTS (SELECT FROM dialer_call c WHERE c.workspace_id = w.id AND c.status = 'queued'
+                AND c.lease_until IS NULL AND c.campaign_id IS NULL AND c.due_at <= %(horizon)s)
+            OR EXISTS (SELECT FROM dialer_campaign k WHERE k.workspace_id = w.id AND k.status = 'running')
+        )
+        ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED
+        """,
+        {"horizon": now + timedelta(seconds=settings.HORIZON_SECONDS)},
+    )
+
+
+def _budget(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict[UUID, int]]:
+    """Read when each owner may start again, and what it has in use: claimed rows and live ones."""
+    ids = [row.id for row in workspaces]
+    paces = run(
+        "read_paces",
+        """
+        SELECT owner_id, next_free_at FROM dialer_pace WHERE owner_id = ANY(%(ids)s)
+            OR owner_id IN (SELECT id FROM dialer_campaign WHERE workspace_id = ANY(%(ids)s) AND status = 'running')
+            OR owner_id IN (SELECT id FROM dialer_line WHERE workspace_id = ANY(%(ids)s))
+        """,
+        {"ids": ids},
+    )
+    used = run(
+        "slots_in_use",
+        """
+        SELECT workspace_id, line_id, campaign_id, sum(claimed)::int AS claimed, sum(late)::int AS late,
+            count(*)::int AS used
+        FROM (
+            SELECT workspace_id, line_id, campaign_id, 0 AS claimed, 0 AS late FROM dialer_call
+            WHERE status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
+            UNION ALL
+            SELECT workspace_id, line_id, campaign_id, 1, (due_at <= %(now)s)::int FROM dialer_call
+            WHERE lease_until IS NOT NULL
+        ) AS taken
+        WHERE workspace_id = ANY(%(ids)s) GROUP BY 1, 2, 3
+        """,
+        {"ids": ids, "now": now},
+    )
+    budget = Budget(next_free_at={row.owner_id: row.next_free_at for row in paces})
+    waiting: dict[UUID, int] = {}
+    for row in used:
+        waiting[row.workspace_id] = waiting.get(row.workspace_id, 0) + row.late
+        for owner in {row.workspace_id, row.line_id, row.campaign_id} - {None}:
+            budget.in_use[owner] = budget.in_use.get(owner, 0) + row.used
+    return budget, waiting
+
+
+def _lines(workspaces: Sequence[Any]) -> dict[UUID, Owner]:
+    rows = run(
+        "line_limits",
+        """
+        SELECT id, calls_per_second, max_concurrent_calls FROM dialer_line WHERE workspace_id = ANY(%(ids)s)
+        """,
+        {"ids": [row.id for row in workspaces]},
+    )
+    return {row.id: _owner(row) for row in rows}
+
+
+def _owner(row: Any) -> Owner:  # noqa: ANN401 — a row with the two limits
+    return Owner(id=row.id, calls_per_second=row.calls_per_second, max_concurrent_calls=row.max_concurrent_calls)
+
+
+def _queues(workspaces: Sequence[Any], lines: Mapping[UUID, Owner], *, now: datetime) -> list[_Queue]:
+    """List what may be claimed from: running campaigns by priority, then the calls outside campaigns."""
+    by_id = {row.id: _owner(row) for row in workspaces}
+    campaigns = run(
+        "running_campaigns",
+        """
+        SELECT k.id, k.workspace_id, k.line_id, k.persona_id, k.caller_id, k.calls_per_second, k.max_concurrent_calls,
+            k.config_webhooks::text AS config_webhooks, l.caller_ids::text AS caller_ids
+        FROM dialer_campaign k JOIN dialer_line l ON l.id = k.line_id
+        WHERE k.workspace_id = ANY(%(ids)s) AND k.status = 'running'
+            AND (k.end_at IS NULL OR k.end_at > %(now)s) AND (l.down_until IS NULL OR l.down_until <= %(now)s)
+        ORDER BY k.priority DESC, k.id
+        """,
+        {"ids": list(by_id), "now": now},
+    )
+    return [
+        _Queue(
+            workspace_id=row.workspace_id,
+            campaign_id=row.id,
+            owners=(_owner(row), lines[row.line_id], by_id[row.workspace_id]),
+            campaign=row,
+        )
+        for row in campaigns
+    ] + [_Queue(workspace_id=owner.id, campaign_id=None, owners=(owner,)) for owner in by_id.values()]
+
+
+def _rooms(
+    queues: Sequence[_Queue], budget: Budget, late: Mapping[UUID, int], *, limit: int, now: datetime
+) -> list[_Room]:
+    rooms = []
+    for queue in queues:
+        ahead = SOON if queue.is_limited else timedelta(seconds=settings.HORIZON_SECONDS)
+        until = now + ahead
+        most = min(limit, MAX_CLAIMED - late.get(queue.workspace_id, 0))
+        room = budget.room(queue.owners, now=now, until=until, limit=max(most, 0))
+        if room:
+            rooms.append(_Room(queue=queue, calls=room, until=until))
+    return rooms
+
+
+_QUEUED_OF = """
+    SELECT c.id AS call_id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at, false AS is_first,
+        NULL::uuid AS campaign_contact_id, c.contact_id, c.number AS phone
+    FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(rooms)s::int[], %(untils)s::timestamptz[])
+        AS o(workspace_id, campaign_id, room, until)
+    CROSS JOIN (VALUES (0), (1), (2), (3)) AS r(rank)
+    CROSS JOIN LATERAL (
+        SELECT * FROM dialer_call q
+        WHERE q.workspace_id = o.workspace_id AND {campaign} AND q.status = 'queued' AND q.lease_until IS NULL
+            AND q.rank = r.rank AND q.due_at <= o.until AND (q.not_after IS NULL OR q.not_after >= %(now)s)
+        ORDER BY q.due_at, q.id LIMIT o.room FOR NO KEY UPDATE OF q SKIP LOCKED
+    ) AS c
+"""
+
+
+def _take_queued(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
+    """Lock due queued calls of each queue; the index serves one rank of one queue, so each is asked for by itself."""
+    rows = []
+    for name, condition, mine in (
+        ("take_due_of_campaigns", "q.campaign_id = o.campaign_id", [r for r in rooms if r.queue.campaign_id]),
+        ("take_due_of_workspaces", "q.campaign_id IS NULL", [r for r in rooms if not r.queue.campaign_id]),
+    ):
+        if mine:
+            rows += run(
+                name,
+                _QUEUED_OF.format(campaign=condition),
+                {
+                    "workspaces": [room.queue.workspace_id for room in mine],
+                    "campaigns": [room.queue.campaign_id for room in mine],
+                    "rooms": [room.calls for room in mine],
+                    "untils": [room.until for room in mine],
+                    "now": now,
+                },
+            )
+    return rows
+
+
+def _take_waiting(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
+    """Lock campaign contacts whose first call is due; each gets the id that its call will have."""
+    mine = [room for room in rooms if room.queue.campaign_id]
+    if not mine:
+        return []
+    rows = run(
+        "take_waiting_contacts",
+        """
+        SELECT o.workspace_id, o.campaign_id, o.line_id, %(rank)s AS rank, k.due_at, true AS is_first,
+            k.id AS campaign_contact_id, k.contact_id, p.phone, o.caller_id
+        FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(lines)s::uuid[], %(callers)s::text[],
+            %(rooms)s::int[], %(untils)s::timestamptz[])
+            AS o(workspace_id, campaign_id, line_id, caller_id, room, until)
+        CROSS JOIN LATERAL (
+            SELECT * FROM dialer_campaigncontact w
+            WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= o.until
+            ORDER BY w.due_at, w.id LIMIT o.room FOR NO KEY UPDATE OF w SKIP LOCKED
+        ) AS k
+        JOIN dialer_contact p ON p.id = k.contact_id
+        """,
+        {
+            "rank": Rank.NEW.value,
+            "workspaces": [room.queue.workspace_id for room in mine],
+            "campaigns": [room.queue.campaign_id for room in mine],
+            "lines": [room.queue.campaign.line_id for room in mine],
+            "callers": [_caller_id(room.queue.campaign) for room in mine],
+            "rooms": [room.calls for room in mine],
+            # A first call waits for no second of its own: it is taken when it can start.
+            "untils": [now + SOON for _ in mine],
+        },
+    )
+    return [_FirstCall(call_id=new_id(), **row._asdict()) for row in rows]
+
+
+def _caller_id(campaign: Any) -> str:  # noqa: ANN401 — a row of running_campaigns
+    shown: str = campaign.caller_id or next(iter(parsed(campaign.caller_ids)), "")
+    return shown
+
+
+def _assign(
+    rows: Sequence[Any], rooms: Sequence[_Room], lines: Mapping[UUID, Owner], budget: Budget, *, now: datetime
+) -> dict[UUID, datetime]:
+    """Give each row its start while the owners' budgets last; a row without one stays where it is."""
+    room_of = {(room.queue.workspace_id, room.queue.campaign_id): room for room in rooms}
+    order = {room.queue.campaign_id: position for position, room in enumerate(rooms)}
+    kept = {key: math.ceil(room.calls * NEW_SHARE) for key, room in room_of.items() if room.queue.is_limited}
+    starts: dict[UUID, datetime] = {}
+    for row in interleave(rows, order=order, kept=kept):
+        room = room_of[row.workspace_id, row.campaign_id]
+        owners = {owner.id: owner for owner in (*room.queue.owners, lines[row.line_id])}
+        start = budget.take(owners.values(), due_at=max(row.due_at, now), until=room.until)
+        if start is not None:
+            starts[row.call_id] = start
+    return starts
+
+
+def _queue_first_calls(rows: Sequence[_FirstCall], queues: Sequence[_Queue], *, now: datetime) -> None:
+    campaigns = {queue.campaign_id: queue.campaign for queue in queues}
+    calls.queue(
+        [
+            QueuedCall(
+                id=row.call_id,
+                workspace_id=row.workspace_id,
+                contact_id=row.contact_id,
+                campaign_id=row.campaign_id,
+                campaign_contact_id=row.campaign_contact_id,
+                persona_id=campaigns[row.campaign_id].persona_id,
+                line_id=row.line_id,
+                number=row.phone,
+                caller_id=row.caller_id,
+                rank=Rank.NEW,
+                due_at=row.due_at,
+                config_webhooks=parsed(campaigns[row.campaign_id].config_webhooks),
+            )
+            for row in rows
+        ],
+        now=now,
+    )
+    if rows:
+        run(
+            "first_calls_claimed",
+            "UPDATE dialer_campaigncontact SET state = 'calling', due_at = NULL WHERE id = ANY(%(ids)s)",
+            {"ids": [row.campaign_contact_id for row in rows]},
+        )
+
+
+def _lease(starts: Mapping[UUID, datetime]) -> list[Dispatched]:
+    if not starts:
+        return []
+    rows = run(
+        "lease_calls",
+        """
+        UPDATE dialer_call c SET generation = c.generation + 1, lease_until = t.start_at + %(lease)s
+        FROM unnest(%(ids)s::uuid[], %(starts)s::timestamptz[]) AS t(id, start_at)
+        WHERE c.id = t.id AND c.status = 'queued' RETURNING c.id, c.generation
+        """,
+        {
+            "ids": list(starts),
+            "starts": list(starts.values()),
+            "lease": timedelta(seconds=settings.LEASE_SECONDS),
+        },
+    )
+    return [Dispatched(call_id=row.id, generation=row.generation, start_at=starts[row.id]) for row in rows]
+
+
+def _write_paces(budget: Budget) -> None:
+    if budget.changed:
+        changed = sorted(budget.changed)
+        run(
+            "write_paces",
+            """
+            INSERT INTO dialer_pace (owner_id, next_free_at)
+            SELECT * FROM unnest(%(owners)s::uuid[], %(free)s::timestamptz[])
+            ON CONFLICT (owner_id) DO UPDATE SET next_free_at = EXCLUDED.next_free_at
+            """,
+            {"owners": changed, "free": [budget.next_free_at[owner] for owner in changed]},
+        )

@@ -1,0 +1,275 @@
+"""The end of calls: the outcome first, then what follows, then what other systems are told.
+
+One transaction for a batch. The decision runs in a savepoint: where it fails, the outcomes stand, and the sweep
+decides later, one call at a time, and tells both then.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from webhooks.outbox import NewEvent, record_events
+
+from dialer import events, facts, suppressions
+from dialer.events import Ended
+from dialer.promises import EndedCall, FollowUp, promises
+from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
+from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.statements import run
+
+log = logging.getLogger(__name__)
+
+_FINAL = (CallStatus.ENDED, CallStatus.WITHDRAWN)
+_STATE_BY_OUTCOME = {
+    Outcome.ANSWERED: ContactState.REACHED,
+    Outcome.DNC_REQUEST: ContactState.SUPPRESSED,
+    Outcome.INVALID_NUMBER: ContactState.INVALID,
+    Outcome.CANCELLED: ContactState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of one call as its carrier, or a deadline, says."""
+
+    call_id: UUID
+    outcome: Outcome
+    ended_reason: str
+    at: datetime
+    duration_seconds: int | None = None
+    transcript: str | None = None
+    recording_url: str | None = None
+
+
+def record_ends(ends: Sequence[End], *, now: datetime) -> list[UUID]:
+    """End calls that have not ended; return their ids. The first of several ends of one call counts.
+
+    Runs in one transaction, inside the caller's where there is one.
+    """
+    first: dict[UUID, End] = {}
+    for end in ends:
+        first.setdefault(end.call_id, end)
+    with transaction.atomic():
+        _suppress_who_asked(first, now=now)
+        rows = [fact for fact in facts.locked_facts_of(first) if fact.status not in _FINAL]
+        if not rows:
+            return []
+        endings = {fact.id: _ended(fact, first[fact.id], now=now) for fact in rows}
+        _write(rows, endings)
+        record_events(
+            [
+                events.call_attempted(fact, endings[fact.id])
+                for fact in rows
+                if fact.dialing_at is not None and fact.direction == Direction.OUTBOUND
+            ],
+            now=now,
+        )
+        try:
+            with transaction.atomic():
+                _decide(rows, endings, now=now)
+        except Exception:
+            # The outcomes are facts and must stand, whatever is wrong with the decision.
+            log.exception("follow_up.failed calls=%s", [str(fact.id) for fact in rows])
+            run(
+                "mark_undecided",
+                "UPDATE dialer_call SET follow_up_pending = true WHERE id = ANY(%(ids)s)",
+                {"ids": [fact.id for fact in rows]},
+            )
+        return [fact.id for fact in rows]
+
+
+def decide_undecided(*, limit: int, now: datetime) -> int:
+    """Decide what follows calls whose decision failed, each in a transaction of its own; return how many were."""
+    decided = 0
+    for row in run(
+        "undecided_calls",
+        "SELECT id FROM dialer_call WHERE follow_up_pending ORDER BY id LIMIT %(limit)s",
+        {"limit": limit},
+    ):
+        try:
+            with transaction.atomic():
+                decided += _decide_later(row.id, now=now)
+        except Exception:
+            # One call that cannot be decided must not keep the others waiting; it stays marked and is tried again.
+            log.exception("follow_up.failed_again call=%s", row.id)
+    return decided
+
+
+def _decide_later(call_id: UUID, *, now: datetime) -> bool:
+    rows = facts.locked_facts_of([call_id])
+    extra = run(
+        "undecided_end",
+        """
+        SELECT outcome, ended_reason, ended_at, duration_seconds FROM dialer_call
+        WHERE id = %(id)s AND follow_up_pending
+        """,
+        {"id": call_id},
+    )
+    if not extra:
+        return False
+    ended = Ended(
+        outcome=extra[0].outcome,
+        ended_reason=extra[0].ended_reason,
+        ended_at=extra[0].ended_at,
+        duration_seconds=extra[0].duration_seconds,
+        transcript=rows[0].transcript,
+        recording_url=rows[0].recording_url,
+    )
+    _decide(rows, {call_id: ended}, now=now)
+    run("mark_decided", "UPDATE dialer_call SET follow_up_pending = false WHERE id = %(id)s", {"id": call_id})
+    return True
+
+
+def _suppress_who_asked(ends: Mapping[UUID, End], *, now: datetime) -> None:
+    """Suppress numbers whose call ends with the wish not to be called; before any call is locked (lock order)."""
+    asked = [end.call_id for end in ends.values() if end.outcome is Outcome.DNC_REQUEST]
+    if not asked:
+        return
+    rows = facts.facts_of(asked)
+    lock_numbers((fact.workspace_id, fact.phone) for fact in rows)
+    for fact in rows:
+        suppressions.add_in_transaction(
+            fact.workspace_id, [fact.phone], reason="dnc_request", source=str(fact.id), now=now
+        )
+
+
+def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — a row of facts
+    outcome, reason = end.outcome, end.ended_reason
+    if outcome is Outcome.ANSWERED and fact.dnc_requested_at is not None:
+        outcome, reason = Outcome.DNC_REQUEST, "dnc_request"
+    elif fact.cancel_requested_at is not None and fact.answered_at is None and outcome is not Outcome.ANSWERED:
+        outcome, reason = Outcome.CANCELLED, "cancelled"
+    return Ended(
+        outcome=outcome,
+        ended_reason=reason,
+        # A carrier's clock may be ahead; an end in the future would schedule from a time that has not come.
+        ended_at=min(end.at, now),
+        duration_seconds=end.duration_seconds,
+        transcript=end.transcript or fact.transcript,
+        recording_url=end.recording_url or fact.recording_url,
+    )
+
+
+def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended]) -> None:
+    run(
+        "end_calls",
+        """
+        UPDATE dialer_call c SET status = 'ended', outcome = t.outcome, ended_reason = t.reason, ended_at = t.at,
+            duration_seconds = t.duration, transcript = t.transcript, recording_url = t.recording, check_at = NULL,
+            lease_until = NULL
+        FROM unnest(%(id)s::uuid[], %(outcome)s::text[], %(reason)s::text[], %(at)s::timestamptz[],
+            %(duration)s::int[], %(transcript)s::text[], %(recording)s::text[])
+            AS t(id, outcome, reason, at, duration, transcript, recording)
+        WHERE c.id = t.id
+        """,
+        {
+            "id": [fact.id for fact in rows],
+            "outcome": [endings[fact.id].outcome for fact in rows],
+            "reason": [endings[fact.id].ended_reason for fact in rows],
+            "at": [endings[fact.id].ended_at for fact in rows],
+            "duration": [endings[fact.id].duration_seconds for fact in rows],
+            "transcript": [endings[fact.id].transcript for fact in rows],
+            "recording": [endings[fact.id].recording_url for fact in rows],
+        },
+    )
+
+
+def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime) -> None:
+    follow_ups = promises().calls_ended([for_promises(fact, endings[fact.id]) for fact in rows], now=now)
+    told: list[NewEvent] = []
+    ids: list[UUID] = []
+    states: list[str] = []
+    reasons: list[str] = []
+    for fact in rows:
+        ended, follow_up = endings[fact.id], follow_ups[fact.id]
+        told.append(events.call_ended(fact, ended, follow_up))
+        if follow_up.pending is None:
+            told.append(
+                events.call_exhausted(
+                    fact,
+                    result="reached" if ended.outcome == Outcome.ANSWERED else "exhausted",
+                    reason=follow_up.stop,
+                    attempts=fact.attempt_number,
+                    at=ended.ended_at,
+                )
+            )
+        if fact.campaign_contact_id:
+            ids.append(fact.campaign_contact_id)
+            states.append(_contact_state(ended.outcome, follow_up))
+            reasons.append("" if follow_up.pending else follow_up.stop)
+    _write_contacts(ids, states, reasons, [endings[f.id].outcome for f in rows if f.campaign_contact_id], now=now)
+    record_events(told, now=now)
+
+
+def _contact_state(outcome: str, follow_up: FollowUp) -> str:
+    if follow_up.pending is not None:
+        return ContactState.CALLBACK_PENDING
+    if follow_up.stop == "suppressed":
+        return ContactState.SUPPRESSED
+    return _STATE_BY_OUTCOME.get(Outcome(outcome), ContactState.EXHAUSTED)
+
+
+def _write_contacts(
+    ids: Sequence[UUID], states: Sequence[str], reasons: Sequence[str], results: Sequence[str], *, now: datetime
+) -> None:
+    if ids:
+        run(
+            "move_campaign_contacts",
+            """
+            UPDATE dialer_campaigncontact k SET state = t.state, end_reason = t.reason, due_at = NULL,
+                result = CASE WHEN k.result = 'answered' THEN k.result ELSE t.result END,
+                ended_at = CASE WHEN t.state = 'callback_pending' THEN NULL ELSE %(now)s END
+            FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(reasons)s::text[], %(results)s::text[])
+                AS t(id, state, reason, result)
+            WHERE k.id = t.id AND k.state IN ('waiting', 'calling', 'callback_pending')
+            """,
+            {
+                "ids": list(ids),
+                "states": [str(s) for s in states],
+                "reasons": list(reasons),
+                "results": [str(r) for r in results],
+                "now": now,
+            },
+        )
+
+
+def for_promises(
+    fact: Any,  # noqa: ANN401 — a row of facts
+    ended: Ended,
+    *,
+    call_id: UUID | None = None,
+    attempt_number: int | None = None,
+) -> EndedCall:
+    """Put together what deciding what follows a call needs; a skipped call stands in for the one before it."""
+    return EndedCall(
+        call_id=call_id or fact.id,
+        workspace_id=fact.workspace_id,
+        contact_id=fact.contact_id,
+        campaign_id=fact.campaign_id,
+        campaign_contact_id=fact.campaign_contact_id,
+        persona_id=fact.persona_id,
+        line_id=fact.line_id,
+        number=fact.phone,
+        caller_id=fact.caller_id,
+        chain_id=fact.chain_id,
+        attempt_number=fact.attempt_number if attempt_number is None else attempt_number,
+        retries_used=fact.retries_used,
+        outcome=ended.outcome,
+        ended_at=ended.ended_at,
+        was_dialled=fact.dialing_at is not None,
+        is_suppressed=fact.is_suppressed,
+        call_schedule=facts.parsed(fact.call_schedule) or {},
+        campaign_schedule=facts.parsed(fact.campaign_schedule) or {},
+        workspace_schedule=facts.parsed(fact.workspace_schedule) or {},
+        campaign_policy=facts.parsed(fact.campaign_policy),
+        workspace_policy=facts.parsed(fact.workspace_policy),
+        campaign_status=fact.campaign_status or "",
+        stale_after_hours=fact.stale_after_hours,
+        terms=facts.terms_of(fact),
+        config_webhooks=facts.parsed(fact.config_webhooks),
+        metadata=facts.parsed(fact.metadata) or {},
+    )

@@ -1,0 +1,146 @@
+"""Everything that decides about calls, read for a batch in one statement.
+
+Placing asks it under locks, endings when they decide what follows, the queue's pages when they say why a row waits.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from dialer.rules.contact_limits import ContactLimit, Handed, limits_from, longest_period
+from dialer.rules.openings import Terms
+from dialer.rules.time_zones import fallback_zone, zones_for
+from dialer.rules.window_settings import WindowInForce, window_in_force
+from dialer.workspaces.statements import run
+
+Ledger = Mapping[tuple[UUID, str], Sequence[Handed]]
+
+_COLUMNS = """
+    c.id, c.workspace_id, c.contact_id, c.campaign_id, c.campaign_contact_id, c.persona_id, c.line_id, c.direction,
+    c.number, c.caller_id, c.chain_id, c.attempt_number, c.retries_used, c.status, c.rank, c.due_at, c.not_after,
+    c.generation, c.lease_until, c.dialing_at, c.ringing_at, c.answered_at, c.force::text AS force,
+    c.dnc_requested_at, c.cancel_requested_at, c.schedule::text AS call_schedule,
+    c.config_webhooks::text AS config_webhooks, c.metadata::text AS metadata, c.transcript, c.recording_url,
+    p.name AS contact_name, p.phone, p.time_zone AS contact_zone, p.external_id,
+    k.status AS campaign_status, k.schedule::text AS campaign_schedule, k.time_zone AS campaign_zone,
+    k.contact_limits::text AS campaign_limits, k.metadata::text AS campaign_metadata, k.start_at,
+    l.carrier, l.ring_timeout_seconds, l.max_duration_seconds, l.down_until,
+    w.time_zone AS workspace_zone, w.schedule::text AS workspace_schedule, w.contact_limits::text AS workspace_limits,
+    w.stale_after_hours, w.closed_at,
+    kp.rules::text AS campaign_policy, wp.rules::text AS workspace_policy,
+    EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id AND s.phone = p.phone)
+        AS is_suppressed
+"""
+_FROM = """
+    FROM dialer_call c
+    JOIN dialer_contact p ON p.id = c.contact_id
+    JOIN dialer_line l ON l.id = c.line_id
+    JOIN workspaces_workspace w ON w.id = c.workspace_id
+    LEFT JOIN dialer_campaign k ON k.id = c.campaign_id
+    LEFT JOIN dialer_retrypolicy kp ON kp.id = k.retry_policy_id
+    LEFT JOIN dialer_retrypolicy wp ON wp.workspace_id = c.workspace_id AND wp.is_default AND wp.archived_at IS NULL
+"""
+
+
+def facts_of(call_ids: Iterable[UUID]) -> list[Any]:
+    """Read the facts of calls, in the order of their ids, without locking anything."""
+    return run(
+        "call_facts", f"SELECT {_COLUMNS} {_FROM} WHERE c.id = ANY(%(ids)s) ORDER BY c.id", {"ids": list(call_ids)}
+    )
+
+
+def locked_facts_of(call_ids: Iterable[UUID]) -> list[Any]:
+    """Lock the calls, in the order of their ids, until the transaction ends, and read their facts."""
+    return run(
+        "lock_call_facts",
+        f"SELECT {_COLUMNS} {_FROM} WHERE c.id = ANY(%(ids)s) ORDER BY c.id FOR NO KEY UPDATE OF c",
+        {"ids": list(call_ids)},
+    )
+
+
+def terms_of(fact: Any) -> Terms:  # noqa: ANN401 — a row of facts_of
+    """Say when the contact of one row may be called."""
+    return terms(
+        time_zone=fact.contact_zone,
+        phone=fact.phone,
+        call_schedule=fact.call_schedule,
+        campaign_schedule=fact.campaign_schedule,
+        workspace_schedule=fact.workspace_schedule,
+        campaign_zone=fact.campaign_zone or "",
+        workspace_zone=fact.workspace_zone,
+        limits=_limits(fact.workspace_limits, fact.campaign_limits),
+        ring_timeout=timedelta(seconds=fact.ring_timeout_seconds),
+        campaign_id=fact.campaign_id,
+    )
+
+
+def terms(
+    *,
+    time_zone: str,
+    phone: str,
+    call_schedule: str | None,
+    campaign_schedule: str | None,
+    workspace_schedule: str | None,
+    campaign_zone: str,
+    workspace_zone: str,
+    limits: tuple[ContactLimit, ...],
+    ring_timeout: timedelta,
+    campaign_id: UUID | None,
+) -> Terms:
+    """Put the terms together; schedules are the stored JSON as text, so that equal ones are resolved once."""
+    contact = zones_for(time_zone=time_zone, phone=phone)
+    return Terms(
+        window=_window(call_schedule or "{}", campaign_schedule or "{}", workspace_schedule or "{}", contact.country),
+        contact=contact,
+        fallback=fallback_zone(campaign=campaign_zone, workspace=workspace_zone),
+        ring_timeout=ring_timeout,
+        limits=limits,
+        campaign_id=campaign_id,
+    )
+
+
+def ledger_of(wanted: Iterable[tuple[UUID, str, Terms]], *, now: datetime) -> Ledger:
+    """Read the calls handed over to each ``(workspace, number)`` within the longest period any of them counts."""
+    period = timedelta()
+    keys = set()
+    for workspace_id, number, its_terms in wanted:
+        if its_terms.limits:
+            keys.add((workspace_id, number))
+            period = max(period, longest_period(its_terms.limits))
+    found: dict[tuple[UUID, str], list[Handed]] = defaultdict(list)
+    if keys:
+        workspaces, numbers = zip(*sorted(keys), strict=True)
+        for row in run(
+            "contact_ledger",
+            """
+            SELECT c.workspace_id, c.number, c.dialing_at, c.campaign_id
+            FROM unnest(%(workspaces)s::uuid[], %(numbers)s::text[]) AS wanted(workspace_id, number)
+            JOIN dialer_call c ON c.workspace_id = wanted.workspace_id AND c.number = wanted.number
+                AND c.dialing_at > %(since)s AND c.direction = 'outbound'
+            """,
+            {"workspaces": list(workspaces), "numbers": list(numbers), "since": now - period},
+        ):
+            found[row.workspace_id, row.number].append(Handed(at=row.dialing_at, campaign_id=row.campaign_id))
+    return found
+
+
+@lru_cache(maxsize=4_096)
+def parsed(text: str | None) -> Any:  # noqa: ANN401 — JSON
+    """Parse stored JSON; the value is shared, so nobody may change it."""
+    return None if text is None else json.loads(text)
+
+
+@lru_cache(maxsize=4_096)
+def _window(call: str, campaign: str, workspace: str, country: str | None) -> WindowInForce:
+    return window_in_force(
+        call=json.loads(call), campaign=json.loads(campaign), workspace=json.loads(workspace), country=country
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _limits(workspace: str | None, campaign: str | None) -> tuple[ContactLimit, ...]:
+    return limits_from(parsed(workspace), parsed(campaign))

@@ -1,0 +1,129 @@
+"""What the dialer tells whoever made a call necessary: four facts, in the transaction of the fact.
+
+A queued call is the body of a promise that somebody above made. The implementation is named by the setting
+``CALL_PROMISES``; ``NoPromises`` is a dialer without callbacks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from dialer.rules.openings import Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedCall:
+    """A call that has ended, with all that deciding what follows needs."""
+
+    call_id: UUID
+    workspace_id: UUID
+    contact_id: UUID
+    campaign_id: UUID | None
+    campaign_contact_id: UUID | None
+    persona_id: UUID
+    line_id: UUID
+    number: str
+    caller_id: str
+    chain_id: UUID
+    attempt_number: int
+    retries_used: int
+    outcome: str
+    ended_at: datetime
+    was_dialled: bool
+    is_suppressed: bool
+    call_schedule: Mapping[str, Any]
+    campaign_schedule: Mapping[str, Any]
+    workspace_schedule: Mapping[str, Any]
+    campaign_policy: Mapping[str, Any] | None
+    workspace_policy: Mapping[str, Any] | None
+    campaign_status: str
+    stale_after_hours: int
+    terms: Terms
+    config_webhooks: Any
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCallback:
+    """The promise that a chain waits for."""
+
+    id: int
+    scheduled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """What follows a call that ended.
+
+    ``will_retry`` and ``next_retry_at`` speak of an automatic retry, ``pending`` of whatever the chain waits for;
+    a chain with nothing pending is over, ``stop`` being the reason.
+    """
+
+    will_retry: bool
+    next_retry_at: datetime | None
+    attempts_left: int
+    pending: PendingCallback | None
+    stop: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A call that was put back by the carrier before it took it, now due at ``due_at``."""
+
+    call_id: UUID
+    due_at: datetime
+    reason: str
+
+
+class Promises(Protocol):
+    """The four facts; each in the caller's transaction, for a batch."""
+
+    def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None: ...
+
+    def calls_ended(self, calls: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]: ...
+
+    def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None: ...
+
+    def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None: ...
+
+
+class NoPromises:
+    """Nobody promised anything: every chain is over with its first call."""
+
+    def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Nothing waits for these calls."""
+
+    def calls_ended(self, calls: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:  # noqa: ARG002
+        return {
+            call.call_id: FollowUp(
+                will_retry=False,
+                next_retry_at=None,
+                attempts_left=0,
+                pending=None,
+                stop=call.outcome,
+            )
+            for call in calls
+        }
+
+    def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
+        """Nothing waits for these calls."""
+
+    def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
+        """Nothing waits for these calls."""
+
+
+@cache
+def _load(path: str) -> Promises:
+    made: Promises = import_string(path)()
+    return made
+
+
+def promises() -> Promises:
+    """Return the implementation that the setting names."""
+    return _load(settings.CALL_PROMISES)

@@ -1,0 +1,75 @@
+"""The last look before a call is handed over: everything that may forbid it, asked then."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dialer.rules.contact_limits import Handed
+from dialer.rules.openings import Terms, next_possible
+
+BUSY_CONTACT_WAIT = timedelta(seconds=10)
+"""When a contact who is on the phone is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A claimed call, as it is under its locks."""
+
+    due_at: datetime
+    not_after: datetime | None
+    terms: Terms
+    is_suppressed: bool
+    is_contact_gone: bool
+    is_contact_busy: bool
+    campaign_status: str | None
+    line_down_until: datetime | None
+    forced: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Hand it over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Not now: look again at ``due_at``. The reason is one of the queue's words."""
+
+    reason: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Never: its reason is gone."""
+
+    reason: str
+
+
+Verdict = Go | Hold | Drop
+
+
+def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> Verdict:  # noqa: PLR0911 — one per reason
+    """Judge one call at ``now``. Suppression cannot be forced; a live call to the contact cannot either."""
+    if candidate.is_suppressed:
+        return Drop(reason="suppressed")
+    if candidate.is_contact_gone:
+        return Drop(reason="contact_deleted")
+    if candidate.campaign_status in ("completed", "cancelled", "failed"):
+        return Drop(reason="campaign_ended")
+    if candidate.campaign_status not in (None, "running") and "campaign_paused" not in candidate.forced:
+        return Hold(reason="campaign_paused", due_at=candidate.due_at)
+    if candidate.not_after is not None and now > candidate.not_after:
+        return Hold(reason="stale", due_at=candidate.due_at)
+    if candidate.is_contact_busy:
+        return Hold(reason="contact_busy", due_at=now + BUSY_CONTACT_WAIT)
+    if candidate.line_down_until is not None and now < candidate.line_down_until:
+        return Hold(reason="carrier_down", due_at=candidate.line_down_until)
+    possible = next_possible(candidate.terms, at=now, ledger=ledger)
+    reasons = {shift.reason for shift in possible.shifts} - candidate.forced
+    if possible.at is None and "outside_window" not in candidate.forced:
+        return Hold(reason="outside_window", due_at=now + timedelta(days=1))
+    if reasons and possible.at is not None:
+        first = next(shift.reason for shift in possible.shifts if shift.reason in reasons)
+        return Hold(reason=first, due_at=possible.at)
+    return Go()

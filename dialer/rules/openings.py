@@ -1,0 +1,67 @@
+"""When a contact may be called next, all rules together: the window on the contact's clock, and the limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from dialer.rules.calling_window import LONGEST_WAIT
+from dialer.rules.contact_limits import ContactLimit, Handed, allowed_from
+from dialer.rules.time_zones import ContactZones, Fallback, opening_for
+from dialer.rules.window_settings import WindowInForce
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Everything that says when one contact may be called for one campaign."""
+
+    window: WindowInForce
+    contact: ContactZones
+    fallback: Fallback
+    ring_timeout: timedelta
+    limits: tuple[ContactLimit, ...]
+    campaign_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """A move of the time to later, and what made it: ``outside_window`` or ``contact_limit``."""
+
+    reason: str
+    from_: datetime
+    to: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Possible:
+    """The first possible instant, ``None`` where there is none within 366 days, and the way to it."""
+
+    at: datetime | None
+    shifts: tuple[Shift, ...]
+    zones: tuple[str, ...]
+    source: str
+    was_cut: bool
+
+
+def next_possible(terms: Terms, *, at: datetime, ledger: Sequence[Handed]) -> Possible:
+    """Find the first instant not before ``at`` at which the window is open and no limit is exceeded."""
+    shifts = []
+    latest = at + LONGEST_WAIT
+    instant = at
+    while True:
+        opening = opening_for(
+            terms.window.window, terms.contact, fallback=terms.fallback, at=instant, ring_timeout=terms.ring_timeout
+        )
+        if opening.at is None or opening.at > latest:
+            return Possible(
+                at=None, shifts=tuple(shifts), zones=opening.zones, source=opening.source, was_cut=opening.was_cut
+            )
+        if opening.at > instant:
+            shifts.append(Shift(reason="outside_window", from_=instant, to=opening.at))
+        allowed = allowed_from(terms.limits, ledger=ledger, campaign_id=terms.campaign_id, at=opening.at)
+        if allowed == opening.at:
+            return Possible(
+                at=opening.at, shifts=tuple(shifts), zones=opening.zones, source=opening.source, was_cut=opening.was_cut
+            )
+        shifts.append(Shift(reason="contact_limit", from_=opening.at, to=allowed))
+        instant = allowed
