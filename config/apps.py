@@ -8,8 +8,9 @@ class ConfigConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from config import checks  # noqa: PLC0415 — Django's place for it: apps are loaded now
+        from config import celery, checks  # noqa: PLC0415 — Django's place for it: apps are loaded now
 
+        celery.app.set_default()  # shared tasks published by a web process find the broker
         register(checks.servers_are_named)
         register(checks.secrets_are_given)
         register(checks.hosts_are_named)

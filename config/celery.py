@@ -1,11 +1,104 @@
-"""The Celery app."""
+"""The Celery app: queues, routes, and the whole beat schedule.
+
+Celery is the engine, not the record: PostgreSQL's rows say what is to be done, a message only nudges a worker to look.
+So everything here is set for speed and for recovering by itself, and nothing for keeping messages safe.
+"""
 
 import os
+from typing import Any
+from urllib.parse import urlsplit
 
-from celery import Celery
+from celery import Celery, signals
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+from django.conf import settings  # after the line that says which
+
+QUEUES = ("tick", "dial", "webhooks", "default")
+
+ROUTES = {
+    "dialer.tick": "tick",
+    "dialer.place_calls": "dial",
+    "dialer.apply_carrier_events": "dial",
+    "callbacks.*": "tick",
+    "webhooks.*": "webhooks",
+}
+"""What is not named here goes to ``default``, where it delays no call and no delivery."""
+
+# (task, every so many seconds, arguments). An old nudge is worthless: the next one finds the same rows.
+BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
+    ("dialer.tick", 1, ()),
+    ("dialer.apply_carrier_events", 1, ()),
+    ("webhooks.deliver_due", 1, ()),
+    *(("config.heartbeat", 5.0, (queue,)) for queue in QUEUES),
+)
+
+
+def _entry(task: str, every: float, arguments: tuple[str, ...]) -> dict[str, Any]:
+    options: dict[str, Any] = {"expires": max(2, every * 2)}
+    if task == "config.heartbeat":
+        options["queue"] = arguments[0]  # the row it writes says that a worker consumes this queue
+    return {"task": task, "schedule": every, "args": arguments, "options": options}
+
+
+def _transport_options(scheme: str) -> dict[str, Any]:
+    if scheme in ("redis", "rediss"):
+        # No retry_on_timeout: it switches off kombu's batched publishing.
+        return {
+            "global_keyprefix": "ringback:",
+            "visibility_timeout": 300,  # far above the longest countdown (HORIZON_SECONDS), or work is handed out twice
+            "unacked_restore_interval": 10,  # what a killed worker held comes back after visibility_timeout + 10 s,
+            "unacked_restore_throttle": 1,  # not + 100 s
+            "max_connections": 64,  # the default of 10 is fewer than a worker has threads
+            "socket_timeout": 15,  # without one a publish to a dead host hangs for ever
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,  # a half-open connection is noticed in 20 s, not in 51
+        }
+    return {"confirm_publish": True, "connect_timeout": 5, "read_timeout": 15, "write_timeout": 15}
+
+
+_scheme = urlsplit(settings.BROKER_URL).scheme
+
 app = Celery("ringback")
-app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    broker_url=settings.BROKER_URL,
+    broker_transport_options=_transport_options(_scheme),
+    broker_connection_retry_on_startup=True,  # a worker that starts before its broker waits for it,
+    broker_connection_max_retries=None,  # for as long as it takes
+    broker_pool_acquire_timeout=5,  # the default waits for ever
+    broker_heartbeat=10,  # AMQP: a dead peer is noticed in 20 s
+    task_default_queue="default",
+    # Separate queues and workers, not priorities: those are approximate. Without a key of its own each queue would get
+    # the default one's, and with it a copy of every message to it.
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+    task_routes={pattern: {"queue": queue} for pattern, queue in ROUTES.items()},
+    task_create_missing_queues=False,  # a misspelt queue is an error, not a queue that nobody reads
+    task_serializer="json",
+    accept_content=["json"],
+    task_default_delivery_mode="transient",  # RabbitMQ need not write to disk what PostgreSQL keeps
+    task_ignore_result=True,  # results are rows
+    result_backend="disabled://",
+    task_acks_late=False,  # the lease in the row is the one recovery; late acks add repeats, not safety
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0},  # publish at once or leave it to the next tick
+    worker_prefetch_multiplier=1,  # with early acks: a worker takes what it can start,
+    worker_disable_prefetch=_scheme in ("redis", "rediss"),  # no more; Celery knows this for Redis only
+    worker_eta_task_limit=20_000,  # a guard of memory only: above the highest rate times HORIZON_SECONDS
+    worker_soft_shutdown_timeout=10,  # a worker told to stop at once (QUIT) lets a dial under way end
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # early ack: never abort a dial half way
+    worker_send_task_events=False,  # nobody listens; /metrics asks PostgreSQL
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is this table, there is nothing to remember
+    beat_max_loop_interval=1,
+    beat_schedule={" ".join((task, *arguments)): _entry(task, every, arguments) for task, every, arguments in BEAT},
+    timezone="UTC",
+    CELERY_DB_REUSE_MAX=1000,  # prefork: without it every task opens a connection, whatever CONN_MAX_AGE says
+)
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def _leave_logging_to_django(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
+    """Being connected is enough: Celery then sets up no logging of its own."""

@@ -23,7 +23,6 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True  # no collectstatic step to forget; files are found once, at start
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # a batch of contacts as JSON; files are streamed and not counted
 
@@ -186,6 +185,7 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL")},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners' noise: the answer was 400
         "celery.worker.strategy": {"level": "WARNING"},  # a line per message received says nothing new
         "celery.app.trace": {"level": "WARNING"},  # and one per task done; the effects have lines of their own
         "celery.beat": {"level": "WARNING"},

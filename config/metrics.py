@@ -1,0 +1,147 @@
+"""What ``/metrics`` shows, asked of PostgreSQL at each scrape.
+
+The rows are the record, so they are the figures too: every web process gives the same answer, a restart loses nothing,
+and no worker needs a port. Each statement runs over a partial index of what is open, or over the newest reports only.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection, transaction
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from config.watch import heartbeat_ages
+
+RECENT_SECONDS = 300
+
+_QUEUE = """
+SELECT count(*) AS waiting,
+       count(*) FILTER (WHERE due_at <= clock_timestamp()) AS due,
+       coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS oldest
+FROM dialer_call WHERE status = 'queued' AND lease_until IS NULL
+"""
+_LEASES = """
+SELECT count(*) AS held, count(*) FILTER (WHERE lease_until < clock_timestamp()) AS expired
+FROM dialer_call WHERE lease_until IS NOT NULL
+"""
+_LIVE = """
+SELECT status, count(*) FROM dialer_call
+WHERE status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound' GROUP BY status
+"""
+_PEOPLE = """
+SELECT (SELECT count(*) FROM dialer_call WHERE outcome = 'unknown' AND handled_at IS NULL),
+       (SELECT count(*) FROM dialer_call WHERE follow_up_pending)
+"""
+_REPORTS = """
+SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(received_at)), 0)::float8
+FROM dialer_carrierevent WHERE applied_at IS NULL
+"""
+_CALLBACKS = """
+SELECT count(*),
+       count(*) FILTER (WHERE scheduled_at < clock_timestamp()),
+       coalesce(extract(epoch FROM clock_timestamp() - min(scheduled_at)), 0)::float8
+FROM callbacks_callback WHERE status = 'pending'
+"""
+# The newest reports are found by their ids, so that no index on a time is kept for this.
+_RECENT = """
+WITH newest AS (
+    SELECT call_id, kind, received_at FROM dialer_carrierevent ORDER BY id DESC LIMIT 20000
+), recent AS (
+    SELECT DISTINCT call_id FROM newest
+    WHERE kind = 'ended' AND received_at > clock_timestamp() - make_interval(secs => %(seconds)s)
+)
+SELECT c.outcome, count(*) FROM recent JOIN dialer_call c ON c.id = recent.call_id AND c.status = 'ended'
+GROUP BY c.outcome
+"""
+_LATENESS = """
+WITH newest AS (
+    SELECT call_id, received_at FROM dialer_carrierevent ORDER BY id DESC LIMIT 20000
+), recent AS (
+    SELECT DISTINCT call_id FROM newest WHERE received_at > clock_timestamp() - make_interval(secs => %(seconds)s)
+)
+SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99, 1]) WITHIN GROUP (
+    ORDER BY extract(epoch FROM c.dialing_at - b.scheduled_at)::float8
+)
+FROM recent
+JOIN callbacks_callback b ON b.call_id = recent.call_id
+JOIN dialer_call c ON c.id = b.call_id AND c.dialing_at > clock_timestamp() - make_interval(secs => %(seconds)s)
+"""
+
+
+def render() -> bytes:
+    """Return the metrics as Prometheus reads them."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Record())
+    return generate_latest(registry)
+
+
+class _Record:
+    """Asks the record; one short read-only transaction, so that the figures are of one moment."""
+
+    def collect(self) -> Iterator[Metric]:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute("SET LOCAL statement_timeout = '3s'")
+            yield from _calls()
+            yield from _callbacks()
+            yield from _recent()
+            yield _heartbeats()
+
+
+def _row(sql: str, **parameters: Any) -> tuple[Any, ...]:  # noqa: ANN401 — what SQL takes
+    return _rows(sql, **parameters)[0]
+
+
+def _rows(sql: str, **parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 — what SQL takes
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def _calls() -> Iterator[Metric]:
+    waiting, due, oldest = _row(_QUEUE)
+    held, expired = _row(_LEASES)
+    states = {"waiting": waiting, "claimed": held, "dialing": 0, "ringing": 0, "in_progress": 0}
+    states |= dict(_rows(_LIVE))
+    unknown, undecided = _row(_PEOPLE)
+    unapplied, oldest_report = _row(_REPORTS)
+
+    yield _family("ringback_calls", "Calls that are not over, by state", "state", states)
+    yield GaugeMetricFamily("ringback_calls_due", "Queued calls whose time has come", due)
+    yield GaugeMetricFamily("ringback_calls_oldest_due_seconds", "Age of the oldest due call", max(0.0, oldest))
+    yield GaugeMetricFamily("ringback_leases_expired", "Claims whose worker was lost", expired)
+    yield GaugeMetricFamily("ringback_calls_unknown", "Calls whose fate waits for a person", unknown)
+    yield GaugeMetricFamily("ringback_follow_ups_undecided", "Ended calls whose follow-up failed", undecided)
+    yield GaugeMetricFamily("ringback_carrier_reports_unapplied", "Reports stored and not applied", unapplied)
+    yield GaugeMetricFamily("ringback_carrier_reports_oldest_seconds", "Age of the oldest of them", oldest_report)
+
+
+def _callbacks() -> Iterator[Metric]:
+    pending, overdue, oldest = _row(_CALLBACKS)
+    yield GaugeMetricFamily("ringback_callbacks_pending", "Promises not yet kept", pending)
+    yield GaugeMetricFamily("ringback_callbacks_overdue", "Promises whose time has passed", overdue)
+    yield GaugeMetricFamily("ringback_callbacks_oldest_overdue_seconds", "Age of the oldest", max(0.0, oldest))
+
+
+def _recent() -> Iterator[Metric]:
+    ended = dict(_rows(_RECENT, seconds=RECENT_SECONDS))
+    quantiles = _row(_LATENESS, seconds=RECENT_SECONDS)[0] or []
+    yield _family("ringback_calls_ended_5m", "Calls ended in the last 5 minutes, by outcome", "outcome", ended)
+    lateness = dict(zip(("0.5", "0.95", "0.99", "1"), quantiles, strict=False))
+    yield _family(
+        "ringback_callback_lateness_5m_seconds", "Handed to the carrier minus scheduled_at", "quantile", lateness
+    )
+
+
+def _heartbeats() -> Metric:
+    ages = {queue: age for queue, age in heartbeat_ages().items() if age is not None}
+    return _family("ringback_heartbeat_age_seconds", "Since beat, broker and worker were last alive", "queue", ages)
+
+
+def _family(name: str, text: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family

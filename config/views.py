@@ -1,0 +1,37 @@
+"""The pages of the house: whether it lives, whether it works, and its figures."""
+
+import secrets
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from config import metrics as figures
+from config import watch
+
+
+@require_safe
+@never_cache
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Answer; asks nothing of anybody, so that a broken database does not restart every web process."""
+    return HttpResponse("alive\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(_request: HttpRequest) -> JsonResponse:
+    problems = watch.problems()
+    return JsonResponse({"ready": not problems, "problems": problems}, status=503 if problems else 200)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    expected = f"Bearer {settings.METRICS_TOKEN}"
+    if settings.METRICS_TOKEN and not secrets.compare_digest(
+        request.headers.get("Authorization", "").encode(), expected.encode()
+    ):
+        return HttpResponse("The token of METRICS_TOKEN is asked for.\n", status=401, content_type="text/plain")
+    return HttpResponse(figures.render(), content_type=CONTENT_TYPE_LATEST)
