@@ -30,6 +30,9 @@ class Campaign(Owned, PublicId):
     contact_limits = models.JSONField(null=True, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
     start_at = models.DateTimeField(null=True, blank=True)
+    start_at_local = models.CharField(
+        max_length=19, blank=True, help_text="YYYY-MM-DDTHH:MM:SS on each contact's own clock"
+    )
     end_at = models.DateTimeField(null=True, blank=True)
     calls_per_second = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.001)])
     max_concurrent_calls = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])

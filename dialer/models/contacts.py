@@ -79,6 +79,7 @@ class Import(Owned, PublicId):
     )
     bytes_total = models.BigIntegerField(default=0)
     bytes_read = models.BigIntegerField(default=0)
+    lines_read = models.PositiveIntegerField(default=0)
     rows_read = models.PositiveIntegerField(default=0)
     rows_good = models.PositiveIntegerField(default=0)
     rows_duplicate = models.PositiveIntegerField(default=0)
