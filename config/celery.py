@@ -15,12 +15,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings  # after the line that says which
 
+from dialer.workspaces import draining
+
 QUEUES = ("tick", "dial", "webhooks", "default")
 
 ROUTES = {
     "dialer.tick": "tick",
     "dialer.place_calls": "dial",
     "dialer.apply_carrier_events": "dial",
+    "dialer.check_open_calls": "dial",
     "callbacks.*": "tick",
     "webhooks.*": "webhooks",
 }
@@ -30,6 +33,7 @@ ROUTES = {
 BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.tick", 1, ()),
     ("dialer.apply_carrier_events", 1, ()),
+    ("dialer.check_open_calls", 1, ()),
     ("webhooks.deliver_due", 1, ()),
     *(("config.heartbeat", 5.0, (queue,)) for queue in QUEUES),
 )
@@ -102,3 +106,9 @@ app.autodiscover_tasks()
 @signals.setup_logging.connect
 def _leave_logging_to_django(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
     """Being connected is enough: Celery then sets up no logging of its own."""
+
+
+@signals.worker_shutting_down.connect
+def _end_the_loops(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
+    """A worker that is told to stop waits for its tasks; the drains would make it wait for half a minute."""
+    draining.stop_all()

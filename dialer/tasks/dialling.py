@@ -1,0 +1,99 @@
+"""The way of a call through the workers: tick, place, apply what the carrier reports, look up what it does not."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from uuid import UUID
+
+from celery import current_app, shared_task
+
+from dialer import carrier_events, dispatch, endings, placing, unknown
+from dialer.dispatch import Dispatched
+from dialer.placing import Claim
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.draining import Drain
+
+log = logging.getLogger(__name__)
+
+SLOT = timedelta(milliseconds=25)
+"""Calls that start within it share a message: the most that any of them is early or late by it."""
+BATCH = 25
+"""Calls in one message: what a killed worker leaves open at once."""
+CLAIM = 500
+TICK_SECONDS = 0.8
+"""A tick claims on for so long when there is more; the next second has a tick of its own."""
+REPORTS = 200
+
+
+@shared_task(name="dialer.tick")
+def tick() -> None:
+    """Claim what falls due and publish it; mend what workers left behind."""
+    began = time.monotonic()
+    now = database_now()
+    expired = dispatch.release_expired(limit=5_000, now=now)
+    undecided = endings.decide_undecided(limit=100, now=now)
+    claimed = 0
+    while True:
+        batch = dispatch.claim_due(limit=CLAIM, now=now)
+        publish(batch, now=now)
+        claimed += len(batch)
+        if len(batch) < CLAIM or time.monotonic() - began > TICK_SECONDS:
+            break
+    if claimed or expired or undecided:
+        log.info("tick claimed=%d expired=%d undecided=%d", claimed, expired, undecided)
+
+
+@shared_task(name="dialer.place_calls")
+def place_calls(batch: Sequence[tuple[str, int]]) -> None:
+    """Place a batch of ``(call id, generation)``; a repeated or late message finds other generations."""
+    claims = [Claim(call_id=UUID(call_id), generation=generation) for call_id, generation in batch]
+    counts = placing.place(claims, now=database_now())
+    log.info("calls.placed %s", " ".join(f"{name}={count}" for name, count in counts.items()))
+
+
+def _apply_some() -> int:
+    return carrier_events.apply_stored(limit=REPORTS, now=database_now())
+
+
+_reports = Drain(_apply_some)
+
+
+@shared_task(name="dialer.apply_carrier_events")
+def apply_carrier_events() -> None:
+    """Apply carriers' reports as they come, for half a minute, then make room for the next."""
+    if _reports.run():
+        apply_carrier_events.delay()
+
+
+@shared_task(name="dialer.check_open_calls")
+def check_open_calls() -> None:
+    """Ask carriers about calls of which nothing was heard."""
+    checked = unknown.check_due(limit=50, now=database_now())
+    if checked:
+        log.info("calls.looked_up count=%d", checked)
+
+
+def publish(dispatched: Iterable[Dispatched], *, now: datetime) -> None:
+    """Send claimed calls to the workers, a message per slot, with a countdown to it.
+
+    A message that is not sent is no loss: the lease runs out and the next tick claims the calls again.
+    """
+    with current_app.producer_or_acquire() as producer:
+        for start_at, batch in _slots(dispatched):
+            place_calls.apply_async(
+                args=[[(str(call.call_id), call.generation) for call in batch]],
+                countdown=max((start_at - now).total_seconds(), 0) or None,
+                producer=producer,
+            )
+
+
+def _slots(dispatched: Iterable[Dispatched]) -> Iterator[tuple[datetime, Sequence[Dispatched]]]:
+    """Cut calls into slots by their start; a slot's message is due with its last call, so that none is early."""
+    ordered = sorted(dispatched, key=lambda call: call.start_at)
+    for _, slot in groupby(ordered, key=lambda call: int(call.start_at.timestamp() / SLOT.total_seconds())):
+        calls = list(slot)
+        for first in range(0, len(calls), BATCH):
+            batch = calls[first : first + BATCH]
+            yield batch[-1].start_at, batch
