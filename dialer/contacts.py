@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 
 from django.db import connection, transaction
 
-from dialer import calls
+from dialer import calls, first_calls
 from dialer.models import Call, CampaignContact, CarrierEvent, Contact
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
@@ -132,7 +132,7 @@ def edit(
         changed = _change(contact, given)
         contact.save(update_fields=_WRITTEN)
         if changed & {"phone", "time_zone"}:
-            _look_again([contact_id], now=now)
+            first_calls.look_again([contact_id], now=now)
         record(actor, [_audited(contact, "edit", to_state={"changed": sorted(changed)})], now=now)
     return contact
 
@@ -227,7 +227,8 @@ class _Batch:
         Contact.objects.bulk_create(
             self.updated.values(), update_conflicts=True, unique_fields=["id"], update_fields=_WRITTEN
         )
-        _look_again(self.moved, now=self.now)
+        if self.moved:
+            first_calls.look_again(sorted(self.moved), now=self.now)
 
 
 def _checked(fields: ContactFields, *, is_whole: bool = True) -> ContactFields:
@@ -324,15 +325,6 @@ def _change(contact: Contact, row: ContactFields) -> set[str]:
         for name, value in _derived({**known, **row}).items():
             setattr(contact, name, value)
     return changed
-
-
-def _look_again(contact_ids: Iterable[UUID], *, now: datetime) -> None:
-    """Have the dispatcher look at once at what waits for these contacts: their window may open sooner now."""
-    ids = list(contact_ids)
-    if ids:
-        CampaignContact.objects.filter(contact_id__in=ids, state=ContactState.WAITING, due_at__gt=now).update(
-            due_at=now
-        )
 
 
 def _lock_makers(workspace_id: UUID, rows: Iterable[ContactFields]) -> None:
