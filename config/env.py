@@ -18,7 +18,9 @@ env = environ.Env(
     METRICS_TOKEN=(str, ""),
     # Web
     DEBUG=(bool, False),
+    HOST=(str, "0.0.0.0"),  # noqa: S104 — every address: a container's only one is not known before
     PORT=(int, 8000),
+    WEB_PROCESSES=(int, 2),
     PUBLIC_URL=(str, ""),
     ALLOWED_HOSTS=(list, []),
     BEHIND_TLS=(bool, True),
@@ -35,6 +37,7 @@ env = environ.Env(
     HORIZON_SECONDS=(int, 30),
     LEASE_SECONDS=(int, 30),
     CAMPAIGN_COMPLETION_GRACE_SECONDS=(int, 300),
+    CARRIER_REQUESTS_AT_ONCE=(int, 16),
     SIMULATED_CARRIER_URL=(str, ""),
     SIMULATED_CARRIER_SECRET=(str, ""),
     SIMULATED_CARRIER_LEDGER=(str, ""),
@@ -45,7 +48,8 @@ env = environ.Env(
     DATA_DIR=(str, ".data"),
     DEMO=(bool, True),
     DEMO_API_KEY=(str, ""),
+    DEMO_PASSWORD=(str, ""),
     TEST_DATABASE_NAME=(str, "test_ringback"),
 )
 
-environ.Env.read_env(BASE_DIR / ".env")
+environ.Env.read_env(BASE_DIR / ".env")  # where there is one; the environment wins over it

@@ -1,6 +1,7 @@
 """What a run on one's own machine needs and nobody should have to think of: secrets and ports, made once and kept.
 
 They live in ``DATA_DIR/local.json``, readable by their owner only. What the environment says wins over them.
+``python -m config.local`` shows where the demo is and how to enter it.
 """
 
 import base64
@@ -8,16 +9,19 @@ import contextlib
 import json
 import os
 import secrets
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+from config.env import BASE_DIR
 
 RELAXED = {
     "BEHIND_TLS": "0",
+    "HOST": "127.0.0.1",
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
     "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
 }
-"""What a run on one's own machine does without; elsewhere each of these is on."""
-
-BASE_DIR = Path(__file__).resolve().parents[1]
+"""What a run on one's own machine does without, and to whom it listens; a server starts without these."""
 
 
 def data_dir() -> Path:
@@ -30,25 +34,52 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def kept(folder: Path) -> dict[str, str]:
-    """Return the secrets kept in a folder, made at the first call."""
+    """Return what is kept in a folder; the secrets are made at the first call."""
     made = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "SIMULATED_CARRIER_SECRET": secrets.token_urlsafe(24),
+        "DEMO_PASSWORD": secrets.token_urlsafe(9),
+        "DEMO_API_KEY": f"rb_{secrets.token_urlsafe(32)}",
     }
-    path = folder / "local.json"
-    known: dict[str, str] = {}
-    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-        known = json.loads(path.read_text())
+    known: dict[str, str] = read_json(folder / "local.json")
     if made.keys() - known.keys():
         keep(folder, made | known)
     return made | known
 
 
-def keep(folder: Path, values: dict[str, str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "local.json"
+def keep(folder: Path, values: Mapping[str, str]) -> None:
+    write_json(folder / "local.json", values)
+
+
+def read_json(path: Path) -> dict[str, str]:
+    """Return what a file holds; nothing where there is no file, or one cut short."""
+    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        return dict(json.loads(path.read_text()))
+    return {}
+
+
+def write_json(path: Path, values: Mapping[str, str]) -> None:
+    """Replace a file as a whole; only its owner may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(values, indent=1))
     draft.replace(path)
+
+
+def welcome(settings: Mapping[str, str]) -> str:
+    """Say where everything is, and how to enter the demo."""
+    base = f"http://127.0.0.1:{settings['PORT']}"
+    lines = [f"  admin      {base}/admin/", f"  API docs   {base}/api/docs/"]
+    if settings.get("DEMO", "1") != "0":
+        lines += [
+            f"  inbox      {base}/demo/inbox/",
+            f"  user       admin    password  {settings['DEMO_PASSWORD']}",
+            f"  API key    {settings['DEMO_API_KEY']}",
+        ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(welcome({"PORT": "8000"} | environment(data_dir())) + "\n")

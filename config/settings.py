@@ -114,7 +114,7 @@ _timeouts = {
     "statement_timeout": 0 if PROCESS == "release" else env("STATEMENT_TIMEOUT_SECONDS"),  # migrations take their time
     "idle_in_transaction_session_timeout": env("IDLE_TRANSACTION_TIMEOUT_SECONDS"),
 }
-_database: dict[str, Any] = env.db_url("DATABASE_URL")
+_database: dict[str, Any] = env.db_url("DATABASE_URL") if env("DATABASE_URL") else {"NAME": ""}
 _database |= {
     "ENGINE": "django.db.backends.postgresql",
     "CONN_MAX_AGE": 0,  # Celery closes connections after every task anyway; the pool keeps them
@@ -151,6 +151,8 @@ CALL_PROMISES = env("CALL_PROMISES")
 HORIZON_SECONDS = env("HORIZON_SECONDS")
 LEASE_SECONDS = env("LEASE_SECONDS")
 CAMPAIGN_COMPLETION_GRACE_SECONDS = env("CAMPAIGN_COMPLETION_GRACE_SECONDS")
+CARRIERS = {"simulated": "dialer.carriers.simulated.SimulatedCarrier"}
+CARRIER_REQUESTS_AT_ONCE = env("CARRIER_REQUESTS_AT_ONCE")
 SIMULATED_CARRIER_URL = env("SIMULATED_CARRIER_URL").rstrip("/")
 SIMULATED_CARRIER_SECRET = env("SIMULATED_CARRIER_SECRET")
 SIMULATED_CARRIER_LEDGER = env("SIMULATED_CARRIER_LEDGER") or str(DATA_DIR / "carrier-ledger.jsonl")
@@ -174,6 +176,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # The demo of a run on one's own machine ------------------------------------------------------------------------------
 DEMO = env("DEMO")
+DEMO_PASSWORD = env("DEMO_PASSWORD")
 DEMO_API_KEY = env("DEMO_API_KEY")
 
 # One line per effect -------------------------------------------------------------------------------------------------

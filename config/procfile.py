@@ -1,0 +1,46 @@
+"""Reads a Procfile: a name, a colon, settings in front, and a command that is run without a shell.
+
+Without a shell there is no process between a supervisor and the command, so that signals arrive where they should.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_LINE = re.compile(r"(?P<name>[a-z][a-z0-9-]*):\s*(?P<rest>\S.*)")
+_SETTING = re.compile(r"[A-Z][A-Z0-9_]*=")
+_VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+
+
+class ProcfileUnreadable(Exception):
+    """A line is neither empty, a comment, nor ``name: command``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    name: str
+    settings: Mapping[str, str]
+    command: tuple[str, ...]
+
+
+def read(path: Path, environment: Mapping[str, str]) -> list[Line]:
+    """Return the lines in their order, ``$NAME`` replaced by the environment's values."""
+    lines = []
+    for text in path.read_text().splitlines():
+        if not text.strip() or text.startswith("#"):
+            continue
+        match = _LINE.fullmatch(text.strip())
+        if match is None:
+            message = f"{path}: not `name: command`: {text}"
+            raise ProcfileUnreadable(message)
+        words = shlex.split(_expand(match["rest"], environment))
+        count = next((n for n, word in enumerate(words) if not _SETTING.match(word)), len(words))
+        settings = dict(word.split("=", 1) for word in words[:count])
+        lines.append(Line(name=match["name"], settings=settings, command=tuple(words[count:])))
+    return lines
+
+
+def _expand(text: str, environment: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda match: environment.get(match[1] or match[2], ""), text)
