@@ -1,0 +1,242 @@
+"""Recording events: all of webhooks that other apps may import.
+
+An event and its deliveries are written in the transaction of the fact, so that there is neither a fact that nobody is
+told of nor news of something that did not happen. Recording is set-based: four statements for a batch, however long.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from dialer.workspaces.ids import new_id, public_id
+from dialer.workspaces.models import Workspace
+from dialer.workspaces.statements import run
+from webhooks.models import Event
+from webhooks.rules.envelope import Envelope, render
+
+CHAIN_PREFIX = "chn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """A fact to be told, with everything that decides who hears it."""
+
+    workspace_id: UUID
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, object]
+    """``data`` of the envelope, JSON-ready: public ids, times as text."""
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    top_level: Mapping[str, object] = field(default_factory=dict)
+    """Further keys beside ``data``."""
+    chain_id: UUID | None = None
+    """Gives the envelope ``chain_id`` and ``sequence``."""
+    campaign_id: UUID | None = None
+    persona_id: UUID | None = None
+    call_id: UUID | None = None
+    unique_key: str | None = None
+    """Once per workspace: recording it again changes nothing and returns the first event's id."""
+    inline_webhooks: Sequence[Mapping[str, object]] | None = None
+    """Receivers frozen with the call; where given, even empty, they replace every subscription."""
+
+
+class NotInTransaction(Exception):
+    """An event is recorded with its fact or not at all."""
+
+
+_TAKE_SEQUENCES = """
+    INSERT INTO webhooks_chainsequence AS s (chain_id, last)
+    SELECT t.chain_id, t.wanted FROM unnest(%(chains)s::uuid[], %(wanted)s::int[]) AS t (chain_id, wanted)
+    ORDER BY t.chain_id
+    ON CONFLICT (chain_id) DO UPDATE SET last = s.last + EXCLUDED.last
+    RETURNING s.chain_id, s.last
+"""
+_GIVE_SEQUENCES_BACK = """
+    UPDATE webhooks_chainsequence s SET last = s.last - t.unused
+    FROM unnest(%(chains)s::uuid[], %(unused)s::int[]) AS t (chain_id, unused) WHERE s.chain_id = t.chain_id
+"""
+_FIND_RECORDED = """
+    SELECT e.workspace_id, e.unique_key, e.id
+    FROM unnest(%(workspaces)s::uuid[], %(keys)s::text[]) AS t (workspace_id, unique_key)
+    JOIN webhooks_event e ON e.workspace_id = t.workspace_id AND e.unique_key = t.unique_key
+"""
+# A row per event that is new and per endpoint that hears it; an event that nobody hears has one without an endpoint.
+_INSERT_EVENTS = """
+    WITH given AS (
+        SELECT * FROM unnest(
+            %(ids)s::uuid[], %(workspaces)s::uuid[], %(types)s::text[], %(occurred)s::timestamptz[],
+            %(bodies)s::bytea[], %(chains)s::uuid[], %(sequences)s::int[], %(campaigns)s::uuid[], %(personas)s::uuid[],
+            %(calls)s::uuid[], %(keys)s::text[], %(is_inline)s::boolean[]
+        ) AS t (id, workspace_id, type, occurred_at, body, chain_id, sequence, campaign_id, persona_id, call_id,
+                unique_key, is_inline)
+    ), recorded AS (
+        INSERT INTO webhooks_event (id, workspace_id, type, occurred_at, body, chain_id, sequence, campaign_id,
+                                    persona_id, call_id, unique_key, created_at)
+        SELECT id, workspace_id, type, occurred_at, body, chain_id, sequence, campaign_id, persona_id, call_id,
+               unique_key, %(now)s
+        FROM given
+        ON CONFLICT (workspace_id, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+        RETURNING id
+    )
+    SELECT g.id, g.workspace_id, p.id AS endpoint_id
+    FROM recorded
+    JOIN given g USING (id)
+    LEFT JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id AND p.is_active AND NOT g.is_inline
+        AND (p.events && ARRAY['*', g.type]::varchar[])
+        AND CASE p.scope_type WHEN 'workspace' THEN true WHEN 'campaign' THEN p.scope_id = g.campaign_id
+                              ELSE p.scope_id = g.persona_id END
+    ORDER BY g.id, p.id
+"""
+_INSERT_DELIVERIES = """
+    INSERT INTO webhooks_delivery (id, workspace_id, event_id, endpoint_id, status, due_at, generation, failures,
+                                   last_error, created_at)
+    SELECT t.id, t.workspace_id, t.event_id, t.endpoint_id, 'pending', %(now)s, 0, 0, '', %(now)s
+    FROM unnest(%(ids)s::uuid[], %(workspaces)s::uuid[], %(events)s::uuid[], %(endpoints)s::uuid[])
+        AS t (id, workspace_id, event_id, endpoint_id)
+"""
+
+
+def record_events(events: Sequence[NewEvent], *, now: datetime) -> list[UUID]:
+    """Write events and a pending delivery for each active endpoint that hears them; return the events' ids in order.
+
+    Must be called in the transaction of the fact, else raises :class:`NotInTransaction`. The chains of the events stay
+    locked until it ends, in the order of their ids; endpoints are only locked as a foreign key locks them. Sequences
+    rise in the order given and have no gaps.
+    """
+    if not connection.in_atomic_block:
+        raise NotInTransaction
+    return _record(events, now=now, endpoint_id=None)
+
+
+def record_for(endpoint_id: UUID, event: NewEvent, *, now: datetime) -> UUID:
+    """Write an event for one endpoint only, whatever it subscribes to, in the caller's transaction."""
+    if not connection.in_atomic_block:
+        raise NotInTransaction
+    return _record([event], now=now, endpoint_id=endpoint_id)[0]
+
+
+def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | None) -> list[UUID]:
+    if not events:
+        return []
+    # First the chains: whoever waits for one here sees below what the other has recorded in it.
+    wanted = Counter(event.chain_id for event in events if event.chain_id)
+    last = _take_sequences(wanted)
+    known = _find_recorded(events)
+    ids: list[UUID] = []
+    new: list[tuple[UUID, NewEvent]] = []
+    for event in events:
+        key = (event.workspace_id, event.unique_key)
+        if event.unique_key is None or key not in known:
+            known[key] = new_id()
+            new.append((known[key], event))
+        ids.append(known[key])
+    _give_back(wanted - Counter(event.chain_id for _, event in new if event.chain_id))
+    if not new:
+        return ids
+    before = {chain: last[chain] - wanted[chain] for chain in wanted}
+    rows = _insert_events(new, before, now=now, is_for_one=endpoint_id is not None)
+    pairs = [(row.id, row.workspace_id, row.endpoint_id or endpoint_id) for row in rows]
+    _insert_deliveries([(event, workspace, endpoint) for event, workspace, endpoint in pairs if endpoint], now=now)
+    recorded = {row.id for row in rows}
+    if len(recorded) < len(new):
+        # Outside of a chain nothing but the index serialises two writers of one key: the other was first.
+        known |= _find_recorded(events)
+    return [
+        known[event.workspace_id, event.unique_key] if event.unique_key else event_id
+        for event_id, event in zip(ids, events, strict=True)
+    ]
+
+
+def _take_sequences(wanted: Mapping[UUID, int]) -> dict[UUID, int]:
+    if not wanted:
+        return {}
+    rows = run("take_sequences", _TAKE_SEQUENCES, {"chains": list(wanted), "wanted": list(wanted.values())})
+    return {row.chain_id: row.last for row in rows}
+
+
+def _give_back(unused: Mapping[UUID, int]) -> None:
+    if unused:
+        run("give_sequences_back", _GIVE_SEQUENCES_BACK, {"chains": list(unused), "unused": list(unused.values())})
+
+
+def _find_recorded(events: Iterable[NewEvent]) -> dict[tuple[UUID, str | None], UUID]:
+    keyed = [event for event in events if event.unique_key is not None]
+    if not keyed:
+        return {}
+    rows = run(
+        "find_recorded",
+        _FIND_RECORDED,
+        {
+            "workspaces": [event.workspace_id for event in keyed],
+            "keys": [event.unique_key for event in keyed],
+        },
+    )
+    return {(row.workspace_id, row.unique_key): row.id for row in rows}
+
+
+def _insert_events(
+    new: Sequence[tuple[UUID, NewEvent]], next_sequence: dict[UUID, int], *, now: datetime, is_for_one: bool
+) -> list[Any]:
+    sequences: list[int | None] = []
+    bodies: list[bytes] = []
+    for event_id, event in new:
+        sequence = None
+        if event.chain_id is not None:
+            sequence = next_sequence[event.chain_id] = next_sequence[event.chain_id] + 1
+        sequences.append(sequence)
+        bodies.append(_render(event_id, event, sequence))
+    return run(
+        "insert_events",
+        _INSERT_EVENTS,
+        {
+            "ids": [event_id for event_id, _ in new],
+            "workspaces": [event.workspace_id for _, event in new],
+            "types": [event.type for _, event in new],
+            "occurred": [event.occurred_at for _, event in new],
+            "bodies": bodies,
+            "chains": [event.chain_id for _, event in new],
+            "sequences": sequences,
+            "campaigns": [event.campaign_id for _, event in new],
+            "personas": [event.persona_id for _, event in new],
+            "calls": [event.call_id for _, event in new],
+            "keys": [event.unique_key for _, event in new],
+            "is_inline": [is_for_one or event.inline_webhooks is not None for _, event in new],
+            "now": now,
+        },
+    )
+
+
+def _render(event_id: UUID, event: NewEvent, sequence: int | None) -> bytes:
+    return render(
+        Envelope(
+            event=event.type,
+            event_id=public_id(Event.public_prefix, event_id),
+            workspace_id=public_id(Workspace.public_prefix, event.workspace_id),
+            occurred_at=event.occurred_at,
+            data=event.data,
+            metadata=event.metadata,
+            top_level=event.top_level,
+            chain_id=public_id(CHAIN_PREFIX, event.chain_id) if event.chain_id else None,
+            sequence=sequence,
+        )
+    )
+
+
+def _insert_deliveries(pairs: Sequence[tuple[UUID, UUID, UUID]], *, now: datetime) -> None:
+    if pairs:
+        run(
+            "insert_deliveries",
+            _INSERT_DELIVERIES,
+            {
+                "ids": [new_id() for _ in pairs],
+                "events": [event_id for event_id, _, _ in pairs],
+                "workspaces": [workspace_id for _, workspace_id, _ in pairs],
+                "endpoints": [endpoint_id for _, _, endpoint_id in pairs],
+                "now": now,
+            },
+        )

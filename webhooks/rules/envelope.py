@@ -1,0 +1,50 @@
+"""The envelope profile: the JSON document that every event is frozen as.
+
+The bytes are deterministic: keys in the order of the published contract, no spaces, UTF-8 as it is. They are made
+once, signed and sent as they are, and repeated to the byte by every retry.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+OWN_KEYS = frozenset({"event", "event_id", "workspace_id", "timestamp", "chain_id", "sequence", "data", "metadata"})
+"""What the envelope itself says; extra top-level keys may not take these names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One event with public ids; ``chain_id`` and ``sequence`` come together or not at all."""
+
+    event: str
+    event_id: str
+    workspace_id: str
+    occurred_at: datetime
+    data: Mapping[str, object]
+    metadata: Mapping[str, object]
+    top_level: Mapping[str, object]
+    chain_id: str | None = None
+    sequence: int | None = None
+
+
+def written(at: datetime) -> str:
+    """Write an instant as ``2025-01-15T10:30:00Z``."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def render(envelope: Envelope) -> bytes:
+    """Make the bytes that are signed and sent; raises ``ValueError`` where a value is not JSON (NaN, infinity)."""
+    if taken := OWN_KEYS & envelope.top_level.keys():
+        message = f"the envelope says {', '.join(sorted(taken))} itself"
+        raise ValueError(message)
+    document: dict[str, object] = {
+        "event": envelope.event,
+        "event_id": envelope.event_id,
+        "workspace_id": envelope.workspace_id,
+        "timestamp": written(envelope.occurred_at),
+    }
+    if envelope.chain_id is not None:
+        document |= {"chain_id": envelope.chain_id, "sequence": envelope.sequence}
+    document |= {**envelope.top_level, "data": envelope.data, "metadata": envelope.metadata}
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
