@@ -1,0 +1,235 @@
+"""The simulated carrier's adapter: HTTP with a bearer secret there, signed reports back.
+
+One request per question: nothing is repeated here, because a request that failed may have arrived.
+"""
+
+import hmac
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, get_args
+from uuid import UUID
+
+import requests
+from django.conf import settings
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from dialer.carriers.base import (
+    Accepted,
+    Answer,
+    Busy,
+    CannotSay,
+    Found,
+    LookUp,
+    NotFound,
+    PlaceRequest,
+    Refused,
+    Report,
+    ReportNotAuthentic,
+    Unknown,
+)
+from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from dialer.rules.statuses import Outcome
+
+if TYPE_CHECKING:
+    from dialer.models import Line
+
+log = logging.getLogger(__name__)
+
+TIMEOUT: Final = (2.0, 5.0)
+"""Seconds until a connection stands, and between two pieces of an answer."""
+TOLERANCE: Final = timedelta(minutes=5)
+"""How far a report's timestamp may lie from our clock; an older one may be a copy."""
+CARRIER_DOWN: Final = Busy(reason="carrier_down", retry_after=timedelta(seconds=5))
+REFUSES_US: Final = Busy(reason="carrier_refuses_credentials", retry_after=timedelta(seconds=60))
+LONGEST_WAIT: Final = timedelta(hours=1)
+"""A carrier that asks us to wait longer is asked again after this."""
+
+_KINDS: Final = frozenset(get_args(Report.__annotations__["kind"]))
+_OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
+
+_thread = threading.local()
+
+
+def _forget_sessions() -> None:
+    global _thread  # noqa: PLW0603 — the child of a fork must not write into its parent's connections
+    _thread = threading.local()
+
+
+os.register_at_fork(after_in_child=_forget_sessions)
+
+
+class SimulatedCarrier:
+    """Speaks to the carrier that a line's credentials name, or the one in the settings."""
+
+    def __init__(
+        self,
+        line: "Line",
+        *,
+        timeout: tuple[float, float] = TIMEOUT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        credentials = json.loads(line.credentials or "{}")
+        self._base_url: str = (credentials.get("base_url") or settings.SIMULATED_CARRIER_URL).rstrip("/")
+        self._secret: str = credentials.get("secret") or settings.SIMULATED_CARRIER_SECRET
+        self._timeout = timeout
+        self._clock = clock
+
+    def place(self, request: PlaceRequest) -> Answer:
+        """Ask once for a call. What could have been taken by a carrier that fell silent is ``Unknown``."""
+        try:
+            response = self._send(
+                "POST",
+                "/calls",
+                {
+                    "call_id": str(request.call_id),
+                    "public_id": request.public_id,
+                    "to": request.to,
+                    "caller_id": request.caller_id,
+                    "ring_timeout_seconds": request.ring_timeout.total_seconds(),
+                    "max_duration_seconds": request.max_duration.total_seconds(),
+                    "persona_endpoint": request.persona_endpoint,
+                },
+            )
+        except requests.RequestException as error:
+            return CARRIER_DOWN if _never_connected(error) else Unknown(reason=type(error).__name__)
+        return _answer(response.status_code, _object(response))
+
+    def look_up(self, call_id: UUID) -> LookUp:
+        """Ask for a call by our id. Only the carrier's own word counts for "not found": a proxy's 404 says nothing."""
+        try:
+            response = self._send("GET", f"/calls/{call_id}")
+        except requests.RequestException as error:
+            return CannotSay(reason=type(error).__name__)
+        body = _object(response)
+        if response.status_code == requests.codes.not_found and body.get("not_found") is True:
+            return NotFound()
+        if not response.ok or not isinstance(body.get("is_live"), bool):
+            return CannotSay(reason=f"HTTP {response.status_code}")
+        return Found(reports=_reports(body), is_live=body["is_live"])
+
+    def hang_up(self, call_id: UUID) -> None:
+        """Ask for the end of a call; the carrier's report tells whether it came, so a failure here is only logged."""
+        try:
+            response = self._send("POST", f"/calls/{call_id}/hang-up", {})
+            response.raise_for_status()
+        except requests.RequestException as error:
+            log.warning("carrier.hang_up_failed call=%s error=%s", call_id, type(error).__name__)
+
+    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
+        """Return the reports of a signed request; what is authentic but not understood is logged and left out."""
+        given = {name.lower(): value for name, value in headers.items()}
+        timestamp = given.get(TIMESTAMP_HEADER.lower(), "")
+        expected = signature(self._secret, timestamp, body)
+        if not self._secret or not hmac.compare_digest(
+            given.get(SIGNATURE_HEADER.lower(), "").encode(), expected.encode()
+        ):
+            message = "the signature does not fit"
+            raise ReportNotAuthentic(message)
+        if not timestamp.isdecimal() or abs(self._clock() - int(timestamp)) > TOLERANCE.total_seconds():
+            message = "the timestamp is too far from our clock"
+            raise ReportNotAuthentic(message)
+        try:
+            content = json.loads(body)
+        except ValueError:
+            content = None
+        return _reports(content if isinstance(content, dict) else {})
+
+    def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
+        return _session().request(
+            method,
+            self._base_url + path,
+            json=body,
+            headers={"Authorization": f"Bearer {self._secret}"},
+            timeout=self._timeout,
+            allow_redirects=False,
+        )
+
+
+def _session() -> requests.Session:
+    session: requests.Session | None = getattr(_thread, "session", None)
+    if session is None:
+        session = _thread.session = requests.Session()
+        session.trust_env = False  # no proxy and no .netrc of whoever started us
+    return session
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Say whether the failure came before there was a connection, so that nothing can have been sent."""
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError | ConnectTimeoutError)
+
+
+def _answer(status: int, body: Mapping[str, Any]) -> Answer:
+    match status, body:
+        case ((200 | 201 | 202), {"carrier_call_id": str(carrier_call_id)}) if carrier_call_id:
+            return Accepted(carrier_call_id=carrier_call_id)
+        case 422, {"outcome": str(outcome)}:
+            return Refused(outcome=_outcome(outcome), reason=str(body.get("reason", "")))
+        case ((429 | 503), {"not_accepted": True}):
+            return Busy(reason=str(body.get("reason") or "carrier_busy"), retry_after=_wait(body.get("retry_after")))
+        case 401, _:
+            return REFUSES_US
+        case 409, _:
+            return Unknown(reason="the carrier has had this call before")
+        case _:
+            return Unknown(reason=f"HTTP {status}")
+
+
+def _wait(seconds: object) -> timedelta:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
+        return CARRIER_DOWN.retry_after
+    return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
+
+
+def _object(response: requests.Response) -> Mapping[str, Any]:
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _reports(body: Mapping[str, Any]) -> list[Report]:
+    given = body.get("reports")
+    reports = []
+    for entry in given if isinstance(given, list) else []:
+        try:
+            reports.append(_report(entry))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("carrier.report_not_understood error=%s: %s", type(error).__name__, error)
+    return reports
+
+
+def _report(entry: Mapping[str, Any]) -> Report:
+    kind = entry["kind"]
+    if kind not in _KINDS:
+        message = f"unknown kind {kind!r}"
+        raise ValueError(message)
+    occurred_at = datetime.fromisoformat(entry["occurred_at"])
+    if occurred_at.tzinfo is None:
+        message = "a time without a zone"
+        raise ValueError(message)
+    outcome, duration = entry.get("outcome"), entry.get("duration_seconds")
+    return Report(
+        kind=kind,
+        event_id=str(entry["event_id"]),
+        call_id=UUID(entry["call_id"]),
+        carrier_call_id=str(entry["carrier_call_id"]),
+        occurred_at=occurred_at,
+        outcome=None if outcome is None else _outcome(outcome),
+        ended_reason=entry.get("ended_reason"),
+        duration_seconds=None if duration is None else int(duration),
+        transcript=entry.get("transcript"),
+        recording_url=entry.get("recording_url"),
+        raw=entry,
+    )
+
+
+def _outcome(word: str) -> str:
+    """Keep the carrier's word where it is one of ours; a fault of the network is what is left."""
+    return word if word in _OUTCOMES else Outcome.NETWORK_ERROR.value
