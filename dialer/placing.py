@@ -6,6 +6,7 @@ the call is looked up by its id later (``dialer.unknown``).
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from dialer import calls, carriers, facts
-from dialer.carriers.base import Accepted, Busy, PlaceRequest, Refused, Unknown
+from dialer.carriers.base import Accepted, Answer, Busy, PlaceRequest, Refused, Unknown
 from dialer.endings import End, record_ends
 from dialer.models import Line, Persona
 from dialer.promises import Move, promises
@@ -36,7 +37,9 @@ FIRST_LOOK = timedelta(seconds=15)
 SOON = timedelta(seconds=2)
 """When a call with an ambiguous answer is looked up."""
 
-Answer = Accepted | Refused | Busy | Unknown
+STALLED_SECONDS = 10.0
+"""A worker that stood still for so long between its commit and its request does not make it: others may have given up
+the call by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
     if not cleared:
         return counts
     connection.close()
-    answers = _ask(requests)
+    answers = _ask(requests, before=time.monotonic() + STALLED_SECONDS)
     _record(cleared, answers, now=now)
     return counts
 
@@ -266,13 +269,15 @@ def _requests(rows: Sequence[Any]) -> list[tuple[Line, PlaceRequest]]:
     ]
 
 
-def _ask(requests: Sequence[tuple[Line, PlaceRequest]]) -> list[Answer]:
+def _ask(requests: Sequence[tuple[Line, PlaceRequest]], *, before: float) -> list[Answer]:
     if len(requests) == 1:
-        return [_ask_one(*requests[0])]
-    return list(_pool().map(lambda pair: _ask_one(*pair), requests))
+        return [_ask_one(*requests[0], before=before)]
+    return list(_pool().map(lambda pair: _ask_one(*pair, before=before), requests))
 
 
-def _ask_one(line: Line, request: PlaceRequest) -> Answer:
+def _ask_one(line: Line, request: PlaceRequest, *, before: float) -> Answer:
+    if time.monotonic() > before:
+        return Busy(reason="worker_stalled", retry_after=timedelta())
     try:
         return carriers.of(line).place(request)
     except Exception as error:

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from dialer import carrier_events, carriers
-from dialer.carriers.base import CannotSay, Found, NotFound
+from dialer.carriers.base import CannotSay, Found, LookUp, NotFound
 from dialer.endings import End, record_ends
 from dialer.models import Call, Line
 from dialer.rules.statuses import Outcome
@@ -31,8 +31,6 @@ RECHECK = timedelta(seconds=5)
 LIVE_RECHECK = timedelta(seconds=60)
 SLACK = timedelta(minutes=5)
 """A call longer than its ring timeout, its longest talk and this has ended, whatever its carrier says."""
-
-LookUp = Found | NotFound | CannotSay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ class Possible:
 
 def next_possible(terms: Terms, *, at: datetime, ledger: Sequence[Handed]) -> Possible:
     """Find the first instant not before ``at`` at which the window is open and no limit is exceeded."""
-    shifts = []
+    shifts: list[Shift] = []
     latest = at + LONGEST_WAIT
     instant = at
     while True:

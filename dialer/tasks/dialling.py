@@ -83,8 +83,8 @@ def publish(dispatched: Iterable[Dispatched], *, now: datetime) -> None:
     with current_app.producer_or_acquire() as producer:
         for start_at, batch in _slots(dispatched):
             place_calls.apply_async(
-                args=[[(str(call.call_id), call.generation) for call in batch]],
-                countdown=max((start_at - now).total_seconds(), 0) or None,
+                args=([(str(call.call_id), call.generation) for call in batch],),
+                countdown=max((start_at - now).total_seconds(), 0),
                 producer=producer,
             )
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import connection
+from dialer.workspaces.statements import run
 
 
 def lock_numbers(keys: Iterable[tuple[UUID, str]]) -> None:
@@ -15,11 +15,11 @@ def lock_numbers(keys: Iterable[tuple[UUID, str]]) -> None:
     """
     hashed = sorted({_key(workspace_id, number) for workspace_id, number in keys})
     if hashed:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) WITH ORDINALITY AS t(k, o) ORDER BY o",
-                [hashed],
-            )
+        run(
+            "lock_numbers",
+            "SELECT pg_advisory_xact_lock(k) FROM unnest(%(keys)s::bigint[]) WITH ORDINALITY AS t(k, o) ORDER BY o",
+            {"keys": hashed},
+        )
 
 
 def _key(workspace_id: UUID, number: str) -> int:

@@ -1,0 +1,99 @@
+"""A carrier inside the test's process: it keeps a ledger and answers as it is told.
+
+Not the simulated carrier, which is a process of its own; this one is for tests that judge the engine alone.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.test import override_settings
+
+from dialer import carriers
+from dialer.carriers.base import Accepted, Answer, CannotSay, LookUp, NotFound, PlaceRequest, Report
+
+_event_ids = itertools.count(1)
+
+
+class InProcessCarrier:
+    """What the adapter below speaks to; one per test."""
+
+    def __init__(self) -> None:
+        self.placed: list[PlaceRequest] = []
+        self.hung_up: list[UUID] = []
+        self.answer: Callable[[PlaceRequest], Answer] = lambda request: Accepted(carrier_call_id=f"c-{request.call_id}")
+        self.fate: Callable[[UUID], LookUp] = lambda _: NotFound()
+        self._lock = threading.Lock()
+
+    def numbers(self) -> list[str]:
+        return [request.to for request in self.placed]
+
+    def take(self, request: PlaceRequest) -> Answer:
+        with self._lock:
+            self.placed.append(request)
+        return self.answer(request)
+
+
+current = InProcessCarrier()
+
+
+class Adapter:
+    """The protocol's side of it."""
+
+    def __init__(self, line: object) -> None:
+        self.line = line
+
+    def place(self, request: PlaceRequest) -> Answer:
+        return current.take(request)
+
+    def look_up(self, call_id: UUID) -> LookUp:
+        return current.fate(call_id)
+
+    def hang_up(self, call_id: UUID) -> None:
+        current.hung_up.append(call_id)
+
+    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
+        raise NotImplementedError
+
+
+@contextmanager
+def in_process_carrier() -> Iterator[InProcessCarrier]:
+    """Answer for the carrier ``simulated`` in this process."""
+    global current  # noqa: PLW0603 — the adapter is made from a line and knows nothing else
+    current = InProcessCarrier()
+    carriers._adapter.cache_clear()  # noqa: SLF001
+    with override_settings(CARRIERS={"simulated": "tests.in_process_carrier.Adapter"}):
+        yield current
+    carriers._adapter.cache_clear()  # noqa: SLF001
+
+
+def report(kind: Any, call_id: UUID, at: datetime, **fields: Any) -> Report:  # noqa: ANN401
+    """Make a report with an id of its own."""
+    return Report(
+        kind=kind,
+        event_id=f"e-{next(_event_ids)}",
+        call_id=call_id,
+        carrier_call_id=f"c-{call_id}",
+        occurred_at=at,
+        **fields,
+    )
+
+
+def ended(call_id: UUID, at: datetime, outcome: str, **fields: Any) -> Report:  # noqa: ANN401
+    return report("ended", call_id, at, outcome=outcome, ended_reason=fields.pop("ended_reason", outcome), **fields)
+
+
+__all__ = [
+    "Accepted",
+    "CannotSay",
+    "InProcessCarrier",
+    "NotFound",
+    "ended",
+    "in_process_carrier",
+    "report",
+    "timedelta",
+]
