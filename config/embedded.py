@@ -8,7 +8,6 @@ and kept in ``DATA_DIR/servers.json``. ``python -m config.embedded exec -- COMMA
 import argparse
 import contextlib
 import fcntl
-import json
 import os
 import pwd
 import secrets
@@ -100,7 +99,7 @@ class EmbeddedServers:
         self._leash = Leash()
         self._user = _unprivileged_user()
         self._lock: IO[str] | None = None
-        self._kept: dict[str, str | int] = {}
+        self._kept: dict[str, str] = {}
         self._postgres: subprocess.Popen[bytes] | None = None
         self._valkey: subprocess.Popen[bytes] | None = None
 
@@ -132,8 +131,8 @@ class EmbeddedServers:
     def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o711 if self._user else 0o700)
-        self._take_lock()
-        self._read_or_choose()
+        self.take_over()
+        self._choose_addresses()
         if self._user is not None:
             _open_the_way(self._folder)
             _let_others_read(_postgres().parent)
@@ -170,31 +169,26 @@ class EmbeddedServers:
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _take_lock(self) -> None:
+    def take_over(self) -> None:
+        """Lock the folder and stop servers that an earlier owner of it has left behind."""
         self._lock = (self._folder / "lock").open("a+")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             message = f"another process runs the servers of {self._folder}: stop it, or choose another DATA_DIR"
             raise ServerNotStartable(message) from None
+        self._end_leftovers()
 
     def read_addresses(self) -> None:
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            self._kept = json.loads((self._folder / "servers.json").read_text())
+        self._kept = local.read_json(self._folder / "servers.json")
 
-    def _read_or_choose(self) -> None:
+    def _choose_addresses(self) -> None:
         self.read_addresses()
-        path = self._folder / "servers.json"
         self._kept.setdefault("password", secrets.token_urlsafe(24))
-        self._end_leftovers()
         for name in ("postgres_port", "valkey_port"):
-            port = self._kept.get(name)
-            if not isinstance(port, int) or not is_free(port):
-                self._kept[name] = free_port()
-        draft = path.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(self._kept))
-        draft.replace(path)
+            if name not in self._kept or not is_free(int(self._kept[name])):
+                self._kept[name] = str(free_port())
+        local.write_json(self._folder / "servers.json", self._kept)
 
     def _end_leftovers(self) -> None:
         """Stop servers over this folder whose starter and keeper are both gone, and drop stale pid files.
@@ -224,7 +218,7 @@ class EmbeddedServers:
         if not (data / "PG_VERSION").exists():
             self._initialise(data)
         settings = _POSTGRES_SETTINGS | (_WITHOUT_DURABILITY if self._temporary else {})
-        settings["port"] = str(self._kept["postgres_port"])
+        settings["port"] = self._kept["postgres_port"]
         options = [f"--{name}={value}" for name, value in settings.items()]
         with log.open("ab") as output:
             server = self._leash.start(
@@ -249,7 +243,7 @@ class EmbeddedServers:
         shutil.rmtree(draft, ignore_errors=True)
         password_file = self._folder / "password.new"
         password_file.touch(mode=0o600)
-        password_file.write_text(str(self._kept["password"]))
+        password_file.write_text(self._kept["password"])
         draft.mkdir(mode=0o700)
         if self._user is not None:
             os.chown(draft, self._user.uid, self._user.gid)
@@ -409,15 +403,31 @@ def _run(command: list[str], servers: EmbeddedServers | None, *, data_dir: Path)
     return keeper.wait()
 
 
+def _reset(folder: Path) -> int:
+    """Delete what was kept in a folder, after stopping servers that nobody runs any more."""
+    if not folder.exists():
+        return 0
+    if not (folder / "servers.json").exists():
+        message = f"{folder} holds no data of ours: it is left alone"
+        raise ServerNotStartable(message)
+    servers = EmbeddedServers(folder, temporary=True)
+    servers.take_over()
+    servers.stop()
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m config.embedded", description=__doc__)
-    actions = parser.add_subparsers(required=True)
+    actions = parser.add_subparsers(dest="action", required=True)
     execute = actions.add_parser("exec", help="run a command beside the servers")
     execute.add_argument("--temporary", action="store_true", help="servers of its own, deleted when it ends")
     execute.add_argument("command", nargs="+")
+    actions.add_parser("reset", help="delete the data folder, unless its servers run")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # stop what was started
     try:
+        if arguments.action == "reset":
+            return _reset(local.data_dir())
         return _execute(arguments.command, data_dir=local.data_dir(), temporary=arguments.temporary)
     except ServerNotStartable as error:
         print(error, file=sys.stderr)  # noqa: T201 — a command's answer

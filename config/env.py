@@ -38,6 +38,7 @@ env = environ.Env(
     LEASE_SECONDS=(int, 30),
     CAMPAIGN_COMPLETION_GRACE_SECONDS=(int, 300),
     CARRIER_REQUESTS_AT_ONCE=(int, 16),
+    CARRIER_SIMULATED_CLASS=(str, "dialer.carriers.simulated.SimulatedCarrier"),
     SIMULATED_CARRIER_URL=(str, ""),
     SIMULATED_CARRIER_SECRET=(str, ""),
     SIMULATED_CARRIER_LEDGER=(str, ""),

@@ -5,7 +5,7 @@ import logging
 import re
 from datetime import UTC, datetime
 
-_IS_EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+( [a-z][a-z0-9_]*=|$)")
+_IS_EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*( [a-z][a-z0-9_]*=|$)")
 
 
 class OneLine(logging.Formatter):

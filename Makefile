@@ -1,0 +1,47 @@
+# Everything runs in .venv, which is made once and again when requirements.txt changes.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+BESIDE := $(BIN)/python -m config.embedded exec --
+ALONE := $(BIN)/python -m config.embedded exec --temporary --
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format reset login shell
+
+help:  ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+run: $(INSTALLED)  ## the whole of Ringback with its own PostgreSQL and Valkey, until Ctrl-C
+	@$(BIN)/python -m config.runner --follow-parent
+
+test: $(INSTALLED)  ## the whole test suite, on servers of its own that are gone afterwards (ARGS="-k …")
+	@$(ALONE) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: $(INSTALLED)  ## form, types, who imports whom, migrations
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports --no-logo
+	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(INSTALLED)  ## put the form right
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+login: $(INSTALLED)  ## where the demo is, its password and key
+	@$(BIN)/python -m config.local
+
+shell: $(INSTALLED)  ## Django's shell beside a running or a fresh PostgreSQL
+	@$(BESIDE) $(BIN)/python manage.py shell
+
+reset: $(INSTALLED)  ## forget all data of `make run`
+	@$(BIN)/python -m config.embedded reset
