@@ -1,0 +1,203 @@
+"""What a number does when it is called: by its last digits where they say so, by seeded chance elsewhere.
+
+Pure: a call's whole course follows from the seed, the number, how many calls it had before, and what the caller asked
+for. So a carrier that was killed knows after its restart what became of its calls.
+"""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+
+class Placing(StrEnum):
+    """How a request to place the call is answered."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # for good
+    BUSY_ONCE = "busy_once"  # for capacity at the first request, accepted at the next
+    SILENT = "silent"  # accepted, and the answer never comes
+    FAULT = "fault"  # accepted, and the answer is HTTP 500
+    LOST = "lost"  # not accepted, and no answer comes
+
+
+class Manner(StrEnum):
+    """How the call's reports arrive."""
+
+    NORMAL = "normal"
+    LATE = "late"  # :data:`LATE_BY` later
+    TWICE = "twice"
+    OUT_OF_ORDER = "out_of_order"  # all when the call is over, the last one first
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What a kind of number does."""
+
+    meaning: str
+    outcome: str
+    placing: Placing = Placing.ACCEPTED
+    manner: Manner = Manner.NORMAL
+    can_be_looked_up: bool = True
+    asks: Literal["callback", "dnc"] | None = None  # what the callee wants, told through the API while talking
+    talks_on: bool = False  # until somebody hangs up, or the longest talk
+    is_late_machine: bool = False  # first looks like a person
+
+
+SCRIPTS: Final = {
+    "00": Script(meaning="answers and talks", outcome="answered"),
+    "01": Script(meaning="a machine answers", outcome="voicemail"),
+    "02": Script(meaning="rings until the ring timeout", outcome="no_answer"),
+    "03": Script(meaning="is busy", outcome="busy"),
+    "04": Script(
+        meaning="does not exist: refused when it is to be placed", outcome="invalid_number", placing=Placing.REFUSED
+    ),
+    "05": Script(meaning="rings, then declines", outcome="declined"),
+    "06": Script(meaning="cannot be reached: a fault of the network", outcome="network_error"),
+    "07": Script(meaning="is accepted, but the answer times out; answers", outcome="answered", placing=Placing.SILENT),
+    "08": Script(meaning="answers, but nothing is ever reported", outcome="answered", manner=Manner.NEVER),
+    "09": Script(meaning="answers and asks for a callback", outcome="answered", asks="callback"),
+    "10": Script(meaning="answers and asks not to be called again", outcome="answered", asks="dnc"),
+    "11": Script(
+        meaning="is refused once for want of capacity, then answers", outcome="answered", placing=Placing.BUSY_ONCE
+    ),
+    "12": Script(meaning="answers; every report comes twice", outcome="answered", manner=Manner.TWICE),
+    "13": Script(
+        meaning="answers; the reports come after the end, the last one first",
+        outcome="answered",
+        manner=Manner.OUT_OF_ORDER,
+    ),
+    "14": Script(
+        meaning="answers, nothing is ever reported, and a look-up cannot say",
+        outcome="answered",
+        manner=Manner.NEVER,
+        can_be_looked_up=False,
+    ),
+    "15": Script(
+        meaning="the request is lost: not accepted, no answer, unknown when looked up",
+        outcome="answered",
+        placing=Placing.LOST,
+    ),
+    "16": Script(meaning="is accepted, but the answer is HTTP 500; answers", outcome="answered", placing=Placing.FAULT),
+    "17": Script(meaning="answers, and is a machine as is seen later", outcome="voicemail", is_late_machine=True),
+    "18": Script(meaning="answers and talks until somebody hangs up", outcome="answered", talks_on=True),
+    "19": Script(meaning="answers; the reports come late", outcome="answered", manner=Manner.LATE),
+}
+"""By the number's last two digits, for numbers whose last four are ``00`` and these."""
+
+CHANCES: Final = {
+    "answered": 0.35,
+    "no_answer": 0.30,
+    "voicemail": 0.15,
+    "busy": 0.10,
+    "network_error": 0.05,
+    "declined": 0.03,
+    "invalid_number": 0.02,
+}
+"""How often each outcome befalls a number without a script."""
+
+BY_CHANCE: Final = {
+    outcome: Script(
+        meaning=f"{outcome} by chance",
+        outcome=outcome,
+        placing=Placing.REFUSED if outcome == "invalid_number" else Placing.ACCEPTED,
+    )
+    for outcome in CHANCES
+}
+
+PROGRESS: Final = 0.5
+"""Seconds until a phone rings, or a busy or broken line is noticed. All seconds here are those of speed 1."""
+RING: Final = (2.0, 8.0)
+TALK: Final = (5.0, 40.0)
+MACHINE_TALK: Final = (5.0, 15.0)
+MACHINE_VERDICT: Final = 3.0
+"""Seconds after the answer until a machine that looked like a person is seen through."""
+LATE_BY: Final = 20.0
+
+_TAIL: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something that happens in a call, in seconds since it was accepted."""
+
+    kind: Literal["ringing", "answered", "machine", "ended"]
+    at: float
+    outcome: str | None = None
+    ended_reason: str | None = None
+    talked_for: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What becomes of one call; the last step is its end."""
+
+    script: Script
+    steps: tuple[Step, ...]
+
+    @property
+    def end(self) -> Step:
+        return self.steps[-1]
+
+    @property
+    def answer(self) -> Step | None:
+        return next((step for step in self.steps if step.kind in ("answered", "machine")), None)
+
+    def cut(self, at: float) -> "Course":
+        """Return the course of the call when somebody hangs up then; unchanged where it is over by then."""
+        if at >= self.end.at:
+            return self
+        past = tuple(step for step in self.steps if step.at <= at)
+        answer = next((step for step in past if step.kind in ("answered", "machine")), None)
+        is_machine = any(step.kind == "machine" for step in past)
+        end = Step(
+            kind="ended",
+            at=at,
+            outcome="cancelled" if answer is None else "voicemail" if is_machine else "answered",
+            ended_reason="cancelled" if answer is None else "agent_hangup",
+            talked_for=None if answer is None else at - answer.at,
+        )
+        return Course(script=self.script, steps=(*past, end))
+
+
+def course(*, seed: str, number: str, nth: int, ring_timeout: float, max_duration: float) -> Course:
+    """Return what becomes of the ``nth`` call (from 0) to a number."""
+    dice = random.Random(f"{seed}:{number}:{nth}")  # noqa: S311 — chance that can be repeated is what is wanted
+    script = script_of(number) or BY_CHANCE[dice.choices(list(CHANCES), list(CHANCES.values()))[0]]
+    ring = PROGRESS + dice.uniform(*RING)
+    talk = dice.uniform(*(TALK if script.outcome == "answered" else MACHINE_TALK))
+    ringing = Step(kind="ringing", at=PROGRESS)
+    match script.outcome:
+        case "answered" | "voicemail" if ring < PROGRESS + ring_timeout:
+            return Course(script=script, steps=(ringing, *_talk(script, ring, talk, max_duration)))
+        case "declined" if ring < PROGRESS + ring_timeout:
+            return Course(script=script, steps=(ringing, _end("declined", ring)))
+        case "answered" | "voicemail" | "declined" | "no_answer":
+            return Course(script=script, steps=(ringing, _end("no_answer", PROGRESS + ring_timeout)))
+        case outcome:
+            return Course(script=script, steps=(_end(outcome, PROGRESS),))
+
+
+def script_of(number: str) -> Script | None:
+    """Return the script that a number's last digits name, if any."""
+    tail = number[-_TAIL:]
+    return SCRIPTS.get(tail[2:]) if tail.startswith("00") else None
+
+
+def _talk(script: Script, ring: float, talk: float, max_duration: float) -> tuple[Step, ...]:
+    lasts = max_duration if script.talks_on else min(talk, max_duration)
+    is_machine = script.outcome == "voicemail"
+    verdict = ring + min(MACHINE_VERDICT, lasts)
+    answers = {
+        (True, True): (Step(kind="answered", at=ring), Step(kind="machine", at=verdict)),
+        (True, False): (Step(kind="machine", at=ring),),
+        (False, False): (Step(kind="answered", at=ring),),
+    }[is_machine, script.is_late_machine]
+    reason = "max_duration" if lasts == max_duration else "voicemail" if is_machine else "contact_hangup"
+    end = Step(kind="ended", at=ring + lasts, outcome=script.outcome, ended_reason=reason, talked_for=lasts)
+    return (*answers, end)
+
+
+def _end(outcome: str, at: float) -> Step:
+    return Step(kind="ended", at=at, outcome=outcome, ended_reason=outcome)
