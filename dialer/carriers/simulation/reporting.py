@@ -1,0 +1,85 @@
+"""Tells the caller what happens: signed reports, sent until they are taken.
+
+A call's reports keep their order because a call has its lane, and a lane has one request under way; what gathers
+meanwhile goes together.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from zlib import crc32
+
+from dialer.carriers.simulation.http import post
+from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+
+log = logging.getLogger(__name__)
+
+LANES: Final = 4
+BATCH: Final = 100
+GATHER: Final = 0.01
+"""Seconds that a lane waits for company before it sends."""
+FIRST_WAIT: Final = 0.2
+LONGEST_WAIT: Final = 5.0
+
+
+@dataclass(slots=True)
+class _Lane:
+    waiting: deque[tuple[Mapping[str, object], Callable[[], None] | None]] = field(default_factory=deque)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Reporter:
+    """Sends reports to one address; without an address they are dropped, and what follows them happens at once."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self._url = url
+        self._secret = secret
+        self._lanes = [_Lane() for _ in range(LANES)]
+
+    def send(self, call_id: str, report: Mapping[str, object], then: Callable[[], None] | None = None) -> None:
+        """Queue a report; ``then`` is called when it has been taken."""
+        if not self._url:
+            if then is not None:
+                then()
+            return
+        lane = self._lanes[crc32(call_id.encode()) % LANES]
+        lane.waiting.append((report, then))
+        lane.wake.set()
+
+    async def run(self) -> None:
+        """Send what is queued, for ever."""
+        await asyncio.gather(*(self._serve(lane) for lane in self._lanes))
+
+    async def _serve(self, lane: _Lane) -> None:
+        while True:
+            await lane.wake.wait()
+            await asyncio.sleep(GATHER)
+            batch = [lane.waiting.popleft() for _ in range(min(BATCH, len(lane.waiting)))]
+            if not lane.waiting:
+                lane.wake.clear()
+            await self._deliver(json.dumps({"reports": [report for report, _ in batch]}).encode())
+            for _, then in batch:
+                if then is not None:
+                    then()
+
+    async def _deliver(self, body: bytes) -> None:
+        """Send until the answer is a 2xx; each time is signed afresh."""
+        wait = FIRST_WAIT
+        while (problem := await self._attempt(body)) is not None:
+            log.warning("carrier.report_not_taken problem=%s next_in=%.1fs", problem, wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _attempt(self, body: bytes) -> str | None:
+        timestamp = str(int(time.time()))
+        headers = {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature(self._secret, timestamp, body)}
+        try:
+            status = await post(self._url, headers, body)
+        except OSError as error:
+            return type(error).__name__
+        return None if status // 100 == 2 else f"HTTP {status}"  # noqa: PLR2004 — the class of success
