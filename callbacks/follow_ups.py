@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from webhooks.outbox import record_events
-
 from callbacks import events
 from callbacks.rules import explanation
 from callbacks.rules.retry import Resolved, Retry, Stop, decide
@@ -23,6 +21,7 @@ from dialer.promises import EndedCall, FollowUp, Move, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
 from dialer.workspaces.statements import run
+from webhooks.outbox import record_events
 
 _STATUS_WHEN_WITHDRAWN = {
     "skipped": CallbackStatus.SKIPPED,
@@ -58,7 +57,7 @@ class Callbacks:
         )
 
     def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
-        """The carrier gave the calls back before it took them: the promises are pending again."""
+        """The carrier gave calls back before it took them: the promises are pending again, or promised for later."""
         run(
             "callbacks_put_back",
             """
@@ -67,6 +66,22 @@ class Callbacks:
             """,
             {"calls": [move.call_id for move in moves], "now": now},
         )
+        self._move_promises([move for move in moves if move.reason == "rescheduled"], now=now)
+
+    def _move_promises(self, moves: Sequence[Move], *, now: datetime) -> None:
+        if not moves:
+            return
+        rows = run(
+            "callbacks_rescheduled_with_campaign",
+            """
+            UPDATE callbacks_callback b SET scheduled_at = t.due_at, updated_at = %(now)s
+            FROM unnest(%(calls)s::uuid[], %(due)s::timestamptz[]) AS t(call_id, due_at)
+            WHERE b.call_id = t.call_id AND b.status = 'pending' RETURNING b.id
+            """,
+            {"calls": [move.call_id for move in moves], "due": [move.due_at for move in moves], "now": now},
+        )
+        told = events.of_callbacks([row.id for row in rows], "rescheduled", reason="campaign_resumed", at=now)
+        record_events(told, now=now)
 
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
         status = _STATUS_WHEN_WITHDRAWN.get(why, CallbackStatus.CANCELLED)

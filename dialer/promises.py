@@ -74,7 +74,7 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A call that was put back by the carrier before it took it, now due at ``due_at``."""
+    """A call that is now due at ``due_at``: put back by the carrier before it took it, or ``rescheduled``."""
 
     call_id: UUID
     due_at: datetime
