@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from webhooks.outbox import record_events
 
 from dialer import events, facts
 from dialer.models import Call
@@ -21,6 +20,7 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
+from webhooks.outbox import record_events
 
 WITHDRAWN_STATE = {
     "suppressed": ContactState.SUPPRESSED,

@@ -14,13 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import OperationalError, transaction
-from webhooks.outbox import record_events
 
 from dialer import events, facts
 from dialer.carriers.base import Report
 from dialer.endings import End, record_ends
 from dialer.rules.statuses import ORDER, CallStatus, Outcome
 from dialer.workspaces.statements import run
+from webhooks.outbox import record_events
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from webhooks.outbox import NewEvent, record_events
 
 from dialer import events, facts, suppressions
 from dialer.events import Ended
@@ -20,6 +19,7 @@ from dialer.promises import EndedCall, FollowUp, promises
 from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
+from webhooks.outbox import NewEvent, record_events
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from webhooks.outbox import NewEvent
-
 from dialer.facts import parsed
 from dialer.models import Call, Suppression
 from dialer.promises import FollowUp
 from dialer.rules.statuses import ENVELOPE_STATUS, Direction, Outcome
 from dialer.workspaces.ids import public_id
+from webhooks.outbox import NewEvent
 
 Fact = Any
 """A row of :func:`dialer.facts.facts_of`."""

@@ -10,7 +10,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from webhooks.outbox import record_events
 
 from dialer import calls, events
 from dialer.models import Suppression
@@ -19,6 +18,7 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
+from webhooks.outbox import record_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ def test_a_waiting_contact_is_called_and_called_back_when_nobody_answers(carrier
 
     callback = Callback.objects.get()
     assert (first.outcome, first.attempt_number, first.retries_used) == ("no_answer", 1, 0)
+    assert first.ended_at is not None
     assert callback.scheduled_at == first.ended_at + MINUTE
     assert (callback.number, callback.limit, callback.type) == (1, 2, "auto_retry")
     assert [step["code"] for step in callback.explanation] == ["delay", "limit"]

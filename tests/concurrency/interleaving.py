@@ -1,0 +1,91 @@
+"""Forced interleavings: one thread stops inside the code under test, at a statement that the test names.
+
+Statements of the hot path carry their name as a comment; Django's ``execute_wrapper`` sees every statement of one
+connection. The same door makes mutants: a statement is rewritten on its way, the guard taken out.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from django.db import connection
+
+PATIENCE = 20.0
+"""A test that waits longer has deadlocked, and fails."""
+
+Rewrites = Mapping[str, tuple[tuple[str, str], ...]]
+"""By the name of a statement: what is replaced by what."""
+
+
+class Stop:
+    """A place where a thread stops until it is let go."""
+
+    def __init__(self, *, before: str) -> None:
+        self.name = f"/* {before} */"
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: ANN401, FBT001
+        if sql.startswith(self.name) and not self.reached.is_set():
+            self.reached.set()
+            assert self.go_on.wait(PATIENCE), f"nobody let the thread go on at {self.name}"
+        return execute(sql, params, many, context)
+
+    def wait(self) -> None:
+        assert self.reached.wait(PATIENCE), f"the thread never came to {self.name}"
+
+
+class Mutant:
+    """Rewrites statements; fails where a guard that it should remove is not there."""
+
+    def __init__(self, rewrites: Rewrites) -> None:
+        self.rewrites = rewrites
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: ANN401, FBT001
+        for name, replacements in self.rewrites.items():
+            if sql.startswith(f"/* {name} */"):
+                for old, new in replacements:
+                    assert old in sql, f"{name} has no {old!r}: the mutant would test nothing"
+                    sql = sql.replace(old, new)
+        return execute(sql, params, many, context)
+
+
+@contextmanager
+def through(*wrappers: Any) -> Generator[None]:  # noqa: ANN401
+    """Send this thread's statements through the wrappers, also after the code under test gave its connection back."""
+    with ExitStack() as stack:
+        for wrapper in wrappers:
+            stack.enter_context(connection.execute_wrapper(wrapper))
+        yield
+
+
+class Threads:
+    """Runs functions in threads of their own, each with a connection of its own."""
+
+    def __init__(self, rewrites: Rewrites) -> None:
+        self._mutant = Mutant(rewrites)
+        self._pool = ThreadPoolExecutor(max_workers=4)
+
+    def start(self, work: Callable[[], Any], *wrappers: Any) -> Future[Any]:  # noqa: ANN401
+        return self._pool.submit(self._run, work, wrappers)
+
+    def _run(self, work: Callable[[], Any], wrappers: tuple[Any, ...]) -> Any:  # noqa: ANN401
+        try:
+            with through(self._mutant, *wrappers):
+                return work()
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+
+@contextmanager
+def threads(rewrites: Rewrites) -> Iterator[Threads]:
+    running = Threads(rewrites)
+    try:
+        yield running
+    finally:
+        running.close()
