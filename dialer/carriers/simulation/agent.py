@@ -6,6 +6,7 @@ An API that refuses, or is not there, is no concern of the carrier's: it is said
 import asyncio
 import json
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -57,14 +58,14 @@ class Agent:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, call: str, verb: str, body: dict[str, object]) -> None:
+    def _start(self, call: str, verb: str, body: Mapping[str, object]) -> None:
         if not (self._api_url and self._api_key and call):
             return
         task = asyncio.ensure_future(self._tell(call, verb, body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self, call: str, verb: str, body: dict[str, object]) -> None:
+    async def _tell(self, call: str, verb: str, body: Mapping[str, object]) -> None:
         url = f"{self._api_url}/calls/{call}/{verb}/"
         content = json.dumps(body).encode()
         problem = ""
