@@ -2,7 +2,6 @@
 
 What a test does not name is chosen so that the row is valid and, where uniqueness asks for it, new.
 """
-# ruff: noqa: ANN401 — fields are what the model takes
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
