@@ -7,6 +7,7 @@ and must then see the harm: a race test that cannot fail proves nothing. The car
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from datetime import timedelta
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -92,7 +93,7 @@ def two_dispatchers(carrier: InProcessCarrier, run: Threads) -> bool:
     stop.go_on.set()
     claimed_by_first = first.result(PATIENCE)
     for claims in (claimed_by_first, claimed_by_second):
-        run.start(lambda claims=claims: placing.place(claims, now=NOW)).result(PATIENCE)
+        run.start(partial(placing.place, claims, now=NOW)).result(PATIENCE)
     return len(claimed_by_first) + len(claimed_by_second) != 1 or len(carrier.placed) != 1
 
 
@@ -126,12 +127,12 @@ def a_stale_worker(carrier: InProcessCarrier, run: Threads) -> bool:
 
 def pause_against_claim(carrier: InProcessCarrier, run: Threads) -> bool:
     call = queued_call(carrier)
+    campaign_id = call.campaign_id
+    assert campaign_id is not None
     stop = Stop(before="lease_calls")
     claiming = run.start(lambda: claim(NOW), stop)
     stop.wait()
-    pausing = run.start(
-        lambda: campaigns.pause(call.campaign_id, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
-    )
+    pausing = run.start(lambda: campaigns.pause(campaign_id, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW))
     # A pause waits for a claim that holds its rows, or takes them back: either way nothing is dialled after it.
     _done_soon(pausing)
     stop.go_on.set()
