@@ -1,0 +1,253 @@
+"""What a campaign is made of: everything that may be said of one, checked and turned into columns."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from dialer.contacts import is_time_zone
+from dialer.models import Campaign, Line, Persona, RetryPolicy
+from dialer.rules import schedule_settings
+from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.storable import why_not_object, why_not_text
+
+LONGEST_NAME = 200
+LONGEST_CALLER_ID = 32
+MOST_CALLS_PER_SECOND = 10_000
+LEAST_CALLS_PER_SECOND = 0.001
+MOST_CONCURRENT_CALLS = 1_000_000
+PRIORITIES = range(-100, 101)
+_YEARS = range(1970, 2201)
+"""Times near the ends of the calendar leave it when they are converted."""
+_OF_TIME = ("timezone", "start_at", "start_at_local", "end_at")
+
+
+class InvalidCampaign(InvalidSettings):
+    """What was given is no campaign; ``errors`` names every field at fault."""
+
+
+class Unfit(ValueError):
+    """One value breaks its bound; the message says which."""
+
+
+class CampaignFields(TypedDict, total=False):
+    """What may be said of a campaign; a field that is left out stays as it is.
+
+    ``schedule`` is taken as a whole, in either spelling, with ``timezone``, ``start_at`` (with an offset),
+    ``start_at_local`` (without one: on each contact's clock) and ``end_at`` in it.
+    """
+
+    name: str
+    persona_id: UUID
+    line_id: UUID | None
+    caller_id: str
+    retry_policy_id: UUID | None
+    schedule: Mapping[str, object]
+    contact_limits: object
+    calls_per_second: float | None
+    max_concurrent_calls: int | None
+    priority: int
+    config_webhooks: object
+    metadata: Mapping[str, Any]
+
+
+def columns_of(
+    workspace_id: UUID, fields: CampaignFields, *, current: Campaign | None, now: datetime
+) -> dict[str, Any]:
+    """Return the columns to write; ``current`` is the campaign that is edited. Raises :class:`InvalidCampaign`."""
+    errors: dict[str, list[str]] = {}
+    columns: dict[str, Any] = {}
+    for name, read in _READ.items():
+        if name in fields:
+            try:
+                columns[name] = read(fields.get(name))
+            except InvalidSettings as refused:
+                errors |= refused.errors
+            except Unfit as refused:
+                errors[name] = [str(refused)]
+    if "schedule" in fields:
+        columns |= _schedule(fields["schedule"], errors, current=current, now=now)
+    columns |= _used(workspace_id, fields, errors, current=current)
+    if current is None:
+        for name in ("name", "persona_id"):
+            if name not in columns and name not in errors:
+                errors[name] = ["is required"]
+    if errors:
+        raise InvalidCampaign(errors)
+    return columns
+
+
+def _used(
+    workspace_id: UUID, fields: CampaignFields, errors: dict[str, list[str]], *, current: Campaign | None
+) -> dict[str, Any]:
+    """Look for the persona, line and policy named; a new campaign that names no line takes the default one."""
+    columns: dict[str, Any] = {}
+    models: dict[str, Any] = {"persona_id": Persona, "line_id": Line, "retry_policy_id": RetryPolicy}
+    for name, model in models.items():
+        value = fields.get(name)
+        if value is None:
+            if name == "retry_policy_id" and name in fields:
+                columns[name] = None
+            continue
+        if model.objects.in_workspace(workspace_id).filter(pk=value, archived_at=None).exists():
+            columns[name] = value
+        else:
+            errors[name] = ["is not one of yours, or archived"]
+    if current is None and "line_id" not in columns and "line_id" not in errors:
+        columns["line_id"] = default_line(workspace_id)
+        if columns["line_id"] is None:
+            errors["line_id"] = ["is required: there is no default line"]
+    caller_id = fields.get("caller_id")
+    line_id = columns.get("line_id") or (current.line_id if current else None)
+    if caller_id and line_id:
+        shown = Line.objects.in_workspace(workspace_id).get(pk=line_id).caller_ids
+        if shown and caller_id not in shown:
+            errors["caller_id"] = ["is not a caller id of the line"]
+    return columns
+
+
+def default_line(workspace_id: UUID) -> UUID | None:
+    """Return the default line, else the only one there is."""
+    lines = list(Line.objects.in_workspace(workspace_id).filter(archived_at=None).order_by("-is_default", "id")[:2])
+    if lines and (lines[0].is_default or len(lines) == 1):
+        found: UUID = lines[0].id
+        return found
+    return None
+
+
+def _schedule(raw: object, errors: dict[str, list[str]], *, current: Campaign | None, now: datetime) -> dict[str, Any]:
+    given = dict(raw) if isinstance(raw, Mapping) else raw
+    times: dict[str, Any] = {}
+    if isinstance(given, dict):
+        times = {name: given.pop(name, None) for name in _OF_TIME}
+    columns: dict[str, Any] = {}
+    try:
+        columns["schedule"] = schedule_settings.parse(given)
+    except InvalidSettings as refused:
+        errors |= {f"schedule.{path}": reasons for path, reasons in refused.errors.items()}
+    zone = times.get("timezone") or ""
+    if zone and not is_time_zone(zone):
+        errors["schedule.timezone"] = ["is not a known IANA time zone, such as Europe/Berlin"]
+    columns["time_zone"] = zone
+    for name, read in (("start_at", _instant), ("end_at", _instant), ("start_at_local", _local)):
+        try:
+            columns[name] = read(times.get(name))
+        except Unfit as refused:
+            errors[f"schedule.{name}"] = [str(refused)]
+    start_at, end_at = columns.get("start_at"), columns.get("end_at")
+    if start_at and columns.get("start_at_local"):
+        errors["schedule.start_at_local"] = ["contradicts start_at"]
+    if end_at and start_at and end_at <= start_at:
+        errors["schedule.end_at"] = ["must be after start_at"]
+    elif end_at and end_at <= now and (current is None or end_at != current.end_at):
+        errors["schedule.end_at"] = ["must be in the future"]
+    return columns
+
+
+def _instant(value: object) -> datetime | None:
+    if value is None:
+        return None
+    at = _datetime(value)
+    if at.tzinfo is None:
+        message = "must have an offset, such as Z or +01:00"
+        raise Unfit(message)
+    return at.astimezone(UTC)
+
+
+def _local(value: object) -> str:
+    if value is None or value == "":
+        return ""
+    at = _datetime(value)
+    if at.tzinfo is not None:
+        message = "must not have an offset: it is the time on each contact's own clock"
+        raise Unfit(message)
+    return at.isoformat(timespec="seconds")
+
+
+def _datetime(value: object) -> datetime:
+    message = "must be a date and time, such as 2025-01-15T10:30:00"
+    try:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.year not in _YEARS:
+        raise Unfit(message)
+    return at
+
+
+def _name(value: object) -> str:
+    if reason := why_not_text(value, longest=LONGEST_NAME):
+        raise Unfit(reason)
+    name = str(value).strip()
+    if not name:
+        message = "must not be empty"
+        raise Unfit(message)
+    return name
+
+
+def _caller_id(value: object) -> str:
+    if value is not None and (reason := why_not_text(value, longest=LONGEST_CALLER_ID)):
+        raise Unfit(reason)
+    return str(value or "")
+
+
+def _limits(value: object) -> list[dict[str, Any]] | None:
+    return None if value is None else schedule_settings.parse_contact_limits(value)
+
+
+def calls_per_second(value: object) -> float | None:
+    """Read a pace; raises :class:`Unfit`."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        message = "must be a number"
+        raise Unfit(message)
+    if not LEAST_CALLS_PER_SECOND <= value <= MOST_CALLS_PER_SECOND:
+        message = f"must be {LEAST_CALLS_PER_SECOND} to {MOST_CALLS_PER_SECOND:,}"
+        raise Unfit(message)
+    return float(value)
+
+
+def max_concurrent_calls(value: object) -> int | None:
+    """Read a number of slots; raises :class:`Unfit`."""
+    return None if value is None else whole_number(value, within=range(1, MOST_CONCURRENT_CALLS + 1))
+
+
+def whole_number(value: object, *, within: range) -> int:
+    """Read a whole number; raises :class:`Unfit`."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        message = "must be a whole number"
+        raise Unfit(message)
+    if value not in within:
+        message = f"must be {within[0]:,} to {within[-1]:,}"
+        raise Unfit(message)
+    return value
+
+
+def _priority(value: object) -> int:
+    return whole_number(value, within=PRIORITIES)
+
+
+def _webhooks(value: object) -> object:
+    if value is not None and (not isinstance(value, list) or why_not_object({"webhooks": value})):
+        message = "must be a list of objects"
+        raise Unfit(message)
+    return value
+
+
+def _metadata(value: object) -> object:
+    if value is not None and (reason := why_not_object(value)):
+        raise Unfit(reason)
+    return value or {}
+
+
+_READ: dict[str, Callable[[object], Any]] = {
+    "name": _name,
+    "caller_id": _caller_id,
+    "contact_limits": _limits,
+    "calls_per_second": calls_per_second,
+    "max_concurrent_calls": max_concurrent_calls,
+    "priority": _priority,
+    "config_webhooks": _webhooks,
+    "metadata": _metadata,
+}

@@ -1,0 +1,78 @@
+"""How a campaign stands: the best result of each of its contacts, and what follows from them."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from dialer.rules.statuses import ENVELOPE_STATUS, OPEN_STATES, ContactState, Outcome
+from dialer.workspaces.statements import run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Contacts by their best result; with ``open`` (not at their end yet) they sum up to the total."""
+
+    total_contacts: int
+    completed: int
+    no_answer: int
+    busy: int
+    failed: int
+    voicemail: int
+    suppressed: int
+    cancelled: int
+    open: int
+    average_call_duration_seconds: int
+
+    def counts(self) -> dict[str, int]:
+        """Return what ``campaign.ended`` tells as ``stats``, where nothing is open any more."""
+        counts: dict[str, Any] = asdict(self)
+        del counts["open"], counts["average_call_duration_seconds"]
+        return counts
+
+    def performance(self) -> dict[str, float]:
+        return {
+            "connect_rate_percent": self._percent(self.completed),
+            "completion_rate_percent": self._percent(self.completed + self.failed),
+            "average_call_duration_seconds": self.average_call_duration_seconds,
+        }
+
+    def _percent(self, part: int) -> float:
+        return round(100 * part / self.total_contacts, 1) if self.total_contacts else 0.0
+
+
+def stats(campaign_id: UUID) -> Stats:
+    """Count the contacts of a campaign; a talk counts as completed whatever became of the contact afterwards."""
+    found: Counter[str] = Counter()
+    for row in run(
+        "campaign_results",
+        """
+        SELECT state, result, count(*) AS contacts FROM dialer_campaigncontact
+        WHERE campaign_id = %(campaign)s GROUP BY state, result
+        """,
+        {"campaign": campaign_id},
+    ):
+        found[_bucket(row.state, row.result)] += row.contacts
+    duration = run(
+        "campaign_talk_time",
+        """
+        SELECT coalesce(round(avg(duration_seconds)), 0)::int AS seconds FROM dialer_call
+        WHERE campaign_id = %(campaign)s AND outcome IN ('answered', 'dnc_request')
+        """,
+        {"campaign": campaign_id},
+    )[0].seconds
+    buckets = ("completed", "no_answer", "busy", "failed", "voicemail", "suppressed", "cancelled", "open")
+    return Stats(
+        total_contacts=found.total(),
+        average_call_duration_seconds=duration,
+        **{bucket: found[bucket] for bucket in buckets},
+    )
+
+
+def _bucket(state: str, result: str) -> str:
+    if state in OPEN_STATES:
+        return "open"
+    status = ENVELOPE_STATUS[Outcome(result)] if result else "failed"
+    if status != "completed" and state in (ContactState.SUPPRESSED, ContactState.CANCELLED):
+        return state
+    return status

@@ -1,0 +1,320 @@
+"""Campaigns: made, changed, started, paused, resumed, cancelled, failed.
+
+Every verb changes the campaign's row first: placing a call shares that row, so that a pause waits for calls that are
+just being handed over, and no call is handed over after it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Unpack
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from dialer import calls, campaign_contacts, campaign_ends, campaign_events, facts, first_calls
+from dialer.campaign_contacts import FINAL, Added
+from dialer.campaign_ends import changed
+from dialer.campaign_settings import CampaignFields, columns_of
+from dialer.models import Call, Campaign, CampaignContact, Import
+from dialer.promises import Move, promises
+from dialer.rules.openings import next_possible
+from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, ImportStatus, Rank
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+from webhooks.outbox import record_events
+
+Overdue = Literal["call", "reschedule", "cancel"]
+_DAY = timedelta(days=1)
+_MOVES = 1_000
+_AFFECT_FIRST_CALLS = {"schedule", "time_zone", "start_at", "start_at_local", "line_id"}
+
+
+class CampaignNotStartable(Exception):
+    """The campaign lacks something that it needs to run; the message says what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What a verb found under way: callbacks promised, contacts not called yet, live calls (which always finish)."""
+
+    campaign: Campaign
+    callbacks: int = 0
+    waiting: int = 0
+    live: int = 0
+    overdue: int = 0
+    """Overdue retries that a resume called, moved or cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A new campaign, and what became of the contacts that came with it."""
+
+    campaign: Campaign
+    contacts: Added = field(default_factory=Added)
+
+
+def create(
+    workspace_id: UUID,
+    *,
+    contacts: Sequence[object] = (),
+    auto_start: bool = False,
+    actor: Actor,
+    now: datetime,
+    **fields: Unpack[CampaignFields],
+) -> Created:
+    """Make a draft, add contacts (ids and objects), and start it if asked; all of it or nothing.
+
+    One that is started with its contacts completes as soon as the last of them is at its end. Raises
+    :class:`~dialer.campaign_settings.InvalidCampaign`, :class:`CampaignNotStartable`.
+    """
+    columns = columns_of(workspace_id, fields, current=None, now=now)
+    with transaction.atomic():
+        campaign = Campaign.objects.create(
+            workspace_id=workspace_id,
+            created_at=now,
+            completes_at_once=auto_start and bool(contacts),
+            **columns,
+        )
+        record(actor, [changed(campaign, "create", from_="", to=CampaignStatus.DRAFT)], now=now)
+        added = Added()
+        if contacts:
+            added = campaign_contacts.add(campaign.id, contacts, workspace_id=workspace_id, now=now)
+        if auto_start:
+            campaign = start(campaign.id, workspace_id=workspace_id, actor=actor, now=now)
+    return Created(campaign=campaign, contacts=added)
+
+
+def edit(
+    campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[CampaignFields]
+) -> Campaign:
+    """Change what is given. Callbacks that are pending keep their time; first calls follow the new schedule.
+
+    Raises ``TransitionConflict`` where the campaign has ended.
+    """
+    with transaction.atomic():
+        campaign = _locked(campaign_id, workspace_id)
+        if campaign.status in FINAL:
+            raise TransitionConflict(what="the campaign", from_=campaign.status, to="changed")
+        columns = columns_of(workspace_id, fields, current=campaign, now=now)
+        changes = {name: value for name, value in columns.items() if getattr(campaign, name) != value}
+        for name, value in changes.items():
+            setattr(campaign, name, value)
+        if changes:
+            campaign.save(update_fields=list(changes))
+        if changes.keys() & _AFFECT_FIRST_CALLS and campaign.status != CampaignStatus.DRAFT:
+            first_calls.forget(campaign_id)
+            first_calls.schedule(_locked(campaign_id, workspace_id), limit=campaign_ends.FIRST_CALLS, now=now)
+        if changes:
+            record(actor, [_edited(campaign, changes)], now=now)
+    return campaign
+
+
+def start(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Campaign:
+    """Start a draft; raises ``TransitionConflict``, :class:`CampaignNotStartable`."""
+    with transaction.atomic():
+        campaign = _locked(campaign_id, workspace_id)
+        _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.DRAFT,), started_at=now)
+        _check_startable(campaign, now=now)
+        first_calls.schedule(campaign, limit=campaign_ends.FIRST_CALLS, now=now)
+        contacts = CampaignContact.objects.filter(campaign_id=campaign_id).count()
+        record(actor, [changed(campaign, "start", from_=CampaignStatus.DRAFT, to=CampaignStatus.RUNNING)], now=now)
+        record_events([campaign_events.campaign_started(campaign, contacts=contacts, now=now)], now=now)
+    return campaign
+
+
+def pause(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
+    """Hand over nothing more: live calls finish, their retries are made and held. Raises ``TransitionConflict``."""
+    with transaction.atomic():
+        campaign = _get(campaign_id, workspace_id)
+        _move(campaign, CampaignStatus.PAUSED, from_=(CampaignStatus.RUNNING,), pause_reason=reason[:64])
+        calls.release_claims(campaign_id)
+        change = changed(campaign, "pause", from_=CampaignStatus.RUNNING, to=CampaignStatus.PAUSED, reason=reason)
+        record(actor, [change], now=now)
+        record_events([campaign_events.campaign_paused(campaign, reason=reason, now=now)], now=now)
+        return _touched(campaign)
+
+
+def resume(
+    campaign_id: UUID,
+    *,
+    workspace_id: UUID,
+    overdue: Overdue = "call",
+    actor: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Touched:
+    """Go on. Retries that fell due meanwhile are called at once, moved, or cancelled; promises are always called.
+
+    Moved means: to the same time of day, the next day or later, at which the contact may be called. Raises
+    ``TransitionConflict``, and :class:`CampaignNotStartable` where ``end_at`` has passed.
+    """
+    with transaction.atomic():
+        campaign = _locked(campaign_id, workspace_id)
+        _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.PAUSED,), pause_reason="")
+        _check_startable(campaign, now=now)
+        touched = _touched(campaign)
+        late = _overdue_retries(campaign_id, now=now)
+        for first in range(0, len(late), _MOVES):
+            batch = late[first : first + _MOVES]
+            if overdue == "cancel":
+                calls.withdraw(batch, why="cancelled", now=now)
+            elif overdue == "reschedule":
+                _reschedule(batch, now=now)
+        change = changed(campaign, "resume", from_=CampaignStatus.PAUSED, to=CampaignStatus.RUNNING, reason=reason)
+        record(actor, [change], now=now)
+        record_events([campaign_events.campaign_resumed(campaign, now=now)], now=now)
+    return Touched(
+        campaign=campaign,
+        callbacks=touched.callbacks,
+        waiting=touched.waiting,
+        live=touched.live,
+        overdue=len(late),
+    )
+
+
+def cancel(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
+    """Stop for good: what waits is cancelled, live calls finish and are followed by nothing.
+
+    A large campaign is wound down in batches after this returned; ``campaign.ended`` comes when nothing is under way.
+    Raises ``TransitionConflict``.
+    """
+    return _stop(campaign_id, CampaignStatus.CANCELLED, workspace_id=workspace_id, actor=actor, reason=reason, now=now)
+
+
+def fail(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Touched:
+    """Stop a campaign whose line or persona cannot be used; ``campaign.failed`` now, ``campaign.ended`` when over."""
+    return _stop(campaign_id, CampaignStatus.FAILED, workspace_id=workspace_id, actor=actor, reason=reason, now=now)
+
+
+def _stop(
+    campaign_id: UUID, to: CampaignStatus, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime
+) -> Touched:
+    with transaction.atomic():
+        campaign = _get(campaign_id, workspace_id)
+        from_ = campaign.status
+        open_states = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+        if to == CampaignStatus.CANCELLED:
+            open_states = (CampaignStatus.DRAFT, *open_states)  # type: ignore[assignment]
+        _move(campaign, to, from_=open_states, end_reason=reason[:64], pause_reason="")
+        touched = _touched(campaign)
+        verb = "cancel" if to == CampaignStatus.CANCELLED else "fail"
+        record(actor, [changed(campaign, verb, from_=from_, to=to, reason=reason)], now=now)
+        if to == CampaignStatus.FAILED:
+            record_events([campaign_events.campaign_failed(campaign, reason=reason, now=now)], now=now)
+        campaign_ends.wind_down(campaign_id, now=now)
+        campaign.refresh_from_db()
+    return touched
+
+
+def _get(campaign_id: UUID, workspace_id: UUID) -> Campaign:
+    campaign: Campaign = (
+        Campaign.objects.in_workspace(workspace_id).select_related("line", "workspace", "persona").get(pk=campaign_id)
+    )
+    return campaign
+
+
+def _locked(campaign_id: UUID, workspace_id: UUID) -> Campaign:
+    campaign: Campaign = (
+        Campaign.objects.in_workspace(workspace_id)
+        .select_for_update(no_key=True, of=("self",))
+        .select_related("line", "workspace", "persona")
+        .get(pk=campaign_id)
+    )
+    return campaign
+
+
+def _move(campaign: Campaign, to: CampaignStatus, *, from_: Sequence[CampaignStatus], **columns: Any) -> None:  # noqa: ANN401 — columns of the model
+    """Change the status where it is still one of ``from_``; raises ``TransitionConflict``."""
+    found = Campaign.objects.filter(pk=campaign.pk)
+    if not found.filter(status__in=from_).update(status=to, **columns):
+        raise TransitionConflict(what="the campaign", from_=found.get().status, to=to)
+    campaign.status = to
+    for name, value in columns.items():
+        setattr(campaign, name, value)
+
+
+def _check_startable(campaign: Campaign, *, now: datetime) -> None:
+    if campaign.persona.archived_at is not None:
+        message = "the persona of the campaign is archived"
+    elif campaign.line.archived_at is not None:
+        message = "the line of the campaign is archived"
+    elif campaign.end_at is not None and campaign.end_at <= now:
+        message = "the campaign's end_at has passed; set a later one first"
+    elif not _has_contacts(campaign):
+        message = "the campaign has no contacts"
+    else:
+        return
+    raise CampaignNotStartable(message)
+
+
+def _has_contacts(campaign: Campaign) -> bool:
+    """Tell whether there are contacts, or an import that will bring some."""
+    coming = (ImportStatus.UPLOADING, ImportStatus.WAITING, ImportStatus.RUNNING)
+    found: bool = (
+        CampaignContact.objects.filter(campaign=campaign).exists()
+        or Import.objects.filter(campaign=campaign, status__in=coming).exists()
+    )
+    return found
+
+
+def _touched(campaign: Campaign) -> Touched:
+    mine = Call.objects.filter(workspace_id=campaign.workspace_id, campaign=campaign)
+    return Touched(
+        campaign=campaign,
+        callbacks=mine.filter(status=CallStatus.QUEUED).exclude(rank=Rank.NEW).count(),
+        waiting=CampaignContact.objects.filter(campaign=campaign, state=ContactState.WAITING).count()
+        + mine.filter(status=CallStatus.QUEUED, rank=Rank.NEW).count(),
+        live=mine.filter(status__in=LIVE).count(),
+    )
+
+
+def _overdue_retries(campaign_id: UUID, *, now: datetime) -> list[UUID]:
+    """Find retries that are late and not stale: those wait for a person whatever was asked for."""
+    found = Call.objects.filter(
+        Q(not_after=None) | Q(not_after__gte=now),
+        campaign_id=campaign_id,
+        status=CallStatus.QUEUED,
+        rank=Rank.RETRY,
+        due_at__lte=now,
+    )
+    return list(found.order_by("id").values_list("id", flat=True))
+
+
+def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Move retries to the same time of day on a later day, and from there to when the contact may be called."""
+    rows = [row for row in facts.locked_facts_of(call_ids) if row.status == CallStatus.QUEUED]
+    terms = {row.id: facts.terms_of(row) for row in rows}
+    ledger = facts.ledger_of(((row.workspace_id, row.phone, terms[row.id]) for row in rows), now=now)
+    moves = []
+    hopeless = []
+    for row in rows:
+        wanted = row.due_at + _DAY * (1 + (now - row.due_at) // _DAY)
+        possible = next_possible(terms[row.id], at=wanted, ledger=ledger.get((row.workspace_id, row.phone), ()))
+        if possible.at is None:
+            hopeless.append(row.id)
+        else:
+            moves.append(Move(call_id=row.id, due_at=possible.at, reason="rescheduled"))
+    run(
+        "move_retries",
+        """
+        UPDATE dialer_call c SET not_after = c.not_after + (t.due_at - c.due_at), due_at = t.due_at,
+            lease_until = NULL, generation = c.generation + 1
+        FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[]) AS t(id, due_at) WHERE c.id = t.id
+        """,
+        {"ids": [move.call_id for move in moves], "due": [move.due_at for move in moves]},
+    )
+    promises().calls_moved(moves, now=now)
+    calls.withdraw(hopeless, why="no_opening", now=now)
+
+
+def _edited(campaign: Campaign, changes: dict[str, Any]) -> Change:
+    return Change(
+        workspace_id=campaign.workspace_id,
+        verb="edit",
+        object_type="campaign",
+        object_id=campaign.public_id,
+        to_state={"changed": sorted(changes)},
+    )
