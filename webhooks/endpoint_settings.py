@@ -1,0 +1,297 @@
+"""What an endpoint is made of: everything that may be said of one, checked and turned into columns."""
+
+import math
+import secrets
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.conf import settings
+
+from webhooks.models import (
+    MAX_BACKOFF_MS,
+    MAX_IN_FLIGHT,
+    MAX_RATE_PER_SECOND,
+    MAX_RETRIES,
+    MAX_TIMEOUT_SECONDS,
+    Endpoint,
+)
+from webhooks.rules.classify import RETRYABLE_STATUSES
+from webhooks.rules.custom_headers import why_not_headers
+from webhooks.rules.destination import BadUrl, parse, parse_networks, why_forbidden
+from webhooks.rules.signature import why_not_secret
+from webhooks.rules.statuses import ALL_EVENTS, EVENT_TYPES, Profile, ScopeType, SigningMethod
+
+LONGEST_NAME = 200
+LONGEST_DESCRIPTION = 2_000
+LONGEST_SECRET = 500
+LEAST_TIMEOUT_SECONDS = 1
+LEAST_RATE_PER_SECOND = 0.001
+_SECRET_BYTES = 32
+
+
+class InvalidEndpoint(ValueError):
+    """What was given is no endpoint; ``errors`` names every field at fault."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name} {reason}" for name, reasons in errors.items() for reason in reasons))
+        self.errors = dict(errors)
+
+
+class Unfit(ValueError):
+    """One value breaks its bound; the message says which."""
+
+
+class EndpointFields(TypedDict, total=False):
+    """What may be said of an endpoint; a field that is left out stays as it is.
+
+    ``scope_id`` is the persona or campaign of ``scope_type``; one of another workspace is never heard of.
+    """
+
+    name: str
+    url: str
+    events: Sequence[str]
+    scope_type: str
+    scope_id: UUID | None
+    profile: str
+    description: str
+    signing_method: str
+    secret: str | None
+    timeout_seconds: float
+    max_retries: int
+    backoff_ms: int
+    max_in_flight: int
+    rate_per_second: float | None
+    retry_on: Sequence[int]
+    custom_headers: Mapping[str, str]
+
+
+def columns_of(fields: EndpointFields, *, current: Endpoint | None) -> dict[str, Any]:
+    """Return the columns to write; ``current`` is the endpoint that is edited. Raises :class:`InvalidEndpoint`.
+
+    A new endpoint that can sign and is given no secret gets one. Where a name leads is checked by the caller.
+    """
+    errors: dict[str, list[str]] = {}
+    columns: dict[str, Any] = {}
+    for name, read in _READ.items():
+        if name in fields:
+            try:
+                columns[name] = read(fields.get(name))
+            except Unfit as refused:
+                errors[name] = [str(refused)]
+    if current is None:
+        for name in ("name", "url", "events"):
+            if name not in fields:
+                errors[name] = ["is required"]
+    method = SigningMethod(columns.get("signing_method", current.signing_method if current else _DEFAULT_METHOD))
+    _check_scope(fields, columns, errors, current=current)
+    _check_secret(fields, columns, errors, method=method, current=current)
+    _check_headers(fields, columns, errors, method=method, current=current)
+    if errors:
+        raise InvalidEndpoint(errors)
+    return columns
+
+
+def make_secret(method: SigningMethod) -> str:
+    """Make a secret of the form that ``method`` wants, with 256 bits of chance."""
+    if method.is_hmac:
+        return "whsec_" + b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    token = secrets.token_urlsafe(_SECRET_BYTES)
+    return f"ringback:{token}" if method is SigningMethod.BASIC_AUTH else token
+
+
+def check_secret(method: SigningMethod, secret: str) -> str:
+    """Return a secret that somebody brought; raises :class:`Unfit` where it cannot serve for ``method``."""
+    text = _text(secret, longest=LONGEST_SECRET)
+    if reason := why_not_secret(method, text):
+        raise Unfit(reason)
+    return text
+
+
+def _check_scope(
+    fields: EndpointFields, columns: dict[str, Any], errors: dict[str, list[str]], *, current: Endpoint | None
+) -> None:
+    if not fields.keys() & {"scope_type", "scope_id"} or errors.keys() & {"scope_type"}:
+        return
+    scope = columns.get("scope_type", current.scope_type if current else ScopeType.WORKSPACE.value)
+    if scope == ScopeType.WORKSPACE:
+        if columns.get("scope_id") is not None:
+            errors["scope_id"] = ["must be left out where the scope is the workspace"]
+        columns["scope_id"] = None
+    elif columns.get("scope_id", current.scope_id if current else None) is None:
+        errors["scope_id"] = [f"is required: which {scope}"]
+
+
+def _check_secret(
+    fields: EndpointFields,
+    columns: dict[str, Any],
+    errors: dict[str, list[str]],
+    *,
+    method: SigningMethod,
+    current: Endpoint | None,
+) -> None:
+    given = fields.get("secret")
+    if method is SigningMethod.NONE:
+        if given is not None:
+            errors["secret"] = ["must be left out where nothing is signed"]
+        columns["secret"] = None
+        return
+    if given is not None:
+        try:
+            columns["secret"] = check_secret(method, given)
+        except Unfit as refused:
+            errors["secret"] = [str(refused)]
+    elif current is None or (method != current.signing_method and _cannot_keep(current, method)):
+        columns["secret"] = make_secret(method)
+
+
+def _cannot_keep(current: Endpoint, method: SigningMethod) -> bool:
+    return current.secret is None or why_not_secret(method, current.secret) is not None
+
+
+def _check_headers(
+    fields: EndpointFields,
+    columns: dict[str, Any],
+    errors: dict[str, list[str]],
+    *,
+    method: SigningMethod,
+    current: Endpoint | None,
+) -> None:
+    """Check the headers against the method too, whichever of both is given."""
+    if fields.keys() & {"custom_headers", "signing_method"}:
+        headers = fields.get("custom_headers", current.custom_headers if current else {})
+        if reason := why_not_headers(headers, method=method, prefix=settings.WEBHOOK_HEADER_PREFIX):
+            errors["custom_headers"] = [reason]
+        elif "custom_headers" in fields:
+            columns["custom_headers"] = dict(headers)
+
+
+def _text(value: object, *, longest: int) -> str:
+    if not isinstance(value, str):
+        message = "must be a text"
+        raise Unfit(message)
+    if len(value) > longest:
+        message = f"must have at most {longest:,} characters, not {len(value):,}"
+        raise Unfit(message)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        message = "must not contain half a surrogate pair"
+        raise Unfit(message) from error
+    if "\x00" in value:
+        message = "must not contain NUL"
+        raise Unfit(message)
+    return value
+
+
+def _name(value: object) -> str:
+    name = _text(value, longest=LONGEST_NAME).strip()
+    if not name:
+        message = "must not be empty"
+        raise Unfit(message)
+    return name
+
+
+def _description(value: object) -> str:
+    return _text(value, longest=LONGEST_DESCRIPTION)
+
+
+def _url(value: object) -> str:
+    try:
+        destination = parse(value if isinstance(value, str) else "")
+    except BadUrl as error:
+        raise Unfit(str(error)) from error
+    if destination.address:
+        allowed = parse_networks(tuple(settings.WEBHOOK_ALLOWED_NETWORKS))
+        if reason := why_forbidden(destination.address, allowed=allowed):
+            message = f"leads to where webhooks must not go: {reason}"
+            raise Unfit(message)
+    return str(value)
+
+
+def _events(value: object) -> list[str]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        message = f"must be a list of event types; {ALL_EVENTS} means all"
+        raise Unfit(message)
+    known = {ALL_EVENTS, *EVENT_TYPES}
+    if unknown := [item for item in value if not isinstance(item, str) or item not in known]:
+        message = f"has {unknown[0]!r:.80}, which is no event type"
+        raise Unfit(message)
+    return list(dict.fromkeys(value))
+
+
+def _one_of(kind: type[StrEnum]) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        try:
+            return str(kind(str(value)))
+        except ValueError as error:
+            message = f"must be one of {', '.join(kind)}"
+            raise Unfit(message) from error
+
+    return read
+
+
+def _scope_id(value: object) -> UUID | None:
+    if value is not None and not isinstance(value, UUID):
+        message = "must be the id of a persona or campaign"
+        raise Unfit(message)
+    return value
+
+
+def _number(least: float, most: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            message = "must be a number"
+            raise Unfit(message)
+        if not least <= value <= most:
+            message = f"must be {least:,} to {most:,}"
+            raise Unfit(message)
+        return float(value)
+
+    return read
+
+
+def _whole_number(least: int, most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            message = "must be a whole number"
+            raise Unfit(message)
+        if not least <= value <= most:
+            message = f"must be {least:,} to {most:,}"
+            raise Unfit(message)
+        return value
+
+    return read
+
+
+def _rate(value: object) -> float | None:
+    return None if value is None else _number(LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND)(value)
+
+
+def _retry_on(value: object) -> list[int]:
+    if not isinstance(value, list | tuple) or not all(type(s) is int and s in RETRYABLE_STATUSES for s in value):
+        message = f"must be a list of {', '.join(str(status) for status in sorted(RETRYABLE_STATUSES))}"
+        raise Unfit(message)
+    return sorted(set(value))
+
+
+_DEFAULT_METHOD = SigningMethod.HMAC_SHA256
+
+_READ: dict[str, Callable[[object], Any]] = {
+    "name": _name,
+    "url": _url,
+    "events": _events,
+    "scope_type": _one_of(ScopeType),
+    "scope_id": _scope_id,
+    "profile": _one_of(Profile),
+    "description": _description,
+    "signing_method": _one_of(SigningMethod),
+    "timeout_seconds": _number(LEAST_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
+    "max_retries": _whole_number(0, MAX_RETRIES),
+    "backoff_ms": _whole_number(1, MAX_BACKOFF_MS),
+    "max_in_flight": _whole_number(1, MAX_IN_FLIGHT),
+    "rate_per_second": _rate,
+    "retry_on": _retry_on,
+}

@@ -1,0 +1,263 @@
+"""Endpoints: made, changed, switched on and off, tested, their secrets rotated, and deliveries sent once more.
+
+Every verb locks the endpoint's row as little as it can (``FOR NO KEY UPDATE``): events are recorded for it meanwhile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Unpack
+from uuid import UUID
+
+from django.db import transaction
+
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, columns_of, make_secret
+from webhooks.models import Delivery, Endpoint
+from webhooks.outbox import NewEvent, record_for
+from webhooks.rules.statuses import ALLOWED, TEST_EVENT, DeliveryStatus, SigningMethod
+
+_UNAUDITED = frozenset({"secret", "custom_headers"})
+"""Of these an audit entry says that they changed, and not to what."""
+
+
+class EndpointInactive(Exception):
+    """The endpoint is switched off, and nothing is sent to it."""
+
+
+class NothingToSign(Exception):
+    """The endpoint signs nothing, so it has no secret to rotate."""
+
+
+class NothingToPromote(Exception):
+    """There is no rotated secret that waits to take over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithSecret:
+    """An endpoint, and a secret that was just made or given: the only time it can be shown."""
+
+    endpoint: Endpoint
+    secret: str | None = field(repr=False)
+
+
+def create(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[EndpointFields]) -> WithSecret:
+    """Make an endpoint that hears of everything from now on; raises :class:`InvalidEndpoint`."""
+    columns = columns_of(fields, current=None)
+    with transaction.atomic():
+        endpoint: Endpoint = Endpoint.objects.create(workspace_id=workspace_id, created_at=now, **columns)
+        record(actor, [_change(endpoint, "create", to_state=_audited(columns))], now=now)
+    return WithSecret(endpoint=endpoint, secret=endpoint.secret)
+
+
+def edit(
+    endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[EndpointFields]
+) -> WithSecret:
+    """Change what is given; what is pending goes to the new URL. Raises :class:`InvalidEndpoint`.
+
+    A secret that is given, or made because the method changed, replaces the old one at once, and one that was rotated
+    in too.
+    """
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id, workspace_id)
+        columns = columns_of(fields, current=endpoint)
+        changes = {name: value for name, value in columns.items() if getattr(endpoint, name) != value}
+        if "secret" in changes or "signing_method" in changes:
+            changes |= {"next_secret": None, "rotated_at": None}
+        before = {name: getattr(endpoint, name) for name in columns}
+        for name, value in changes.items():
+            setattr(endpoint, name, value)
+        if changes:
+            endpoint.save(update_fields=list(changes))
+            seen = {name: value for name, value in changes.items() if name in columns}
+            change = _change(
+                endpoint, "edit", from_state=_audited({name: before[name] for name in seen}), to_state=_audited(seen)
+            )
+            record(actor, [change], now=now)
+    return WithSecret(endpoint=endpoint, secret=changes.get("secret"))
+
+
+def activate(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
+    """Let it hear again; what it missed can be redelivered. Raises ``TransitionConflict`` where it is active."""
+    return _switch(endpoint_id, workspace_id, is_on=True, actor=actor, reason=reason, now=now)
+
+
+def deactivate(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
+    """Send it nothing more; what is pending will be ``suppressed`` (:func:`suppress_unheard`).
+
+    Raises ``TransitionConflict`` where it is inactive.
+    """
+    return _switch(endpoint_id, workspace_id, is_on=False, actor=actor, reason=reason, now=now)
+
+
+def delete(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
+    """Take it away for good, with its secrets; its deliveries stay to be looked at."""
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id, workspace_id)
+        endpoint.is_active = False
+        endpoint.deleted_at = now
+        endpoint.next_secret = endpoint.rotated_at = None
+        endpoint.signing_method, endpoint.secret = SigningMethod.NONE.value, None
+        endpoint.save(
+            update_fields=["is_active", "deleted_at", "next_secret", "rotated_at", "signing_method", "secret"]
+        )
+        record(actor, [_change(endpoint, "delete", reason=reason)], now=now)
+
+
+def send_test(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Delivery:
+    """Send a ``webhook.test`` event to this endpoint alone, signed and retried like any other; return its delivery.
+
+    Raises :class:`EndpointInactive`.
+    """
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id, workspace_id)
+        _check_active(endpoint)
+        event = NewEvent(
+            workspace_id=workspace_id,
+            type=TEST_EVENT,
+            occurred_at=now,
+            data={"webhook_id": endpoint.public_id, "name": endpoint.name},
+        )
+        event_id = record_for(endpoint_id, event, now=now)
+        record(actor, [_change(endpoint, "test")], now=now)
+        delivery: Delivery = Delivery.objects.get(event_id=event_id, endpoint_id=endpoint_id)
+    return delivery
+
+
+def rotate_secret(
+    endpoint_id: UUID, *, workspace_id: UUID, secret: str | None = None, actor: Actor, now: datetime
+) -> WithSecret:
+    """Put a new secret beside the old one; return it, for it is shown only now.
+
+    It signs at once in the Standard Webhooks header and takes over everywhere when promoted, never by itself. Rotating
+    again replaces a secret that was not promoted yet. Raises :class:`NothingToSign`, :class:`InvalidEndpoint`.
+    """
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id, workspace_id)
+        method = SigningMethod(endpoint.signing_method)
+        if method is SigningMethod.NONE:
+            raise NothingToSign
+        try:
+            endpoint.next_secret = make_secret(method) if secret is None else check_secret(method, secret)
+        except Unfit as refused:
+            raise InvalidEndpoint({"secret": [str(refused)]}) from refused
+        endpoint.rotated_at = now
+        endpoint.save(update_fields=["next_secret", "rotated_at"])
+        record(actor, [_change(endpoint, "rotate_secret")], now=now)
+    return WithSecret(endpoint=endpoint, secret=endpoint.next_secret)
+
+
+def promote_secret(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Endpoint:
+    """Let the rotated secret take over and forget the old one; raises :class:`NothingToPromote`."""
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id, workspace_id)
+        if endpoint.next_secret is None:
+            raise NothingToPromote
+        endpoint.secret, endpoint.next_secret, endpoint.rotated_at = endpoint.next_secret, None, None
+        endpoint.save(update_fields=["secret", "next_secret", "rotated_at"])
+        record(actor, [_change(endpoint, "promote_secret")], now=now)
+    return endpoint
+
+
+def redeliver(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Delivery:
+    """Send a settled delivery once more: the same bytes under the same ids, with all its retries.
+
+    Raises ``TransitionConflict`` where it is pending already, :class:`EndpointInactive`.
+    """
+    mine = Delivery.objects.in_workspace(workspace_id)
+    with transaction.atomic():
+        delivery: Delivery = mine.get(pk=delivery_id)
+        _check_active(Endpoint.objects.select_for_update(no_key=True).get(pk=delivery.endpoint_id))
+        settled = mine.filter(pk=delivery_id, status__in=_may_become(DeliveryStatus.PENDING))
+        if not settled.update(status=DeliveryStatus.PENDING, due_at=now, failures=0, settled_at=None, lease_until=None):
+            raise TransitionConflict(what="the delivery", from_=DeliveryStatus.PENDING, to=DeliveryStatus.PENDING)
+        change = Change(
+            workspace_id=workspace_id,
+            verb="redeliver",
+            object_type="delivery",
+            object_id=delivery.public_id,
+            from_state={"status": delivery.status},
+            to_state={"status": DeliveryStatus.PENDING.value},
+        )
+        record(actor, [change], now=now)
+        delivery.refresh_from_db()
+    return delivery
+
+
+def suppress_unheard(*, now: datetime, limit: int) -> int:
+    """Settle pending deliveries of endpoints that are switched off as ``suppressed``, a stretch at a time.
+
+    What is being sent just now is left to be settled by its own answer or, past its lease, to the next sweep.
+    """
+    rows = run(
+        "suppress_unheard",
+        """
+        WITH unheard AS MATERIALIZED (
+            SELECT d.id FROM webhooks_endpoint p
+            CROSS JOIN LATERAL (
+                SELECT d.id FROM webhooks_delivery d
+                WHERE d.endpoint_id = p.id AND d.status = 'pending'
+                    AND (d.lease_until IS NULL OR d.lease_until < %(now)s)
+                ORDER BY d.due_at, d.id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+            ) d
+            WHERE NOT p.is_active LIMIT %(limit)s
+        )
+        UPDATE webhooks_delivery d SET status = 'suppressed', settled_at = %(now)s, lease_until = NULL
+        FROM unheard WHERE d.id = unheard.id AND d.status = 'pending'
+        RETURNING d.id
+        """,
+        {"now": now, "limit": limit},
+    )
+    return len(rows)
+
+
+def _may_become(to: DeliveryStatus) -> Sequence[str]:
+    return [status.value for status, allowed in ALLOWED.items() if to in allowed]
+
+
+def _switch(
+    endpoint_id: UUID, workspace_id: UUID, *, is_on: bool, actor: Actor, reason: str, now: datetime
+) -> Endpoint:
+    from_, to = ("inactive", "active") if is_on else ("active", "inactive")
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id, workspace_id)
+        if endpoint.is_active == is_on:
+            raise TransitionConflict(what="the endpoint", from_=to, to=to)
+        endpoint.is_active = is_on
+        endpoint.failing_since = None
+        endpoint.save(update_fields=["is_active", "failing_since"])
+        change = _change(
+            endpoint,
+            "activate" if is_on else "deactivate",
+            from_state={"state": from_},
+            to_state={"state": to},
+            reason=reason,
+        )
+        record(actor, [change], now=now)
+    return endpoint
+
+
+def _locked(endpoint_id: UUID, workspace_id: UUID) -> Endpoint:
+    kept = Endpoint.objects.in_workspace(workspace_id).kept()
+    endpoint: Endpoint = kept.select_for_update(no_key=True).get(pk=endpoint_id)
+    return endpoint
+
+
+def _check_active(endpoint: Endpoint) -> None:
+    if not endpoint.is_active:
+        message = "the endpoint was deleted" if endpoint.deleted_at else "the endpoint is switched off"
+        raise EndpointInactive(message)
+
+
+def _audited(columns: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in columns.items() if name not in _UNAUDITED}
+    hidden = dict.fromkeys(columns.keys() & _UNAUDITED, "(not shown)")
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in (shown | hidden).items()}
+
+
+def _change(endpoint: Endpoint, verb: str, **said: Any) -> Change:  # noqa: ANN401 — states and a reason
+    return Change(
+        workspace_id=endpoint.workspace_id, verb=verb, object_type="endpoint", object_id=endpoint.public_id, **said
+    )
