@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -55,11 +56,9 @@ class Server:
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def listen(self, host: str, port: int) -> int:
-        """Begin to accept connections; return the port, which is the system's choice where 0 was given."""
-        self._server = await asyncio.start_server(self._connected, host, port, limit=LONGEST_HEAD, backlog=1024)
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+    async def listen(self, listening: socket.socket) -> None:
+        """Begin to serve what connects to a socket, which becomes ours."""
+        self._server = await asyncio.start_server(self._connected, sock=listening, limit=LONGEST_HEAD)
 
     async def close(self) -> None:
         """Accept no more, and end what is open."""

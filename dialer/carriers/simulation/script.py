@@ -140,10 +140,6 @@ class Course:
     def end(self) -> Step:
         return self.steps[-1]
 
-    @property
-    def answer(self) -> Step | None:
-        return next((step for step in self.steps if step.kind in ("answered", "machine")), None)
-
     def cut(self, at: float) -> "Course":
         """Return the course of the call when somebody hangs up then; unchanged where it is over by then."""
         if at >= self.end.at:
@@ -188,7 +184,7 @@ def script_of(number: str) -> Script | None:
 def _talk(script: Script, ring: float, talk: float, max_duration: float) -> tuple[Step, ...]:
     lasts = max_duration if script.talks_on else min(talk, max_duration)
     is_machine = script.outcome == "voicemail"
-    verdict = ring + min(MACHINE_VERDICT, lasts)
+    verdict = ring + min(MACHINE_VERDICT, lasts / 2)
     answers = {
         (True, True): (Step(kind="answered", at=ring), Step(kind="machine", at=verdict)),
         (True, False): (Step(kind="machine", at=ring),),

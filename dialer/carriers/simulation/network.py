@@ -1,0 +1,306 @@
+"""The network itself: what was asked, what becomes of it, and when.
+
+Everything happens on one event loop, and between two awaits: a request to place a call is judged, written to the ledger
+and known before anything else can happen.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from dialer.carriers.simulation.agent import Agent
+from dialer.carriers.simulation.ledger import Ledger, Place, places
+from dialer.carriers.simulation.reporting import Reporter
+from dialer.carriers.simulation.script import LATE_BY, Course, Manner, Placing, Step, course
+
+log = logging.getLogger(__name__)
+
+CALLBACK_AFTER: Final = 120.0
+"""Seconds at speed 1 after which a callee wants to be called back."""
+RESUMED: Final = 60.0
+"""Seconds: reports of calls that ended this long before a start may not have been delivered, and are sent again."""
+RETRY_AFTER: Final = 1.0
+_NOT_ACCEPTED: Final = {
+    Placing.REFUSED: "invalid_number",
+    Placing.BUSY_ONCE: "capacity_once",
+    Placing.LOST: "lost",
+}
+E164: Final = re.compile(r"\+[1-9]\d{6,14}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request to place a call."""
+
+    call_id: str
+    public_id: str
+    to: str
+    ring_timeout_seconds: float
+    max_duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is answered to it; ``reason`` is empty where it is accepted."""
+
+    placing: Placing
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What the network can be told to do wrong, until it is told otherwise."""
+
+    reports: Manner = Manner.NORMAL  # of calls placed from now on whose number does not say
+    capacity: int | None = None  # live calls beyond which requests are refused
+    down: bool = False  # every request is refused
+    answer_delay: float = 0.0  # seconds until a request to place a call is answered
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """An accepted call."""
+
+    place: Place
+    course: Course
+    manner: Manner
+    timers: list[asyncio.TimerHandle]
+
+    @property
+    def carrier_call_id(self) -> str:
+        return carrier_call_id(self.place.call_id)
+
+
+def carrier_call_id(call_id: str) -> str:
+    return f"sim_{call_id.replace('-', '')}"
+
+
+class Network:
+    """Must be made inside a running event loop; what the ledger knows is taken up again."""
+
+    def __init__(
+        self, *, ledger: Path, seed: str, speed: float, reporter: Reporter, agent: Agent, recordings_url: str
+    ) -> None:
+        self.control = Control()
+        self.live = 0
+        self._seed = seed
+        self._speed = speed
+        self._reporter = reporter
+        self._agent = agent
+        self._recordings_url = recordings_url
+        self._calls: dict[str, Call] = {}
+        self._called: Counter[str] = Counter()
+        self._refused_once: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+        for place in places(ledger):
+            self._remember(place)
+        self._ledger = Ledger(ledger)
+
+    def place(self, asked: Asked) -> Verdict:
+        """Judge a request, and write it down whatever becomes of it; an accepted call begins."""
+        verdict = self._judge(asked)
+        place = Place(
+            at=datetime.now(UTC),
+            **asdict(asked),
+            accepted=not verdict.reason,
+            reason=verdict.reason,
+            nth=self._called[asked.to],
+        )
+        self._ledger.write(place)
+        if verdict.placing is Placing.BUSY_ONCE:
+            self._refused_once.add(asked.call_id)
+        if place.accepted:
+            self._begin(place)
+        return verdict
+
+    def find(self, call_id: str) -> Call | None:
+        return self._calls.get(call_id)
+
+    def hang_up(self, call: Call) -> None:
+        """End a call now; one that is over stays as it is."""
+        cut = call.course.cut(self._age(call))
+        if cut is not call.course:
+            self._cancel(call)
+            call.course = cut
+            self._schedule(call, len(cut.steps) - 1)
+
+    def is_live(self, call: Call) -> bool:
+        return self._age(call) < call.course.end.at
+
+    def reports_until_now(self, call: Call) -> list[dict[str, object]]:
+        """Return what is reported of a call, or would be if reports were."""
+        age = self._age(call)
+        return [self._report(call, step) for step in call.course.steps if step.at <= age]
+
+    def close(self) -> None:
+        for call in self._calls.values():
+            self._cancel(call)
+        self._ledger.close()
+
+    def _judge(self, asked: Asked) -> Verdict:
+        problems = {
+            "repeated": asked.call_id in self._calls,  # before all else: what was accepted is not refused
+            "down": self.control.down,
+            "invalid_number": not E164.fullmatch(asked.to),
+            "capacity": self.control.capacity is not None and self.live >= self.control.capacity,
+        }
+        for reason, applies in problems.items():
+            if applies:
+                return Verdict(placing=Placing.REFUSED, reason=reason)
+        placing = self._course(asked, self._called[asked.to]).script.placing
+        if placing is Placing.BUSY_ONCE and asked.call_id in self._refused_once:
+            placing = Placing.ACCEPTED
+        return Verdict(placing=placing, reason=_NOT_ACCEPTED.get(placing, ""))
+
+    def _begin(self, place: Place) -> None:
+        call = self._add(place)
+        if call.manner is Manner.NORMAL:
+            call.manner = self.control.reports
+        self.live += 1
+        self._schedule(call, 0)
+
+    def _remember(self, place: Place) -> None:
+        """Take up a line of the ledger; what is not over, or was not long ago, goes on as it would have."""
+        if not place.accepted:
+            if place.reason == _NOT_ACCEPTED[Placing.BUSY_ONCE]:
+                self._refused_once.add(place.call_id)
+            return
+        call = self._add(place)
+        if self._age(call) < call.course.end.at + RESUMED * self._speed:
+            self.live += 1
+            self._schedule(call, 0)
+
+    def _add(self, place: Place) -> Call:
+        its_course = self._course(place, place.nth)
+        call = Call(place=place, course=its_course, manner=its_course.script.manner, timers=[])
+        self._calls[place.call_id] = call
+        self._called[place.to] += 1
+        return call
+
+    def _course(self, of: Asked | Place, nth: int) -> Course:
+        return course(
+            seed=self._seed,
+            number=of.to,
+            nth=nth,
+            ring_timeout=of.ring_timeout_seconds,
+            max_duration=of.max_duration_seconds,
+        )
+
+    def _age(self, call: Call) -> float:
+        """Seconds since the call was accepted, as a clock at our speed shows them."""
+        return (time.time() - call.place.at.timestamp()) * self._speed
+
+    def _schedule(self, call: Call, position: int) -> None:
+        """Wait for one step of the course; each waits for the next, so that they keep their order."""
+        seconds = call.course.steps[position].at - self._age(call)
+        call.timers.append(self._after(seconds, self._happen, call, position))
+
+    def _after(self, seconds: float, do: Callable[..., None], *arguments: object) -> asyncio.TimerHandle:
+        return self._loop.call_later(max(0.0, seconds / self._speed), do, *arguments)
+
+    def _cancel(self, call: Call) -> None:
+        for timer in call.timers:
+            timer.cancel()
+        call.timers = []
+
+    def _happen(self, call: Call, position: int) -> None:
+        step = call.course.steps[position]
+        is_end = step is call.course.end
+        if is_end:
+            self.live -= 1
+            call.timers = []
+        else:
+            self._schedule(call, position + 1)
+        analyse = self._analyse if is_end and step.outcome == "answered" else None
+        then = None if analyse is None else lambda: analyse(call)
+        match call.manner:
+            case Manner.NORMAL:
+                self._send(call, step, then)
+            case Manner.TWICE:
+                self._send(call, step)
+                self._send(call, step, then)
+            case Manner.LATE:
+                self._after(LATE_BY, self._send, call, step, then)
+            case Manner.OUT_OF_ORDER if is_end:
+                first, *others = reversed(call.course.steps)
+                self._send(call, first, then)
+                for other in others:
+                    self._send(call, other)
+            case Manner.NEVER if then is not None:
+                then()
+            case _:
+                pass
+        if step.kind == "answered":
+            self._converse(call, step)
+
+    def _send(self, call: Call, step: Step, then: Callable[[], None] | None = None) -> None:
+        self._reporter.send(call.place.call_id, self._report(call, step), then)
+
+    def _converse(self, call: Call, answer: Step) -> None:
+        """Let the callee ask for what it wants in the middle of the talk."""
+        if call.course.script.asks and self._age(call) < call.course.end.at:
+            middle = (call.course.end.at - answer.at) / 2
+            call.timers.append(self._after(middle, self._ask, call))
+
+    def _ask(self, call: Call) -> None:
+        if call.course.script.asks == "dnc":
+            self._agent.ask_not_to_be_called(call.place.public_id)
+        else:
+            wanted = datetime.fromtimestamp(time.time() + CALLBACK_AFTER / self._speed, UTC)
+            self._agent.ask_for_callback(call.place.public_id, at=wanted)
+
+    def _analyse(self, call: Call) -> None:
+        self._agent.tell_analysis(call.place.public_id, asked=call.course.script.asks)
+
+    def _report(self, call: Call, step: Step) -> dict[str, object]:
+        happened = call.place.at.timestamp() + step.at / self._speed
+        is_talk = step.kind == "ended" and step.talked_for is not None
+        return {
+            "kind": step.kind,
+            "event_id": f"{call.carrier_call_id}-{step.kind}",
+            "call_id": call.place.call_id,
+            "carrier_call_id": call.carrier_call_id,
+            "occurred_at": datetime.fromtimestamp(happened, UTC).isoformat(),
+            "outcome": step.outcome,
+            "ended_reason": step.ended_reason,
+            "duration_seconds": round(step.talked_for) if step.talked_for is not None else None,
+            "transcript": _transcript(call.course) if is_talk else None,
+            "recording_url": f"{self._recordings_url}/{call.carrier_call_id}.wav" if is_talk else None,
+        }
+
+
+def changed(control: Control, wishes: dict[str, object]) -> Control:
+    """Return the control with what is wished; raises ``ValueError`` for what cannot be."""
+    match wishes:
+        case {"reports": str(manner), **others}:
+            return changed(replace(control, reports=Manner(manner)), others)
+        case {"capacity": int() | None as capacity, **others}:
+            return changed(replace(control, capacity=capacity), others)
+        case {"down": bool(down), **others}:
+            return changed(replace(control, down=down), others)
+        case {"answer_delay": int() | float() as delay, **others} if delay >= 0:
+            return changed(replace(control, answer_delay=float(delay)), others)
+        case _ if wishes:
+            message = f"cannot be controlled: {', '.join(wishes)}"
+            raise ValueError(message)
+        case _:
+            return control
+
+
+def _transcript(of: Course) -> str:
+    if of.end.outcome == "voicemail":
+        return (
+            "Callee: You have reached our voicemail. Please leave a message after the tone.\nAgent: We will try again."
+        )
+    wish = {
+        "callback": "Callee: I have no time now. Please call me back later.\nAgent: Gladly, until then.",
+        "dnc": "Callee: Please do not call me again.\nAgent: Of course. Goodbye.",
+    }.get(of.script.asks or "", "Callee: Yes, that sounds good.\nAgent: Wonderful. Thank you for your time.")
+    return f"Agent: Hello, this is Ringback's demo assistant. Do you have a moment?\n{wish}"

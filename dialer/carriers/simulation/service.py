@@ -1,0 +1,247 @@
+"""The carrier's routes, and its life as a process."""
+
+import asyncio
+import hmac
+import io
+import json
+import logging
+import math
+import signal
+import socket
+import struct
+import sys
+import wave
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+from uuid import UUID
+
+from dialer.carriers.simulation.agent import Agent
+from dialer.carriers.simulation.http import Reply, Request, Server
+from dialer.carriers.simulation.network import RETRY_AFTER, Asked, Call, Network, Verdict, carrier_call_id, changed
+from dialer.carriers.simulation.reporting import Reporter
+from dialer.carriers.simulation.script import Placing
+
+log = logging.getLogger(__name__)
+
+SILENCE: Final = 30.0
+"""Seconds at speed 1 after which a connection is closed on which no answer is to come."""
+_RATE: Final = 8000
+_TONE: Final = 440.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a carrier is started; an empty address or key turns off what it is for."""
+
+    ledger: Path
+    secret: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    speed: float = 1.0
+    seed: str = "ringback"
+    report_url: str = ""
+    api_url: str = ""
+    api_key: str = ""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Take the options out of parsed arguments, where others may stand beside them."""
+        return cls(**{name: given[name] for name in cls.__slots__})
+
+
+def add_arguments(parser: ArgumentParser, defaults: Mapping[str, object]) -> None:
+    """Add the flags; one without a default has to be given."""
+
+    def add(flag: str, text: str, kind: type = str) -> None:
+        name = flag.removeprefix("--").replace("-", "_")
+        default = defaults.get(name)
+        parser.add_argument(flag, type=kind, default=default, required=default is None, help=text)
+
+    add("--host", "address to listen on")
+    add("--port", "port to listen on; 0: any that is free", int)
+    add("--ledger", "file that every request to place a call is appended to", Path)
+    add("--speed", "how many seconds of a call pass in one second", float)
+    add("--seed", "what chance grows from")
+    add("--report-url", "where reports are sent; empty: nowhere")
+    add("--api-url", "base of the API that the voice agent uses; empty: it is silent")
+    add("--api-key", "the voice agent's key")
+    add("--secret", "what requests carry and reports are signed with")
+
+
+DEFAULTS: Final[Mapping[str, object]] = {
+    "host": "127.0.0.1",
+    "port": 0,
+    "speed": 1.0,
+    "seed": "ringback",
+    "report_url": "",
+    "api_url": "",
+    "api_key": "",
+}
+
+
+class Routes:
+    """What is answered to each request; all but health and recordings need the secret."""
+
+    def __init__(self, network: Network, options: Options) -> None:
+        self._network = network
+        self._expected = f"Bearer {options.secret}".encode()
+        self._silence = SILENCE / options.speed
+
+    def __call__(self, request: Request) -> Reply:
+        match request.method, request.path.strip("/").split("/"):
+            case "GET", ["health"]:
+                return self._state()
+            case "GET", ["recordings", name] if name.endswith(".wav"):
+                return Reply(body=_tone(), content_type="audio/wav")
+            case _ if not hmac.compare_digest(request.headers.get("authorization", "").encode(), self._expected):
+                return Reply.json(401, {"error": "the secret is wrong"})
+            case method, parts:
+                return self._route(method, parts, request)
+
+    def _route(self, method: str, parts: Sequence[str], request: Request) -> Reply:
+        match method, parts:
+            case "POST", ["control"]:
+                return self._control(request)
+            case "POST", ["calls"]:
+                return self._place(request)
+            case _, ["calls", *_] if self._network.control.down:
+                return Reply.json(503, {"error": "down"})
+            case "GET", ["calls", call_id]:
+                return self._look_up(call_id)
+            case "POST", ["calls", call_id, "hang-up"]:
+                return self._hang_up(call_id)
+            case _:
+                return Reply.json(404, {"error": "no such route"})
+
+    def _state(self) -> Reply:
+        return Reply.json(200, {"ok": True, "live": self._network.live, "control": asdict(self._network.control)})
+
+    def _control(self, request: Request) -> Reply:
+        try:
+            self._network.control = changed(self._network.control, _object(request.body))
+        except ValueError as error:
+            return Reply.json(400, {"error": str(error)})
+        return self._state()
+
+    def _place(self, request: Request) -> Reply:
+        try:
+            asked = _asked(_object(request.body))
+        except (KeyError, TypeError, ValueError) as error:
+            return Reply.json(400, {"error": f"{type(error).__name__}: {error}"})
+        return self._answer(asked, self._network.place(asked))
+
+    def _answer(self, asked: Asked, verdict: Verdict) -> Reply:
+        delay = self._network.control.answer_delay
+        accepted = {"call_id": asked.call_id, "carrier_call_id": carrier_call_id(asked.call_id)}
+        match verdict.placing, verdict.reason:
+            case ((Placing.SILENT | Placing.LOST), _):
+                return Reply(delay=delay + self._silence, is_lost=True)
+            case Placing.FAULT, _:
+                return Reply.json(500, {"error": "fault"}, delay=delay)
+            case _, "":
+                return Reply.json(201, accepted, delay=delay)
+            case _, "repeated":
+                return Reply.json(409, {"error": "this call was accepted before"}, delay=delay)
+            case _, "invalid_number":
+                return Reply.json(422, {"outcome": "invalid_number", "reason": "there is no such number"}, delay=delay)
+            case _, reason:
+                status = 503 if reason == "down" else 429
+                content = {"not_accepted": True, "retry_after": RETRY_AFTER, "reason": reason}
+                return Reply.json(status, content, delay=delay)
+
+    def _look_up(self, call_id: str) -> Reply:
+        call = self._network.find(call_id)
+        if call is None:
+            return Reply.json(404, {"not_found": True})
+        if not call.course.script.can_be_looked_up:
+            return Reply.json(503, {"error": "cannot say"})
+        return Reply.json(200, self._fate(call))
+
+    def _hang_up(self, call_id: str) -> Reply:
+        call = self._network.find(call_id)
+        if call is None:
+            return Reply.json(404, {"not_found": True})
+        self._network.hang_up(call)
+        return Reply.json(200, self._fate(call))
+
+    def _fate(self, call: Call) -> dict[str, object]:
+        return {
+            "call_id": call.place.call_id,
+            "carrier_call_id": call.carrier_call_id,
+            "is_live": self._network.is_live(call),
+            "reports": self._network.reports_until_now(call),
+        }
+
+
+async def serve(options: Options) -> None:
+    """Run a carrier until SIGTERM or SIGINT; says in one line on standard output where it listens."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    listening = socket.create_server((options.host, options.port), backlog=1024)
+    url = f"http://{options.host}:{listening.getsockname()[1]}"
+    reporter = Reporter(options.report_url, options.secret)
+    agent = Agent(options.api_url, options.api_key)
+    network = Network(
+        ledger=options.ledger,
+        seed=options.seed,
+        speed=options.speed,
+        reporter=reporter,
+        agent=agent,
+        recordings_url=f"{url}/recordings",
+    )
+    server = Server(Routes(network, options))
+    await server.listen(listening)
+    sending = asyncio.ensure_future(reporter.run())
+    sys.stdout.write(f"simulated carrier at {url}, ledger {options.ledger}\n")
+    sys.stdout.flush()
+    await stop.wait()
+    await server.close()
+    network.close()
+    sending.cancel()
+    await agent.close()
+
+
+def run(options: Options) -> None:
+    """Run a carrier in this process until it is told to end."""
+    if options.speed <= 0:
+        message = "--speed must be above 0"
+        raise SystemExit(message)
+    asyncio.run(serve(options))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    content = json.loads(body)
+    if not isinstance(content, dict):
+        message = "not a JSON object"
+        raise ValueError(message)  # noqa: TRY004 — what came is wrong, not what was passed
+    return content
+
+
+def _asked(content: Mapping[str, Any]) -> Asked:
+    ring, longest = float(content["ring_timeout_seconds"]), float(content["max_duration_seconds"])
+    if not (0 < ring < math.inf and 0 < longest < math.inf):
+        message = "the ring timeout and the longest talk must be above 0"
+        raise ValueError(message)
+    return Asked(
+        call_id=str(UUID(content["call_id"])),
+        public_id=str(content.get("public_id", "")),
+        to=str(content["to"]),
+        ring_timeout_seconds=ring,
+        max_duration_seconds=longest,
+    )
+
+
+def _tone() -> bytes:
+    """Return a recording: one second of a tone, as every call sounds here."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(2)
+        recording.setframerate(_RATE)
+        samples = (int(8000 * math.sin(2 * math.pi * _TONE * n / _RATE)) for n in range(_RATE))
+        recording.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return file.getvalue()
