@@ -24,7 +24,6 @@ ROUTES = {
     "dialer.place_calls": "dial",
     "dialer.apply_carrier_events": "dial",
     "dialer.check_open_calls": "dial",
-    "dialer.check_open_calls": "dial",
     "callbacks.*": "tick",
     "webhooks.*": "webhooks",
 }
@@ -34,8 +33,9 @@ ROUTES = {
 BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.tick", 1, ()),
     ("dialer.apply_carrier_events", 1, ()),
-    ("dialer.check_open_calls", 5, ()),
     ("dialer.check_open_calls", 1, ()),
+    ("dialer.sweep_campaigns", 5, ()),
+    ("dialer.resume_imports", 15, ()),
     ("webhooks.deliver_due", 1, ()),
     *(("config.heartbeat", 5.0, (queue,)) for queue in QUEUES),
 )

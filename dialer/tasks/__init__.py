@@ -1,5 +1,15 @@
 """Celery tasks of the dialer: each reads the clock, calls one function, and publishes what that claimed."""
 
+from dialer.tasks.campaigns import sweep_campaigns
 from dialer.tasks.dialling import apply_carrier_events, check_open_calls, place_calls, tick
+from dialer.tasks.imports import import_contacts, resume_imports
 
-__all__ = ["apply_carrier_events", "check_open_calls", "place_calls", "tick"]
+__all__ = [
+    "apply_carrier_events",
+    "check_open_calls",
+    "import_contacts",
+    "place_calls",
+    "resume_imports",
+    "sweep_campaigns",
+    "tick",
+]

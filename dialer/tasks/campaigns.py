@@ -1,0 +1,18 @@
+"""What campaigns need in time: first calls scheduled, ends noticed."""
+
+import logging
+
+from celery import shared_task
+
+from dialer import campaign_ends
+from dialer.workspaces.clock import database_now
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="dialer.sweep_campaigns")
+def sweep_campaigns() -> None:
+    """Complete, pause and wind down what has come to its time."""
+    counts = campaign_ends.sweep(now=database_now())
+    if any(counts.values()):
+        log.info("campaigns.swept %s", " ".join(f"{name}={count}" for name, count in counts.items()))
