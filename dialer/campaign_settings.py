@@ -7,15 +7,12 @@ from uuid import UUID
 
 from dialer.contacts import is_time_zone
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.rules import schedule_settings
+from dialer.rules import schedule_settings, values
 from dialer.rules.schedule_settings import InvalidSettings
-from dialer.rules.storable import why_not_object, why_not_text
+from dialer.rules.storable import why_not_object
+from dialer.rules.values import Unfit
 
-LONGEST_NAME = 200
 LONGEST_CALLER_ID = 32
-MOST_CALLS_PER_SECOND = 10_000
-LEAST_CALLS_PER_SECOND = 0.001
-MOST_CONCURRENT_CALLS = 1_000_000
 PRIORITIES = range(-100, 101)
 _YEARS = range(1970, 2201)
 """Times near the ends of the calendar leave it when they are converted."""
@@ -24,10 +21,6 @@ _OF_TIME = ("timezone", "start_at", "start_at_local", "end_at")
 
 class InvalidCampaign(InvalidSettings):
     """What was given is no campaign; ``errors`` names every field at fault."""
-
-
-class Unfit(ValueError):
-    """One value breaks its bound; the message says which."""
 
 
 class CampaignFields(TypedDict, total=False):
@@ -175,57 +168,16 @@ def _datetime(value: object) -> datetime:
     return at
 
 
-def _name(value: object) -> str:
-    if reason := why_not_text(value, longest=LONGEST_NAME):
-        raise Unfit(reason)
-    name = str(value).strip()
-    if not name:
-        message = "must not be empty"
-        raise Unfit(message)
-    return name
-
-
 def _caller_id(value: object) -> str:
-    if value is not None and (reason := why_not_text(value, longest=LONGEST_CALLER_ID)):
-        raise Unfit(reason)
-    return str(value or "")
+    return values.text(value or "", longest=LONGEST_CALLER_ID)
 
 
 def _limits(value: object) -> list[dict[str, Any]] | None:
     return None if value is None else schedule_settings.parse_contact_limits(value)
 
 
-def calls_per_second(value: object) -> float | None:
-    """Read a pace; raises :class:`Unfit`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        message = "must be a number"
-        raise Unfit(message)
-    if not LEAST_CALLS_PER_SECOND <= value <= MOST_CALLS_PER_SECOND:
-        message = f"must be {LEAST_CALLS_PER_SECOND} to {MOST_CALLS_PER_SECOND:,}"
-        raise Unfit(message)
-    return float(value)
-
-
-def max_concurrent_calls(value: object) -> int | None:
-    """Read a number of slots; raises :class:`Unfit`."""
-    return None if value is None else whole_number(value, within=range(1, MOST_CONCURRENT_CALLS + 1))
-
-
-def whole_number(value: object, *, within: range) -> int:
-    """Read a whole number; raises :class:`Unfit`."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        message = "must be a whole number"
-        raise Unfit(message)
-    if value not in within:
-        message = f"must be {within[0]:,} to {within[-1]:,}"
-        raise Unfit(message)
-    return value
-
-
 def _priority(value: object) -> int:
-    return whole_number(value, within=PRIORITIES)
+    return values.whole_number(value, within=PRIORITIES)
 
 
 def _webhooks(value: object) -> object:
@@ -235,19 +187,13 @@ def _webhooks(value: object) -> object:
     return value
 
 
-def _metadata(value: object) -> object:
-    if value is not None and (reason := why_not_object(value)):
-        raise Unfit(reason)
-    return value or {}
-
-
 _READ: dict[str, Callable[[object], Any]] = {
-    "name": _name,
+    "name": values.name,
     "caller_id": _caller_id,
     "contact_limits": _limits,
-    "calls_per_second": calls_per_second,
-    "max_concurrent_calls": max_concurrent_calls,
+    "calls_per_second": values.calls_per_second,
+    "max_concurrent_calls": values.max_concurrent_calls,
     "priority": _priority,
     "config_webhooks": _webhooks,
-    "metadata": _metadata,
+    "metadata": values.json_object,
 }
