@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+pytest_plugins = ["tests.simulated_carrier"]
+
 _ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
 

@@ -1,0 +1,60 @@
+"""The simulated carrier's adapter against the real process."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from dialer.carriers.base import Carrier
+from dialer.carriers.simulated import SimulatedCarrier
+from dialer.models import Line
+from tests.dialer.carriers.conformance import CarrierConformance, Delivery
+from tests.dialer.carriers.receiver import Receiver, receiving
+from tests.simulated_carrier import RunningCarrier, StartCarrier
+
+_NUMBERS = {
+    "answers": "+493012340000",
+    "is busy": "+493012340003",
+    "does not exist": "+493012340004",
+    "is silent": "+493012340007",
+    "talks on": "+493012340018",
+}
+
+
+def line_to(carrier: RunningCarrier) -> Line:
+    return Line(carrier="simulated", credentials=json.dumps({"base_url": carrier.url, "secret": carrier.secret}))
+
+
+@dataclass(kw_only=True)
+class SimulatedLaboratory:
+    carrier: Carrier
+    running: RunningCarrier
+    receiver: Receiver
+
+    def number_that(self, does: str) -> str:
+        return _NUMBERS[does]
+
+    def times_asked(self, call_id: UUID) -> int:
+        return len(self.running.places_of(call_id))
+
+    def fill(self) -> None:
+        self.running.control(capacity=0)
+
+    def take_away(self) -> None:
+        self.running.stop()
+
+    def deliveries_until_end_of(self, call_id: UUID) -> list[Delivery]:
+        self.receiver.reports(str(call_id))
+        return [Delivery(headers=request.headers, body=request.body) for request in self.receiver.received]
+
+
+class TestSimulatedCarrier(CarrierConformance):
+    @pytest.fixture
+    def laboratory(self, start_carrier: StartCarrier) -> Iterator[SimulatedLaboratory]:
+        with receiving() as receiver:
+            running = start_carrier(report_url=receiver.url)
+            yield SimulatedLaboratory(carrier=SimulatedCarrier(line_to(running)), running=running, receiver=receiver)
+            if running.is_running:
+                running.stop()
