@@ -32,6 +32,8 @@ env = environ.Env(
     LOCK_TIMEOUT_SECONDS=(int, 5),
     STATEMENT_TIMEOUT_SECONDS=(int, 60),
     IDLE_TRANSACTION_TIMEOUT_SECONDS=(int, 30),
+    # API
+    API_RATE_PER_MINUTE=(int, 6_000),
     # Dialling
     CALL_PROMISES=(str, "callbacks.follow_ups.Callbacks"),
     HORIZON_SECONDS=(int, 30),

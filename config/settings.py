@@ -162,13 +162,20 @@ WEBHOOK_HEADER_PREFIX = env("WEBHOOK_HEADER_PREFIX")
 WEBHOOK_ALLOWED_NETWORKS: list[str] = env("WEBHOOK_ALLOWED_NETWORKS")
 
 # API ----------------------------------------------------------------------------------------------------------------
+API_RATE_PER_MINUTE = env("API_RATE_PER_MINUTE")
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Ringback",
+    "DESCRIPTION": "Contacts are called, called back on schedule, and other systems are told. Times are ISO 8601 with "
+    "an offset and are answered in UTC; lists come in pages by cursor; every error has one shape.",
     "VERSION": "0.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

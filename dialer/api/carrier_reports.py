@@ -1,0 +1,24 @@
+"""Where carriers report: verified by the carrier's own signature, stored, answered; applied afterwards."""
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from dialer import carrier_events, carriers
+from dialer.carriers.base import ReportNotAuthentic
+from dialer.models import Line
+
+
+@csrf_exempt  # a carrier has no session; its signature is what counts
+@require_POST
+def take_reports(request: HttpRequest, carrier: str) -> JsonResponse:
+    """Store the reports in the body. Once answered with 200 none is lost; a repeated one is known and counts as old."""
+    if carrier not in settings.CARRIERS:
+        return JsonResponse({"error": "unknown carrier"}, status=404)
+    adapter = carriers.of(Line(carrier=carrier))
+    try:
+        reports = adapter.parse_reports(request.headers, request.body)
+    except ReportNotAuthentic as refused:
+        return JsonResponse({"error": str(refused)}, status=401)
+    return JsonResponse({"stored": carrier_events.store(carrier, reports)})

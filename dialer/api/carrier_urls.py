@@ -1,0 +1,7 @@
+"""Routes of carriers, mounted at ``/carriers/``."""
+
+from django.urls import path
+
+from dialer.api.carrier_reports import take_reports
+
+urlpatterns = [path("<slug:carrier>/", take_reports, name="carrier-reports")]
