@@ -47,6 +47,8 @@ env = environ.Env(
     # Webhooks
     WEBHOOK_HEADER_PREFIX=(str, "X-Kejue"),
     WEBHOOK_ALLOWED_NETWORKS=(list, []),
+    WEBHOOK_DNS_SERVERS=(list, []),
+    WEBHOOK_CA_FILE=(str, ""),
     # A run on one's own machine, and the tests
     DATA_DIR=(str, ".data"),
     DEMO=(bool, True),

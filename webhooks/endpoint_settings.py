@@ -31,6 +31,9 @@ LEAST_TIMEOUT_SECONDS = 1
 LEAST_RATE_PER_SECOND = 0.001
 _SECRET_BYTES = 32
 
+SCOPE_PREFIXES = {ScopeType.PERSONA.value: "per", ScopeType.CAMPAIGN.value: "camp"}
+"""What the public ids begin with that a scope is named by; webhooks knows personas and campaigns by nothing else."""
+
 
 class InvalidEndpoint(ValueError):
     """What was given is no endpoint; ``errors`` names every field at fault."""

@@ -1,5 +1,4 @@
 """Rows of webhooks for tests, like :mod:`tests.factories`."""
-# ruff: noqa: ANN401 — fields are what the model takes
 
 from datetime import UTC, datetime
 from typing import Any

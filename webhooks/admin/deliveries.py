@@ -1,0 +1,166 @@
+"""Deliveries with every attempt: what was sent, what came back, and the button that sends it once more."""
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.forms import BaseDialogForm
+
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.transitions import TransitionConflict
+from webhooks import endpoints
+from webhooks.admin.base import ReadOnlyAdmin, actor_of, button, refusal
+from webhooks.endpoints import EndpointInactive
+from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
+from webhooks.rules.statuses import DeliveryStatus
+
+_COLOURS = {
+    DeliveryStatus.PENDING.value: "info",
+    DeliveryStatus.DELIVERED.value: "success",
+    DeliveryStatus.FAILED.value: "danger",
+    DeliveryStatus.SUPPRESSED.value: "warning",
+}
+_MANY_FILTERS = 200
+
+
+def pretty(body: bytes) -> str:
+    """Show bytes as people read them: JSON indented, anything else as the text it is, what is no text replaced."""
+    text = bytes(body).decode(errors="replace")
+    try:
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        pass
+    return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)
+
+
+class EndpointFilter(admin.SimpleListFilter):
+    """Endpoints that the user may see."""
+
+    title = "endpoint"
+    parameter_name = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        rows = Endpoint.objects.visible_to(request.user).order_by("name", "id")
+        return [(endpoint.public_id, endpoint.name) for endpoint in rows.only("id", "name")[:_MANY_FILTERS]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        chosen = {name for name, _ in self.lookup_choices} & {self.value()}
+        if not chosen:
+            return queryset
+        rows = Endpoint.objects.visible_to(request.user).only("id")
+        ids = [endpoint.id for endpoint in rows if endpoint.public_id in chosen]
+        return queryset.filter(endpoint_id__in=ids)
+
+
+class AttemptInline(TabularInline):  # type: ignore[misc] # unfold has no types
+    model = DeliveryAttempt
+    verbose_name_plural = "attempts"
+    ordering = ("-id",)
+    per_page = 20
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = (
+        "number",
+        "started_at",
+        "address",
+        "status_code",
+        "error",
+        "error_detail",
+        "ms",
+        "reply",
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
+        return False
+
+    @display(description="ms (DNS / connect / TLS / first byte / all)")
+    def ms(self, row: DeliveryAttempt) -> str:
+        times = (row.dns_ms, row.connect_ms, row.tls_ms, row.first_byte_ms, row.total_ms)
+        return " / ".join("–" if time is None else f"{time:.1f}" for time in times)
+
+    @display(description="answer")
+    def reply(self, row: DeliveryAttempt) -> str:
+        return pretty(row.answer) if row.answer else ""
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    ordering = ("-id",)
+    list_display = ("public_id", "state", "type", "endpoint", "due_at", "last_attempt_at", "last_status_code", "error")
+    list_filter = ("status", EndpointFilter)
+    list_select_related = ("endpoint", "event")
+    search_fields = ("id",)
+    id_prefixes = {
+        "id": Delivery.public_prefix,
+        "event_id": Event.public_prefix,
+        "endpoint_id": Endpoint.public_prefix,
+        "event__call_id": "call",
+    }
+    search_help_text = "Id of a delivery, event, endpoint or call (dlv_…, evt_…, wh_…, call_…)"
+    fields = (
+        ("public_id", "state"),
+        ("endpoint", "event"),
+        ("due_at", "settled_at"),
+        ("last_attempt_at", "failures", "error"),
+        "body",
+    )
+    inlines = (AttemptInline,)
+    actions = ("redeliver_selected",)
+    actions_detail = ("redeliver",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows: QuerySet[Delivery] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name is not None and match.url_name.endswith("_changelist")
+        return rows.defer("event__body", "endpoint__secret", "endpoint__next_secret") if is_list else rows
+
+    @button(
+        "Redeliver",
+        asks="Sends the same event once more, under the same id, with all its retries.",
+        does="Redeliver",
+        icon="replay",
+    )
+    def redeliver(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Delivery) -> str:
+            endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return "The delivery is on its way again."
+
+        return self.act(request, object_id, do)
+
+    @admin.action(description="Redeliver", permissions=["change"])
+    def redeliver_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        done, refused = 0, ""
+        for row in queryset.only("id", "workspace_id"):
+            try:
+                endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+                done += 1
+            except (EndpointInactive, TransitionConflict) as conflict:
+                refused = refusal(conflict) or ""
+        self.message_user(request, f"{done} on their way again.", messages.SUCCESS if done else messages.WARNING)
+        if refused:
+            left = queryset.count() - done
+            self.message_user(request, f"{left} left as they are: {refused}", messages.WARNING)
+
+    @display(description="status", label=_COLOURS, ordering="status")
+    def state(self, row: Delivery) -> str:
+        return row.status
+
+    @display(description="event")
+    def type(self, row: Delivery) -> str:
+        return row.event.type
+
+    @display(description="error")
+    def error(self, row: Delivery) -> str:
+        return row.last_error
+
+    @display(description="body as sent")
+    def body(self, row: Delivery) -> str:
+        return pretty(row.event.body)

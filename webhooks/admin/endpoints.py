@@ -1,0 +1,300 @@
+"""Endpoints: receivers, their health, and their buttons."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminPasswordInput,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
+from dialer.workspaces.models import Workspace
+from webhooks import endpoints
+from webhooks.admin.base import ScopedAdmin, actor_of, button
+from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
+from webhooks.models import Endpoint
+from webhooks.rules.classify import RETRYABLE_STATUSES
+from webhooks.rules.signature import standard_form
+from webhooks.rules.statuses import ALL_EVENTS, EVENT_TYPES, SigningMethod
+
+_ANY = (ALL_EVENTS, "every event")
+
+
+class EndpointForm(forms.ModelForm[Endpoint]):
+    """Reads what may be said of an endpoint; the verb's own check judges it."""
+
+    events = forms.MultipleChoiceField(
+        choices=[_ANY, *((name, name) for name in EVENT_TYPES)], widget=UnfoldAdminCheckboxSelectMultiple
+    )
+    scope = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Id of the persona (per_…) or campaign (camp_…) it is limited to",
+    )
+    retry_on = forms.TypedMultipleChoiceField(
+        choices=[(status, str(status)) for status in sorted(RETRYABLE_STATUSES)],
+        coerce=int,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultiple,
+        help_text="Tried again beside 5xx and deadlines",
+    )
+    new_secret = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Left empty, one is made for a new endpoint and the old one is kept. Rotate to change it gently.",
+    )
+
+    class Meta:
+        model = Endpoint
+        fields = (
+            "workspace",
+            "name",
+            "url",
+            "description",
+            "events",
+            "scope_type",
+            "signing_method",
+            "timeout_seconds",
+            "max_retries",
+            "backoff_ms",
+            "max_in_flight",
+            "rate_per_second",
+            "retry_on",
+            "custom_headers",
+        )
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        row = self.instance
+        if row.scope_id is not None and row.scope_type in SCOPE_PREFIXES:
+            self.fields["scope"].initial = public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
+
+    def clean_scope(self) -> str:
+        text: str = self.cleaned_data["scope"].strip()
+        prefix = SCOPE_PREFIXES.get(self.cleaned_data.get("scope_type", ""))
+        if text and prefix:
+            try:
+                parse_public_id(prefix, text)
+            except MalformedId as malformed:
+                raise forms.ValidationError(str(malformed)) from malformed
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            is_new = self.instance._state.adding  # noqa: SLF001 — Django's documented way to tell
+            try:
+                columns = columns_of(self.said(), current=None if is_new else self.instance)
+            except InvalidEndpoint as refused:
+                for name, reasons in refused.errors.items():
+                    self.add_error({"secret": "new_secret", "scope_id": "scope"}.get(name, name), reasons)
+            else:
+                for name, value in columns.items():
+                    setattr(self.instance, name, value)
+        return cleaned
+
+    def said(self) -> EndpointFields:
+        """Return what was filled in as the verbs take it."""
+        given = {name: value for name, value in self.cleaned_data.items() if name not in _NOT_SAID}
+        prefix = SCOPE_PREFIXES.get(self.cleaned_data["scope_type"])
+        scope = self.cleaned_data["scope"]
+        given["scope_id"] = parse_public_id(prefix, scope) if prefix and scope else None
+        if self.cleaned_data["new_secret"]:
+            given["secret"] = self.cleaned_data["new_secret"]
+        return EndpointFields(**given)  # type: ignore[typeddict-item]
+
+
+_NOT_SAID = ("workspace", "scope", "new_secret")
+
+
+class RotateForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
+    secret = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Left empty, one is made and shown once.",
+    )
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(ScopedAdmin):
+    form = EndpointForm
+    ordering = ("name", "id")
+    list_display = ("name", "url", "state", "hears", "delivered_count", "failed_count", "last_delivery_at", "health")
+    list_filter = ("is_active", "signing_method")
+    search_fields = ("name", "url")
+    search_by_text = True
+    id_prefixes = {"id": Endpoint.public_prefix}
+    search_help_text = "Name, URL or id (wh_…)"
+    readonly_fields = (
+        "state",
+        "public_id",
+        "delivered_count",
+        "failed_count",
+        "last_delivery_at",
+        "last_error",
+        "last_error_at",
+        "rotation",
+    )
+    fieldsets = (
+        (None, {"fields": ("workspace", "name", "url", "description", "state", "public_id")}),
+        ("What it hears", {"fields": ("events", "scope_type", "scope")}),
+        ("Signing", {"fields": ("signing_method", "new_secret", "rotation")}),
+        (
+            "Delivery",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    ("timeout_seconds", "max_retries", "backoff_ms"),
+                    ("max_in_flight", "rate_per_second"),
+                    "retry_on",
+                    "custom_headers",
+                ),
+            },
+        ),
+        (
+            "Health",
+            {"fields": (("delivered_count", "failed_count"), "last_delivery_at", ("last_error", "last_error_at"))},
+        ),
+    )
+    actions_detail = ("send_test", "switch_on", "switch_off", "rotate_secret", "promote_secret")
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
+        rows: QuerySet[Endpoint] = super().get_queryset(request).filter(deleted_at=None)
+        return rows
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:  # noqa: ANN401 — Django's signature
+        if db_field.name == "workspace":
+            options["queryset"] = Workspace.objects.visible_to(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
+        return self.readonly_fields if obj is None else ("workspace", *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: EndpointForm, change: bool) -> None:  # noqa: FBT001 — Django's signature
+        about: dict[str, Any] = {"actor": actor_of(request), "now": database_now()}
+        if change:
+            saved = endpoints.edit(obj.id, workspace_id=obj.workspace_id, **about, **form.said())
+        else:
+            saved = endpoints.create(form.cleaned_data["workspace"].id, **about, **form.said())
+        obj.__dict__.update(saved.endpoint.__dict__)
+        if saved.secret and not form.cleaned_data["new_secret"]:
+            self.message_user(request, _shown_once(saved))
+
+    def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
+        endpoints.delete(obj.id, workspace_id=obj.workspace_id, actor=actor_of(request), now=database_now())
+
+    def get_deleted_objects(
+        self,
+        objs: Any,
+        request: HttpRequest,  # noqa: ANN401, ARG002 — Django's signature
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Say what goes: the endpoint. Its deliveries stay, so there is nothing to be counted."""
+        return [str(row) for row in objs], {}, set(), []
+
+    @button(
+        "Send test",
+        asks="Posts a webhook.test event to this endpoint alone, signed and retried like any other.",
+        does="Send",
+        icon="send",
+    )
+    def send_test(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Endpoint) -> str:
+            delivery = endpoints.send_test(
+                row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now()
+            )
+            return f"A test is on its way: {delivery.public_id}."
+
+        return self.act(request, object_id, do)
+
+    @button("Switch on", asks="It hears of everything from now on.", does="Switch on", icon="toggle_on")
+    def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Endpoint) -> str:
+            endpoints.activate(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return "The endpoint is on."
+
+        return self.act(request, object_id, do)
+
+    @button(
+        "Switch off",
+        asks="Nothing more is sent to it. What waits for it is kept as suppressed and can be redelivered.",
+        does="Switch off",
+        icon="toggle_off",
+    )
+    def switch_off(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Endpoint) -> str:
+            endpoints.deactivate(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return "The endpoint is off."
+
+        return self.act(request, object_id, do)
+
+    @button(
+        "Rotate secret",
+        asks="The new secret signs at once beside the old one, and takes over when it is promoted.",
+        does="Rotate",
+        icon="key",
+        form=RotateForm,
+    )
+    def rotate_secret(self, request: HttpRequest, form: RotateForm, object_id: str) -> HttpResponse:
+        brought = form.cleaned_data["secret"] or None
+
+        def do(row: Endpoint) -> str:
+            rotated = endpoints.rotate_secret(
+                row.id,
+                workspace_id=row.workspace_id,
+                secret=brought,
+                actor=actor_of(request),
+                now=database_now(),
+            )
+            return "The new secret waits to be promoted." if brought else _shown_once(rotated)
+
+        return self.act(request, object_id, do)
+
+    @button(
+        "Promote secret",
+        asks="The rotated secret takes over everywhere, and the old one is forgotten.",
+        does="Promote",
+        icon="published_with_changes",
+    )
+    def promote_secret(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Endpoint) -> str:
+            endpoints.promote_secret(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return "The new secret has taken over."
+
+        return self.act(request, object_id, do)
+
+    @display(description="State", label={"on": "success", "off": "warning"})
+    def state(self, row: Endpoint) -> str:
+        return "on" if row.is_active else "off"
+
+    @display(description="Events")
+    def hears(self, row: Endpoint) -> str:
+        return ", ".join(row.events)
+
+    @display(description="Health", label={"well": "success", "failing": "danger"})
+    def health(self, row: Endpoint) -> str:
+        return "failing" if row.failing_since else "well" if row.last_delivery_at else ""
+
+    @display(description="Rotation")
+    def rotation(self, row: Endpoint) -> str:
+        return f"A new secret waits since {row.rotated_at:%Y-%m-%d %H:%M} UTC" if row.rotated_at else "None under way"
+
+
+def _shown_once(made: endpoints.WithSecret) -> str:
+    secret = made.secret or ""
+    text = f"The secret, shown only now: {secret}"
+    if not SigningMethod(made.endpoint.signing_method).is_hmac or secret == standard_form(secret):
+        return text
+    return f"{text} (for Standard Webhooks libraries: {standard_form(secret)})"

@@ -1,0 +1,70 @@
+"""Events as they were frozen, and where each went."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from webhooks.admin.base import ReadOnlyAdmin
+from webhooks.admin.deliveries import pretty
+from webhooks.models import Delivery, Event
+from webhooks.rules.statuses import EVENT_TYPES
+
+
+class TypeFilter(admin.SimpleListFilter):
+    """Event types, known without asking the table."""
+
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
+        return [(name, name) for name in EVENT_TYPES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:  # noqa: ARG002
+        return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+class DeliveryInline(TabularInline):  # type: ignore[misc] # unfold has no types
+    model = Delivery
+    ordering = ("id",)
+    per_page = 20
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    fields = readonly_fields = ("endpoint", "status", "last_attempt_at", "last_status_code", "last_error")
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows: QuerySet[Delivery] = super().get_queryset(request).select_related("endpoint")
+        return rows
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    ordering = ("-id",)
+    list_display = ("public_id", "type", "occurred_at", "sequence")
+    list_filter = (TypeFilter,)
+    search_fields = ("id",)
+    id_prefixes = {"id": Event.public_prefix, "call_id": "call", "chain_id": "chn", "campaign_id": "camp"}
+    search_help_text = "Id of an event, call, chain or campaign (evt_…, call_…, chn_…, camp_…)"
+    fields = (("public_id", "type"), ("occurred_at", "sequence"), "body_as_sent")
+    inlines = (DeliveryInline,)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        rows: QuerySet[Event] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name is not None and match.url_name.endswith("_changelist")
+        return rows.defer("body") if is_list else rows
+
+    @display(description="body")
+    def body_as_sent(self, row: Event) -> str:
+        return pretty(row.body)

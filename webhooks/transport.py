@@ -1,0 +1,378 @@
+"""The one place that speaks HTTP to receivers: libcurl's multi interface, many requests at once in one thread.
+
+Receivers are strangers. The name is resolved here, every address it has must be allowed, only those are dialled, and
+the socket is checked once more. A deadline bounds everything, an answer is kept to 16 KiB and never inflated, nothing
+is redirected, and no proxy of the environment is used.
+"""
+
+import os
+import selectors
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+import certifi
+import pycurl
+
+from webhooks.resolver import Addresses, NameUnresolved, Resolver
+from webhooks.rules.classify import Failure
+from webhooks.rules.destination import BadUrl, Destination, Network, parse, parse_networks, why_forbidden
+
+MAX_ANSWER = 16 * 1024
+MAX_CONNECTIONS = 512
+_MAX_ADDRESSES = 8
+_IDLE_CONNECTION_SECONDS = 15
+_FIRST_FINAL_STATUS, _LAST_STATUS = 200, 599
+_MAX_DETAIL = 300
+
+_FAILURES = {
+    pycurl.E_OPERATION_TIMEDOUT: Failure.TIMEOUT,
+    pycurl.E_COULDNT_RESOLVE_HOST: Failure.DNS,
+    pycurl.E_COULDNT_CONNECT: Failure.CONNECT,
+    pycurl.E_GOT_NOTHING: Failure.RESET,
+    pycurl.E_RECV_ERROR: Failure.RESET,
+    pycurl.E_SEND_ERROR: Failure.RESET,
+    pycurl.E_PARTIAL_FILE: Failure.RESET,
+    pycurl.E_PEER_FAILED_VERIFICATION: Failure.CERTIFICATE,
+    pycurl.E_SSL_ISSUER_ERROR: Failure.CERTIFICATE,
+    pycurl.E_SSL_INVALIDCERTSTATUS: Failure.CERTIFICATE,
+    pycurl.E_URL_MALFORMAT: Failure.BAD_URL,
+}
+"""What is not named here is :attr:`Failure.PROTOCOL`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A POST; ``key`` comes back with its answer."""
+
+    key: Any
+    url: str
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of a request. ``status`` is that of a whole status line; times are milliseconds from the start."""
+
+    key: Any
+    status: int | None = None
+    failure: Failure | None = None
+    detail: str = ""
+    body: bytes = b""
+    retry_after: str | None = None
+    address: str | None = None
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    """``None`` where a kept connection was used."""
+    tls_ms: float | None = None
+    first_byte_ms: float | None = None
+    total_ms: float = 0.0
+
+
+class Transport:
+    """Sends requests side by side. Make it after the fork and use it in one thread."""
+
+    def __init__(
+        self, *, allowed_networks: Iterable[str] = (), dns_servers: Sequence[str] = (), ca_file: str = ""
+    ) -> None:
+        self._allowed = parse_networks(tuple(allowed_networks))
+        self._ca_file = ca_file or certifi.where()
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wake, False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._resolver = Resolver(servers=dns_servers, on_done=self._wake_up)
+        self._resolving: list[tuple[_Exchange, Destination, Future[Addresses]]] = []
+        self._idle: list[_Slot] = []
+        self._busy: dict[Any, _Slot] = {}
+        self._answers: list[Answer] = []
+        self._timer: float | None = None
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_CONNECTIONS)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests started whose answer :meth:`run` has not returned."""
+        return len(self._resolving) + len(self._busy) + len(self._answers)
+
+    def start(self, request: Request) -> None:
+        """Begin a request; whatever goes wrong, :meth:`run` returns an answer for it."""
+        exchange = _Exchange(request)
+        try:
+            destination = parse(request.url)
+        except BadUrl as error:
+            self._answers.append(exchange.failed(Failure.BAD_URL, f"the URL {error}"))
+            return
+        if destination.address is not None:
+            self._dial(exchange, destination, (destination.address,))
+            return
+        found = self._resolver.lookup(destination.host)
+        if isinstance(found, Future):
+            self._resolving.append((exchange, destination, found))
+        else:
+            self._dial(exchange, destination, found)
+
+    def run(self, seconds: float) -> list[Answer]:
+        """Move everything on, waiting at most so long for something to happen; return what has been answered."""
+        if not self._answers:
+            self._wait(seconds)
+        if self._resolving:
+            self._dial_resolved()
+        self._collect()
+        answers, self._answers = self._answers, []
+        return answers
+
+    def close(self) -> None:
+        """Drop what is in flight and every connection."""
+        for slot in [*self._busy.values(), *self._idle]:
+            if slot.exchange is not None:
+                self._multi.remove_handle(slot.curl)
+            slot.curl.close()
+        self._multi.close()
+        self._resolver.close()
+        self._selector.close()
+        os.close(self._woken)
+        wake, self._wake = self._wake, -1
+        os.close(wake)
+
+    def _wake_up(self) -> None:
+        try:
+            os.write(self._wake, b"\0")
+        except (BlockingIOError, OSError):
+            return  # full: it will wake anyway; closed: nobody sleeps
+
+    def _dial(self, exchange: "_Exchange", destination: Destination, addresses: Addresses) -> None:
+        exchange.dns_seconds = time.monotonic() - exchange.started
+        left = exchange.seconds_left()
+        if left <= 0:
+            self._answers.append(exchange.failed(Failure.TIMEOUT, "the deadline passed while the name was resolved"))
+            return
+        for address in addresses:
+            if (reason := why_forbidden(address, allowed=self._allowed)) is not None:
+                self._answers.append(exchange.failed(Failure.FORBIDDEN_ADDRESS, reason))
+                return
+        slot = self._idle.pop() if self._idle else _Slot(self._allowed, self._ca_file)
+        slot.load(exchange, destination, addresses[:_MAX_ADDRESSES], left)
+        self._busy[slot.curl] = slot
+        self._multi.add_handle(slot.curl)
+
+    def _dial_resolved(self) -> None:
+        waiting, self._resolving = self._resolving, []
+        for exchange, destination, future in waiting:
+            if future.done():
+                error = future.exception()
+                if error is None:
+                    self._dial(exchange, destination, future.result())
+                else:
+                    said = str(error) if isinstance(error, NameUnresolved) else repr(error)
+                    self._answers.append(exchange.failed(Failure.DNS, f"{destination.host}: {said}"))
+            elif exchange.seconds_left() <= 0:
+                self._answers.append(exchange.failed(Failure.TIMEOUT, f"{destination.host}: no address in time"))
+            else:
+                self._resolving.append((exchange, destination, future))
+
+    def _wait(self, seconds: float) -> None:
+        now = time.monotonic()
+        until = [now + seconds]
+        if self._timer is not None:
+            until.append(self._timer)
+        until += [exchange.deadline for exchange, _, _ in self._resolving]
+        for key, mask in self._selector.select(max(0.0, min(until) - now)):
+            if key.fd == self._woken:
+                os.read(self._woken, 4096)
+                continue
+            ready = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
+            ready |= pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
+            self._multi.socket_action(key.fd, ready)
+        if self._timer is not None and self._timer <= time.monotonic():
+            self._timer = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _collect(self) -> None:
+        left = 1
+        while left:
+            left, done, failed = self._multi.info_read()
+            for curl in done:
+                self._free(curl, None, "")
+            for curl, number, text in failed:
+                self._free(curl, number, text)
+
+    def _free(self, curl: Any, error: int | None, text: str) -> None:  # noqa: ANN401 — pycurl has no types
+        slot = self._busy.pop(curl)
+        self._multi.remove_handle(curl)
+        self._answers.append(slot.answer(error, text))
+        self._idle.append(slot)
+
+    def _watch(self, what: int, fd: int, *_: object) -> None:
+        events = 0
+        if what in (pycurl.POLL_IN, pycurl.POLL_INOUT):
+            events |= selectors.EVENT_READ
+        if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
+            events |= selectors.EVENT_WRITE
+        is_known = fd in self._selector.get_map()
+        if events and is_known:
+            self._selector.modify(fd, events)
+        elif events:
+            self._selector.register(fd, events)
+        elif is_known:
+            self._selector.unregister(fd)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+
+class _Exchange:
+    """A request under way and what has come of it so far."""
+
+    __slots__ = ("deadline", "dns_seconds", "request", "started")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.started = time.monotonic()
+        self.deadline = self.started + request.timeout_seconds
+        self.dns_seconds = 0.0
+
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def failed(self, failure: Failure, detail: str) -> Answer:
+        """Answer for a request that was never dialled."""
+        elapsed = (time.monotonic() - self.started) * 1000
+        return Answer(
+            key=self.request.key, failure=failure, detail=detail[:_MAX_DETAIL], dns_ms=elapsed, total_ms=elapsed
+        )
+
+
+class _Slot:
+    """An easy handle, used again and again: what never changes is set once."""
+
+    def __init__(self, allowed: Sequence[Network], ca_file: str) -> None:
+        self.exchange: _Exchange | None = None
+        self._allowed = tuple(allowed)
+        self._body = bytearray()
+        self._is_cut = False
+        self._forbidden = ""
+        self._address: str | None = None
+        self._retry_after: str | None = None
+        curl = self.curl = pycurl.Curl()
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        curl.setopt(pycurl.FOLLOWLOCATION, 0)
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.NOPROXY, "*")
+        curl.setopt(pycurl.PATH_AS_IS, 1)
+        curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0)
+        curl.setopt(pycurl.SSL_VERIFYPEER, 1)
+        curl.setopt(pycurl.SSL_VERIFYHOST, 2)
+        curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        curl.setopt(pycurl.CAINFO, ca_file)
+        curl.setopt(pycurl.MAXAGE_CONN, _IDLE_CONNECTION_SECONDS)
+        curl.setopt(pycurl.POST, 1)
+        curl.setopt(pycurl.WRITEFUNCTION, self._write)
+        curl.setopt(pycurl.HEADERFUNCTION, self._header)
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._check_peer)
+
+    def load(self, exchange: _Exchange, destination: Destination, addresses: Addresses, seconds: float) -> None:
+        """Make the handle ready to send one request to one of the vetted addresses."""
+        self.exchange = exchange
+        self._body = bytearray()
+        self._is_cut = False
+        self._forbidden = ""
+        self._address = self._retry_after = None
+        curl, request = self.curl, exchange.request
+        curl.setopt(pycurl.URL, destination.url)
+        if destination.address is None:
+            dialled = ",".join(f"[{a}]" if isinstance(a, IPv6Address) else str(a) for a in addresses)
+            curl.setopt(pycurl.RESOLVE, [f"{destination.host}:{destination.port}:{dialled}"])
+        # An empty value must be written with a semicolon, or libcurl leaves the header out. No "Expect: 100-continue".
+        headers = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
+        curl.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
+        curl.setopt(pycurl.POSTFIELDS, request.body)
+        milliseconds = max(1, int(seconds * 1000))
+        curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
+
+    def answer(self, error: int | None, text: str) -> Answer:
+        """Read what has come, and let the request go."""
+        exchange, self.exchange = self.exchange, None
+        assert exchange is not None
+        code = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        status = code if _FIRST_FINAL_STATUS <= code <= _LAST_STATUS else None
+        dns = exchange.dns_seconds * 1000
+        times = {
+            "connect_ms": self._milliseconds(pycurl.CONNECT_TIME, dns)
+            if self.curl.getinfo(pycurl.NUM_CONNECTS)
+            else None,
+            "tls_ms": self._milliseconds(pycurl.APPCONNECT_TIME, dns),
+            "first_byte_ms": self._milliseconds(pycurl.STARTTRANSFER_TIME, dns),
+        }
+        failure, detail = self._failure(error, text, status)
+        return Answer(
+            key=exchange.request.key,
+            status=status,
+            failure=failure,
+            detail=detail[:_MAX_DETAIL],
+            body=bytes(self._body),
+            retry_after=self._retry_after,
+            address=self._address,
+            dns_ms=dns,
+            total_ms=(time.monotonic() - exchange.started) * 1000,
+            **times,
+        )
+
+    def _failure(self, error: int | None, text: str, status: int | None) -> tuple[Failure | None, str]:
+        if self._forbidden:
+            return Failure.FORBIDDEN_ADDRESS, self._forbidden
+        if self._is_cut:
+            return Failure.BODY_CUT, f"the answer has more than {MAX_ANSWER:,} bytes"
+        if error is None:
+            return (None, "") if status is not None else (Failure.PROTOCOL, "the status line is not one of HTTP")
+        return _FAILURES.get(error, Failure.PROTOCOL), text
+
+    def _milliseconds(self, info: int, before: float) -> float | None:
+        seconds = self.curl.getinfo(info)
+        return before + seconds * 1000 if seconds else None
+
+    def _write(self, data: bytes) -> int | None:
+        room = MAX_ANSWER - len(self._body)
+        self._body += data[:room]
+        if len(data) > room:
+            self._is_cut = True
+            return 0  # libcurl ends the transfer
+        return None
+
+    def _header(self, line: bytes) -> None:
+        if line[:12].lower() == b"retry-after:":
+            self._retry_after = line[12:200].decode("latin-1").strip()
+
+    def _open_socket(self, _purpose: int, address: Any) -> Any:  # noqa: ANN401 — pycurl has no types
+        family, kind, protocol, where = address
+        if not self._may_dial(where[0]):
+            return pycurl.SOCKET_BAD
+        return socket.socket(family, kind, protocol)
+
+    def _check_peer(self, peer: str, *_: object) -> int:
+        self._address = peer
+        return int(pycurl.PREREQFUNC_OK if self._may_dial(peer) else pycurl.PREREQFUNC_ABORT)
+
+    def _may_dial(self, text: str) -> bool:
+        reason = _why_forbidden(text, self._allowed)
+        self._forbidden = reason or ""
+        return reason is None
+
+
+@lru_cache(maxsize=4096)
+def _why_forbidden(text: str, allowed: tuple[Network, ...]) -> str | None:
+    return why_forbidden(ip_address(text), allowed=allowed)
