@@ -160,6 +160,8 @@ SIMULATED_CARRIER_LEDGER = env("SIMULATED_CARRIER_LEDGER") or str(DATA_DIR / "ca
 # Webhooks -----------------------------------------------------------------------------------------------------------
 WEBHOOK_HEADER_PREFIX = env("WEBHOOK_HEADER_PREFIX")
 WEBHOOK_ALLOWED_NETWORKS: list[str] = env("WEBHOOK_ALLOWED_NETWORKS")
+WEBHOOK_DNS_SERVERS: list[str] = env("WEBHOOK_DNS_SERVERS")
+WEBHOOK_CA_FILE = env("WEBHOOK_CA_FILE")
 
 # API ----------------------------------------------------------------------------------------------------------------
 API_RATE_PER_MINUTE = env("API_RATE_PER_MINUTE")
