@@ -1,0 +1,71 @@
+"""The carrier's ledger as a file."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dialer.carriers.simulation.ledger import Ledger, Place, places
+
+
+def a_place(call_id: str) -> Place:
+    return Place(
+        at=datetime(2025, 3, 12, 10, 0, 0, 250_000, tzinfo=UTC),
+        call_id=call_id,
+        public_id="call_1",
+        to="+493012340000",
+        accepted=True,
+        reason="",
+        nth=0,
+        ring_timeout_seconds=30.0,
+        max_duration_seconds=600.0,
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "ledger.jsonl"
+
+
+def test_what_is_written_is_read_again_in_its_order(path: Path) -> None:
+    written = [a_place("b"), a_place("a"), a_place("b")]
+
+    with Ledger(path) as ledger:
+        for place in written:
+            ledger.write(place)
+
+    assert places(path) == written
+
+
+def test_a_ledger_that_is_opened_again_keeps_what_it_has(path: Path) -> None:
+    for call_id in ("a", "b"):
+        with Ledger(path) as ledger:
+            ledger.write(a_place(call_id))
+
+    assert [place.call_id for place in places(path)] == ["a", "b"]
+
+
+def test_no_file_is_an_empty_ledger(path: Path) -> None:
+    assert places(path) == []
+
+
+def test_a_line_that_was_cut_short_is_left_out_and_does_not_spoil_the_next(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.write(a_place("a"))
+    with path.open("a") as file:
+        file.write('{"at": "2025-03-')
+
+    before = places(path)
+    with Ledger(path) as ledger:
+        ledger.write(a_place("b"))
+
+    assert [place.call_id for place in before] == ["a"]
+    assert [place.call_id for place in places(path)] == ["a", "b"]
+
+
+def test_a_damaged_line_in_the_middle_is_not_passed_over(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"at": broken}\n')
+
+    with pytest.raises(ValueError, match="Expecting value"):
+        places(path)
