@@ -14,7 +14,7 @@ from typing import Any, TypedDict, Unpack, cast
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from dialer import calls, first_calls
 from dialer.models import Call, CampaignContact, CarrierEvent, Contact
@@ -26,6 +26,7 @@ from dialer.rules.time_zones import zones_for
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.statements import run
 
 LONGEST_NAME = 200
 _WRITTEN = ("external_id", "name", "phone", "time_zone", "zones", "timezone_source", "warnings", "metadata")
@@ -338,11 +339,11 @@ def _lock_makers(workspace_id: UUID, rows: Iterable[ContactFields]) -> None:
         for value in (row.get("external_id"), row.get("phone"))
         if value
     }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) WITH ORDINALITY AS t(k, o) ORDER BY o",
-            [sorted(keys)],
-        )
+    run(
+        "lock_makers_of_contacts",
+        "SELECT pg_advisory_xact_lock(k) FROM unnest(%(keys)s::bigint[]) WITH ORDINALITY AS t(k, o) ORDER BY o",
+        {"keys": sorted(keys)},
+    )
 
 
 def _shard(workspace_id: UUID, key: str) -> int:
