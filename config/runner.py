@@ -25,6 +25,7 @@ from config.env import BASE_DIR
 from config.leash import Leash, has_ended, kill_group
 
 _LONGEST_PAUSE_SECONDS = 30
+_SAME_REQUEST_SECONDS = 0.2
 _COLOURS = (36, 33, 32, 35, 34, 31, 96, 93, 92, 95)
 
 
@@ -37,16 +38,23 @@ class _AskedToStop(Exception):
 
 
 class StopRequests:
-    """Counts Ctrl-C, TERM and HUP; raises at the first one as long as ``raising`` is set."""
+    """Counts Ctrl-C, TERM and HUP; raises at the first one as long as ``raising`` is set.
+
+    Two within a fifth of a second are one: who signals a group and its leader says it twice.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self._counted_at = 0.0
         self.raising = True
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
+        now = time.monotonic()
+        if now - self._counted_at > _SAME_REQUEST_SECONDS:
+            self.count += 1
+        self._counted_at = now
         if self.raising:
             self.raising = False
             raise _AskedToStop

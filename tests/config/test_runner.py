@@ -76,7 +76,7 @@ def terminate(runner: subprocess.Popen[bytes]) -> None:
 
 def interrupt_twice(runner: subprocess.Popen[bytes]) -> None:
     interrupt(runner)
-    time.sleep(0.1)
+    time.sleep(0.4)  # a person's second Ctrl-C
     interrupt(runner)
 
 
@@ -103,6 +103,19 @@ def test_whatever_ends_it_no_process_is_left_and_no_port_taken(
     assert status == (-signal.SIGKILL if end is kill else 0)
     eventually(lambda: not belonging_to(folder), what="no process of ours is left")
     assert [port for port in taken if listening(port)] == []
+
+
+def test_one_request_told_twice_lets_processes_end_by_themselves(
+    begin: Callable[[float], subprocess.Popen[bytes]], output: Path
+) -> None:
+    runner = begin(2)
+
+    interrupt(runner)
+    runner.send_signal(signal.SIGINT)
+    runner.wait(20)
+
+    assert "stubborn is killed" in output.read_text()
+    assert "parent is killed" not in output.read_text()
 
 
 def test_after_everything_was_killed_the_next_start_finds_its_data_and_its_addresses(
