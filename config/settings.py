@@ -2,7 +2,12 @@
 
 from typing import Any
 
+import django_stubs_ext
+
 from config.env import BASE_DIR, env
+
+# Django's generic classes take their parameters at run time too (ModelAdmin[Call]), not only for the type checker.
+django_stubs_ext.monkeypatch()
 
 # Process ------------------------------------------------------------------------------------------------------------
 PROCESS = env("PROCESS")
@@ -165,8 +170,10 @@ WEBHOOK_CA_FILE = env("WEBHOOK_CA_FILE")
 
 # API ----------------------------------------------------------------------------------------------------------------
 API_RATE_PER_MINUTE = env("API_RATE_PER_MINUTE")
-REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+REST_FRAMEWORK: dict[str, Any] = {  # what views of the API share they inherit from dialer.workspaces.api.views.ApiView
+    "DEFAULT_SCHEMA_CLASS": "dialer.workspaces.api.schema.Schema",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Ringback",
@@ -198,6 +205,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners' noise: the answer was 400
+        "celery.worker.request": {"level": "WARNING"},  # every expired nudge of a time when no worker ran
         "celery.worker.strategy": {"level": "WARNING"},  # a line per message received says nothing new
         "celery.app.trace": {"level": "WARNING"},  # and one per task done; the effects have lines of their own
         "celery.beat": {"level": "WARNING"},

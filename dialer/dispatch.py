@@ -28,7 +28,7 @@ SOON = timedelta(seconds=2)
 does not wait behind what was claimed long before."""
 NEW_SHARE = 0.2
 """Of a limited owner's room, what is kept for first calls while there are any."""
-MAX_CLAIMED = 2_000
+MAX_CLAIMED = 4_000
 """Claimed and not yet handed over, per workspace: more would only wait in the workers' queue."""
 
 

@@ -64,7 +64,7 @@ class Workspace(PublicId):
 class Owned(models.Model):
     """A row of one workspace, reached only through the door of ``scoping``."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
 
     objects: ClassVar[Any] = OwnedQuerySet.as_manager()
 
@@ -137,3 +137,21 @@ class AuditEntry(Owned):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.object_type} {self.object_id}"
+
+
+class IdempotentRequest(Owned):
+    """A request that was done under an ``Idempotency-Key``, with its answer; ``idempotency`` keeps it for a day."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=255, help_text="The key, as the client chose it")
+    fingerprint = models.BinaryField(max_length=32, help_text="SHA-256 of method, path and body")
+    status = models.PositiveSmallIntegerField(null=True, help_text="Empty while it is being worked on")
+    body = models.BinaryField(null=True, help_text="Encrypted")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="idempotent_request_once")]
+        indexes = [models.Index(fields=["created_at"], name="idempotent_request_oldest")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,17 @@
+"""Ringback's Celery app with one task more: the bare one that the engine is compared with."""
+
+from config.celery import app
+
+__all__ = ["app"]
+
+
+@app.task(name="bench.nothing", queue="dial")
+def nothing(number: int) -> None:
+    """Do nothing: what is left is Celery."""
+
+
+@app.task(name="bench.last", queue="dial")
+def last(key: str) -> None:
+    """Say that everything published before was taken."""
+    with app.connection_for_write() as connection:
+        connection.default_channel.client.incr(key)
