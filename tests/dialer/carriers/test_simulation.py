@@ -1,0 +1,481 @@
+"""The simulated carrier as a process: what it does with calls, reports, faults and its own death."""
+
+import io
+import json
+import socket
+import subprocess
+import sys
+import threading
+import wave
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dialer.carriers.base import Accepted, Busy, CannotSay, Found, NotFound, PlaceRequest, Unknown
+from dialer.carriers.simulated import SimulatedCarrier
+from tests.dialer.carriers.conformance import a_request
+from tests.dialer.carriers.receiver import Received, Receiver, receiving
+from tests.dialer.carriers.test_simulated import line_to
+from tests.simulated_carrier import ROOT, RunningCarrier, StartCarrier
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+def adapter(running: RunningCarrier) -> SimulatedCarrier:
+    return SimulatedCarrier(line_to(running))
+
+
+def a_call_to(digits: str) -> PlaceRequest:
+    return a_request(f"+49301234{digits}")
+
+
+def place(running: RunningCarrier, digits: str) -> PlaceRequest:
+    request = a_call_to(digits)
+    assert isinstance(adapter(running).place(request), Accepted)
+    return request
+
+
+def kinds(reports: list[dict[str, Any]]) -> list[str]:
+    return [report["kind"] for report in reports]
+
+
+# The ledger ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_request_stands_in_the_ledger_accepted_or_not(simulated_carrier: RunningCarrier) -> None:
+    carrier = adapter(simulated_carrier)
+    taken, invalid = a_call_to("0000"), a_call_to("0004")
+
+    for request in (taken, taken, invalid):
+        carrier.place(request)
+
+    assert [(place.call_id, place.accepted, place.reason) for place in simulated_carrier.places()] == [
+        (str(taken.call_id), True, ""),
+        (str(taken.call_id), False, "repeated"),
+        (str(invalid.call_id), False, "invalid_number"),
+    ]
+    assert {place.to for place in simulated_carrier.places_of(taken.call_id)} == {taken.to}
+
+
+def test_twenty_requests_at_once_for_one_call_make_one_call(simulated_carrier: RunningCarrier) -> None:
+    request = a_call_to("0000")
+    answers: list[object] = []
+    gate = threading.Barrier(20)
+
+    def ask() -> None:
+        gate.wait()
+        answers.append(adapter(simulated_carrier).place(request))
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(isinstance(answer, Accepted) for answer in answers) == 1
+    assert sum(place.accepted for place in simulated_carrier.places()) == 1
+    assert len(simulated_carrier.places()) == 20
+
+
+def test_a_killed_carrier_knows_its_calls_after_the_restart(simulated_carrier: RunningCarrier) -> None:
+    request = place(simulated_carrier, "0018")
+    simulated_carrier.kill()
+
+    simulated_carrier.start()
+
+    found = adapter(simulated_carrier).look_up(request.call_id)
+    assert isinstance(found, Found)
+    assert found.is_live
+    assert isinstance(adapter(simulated_carrier).place(request), Unknown)
+    assert len(simulated_carrier.places_of(request.call_id)) == 2
+
+
+def test_a_call_goes_on_after_its_carrier_was_killed(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url, speed=10)
+    request = place(running, "0000")
+    receiver.reports(str(request.call_id), until="answered")
+    running.kill()
+
+    running.start()
+
+    end = receiver.reports(str(request.call_id))[-1]
+    assert (end["kind"], end["outcome"]) == ("ended", "answered")
+
+
+def test_a_killed_carrier_remembers_whom_it_refused_once(simulated_carrier: RunningCarrier) -> None:
+    request = a_call_to("0011")
+    first = adapter(simulated_carrier).place(request)
+    simulated_carrier.kill()
+    simulated_carrier.start()
+
+    second = adapter(simulated_carrier).place(request)
+
+    assert isinstance(first, Busy)
+    assert isinstance(second, Accepted)
+
+
+# Answers ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_request_is_ambiguous_and_never_was(simulated_carrier: RunningCarrier) -> None:
+    request = a_call_to("0015")
+
+    answer = adapter(simulated_carrier).place(request)
+
+    assert isinstance(answer, Unknown)
+    assert adapter(simulated_carrier).look_up(request.call_id) == NotFound()
+
+
+def test_a_fault_after_accepting_is_ambiguous_and_found(simulated_carrier: RunningCarrier) -> None:
+    request = a_call_to("0016")
+
+    answer = adapter(simulated_carrier).place(request)
+
+    assert answer == Unknown(reason="HTTP 500")
+    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), Found)
+
+
+def test_a_call_that_cannot_be_looked_up_is_neither_found_nor_not_found(simulated_carrier: RunningCarrier) -> None:
+    request = place(simulated_carrier, "0014")
+
+    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), CannotSay)
+
+
+def test_capacity_counts_live_calls_and_is_free_again_after_them(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_carrier(report_url=receiver.url)
+    running.control(capacity=1)
+    first, second = place(running, "0003"), a_call_to("0000")
+
+    refused = adapter(running).place(second)
+    receiver.reports(str(first.call_id))
+    answer = adapter(running).place(second)
+
+    assert isinstance(refused, Busy)
+    assert isinstance(answer, Accepted)
+
+
+def test_a_carrier_that_is_down_takes_nothing_and_cannot_say(simulated_carrier: RunningCarrier) -> None:
+    before = place(simulated_carrier, "0018")
+    simulated_carrier.control(down=True)
+
+    answer = adapter(simulated_carrier).place(a_call_to("0000"))
+    found = adapter(simulated_carrier).look_up(before.call_id)
+    simulated_carrier.control(down=False)
+
+    assert isinstance(answer, Busy)
+    assert answer.reason == "down"
+    assert isinstance(found, CannotSay)
+    assert isinstance(adapter(simulated_carrier).look_up(before.call_id), Found)
+
+
+def test_a_late_answer_is_ambiguous_and_the_call_is_placed(simulated_carrier: RunningCarrier) -> None:
+    simulated_carrier.control(answer_delay=30)
+    request = a_call_to("0000")
+
+    answer = SimulatedCarrier(line_to(simulated_carrier), timeout=(1, 0.2)).place(request)
+
+    assert answer == Unknown(reason="ReadTimeout")
+    assert [place.accepted for place in simulated_carrier.places_of(request.call_id)] == [True]
+
+
+@pytest.mark.parametrize("wish", [{"reports": "sometimes"}, {"capacity": "many"}, {"answer_delay": -1}, {"mood": 1}])
+def test_what_cannot_be_controlled_is_refused(simulated_carrier: RunningCarrier, wish: dict[str, object]) -> None:
+    before = simulated_carrier.request("GET", "/health").json()
+
+    response = simulated_carrier.request("POST", "/control", json={"down": True, **wish})
+
+    assert response.status_code == 400
+    assert simulated_carrier.request("GET", "/health").json() == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"call_id": "x", "to": "+4930", "ring_timeout_seconds": 30, "max_duration_seconds": 60}',
+        b'{"call_id": "01957a3c-0000-7000-8000-000000000001", "to": "+4930", "max_duration_seconds": 9}',
+        b'{"call_id": "01957a3c-0000-7000-8000-000000000001", "ring_timeout_seconds": 0, "max_duration_seconds": 9}',
+    ],
+)
+def test_a_request_that_names_no_call_is_not_one(simulated_carrier: RunningCarrier, body: bytes) -> None:
+    response = simulated_carrier.request("POST", "/calls", data=body)
+
+    assert response.status_code == 400
+    assert simulated_carrier.places() == []
+
+
+def test_without_the_secret_nothing_is_placed_or_told(simulated_carrier: RunningCarrier) -> None:
+    request = place(simulated_carrier, "0018")
+    simulated_carrier.secret = "another"  # noqa: S105
+
+    answer = adapter(simulated_carrier).place(a_call_to("0000"))
+
+    assert isinstance(answer, Busy)
+    assert answer.reason == "carrier_refuses_credentials"
+    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), CannotSay)
+    assert simulated_carrier.request("POST", "/control", json={"down": True}).status_code == 401
+    assert len(simulated_carrier.places()) == 1
+
+
+@pytest.mark.parametrize("sent", [b"\r\n\r\n", b"hello\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"])
+def test_what_is_not_http_is_refused_and_the_next_request_served(
+    simulated_carrier: RunningCarrier, sent: bytes
+) -> None:
+    host, port = simulated_carrier.url.removeprefix("http://").split(":")
+
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(sent)
+        answer = connection.makefile("rb").readline()
+
+    assert answer == b"HTTP/1.1 400 Bad Request\r\n"
+    assert simulated_carrier.request("GET", "/health").json()["ok"] is True
+
+
+# Reports ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("digits", "expected"),
+    [
+        ("0000", ["ringing", "answered", "ended"]),
+        ("0001", ["ringing", "machine", "ended"]),
+        ("0002", ["ringing", "ended"]),
+        ("0003", ["ended"]),
+        ("0005", ["ringing", "ended"]),
+        ("0006", ["ended"]),
+        ("0017", ["ringing", "answered", "machine", "ended"]),
+    ],
+)
+def test_reports_follow_the_call(
+    start_carrier: StartCarrier, receiver: Receiver, digits: str, expected: list[str]
+) -> None:
+    running = start_carrier(report_url=receiver.url, speed=200)
+    request = place(running, digits)
+
+    assert kinds(receiver.reports(str(request.call_id))) == expected
+
+
+def test_a_number_that_reports_twice_repeats_its_event_ids(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url)
+    request = place(running, "0012")
+
+    reports = receiver.reports(str(request.call_id), times=2)
+
+    assert kinds(reports) == ["ringing", "ringing", "answered", "answered", "ended", "ended"]
+    assert len({report["event_id"] for report in reports}) == 3
+
+
+def test_a_number_that_reports_out_of_order_tells_the_end_first(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_carrier(report_url=receiver.url)
+    request = place(running, "0013")
+
+    assert kinds(receiver.reports(str(request.call_id), until="ringing")) == ["ended", "answered", "ringing"]
+
+
+def test_late_reports_keep_their_order_and_say_when_it_happened(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_carrier(report_url=receiver.url)
+    request = place(running, "0019")
+    found = adapter(running).look_up(request.call_id)
+
+    reports = receiver.reports(str(request.call_id))
+
+    assert isinstance(found, Found)
+    assert kinds(reports) == ["ringing", "answered", "ended"]
+    placed_at = running.places()[0].at
+    happened_at = [datetime.fromisoformat(report["occurred_at"]) for report in reports]
+    assert all((at - placed_at).total_seconds() * 50 < 55 for at in happened_at)
+
+
+def test_what_never_reports_is_found_ended(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url)
+    silent, after = place(running, "0008"), place(running, "0018")
+    adapter(running).hang_up(silent.call_id)
+    adapter(running).hang_up(after.call_id)
+
+    receiver.reports(str(after.call_id))
+
+    found = adapter(running).look_up(silent.call_id)
+    assert isinstance(found, Found)
+    assert found.reports[-1].kind == "ended"
+    assert all(
+        report["call_id"] != str(silent.call_id)
+        for request in receiver.received
+        for report in request.content["reports"]
+    )
+
+
+def test_the_manner_of_reports_can_be_told_for_calls_to_come(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url)
+    running.control(reports="twice")
+
+    request = place(running, "0003")
+
+    assert kinds(receiver.reports(str(request.call_id), times=2)) == ["ended", "ended"]
+
+
+def test_reports_that_are_not_taken_are_sent_again_in_their_order(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    receiver.statuses = [500, 404, 302]
+    running = start_carrier(report_url=receiver.url)
+
+    request = place(running, "0000")
+
+    reports = receiver.reports(str(request.call_id))
+    refused, taken = receiver.received[:3], receiver.received[3:]
+    assert {sent.body for sent in refused} == {taken[0].body}
+    assert list(dict.fromkeys(kinds(reports))) == ["ringing", "answered", "ended"]
+    assert len(reports) == 3 + sum(len(sent.content["reports"]) for sent in refused)
+
+
+def test_a_recording_is_a_sound_that_can_be_played(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url)
+    request = place(running, "0000")
+    url = receiver.reports(str(request.call_id))[-1]["recording_url"]
+
+    sound = running.request("GET", url.removeprefix(running.url))
+
+    assert sound.headers["Content-Type"] == "audio/wav"
+    with wave.open(io.BytesIO(sound.content)) as recording:
+        assert recording.getnframes() / recording.getframerate() == 1
+
+
+def test_hanging_up_while_it_rings_is_reported_as_cancelled(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url)
+    request = place(running, "0002")
+    receiver.reports(str(request.call_id), until="ringing")
+
+    adapter(running).hang_up(request.call_id)
+
+    end = receiver.reports(str(request.call_id))[-1]
+    assert (end["outcome"], end["ended_reason"], end["duration_seconds"]) == ("cancelled", "cancelled", None)
+
+
+# The voice agent ----------------------------------------------------------------------------------------------------
+
+
+def told(receiver: Receiver, *, times: int) -> list[Received]:
+    def spoken(received: list[Received]) -> list[Received]:
+        return [request for request in received if request.path.startswith("/api/")]
+
+    return spoken(receiver.wait_for(lambda received: len(spoken(received)) >= times))
+
+
+def start_with_agent(start_carrier: StartCarrier, receiver: Receiver) -> RunningCarrier:
+    return start_carrier(report_url=receiver.url, api_url=f"{receiver.url}/api/v1/", api_key="rb_key")
+
+
+def test_a_callee_asks_for_a_callback_while_talking(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    request = place(running, "0009")
+
+    asked, analysis = told(receiver, times=2)
+
+    assert asked.path == f"/api/v1/calls/{request.public_id}/request-callback/"
+    assert asked.headers["Authorization"] == "Bearer rb_key"
+    assert datetime.fromisoformat(asked.content["scheduled_at"]) > running.places()[0].at
+    assert analysis.path == f"/api/v1/calls/{request.public_id}/analysis/"
+    order = [kind_of(sent) for sent in receiver.received]
+    assert order.index("answered") < order.index("agent") < order.index("ended")
+
+
+def kind_of(sent: Received) -> str:
+    return "agent" if sent.path.startswith("/api/") else str(sent.content["reports"][-1]["kind"])
+
+
+def test_a_callee_asks_not_to_be_called(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    request = place(running, "0010")
+
+    assert told(receiver, times=1)[0].path == f"/api/v1/calls/{request.public_id}/request-dnc/"
+
+
+def test_an_answered_call_is_analysed_after_its_end_was_taken(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    place(running, "0000")
+
+    [analysis] = told(receiver, times=1)
+
+    assert kind_of(receiver.received[-2]) == "ended"
+    assert analysis.content.keys() == {"summary", "outcome_id", "score", "structured_data", "flow_completed"}
+
+
+def test_a_machine_is_not_analysed(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    machine = place(running, "0001")
+    receiver.reports(str(machine.call_id))
+    human = place(running, "0000")
+
+    [analysis] = told(receiver, times=1)
+
+    assert human.public_id in analysis.path
+
+
+def test_an_api_that_refuses_is_no_concern_of_the_carriers(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(api_url=receiver.url, api_key="rb_key")
+    receiver.statuses = [403]
+    place(running, "0000")
+    receiver.wait_for(lambda received: len(received) == 1)
+
+    place(running, "0000")
+
+    receiver.wait_for(lambda received: len(received) == 2)
+    assert running.is_running
+
+
+# The process --------------------------------------------------------------------------------------------------------
+
+
+def test_sigterm_ends_it_cleanly_with_calls_reports_and_answers_under_way(start_carrier: StartCarrier) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody_answers:
+        url = f"http://127.0.0.1:{nobody_answers.getsockname()[1]}"
+        running = start_carrier(report_url=url, api_url=url, api_key="k")
+        place(running, "0018")
+        running.control(answer_delay=30)
+        waiting = threading.Thread(target=lambda: adapter(running).place(a_call_to("0000")))
+        waiting.start()
+
+        code = running.stop()
+        waiting.join()
+
+    assert code == 0
+
+
+def test_it_runs_without_djangos_settings(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dialer.carriers.simulation", "--help"]
+
+    result = subprocess.run(command, cwd=ROOT, env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert "--report-url" in result.stdout
+
+
+def test_one_seed_gives_one_course(start_carrier: StartCarrier) -> None:
+    fates = []
+    for _ in range(2):
+        running = start_carrier(seed="one", speed=10_000)
+        requests = [a_request(f"+4930123{number}") for number in range(5000, 5020)]
+        answers = [type(adapter(running).place(request)) for request in requests]
+        fates.append([*answers, *(outcome_of(running, request.call_id) for request in requests)])
+
+    assert fates[0] == fates[1]
+
+
+def outcome_of(running: RunningCarrier, call_id: UUID) -> str | None:
+    found = adapter(running).look_up(call_id)
+    return None if not isinstance(found, Found) or found.is_live else json.dumps(found.reports[-1].outcome)
