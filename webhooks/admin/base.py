@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
-from unfold.decorators import action
+from unfold.decorators import action, display
 from unfold.paginator import InfinitePaginator
 
 from dialer.workspaces.audit import Actor
@@ -25,7 +25,10 @@ REFUSALS: dict[type[Exception], str] = {
 }
 _SAYS_ITSELF = (EndpointInactive, TransitionConflict, InvalidEndpoint)
 
+_REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *_SAYS_ITSELF)
+
 _Row = TypeVar("_Row", bound=Model)
+_Shows = TypeVar("_Shows", bound=Callable[..., Any])
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -47,12 +50,21 @@ def button(
     title: str, *, asks: str, does: str, icon: str, permission: str = "change", form: type[Any] | None = None
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a method a button on a row's page that opens a dialog, and does its work by POST only."""
-    return action(
+    decorate: Callable[[Callable[..., Any]], Any] = action(
         description=title,
         icon=icon,
         permissions=[permission],
         dialog={"title": title, "description": asks, "form_class": form, "form_submit_text": does},
     )
+    return decorate
+
+
+def column(
+    title: str, *, label: dict[str, str] | None = None, ordering: str | None = None
+) -> Callable[[_Shows], _Shows]:
+    """Make a method a column or read-only field; ``label`` gives its words the colours of badges."""
+    decorate: Callable[[_Shows], _Shows] = display(description=title, label=label, ordering=ordering)
+    return decorate
 
 
 class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
@@ -61,8 +73,11 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     show_full_result_count = False
     paginator = InfinitePaginator
     list_per_page = 50
+    list_disable_select_all = True  # an action is done to the rows that are ticked, not to a table of any size
     id_prefixes: dict[str, str] = {"id": ""}
     """Searched by public id: each lookup with the prefix of its ids."""
+    search_by_text = False
+    """Whether what is no id is looked for in ``search_fields``; only where the table is small."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.objects.visible_to(request.user).order_by(*self.ordering)
@@ -79,16 +94,10 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
                 return queryset.filter(**{lookup: parse_public_id(prefix, wanted)}), False
             except MalformedId:
                 continue
-        return (
-            super().get_search_results(request, queryset, search_term)
-            if self.search_by_text
-            else (
-                queryset.none(),
-                False,
-            )
-        )
-
-    search_by_text = False
+        if self.search_by_text:
+            found: tuple[QuerySet[_Row], bool] = super().get_search_results(request, queryset, search_term)
+            return found
+        return queryset.none(), False
 
     def visible(self, request: HttpRequest, object_id: str) -> Any:  # noqa: ANN401 — a row of the model
         """Return the row; raises ``DoesNotExist`` where the user has no business with it."""
@@ -104,7 +113,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
             said, level = do(self.visible(request, object_id)), messages.SUCCESS
         except self.model.DoesNotExist:
             said, level = "There is no such row any more.", messages.ERROR
-        except (*REFUSALS, *_SAYS_ITSELF) as refused:
+        except _REFUSED as refused:
             said, level = refusal(refused) or "", messages.ERROR
         self.message_user(request, said, level)
         return go_to(request, self.url_of("change", object_id))

@@ -1,5 +1,6 @@
 """Deliveries with every attempt: what was sent, what came back, and the button that sends it once more."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -8,13 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from unfold.admin import TabularInline
-from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks import endpoints
-from webhooks.admin.base import ReadOnlyAdmin, actor_of, button, refusal
+from webhooks.admin.base import ReadOnlyAdmin, actor_of, button, column, refusal
 from webhooks.endpoints import EndpointInactive
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus
@@ -28,13 +28,11 @@ _COLOURS = {
 _MANY_FILTERS = 200
 
 
-def pretty(body: bytes) -> str:
+def pretty(body: bytes | memoryview) -> str:
     """Show bytes as people read them: JSON indented, anything else as the text it is, what is no text replaced."""
     text = bytes(body).decode(errors="replace")
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        pass
     return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)
 
 
@@ -81,12 +79,12 @@ class AttemptInline(TabularInline):  # type: ignore[misc] # unfold has no types
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
         return False
 
-    @display(description="ms (DNS / connect / TLS / first byte / all)")
+    @column("ms (DNS / connect / TLS / first byte / all)")
     def ms(self, row: DeliveryAttempt) -> str:
         times = (row.dns_ms, row.connect_ms, row.tls_ms, row.first_byte_ms, row.total_ms)
-        return " / ".join("–" if time is None else f"{time:.1f}" for time in times)
+        return " / ".join("-" if time is None else f"{time:.1f}" for time in times)
 
-    @display(description="answer")
+    @column("answer")
     def reply(self, row: DeliveryAttempt) -> str:
         return pretty(row.answer) if row.answer else ""
 
@@ -138,7 +136,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.action(description="Redeliver", permissions=["change"])
     def redeliver_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         done, refused = 0, ""
-        for row in queryset.only("id", "workspace_id"):
+        for row in queryset:
             try:
                 endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
                 done += 1
@@ -146,21 +144,21 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 refused = refusal(conflict) or ""
         self.message_user(request, f"{done} on their way again.", messages.SUCCESS if done else messages.WARNING)
         if refused:
-            left = queryset.count() - done
+            left = len(queryset) - done
             self.message_user(request, f"{left} left as they are: {refused}", messages.WARNING)
 
-    @display(description="status", label=_COLOURS, ordering="status")
+    @column("status", label=_COLOURS, ordering="status")
     def state(self, row: Delivery) -> str:
         return row.status
 
-    @display(description="event")
+    @column("event")
     def type(self, row: Delivery) -> str:
         return row.event.type
 
-    @display(description="error")
+    @column("error")
     def error(self, row: Delivery) -> str:
         return row.last_error
 
-    @display(description="body as sent")
+    @column("body as sent")
     def body(self, row: Delivery) -> str:
         return pretty(row.event.body)

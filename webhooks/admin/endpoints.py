@@ -1,16 +1,17 @@
 """Endpoints: receivers, their health, and their buttons."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultiple,
-    UnfoldAdminPasswordInput,
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -19,7 +20,7 @@ from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.models import Workspace
 from webhooks import endpoints
-from webhooks.admin.base import ScopedAdmin, actor_of, button
+from webhooks.admin.base import ScopedAdmin, actor_of, button, column
 from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
 from webhooks.models import Endpoint
 from webhooks.rules.classify import RETRYABLE_STATUSES
@@ -29,11 +30,12 @@ from webhooks.rules.statuses import ALL_EVENTS, EVENT_TYPES, SigningMethod
 _ANY = (ALL_EVENTS, "every event")
 
 
-class EndpointForm(forms.ModelForm[Endpoint]):
+class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
     """Reads what may be said of an endpoint; the verb's own check judges it."""
 
+    workspace = forms.ModelChoiceField(queryset=Workspace.objects.none(), widget=UnfoldAdminSelectWidget)
     events = forms.MultipleChoiceField(
-        choices=[_ANY, *((name, name) for name in EVENT_TYPES)], widget=UnfoldAdminCheckboxSelectMultiple
+        choices=[_ANY, *((name, name) for name in EVENT_TYPES)], widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     scope = forms.CharField(
         required=False,
@@ -44,20 +46,19 @@ class EndpointForm(forms.ModelForm[Endpoint]):
         choices=[(status, str(status)) for status in sorted(RETRYABLE_STATUSES)],
         coerce=int,
         required=False,
-        widget=UnfoldAdminCheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Tried again beside 5xx and deadlines",
     )
     new_secret = forms.CharField(
         required=False,
         strip=False,
-        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="Left empty, one is made for a new endpoint and the old one is kept. Rotate to change it gently.",
     )
 
     class Meta:
         model = Endpoint
         fields = (
-            "workspace",
             "name",
             "url",
             "description",
@@ -112,7 +113,7 @@ class EndpointForm(forms.ModelForm[Endpoint]):
         given["scope_id"] = parse_public_id(prefix, scope) if prefix and scope else None
         if self.cleaned_data["new_secret"]:
             given["secret"] = self.cleaned_data["new_secret"]
-        return EndpointFields(**given)  # type: ignore[typeddict-item]
+        return cast(EndpointFields, given)
 
 
 _NOT_SAID = ("workspace", "scope", "new_secret")
@@ -122,7 +123,7 @@ class RotateForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
     secret = forms.CharField(
         required=False,
         strip=False,
-        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="Left empty, one is made and shown once.",
     )
 
@@ -175,10 +176,11 @@ class EndpointAdmin(ScopedAdmin):
         rows: QuerySet[Endpoint] = super().get_queryset(request).filter(deleted_at=None)
         return rows
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:  # noqa: ANN401 — Django's signature
-        if db_field.name == "workspace":
-            options["queryset"] = Workspace.objects.visible_to(request.user)
-        return super().formfield_for_foreignkey(db_field, request, **options)
+    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, **options: Any) -> Any:  # noqa: ANN401 — Django's signature
+        form = super().get_form(request, obj, **options)
+        if "workspace" in form.base_fields:
+            form.base_fields["workspace"].queryset = Workspace.objects.visible_to(request.user)
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
         return self.readonly_fields if obj is None else ("workspace", *self.readonly_fields)
@@ -198,8 +200,8 @@ class EndpointAdmin(ScopedAdmin):
 
     def get_deleted_objects(
         self,
-        objs: Any,
-        request: HttpRequest,  # noqa: ANN401, ARG002 — Django's signature
+        objs: Iterable[object],
+        request: HttpRequest,  # noqa: ARG002 — Django's signature
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Say what goes: the endpoint. Its deliveries stay, so there is nothing to be counted."""
         return [str(row) for row in objs], {}, set(), []
@@ -275,19 +277,19 @@ class EndpointAdmin(ScopedAdmin):
 
         return self.act(request, object_id, do)
 
-    @display(description="State", label={"on": "success", "off": "warning"})
+    @column("State", label={"on": "success", "off": "warning"})
     def state(self, row: Endpoint) -> str:
         return "on" if row.is_active else "off"
 
-    @display(description="Events")
+    @column("Events")
     def hears(self, row: Endpoint) -> str:
         return ", ".join(row.events)
 
-    @display(description="Health", label={"well": "success", "failing": "danger"})
+    @column("Health", label={"well": "success", "failing": "danger"})
     def health(self, row: Endpoint) -> str:
         return "failing" if row.failing_since else "well" if row.last_delivery_at else ""
 
-    @display(description="Rotation")
+    @column("Rotation")
     def rotation(self, row: Endpoint) -> str:
         return f"A new secret waits since {row.rotated_at:%Y-%m-%d %H:%M} UTC" if row.rotated_at else "None under way"
 

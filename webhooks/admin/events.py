@@ -4,9 +4,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
-from unfold.decorators import display
 
-from webhooks.admin.base import ReadOnlyAdmin
+from webhooks.admin.base import ReadOnlyAdmin, column
 from webhooks.admin.deliveries import pretty
 from webhooks.models import Delivery, Event
 from webhooks.rules.statuses import EVENT_TYPES
@@ -65,6 +64,6 @@ class EventAdmin(ReadOnlyAdmin):
         is_list = match is not None and match.url_name is not None and match.url_name.endswith("_changelist")
         return rows.defer("body") if is_list else rows
 
-    @display(description="body")
+    @column("body")
     def body_as_sent(self, row: Event) -> str:
         return pretty(row.body)
