@@ -1,0 +1,232 @@
+"""One shape for every error, and the register of what each exception means to a client.
+
+``{"error": {"code": "invalid", "message": "…", "fields": {"call.callback_retry_schedule.2": ["…"]}, "details": {}}}``
+"""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
+from django.http import Http404
+from django.http.request import UnreadablePostError
+from rest_framework import exceptions, serializers
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import set_rollback
+
+from dialer.workspaces.transitions import TransitionConflict
+
+log = logging.getLogger(__name__)
+
+NO_FIELD = "non_field_errors"
+"""Key of what is wrong with the whole body rather than with one field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An error as the client sees it; ``code`` is for programs, ``message`` for people."""
+
+    status: int
+    code: str
+    message: str
+    fields: Mapping[str, list[str]] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class InvalidFields(Exception):
+    """What was sent is refused after its shape was found right; paths as in ``fields`` of the answer."""
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+
+class Conflict(Exception):
+    """The request cannot be done as things stand; for conflicts that no noun module names."""
+
+    def __init__(self, code: str, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+_Raised = TypeVar("_Raised", bound=Exception)
+_TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {}
+
+
+def answers(
+    exception: type[_Raised],
+) -> Callable[[Callable[[_Raised], Problem]], Callable[[_Raised], Problem]]:
+    """Register what an exception (and what derives from it) means to a client."""
+
+    def register(translate: Callable[[_Raised], Problem]) -> Callable[[_Raised], Problem]:
+        _TRANSLATIONS[exception] = translate
+        return translate
+
+    return register
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:  # noqa: ARG001 — DRF's signature
+    """Answer for any exception that a view let go; what nobody registered is logged and a 500."""
+    set_rollback()
+    problem = problem_of(error)
+    if problem is None:
+        log.error("api.failed", exc_info=error)
+        problem = Problem(status=500, code="internal", message="Something broke here; it has been logged.")
+    return Response(body_of(problem), status=problem.status, headers=dict(problem.headers))
+
+
+def body_of(problem: Problem) -> dict[str, Any]:
+    return {
+        "error": {
+            "code": problem.code,
+            "message": problem.message,
+            "fields": dict(problem.fields),
+            "details": dict(problem.details),
+        }
+    }
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """Say what an exception means to a client; ``None`` where it means that something is broken here."""
+    for kind in type(error).__mro__:
+        if kind in _TRANSLATIONS:
+            return _TRANSLATIONS[kind](error)
+    return None
+
+
+def invalid(fields: Mapping[str, list[str]]) -> Problem:
+    at_fault = ", ".join(sorted(path for path in fields if path != NO_FIELD)) or "the body as a whole"
+    return Problem(status=400, code="invalid", message=f"Not accepted: {at_fault}.", fields=fields)
+
+
+def prefixed(prefix: str, fields: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Put the paths of errors below ``prefix``."""
+    return {prefix if path in ("", NO_FIELD) else f"{prefix}.{path}": list(why) for path, why in fields.items()}
+
+
+def flattened(detail: object, path: str = "") -> dict[str, list[str]]:
+    """Turn DRF's nested errors into dotted paths."""
+    if isinstance(detail, Mapping):
+        flat: dict[str, list[str]] = {}
+        for name, inner in detail.items():
+            is_own = name == api_settings.NON_FIELD_ERRORS_KEY
+            flat |= flattened(inner, path if is_own else f"{path}.{name}" if path else str(name))
+        return flat
+    if isinstance(detail, list):
+        if any(isinstance(inner, Mapping | list) for inner in detail):
+            flat = {}
+            for index, inner in enumerate(detail):
+                flat |= flattened(inner, f"{path}.{index}" if path else str(index))
+            return flat
+        return {path or NO_FIELD: [str(reason) for reason in detail]} if detail else {}
+    return {path or NO_FIELD: [str(detail)]}
+
+
+@answers(InvalidFields)
+def _invalid_fields(error: InvalidFields) -> Problem:
+    return invalid(error.fields)
+
+
+@answers(exceptions.ValidationError)
+def _validation(error: exceptions.ValidationError) -> Problem:
+    return invalid(flattened(error.detail))
+
+
+@answers(exceptions.APIException)
+def _api_exception(error: exceptions.APIException) -> Problem:
+    headers = {}
+    if header := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = header
+    if (wait := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(math.ceil(wait))
+    return Problem(
+        status=error.status_code,
+        code=str(error.default_code),
+        message=str(error.detail),
+        headers=headers,
+    )
+
+
+@answers(Http404)
+def _no_page(_: Http404) -> Problem:
+    return _nothing_here()
+
+
+@answers(ObjectDoesNotExist)
+def _no_row(_: ObjectDoesNotExist) -> Problem:
+    return _nothing_here()
+
+
+def _nothing_here() -> Problem:
+    return Problem(status=404, code="not_found", message="There is nothing here, or it is not yours.")
+
+
+@answers(PermissionDenied)
+def _permission(_: PermissionDenied) -> Problem:
+    return Problem(status=403, code="permission_denied", message="The scope of this API key does not reach this far.")
+
+
+@answers(RequestDataTooBig)
+def _too_big(_: RequestDataTooBig) -> Problem:
+    return Problem(status=413, code="too_large", message="The body is too large.")
+
+
+@answers(SuspiciousOperation)
+def _suspicious(_: SuspiciousOperation) -> Problem:
+    return _unreadable()
+
+
+@answers(UnreadablePostError)
+def _broken_off(_: UnreadablePostError) -> Problem:
+    return _unreadable()
+
+
+def _unreadable() -> Problem:
+    return Problem(status=400, code="parse_error", message="The request could not be read.")
+
+
+@answers(OperationalError)
+def _database_busy(error: OperationalError) -> Problem:
+    # A lock that was not granted in time, a deadlock, a restart: nothing was done, and asking again may do.
+    log.warning("api.database_unavailable", exc_info=error)
+    return Problem(
+        status=503,
+        code="unavailable",
+        message="The database could not do this now; nothing was changed.",
+        headers={"Retry-After": "1"},
+    )
+
+
+@answers(TransitionConflict)
+def _transition(error: TransitionConflict) -> Problem:
+    return Problem(
+        status=409, code="conflict", message=f"{error}.", details={"from": str(error.from_), "to": str(error.to)}
+    )
+
+
+@answers(Conflict)
+def _conflict(error: Conflict) -> Problem:
+    return Problem(status=409, code=error.code, message=error.message, details=error.details)
+
+
+class _ErrorBody(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="For programs: `invalid`, `not_found`, `conflict`, …")
+    message = serializers.CharField(help_text="For people")
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="What is wrong, by the path of the field at fault, such as `call.callback_retry_schedule.2`",
+    )
+    details = serializers.DictField(child=serializers.JSONField(), help_text="Facts that belong to the code")
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """The body of every answer of 400 and above; only for the OpenAPI schema."""
+
+    error = _ErrorBody()

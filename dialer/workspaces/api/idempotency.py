@@ -1,0 +1,87 @@
+"""The ``Idempotency-Key`` header on whatever creates."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from dialer.workspaces import idempotency
+from dialer.workspaces.api.errors import InvalidFields, Problem, answers
+from dialer.workspaces.api.parser import is_storable
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.idempotency import Asked, Kept, KeyInUse, KeyReused
+
+HEADER = "Idempotency-Key"
+LONGEST = 255
+_Rest = ParamSpec("_Rest")
+_Method = Callable[Concatenate[Any, ApiRequest, _Rest], HttpResponseBase]
+
+
+def idempotent(method: _Method[_Rest]) -> _Method[_Rest]:
+    """Do it once per key; the answer is kept in the transaction of the effect."""
+    return _wrapped(method, idempotency.once)
+
+
+def idempotent_in_steps(method: _Method[_Rest]) -> _Method[_Rest]:
+    """Do it once per key, for methods that commit in steps."""
+    return _wrapped(method, idempotency.once_in_steps)
+
+
+def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest]:
+    @wraps(method)
+    def wrapper(view: Any, request: ApiRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:  # noqa: ANN401 — any view
+        key = request.headers.get(HEADER)
+        if key is None:
+            return method(view, request, *args, **kwargs)
+        if not 1 <= len(key) <= LONGEST or not is_storable(key):
+            raise InvalidFields({HEADER: [f"must have 1 to {LONGEST} characters"]})
+        asked = Asked(workspace_id=request.workspace_id, key=key, fingerprint=lambda: fingerprint(request))
+        kept = once(asked, lambda: _rendered(method(view, request, *args, **kwargs)), now=request.now)
+        answer = HttpResponse(kept.body, status=kept.status, content_type="application/json")
+        if kept.is_replay:
+            answer["Idempotency-Replayed"] = "true"
+        return answer
+
+    wrapper.is_idempotent = True  # type: ignore[attr-defined]
+    return wrapper
+
+
+def fingerprint(request: ApiRequest) -> bytes:
+    """Tell requests apart by method, path, query and what the body says, however it is spaced and ordered.
+
+    A body that is a stream of bytes says so itself: its reader leaves ``body_digest`` on the request.
+    """
+    digest: bytes | None = getattr(request, "body_digest", None)
+    if digest is None:
+        digest = json.dumps(request.data, sort_keys=True).encode()
+    return hashlib.sha256(b"\0".join((str(request.method).encode(), request.get_full_path().encode(), digest))).digest()
+
+
+def _rendered(answer: HttpResponseBase) -> Kept:
+    assert isinstance(answer, Response)
+    return Kept(status=answer.status_code, body=JSONRenderer().render(answer.data).decode())
+
+
+@answers(KeyInUse)
+def _in_use(_: KeyInUse) -> Problem:
+    return Problem(
+        status=409,
+        code="idempotency_key_in_use",
+        message=f"The first request with this {HEADER} is still being worked on.",
+        headers={"Retry-After": "1"},
+    )
+
+
+@answers(KeyReused)
+def _reused(_: KeyReused) -> Problem:
+    return Problem(
+        status=409,
+        code="idempotency_key_reused",
+        message=f"This {HEADER} was used for another request within 24 hours.",
+    )

@@ -1,0 +1,83 @@
+"""JSON in, refused where PostgreSQL could not keep it: NUL, half a surrogate pair, infinity, bottomless nesting."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
+
+MAX_DEPTH = 32
+_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89abAB])")
+
+
+class StrictJSONParser(BaseParser):
+    """The only parser: nothing but ``application/json`` is understood."""
+
+    media_type = "application/json"
+    renderer_class = JSONRenderer
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 — JSON
+        assert parser_context is not None
+        # Not from the stream: only Django's own reading keeps to DATA_UPLOAD_MAX_MEMORY_SIZE.
+        raw: bytes = parser_context["request"]._request.body  # noqa: SLF001 — DRF has no other way to it
+        try:
+            value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+        except (ValueError, RecursionError) as error:
+            message = f"The body is not JSON: {error}"
+            raise ParseError(message) from error
+        _check(value, MAX_DEPTH, look_at_texts=_SUSPICIOUS.search(raw) is not None or b"\x00" in raw)
+        return value
+
+
+def _refuse(word: str) -> float:
+    message = f"{word} is not JSON"
+    raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        message = f"{text} is too large"
+        raise ValueError(message)
+    return value
+
+
+def _check(value: object, depth: int, *, look_at_texts: bool) -> None:
+    if depth == 0:
+        message = f"The body is nested more than {MAX_DEPTH} deep."
+        raise ParseError(message)
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if look_at_texts:
+                _check_text(name)
+            _check(item, depth - 1, look_at_texts=look_at_texts)
+    elif isinstance(value, list):
+        for item in value:
+            if not isinstance(item, int | float):
+                _check(item, depth - 1, look_at_texts=look_at_texts)
+    elif look_at_texts and isinstance(value, str):
+        _check_text(value)
+
+
+def _check_text(text: str) -> None:
+    if not is_storable(text):
+        message = "The body contains NUL or half a surrogate pair."
+        raise ParseError(message)
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether PostgreSQL can keep a text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text

@@ -1,0 +1,32 @@
+"""The request as views see it: the key that asks, whom it acts for, and the one reading of the clock."""
+
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from rest_framework.request import Request
+
+from dialer.workspaces.audit import Actor
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import ApiKey
+
+
+class ApiRequest(Request):
+    """A request of the API; ``key`` and what follows from it exist once it is authenticated."""
+
+    @cached_property
+    def now(self) -> datetime:
+        return database_now()
+
+    @property
+    def key(self) -> ApiKey:
+        assert isinstance(self.auth, ApiKey)
+        return self.auth
+
+    @property
+    def workspace_id(self) -> UUID:
+        return self.key.workspace_id
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(kind="key", id=self.key.public_id, label=self.key.name)

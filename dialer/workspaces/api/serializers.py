@@ -1,0 +1,38 @@
+"""Serializers that refuse what they do not know."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from dialer.workspaces.api.errors import NO_FIELD
+
+
+class Strict(serializers.Serializer[Any]):
+    """A body, or a part of one, in which every field is known; unknown ones are named."""
+
+    def to_internal_value(self, data: Any) -> Any:  # noqa: ANN401 — whatever was sent
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({NO_FIELD: ["must be an object"]})
+        unknown = [name for name in data if name not in self.fields or self.fields[name].read_only]
+        errors: dict[str, Any] = {str(name): ["is not a known field"] for name in unknown}
+        try:
+            value = super().to_internal_value({name: item for name, item in data.items() if name not in unknown})
+        except serializers.ValidationError as refused:
+            errors |= cast("dict[str, Any]", refused.detail)
+        if errors:
+            raise serializers.ValidationError(errors)
+        return value
+
+    def run_validation(self, data: Any = empty) -> Any:  # noqa: ANN401 — DRF's signature
+        # Bodies without content come as an empty form; they mean the same as {}.
+        return super().run_validation(dict(data) if isinstance(data, Mapping) else data)
+
+
+class Filters(Strict):
+    """The query parameters of a list; each is optional, and unknown ones are refused."""
+
+
+class Nothing(Strict):
+    """The body of an action that takes none."""

@@ -1,0 +1,188 @@
+"""The base of every view: key, scope, throttle, one shape of errors, and rows of the key's workspace only."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSetMixin
+
+from dialer.workspaces.api.authentication import HasScope, KeyAuthentication
+from dialer.workspaces.api.errors import NO_FIELD, InvalidFields, handle
+from dialer.workspaces.api.pagination import NAMES, KeysetPagination
+from dialer.workspaces.api.parser import StrictJSONParser
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.schema import Schema
+from dialer.workspaces.api.serializers import Filters
+from dialer.workspaces.api.throttling import Allowance, KeyThrottle
+from dialer.workspaces.ids import MalformedId, parse_public_id
+
+
+class _AlwaysJSON(BaseContentNegotiation):
+    """Answers JSON whatever the client says it accepts: there is nothing else."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:  # type: ignore[override]
+        given = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == given), None)
+
+    def select_renderer(  # type: ignore[override]
+        self,
+        request: Request,
+        renderers: Sequence[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], "application/json"
+
+
+class ApiView(GenericAPIView[Any]):
+    """A view of the API. ``queryset`` names the rows of all workspaces; they are scoped here and nowhere else.
+
+    ``request`` is an :class:`ApiRequest`: its ``key``, ``workspace_id``, ``actor`` and ``now`` are what nouns ask for.
+    """
+
+    authentication_classes = [KeyAuthentication]
+    permission_classes = [HasScope]
+    throttle_classes = [KeyThrottle]
+    parser_classes = [StrictJSONParser]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = _AlwaysJSON
+    pagination_class = KeysetPagination
+    metadata_class = None
+    schema: Any = Schema()
+
+    admin_actions: ClassVar[Sequence[str]] = ()
+    """Actions that take a key of scope ``admin``."""
+    filters: ClassVar[type[Filters] | None] = None
+    """Query parameters of the list, beside those of paging."""
+    orderings: ClassVar[Sequence[str]] = ("-id", "id")
+    """What a list may be ordered by; the first is the default."""
+    request: ApiRequest
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:  # noqa: ANN401
+        return ApiRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
+    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        allowance: Allowance | None = getattr(request, "allowance", None)
+        if allowance is not None:
+            for name, value in allowance.headers().items():
+                response[name] = value
+        response["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+
+    def get_exception_handler(self) -> Any:  # noqa: ANN401 — a function
+        return handle
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows: Any = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows.none()  # type: ignore[no-any-return]
+        return rows.in_workspace(self.request.workspace_id)  # type: ignore[no-any-return]
+
+    def get_object(self) -> Any:  # noqa: ANN401 — a row of the view's model
+        return self.get_queryset().get(pk=self.named_id())
+
+    def named_id(self) -> UUID:
+        """Return the id in the path; raises ``NotFound`` for one of another form."""
+        model: Any = self.queryset.model  # type: ignore[union-attr, arg-type]
+        return public_id_in_path(model, self.kwargs["pk"])
+
+    def given(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """Return the body as ``serializer_class`` reads it; raises ``ValidationError``."""
+        if self.request.data is None:
+            raise InvalidFields({NO_FIELD: ["must be an object"]})
+        read = serializer_class(data=self.request.data, context=self.get_serializer_context())
+        read.is_valid(raise_exception=True)
+        data: dict[str, Any] = read.validated_data
+        return data
+
+    def asked(self) -> dict[str, Any]:
+        """Return the filters of a list as they were asked for; raises ``ValidationError``."""
+        asked = {name: value for name, value in self.request.query_params.items() if name not in NAMES}
+        read = (self.filters or Filters)(data=asked, context=self.get_serializer_context())
+        read.is_valid(raise_exception=True)
+        data: dict[str, Any] = read.validated_data
+        return data
+
+    def shown(
+        self,
+        row: object,
+        serializer_class: type[serializers.BaseSerializer[Any]] | None = None,
+        *,
+        status: int = 200,
+    ) -> Response:
+        """Answer with one row."""
+        show = serializer_class or self.get_serializer_class()
+        return Response(show(row, context=self.get_serializer_context()).data, status=status)
+
+
+class ApiViewSet(ViewSetMixin, ApiView):
+    """Views of one kind of row: ``GET`` of the list and of one; what writes is added by the class."""
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:  # noqa: ANN401
+        return cast("ApiRequest", super().initialize_request(request, *args, **kwargs))
+
+
+class Lists(ApiViewSet):
+    """``GET`` of the list: filtered by ``filtered``, a page at a time."""
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        """Keep the rows that were asked for; by default the filters are equalities."""
+        return rows.filter(**asked)
+
+    def list(self, request: ApiRequest) -> Response:
+        rows = self.filtered(self.get_queryset(), self.asked())
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.get_serializer(self.prepared(page or []), many=True).data)
+
+    def prepared(self, page: Sequence[Model]) -> Sequence[Any]:
+        """Return what the serializer is to show of a page; the place for what is asked once for all its rows."""
+        return page
+
+
+class Reads(ApiViewSet):
+    """``GET`` of one row."""
+
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
+        return self.shown(self.get_object())
+
+
+class NoSuchRoute(ApiView):
+    """Answers for every path under the API that is none, in the shape of all errors."""
+
+    authentication_classes = []
+    permission_classes = []
+    throttle_classes = []
+    schema = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request)
+        self.headers = self.default_response_headers
+        hint = "" if request.path.endswith("/") else " Paths end with a slash."
+        response = self.handle_exception(NotFound(f"There is no such route.{hint}"))
+        self.response = self.finalize_response(self.request, response)
+        return self.response
+
+
+def public_id_in_path(model: Any, text: str) -> UUID:  # noqa: ANN401 — a model of ours
+    """Read a public id from a path; raises ``NotFound`` for anything that is none."""
+    try:
+        return parse_public_id(model.public_prefix, text)
+    except MalformedId as error:
+        raise NotFound from error

@@ -1,0 +1,134 @@
+"""Answers kept under the client's ``Idempotency-Key``: a repeated request is answered again, and done once.
+
+Kept for a day, encrypted: an answer may hold a secret that is shown once. Two ways: within one transaction with the
+effect, so that both are there or neither (``once``); and for what commits in steps, with a reservation first
+(``once_in_steps``).
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from dialer.workspaces.encryption import decrypt, encrypt
+from dialer.workspaces.models import IdempotentRequest
+from dialer.workspaces.statements import run
+
+KEPT = timedelta(hours=24)
+STEPS_TAKE = timedelta(minutes=10)
+"""A reservation older than this belongs to a process that died, and is taken over."""
+
+
+class KeyInUse(Exception):
+    """The first request with this key is still being worked on."""
+
+
+class KeyReused(Exception):
+    """The key was used for another request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An answer; ``is_replay``: it was given before."""
+
+    status: int
+    body: str
+    is_replay: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request with a key; ``fingerprint`` tells whether another one is the same request."""
+
+    workspace_id: UUID
+    key: str
+    fingerprint: Callable[[], bytes]
+
+
+def once(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
+    """Act and keep the answer in one transaction, or give the answer of the first time.
+
+    What ``act`` raises undoes everything, and the key is free again. Raises :class:`KeyInUse`, :class:`KeyReused`.
+    """
+    with transaction.atomic():
+        if not _try_lock(asked):
+            raise KeyInUse
+        row = IdempotentRequest.objects.in_workspace(asked.workspace_id).filter(name=asked.key).first()
+        if row is not None and now - row.created_at < KEPT:
+            return _kept(row, asked)
+        answer = act()
+        IdempotentRequest.objects.update_or_create(
+            workspace_id=asked.workspace_id,
+            name=asked.key,
+            defaults={
+                "fingerprint": asked.fingerprint(),
+                "status": answer.status,
+                "body": encrypt(answer.body),
+                "created_at": now,
+            },
+        )
+    return answer
+
+
+def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
+    """Reserve the key, act outside any transaction, then keep the answer, or give the answer of the first time.
+
+    Where the process dies in between, the same request is done again after ten minutes: ``act`` must bear that.
+    """
+    rows = run(
+        "reserve_idempotency_key",
+        """
+        INSERT INTO workspaces_idempotentrequest (workspace_id, name, fingerprint, status, body, created_at)
+        VALUES (%(workspace)s, %(key)s, ''::bytea, NULL, NULL, %(now)s)
+        ON CONFLICT (workspace_id, name) DO UPDATE
+            SET created_at = excluded.created_at, fingerprint = ''::bytea, status = NULL, body = NULL
+            WHERE workspaces_idempotentrequest.created_at < CASE WHEN workspaces_idempotentrequest.status IS NULL
+                THEN %(died_before)s ELSE %(kept_since)s END
+        RETURNING id
+        """,
+        {
+            "workspace": asked.workspace_id,
+            "key": asked.key,
+            "now": now,
+            "died_before": now - STEPS_TAKE,
+            "kept_since": now - KEPT,
+        },
+    )
+    if not rows:
+        return _kept(IdempotentRequest.objects.in_workspace(asked.workspace_id).get(name=asked.key), asked)
+    mine = IdempotentRequest.objects.filter(pk=rows[0].id, created_at=now)
+    try:
+        answer = act()
+    except BaseException:
+        mine.delete()
+        raise
+    mine.update(status=answer.status, body=encrypt(answer.body), fingerprint=asked.fingerprint())
+    return answer
+
+
+def forget(*, limit: int, now: datetime) -> int:
+    """Delete up to ``limit`` answers that are older than a day; return how many."""
+    old = IdempotentRequest.objects.filter(created_at__lt=now - KEPT).order_by("created_at").values("pk")[:limit]
+    deleted: int = IdempotentRequest.objects.filter(pk__in=old).delete()[0]
+    return deleted
+
+
+def _kept(row: IdempotentRequest, asked: Asked) -> Kept:
+    if row.status is None or row.body is None:
+        raise KeyInUse
+    if bytes(row.fingerprint) != asked.fingerprint():
+        raise KeyReused
+    return Kept(status=row.status, body=decrypt(bytes(row.body)), is_replay=True)
+
+
+def _try_lock(asked: Asked) -> bool:
+    digest = hashlib.blake2b(f"idempotency:{asked.workspace_id}:{asked.key}".encode(), digest_size=8).digest()
+    rows = run(
+        "try_idempotency_lock",
+        "SELECT pg_try_advisory_xact_lock(%(key)s) AS is_held",
+        {"key": int.from_bytes(digest, "big", signed=True)},
+    )
+    return bool(rows[0].is_held)
