@@ -1,5 +1,6 @@
 """The runner over a small Procfile: whatever ends it, no process of ours is left and no port taken."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -123,8 +124,9 @@ def test_after_everything_was_killed_the_next_start_finds_its_data_and_its_addre
 ) -> None:
     runner = begin()
     before = (read_json(folder / "servers.json"), read_json(folder / "local.json"), ports(folder))
-    for line in belonging_to(folder):
-        os.kill(int(line.split()[0]), signal.SIGKILL)  # the keepers too: pid files are left behind
+    for line in belonging_to(folder):  # the keepers too: pid files are left behind
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(line.split()[0]), signal.SIGKILL)
     runner.wait()
     assert (folder / "postgres" / "postmaster.pid").exists()
 
