@@ -6,12 +6,15 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import views
+from dialer.workspaces.api.views import NoSuchRoute
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", include("dialer.api.urls")),
+    path("api/v1/<path:rest>", NoSuchRoute.as_view()),
     path("carriers/", include("dialer.api.carrier_urls")),
     path("healthz", views.healthz),
     path("readyz", views.readyz),

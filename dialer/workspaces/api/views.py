@@ -103,10 +103,11 @@ class ApiView(GenericAPIView[Any]):
         return public_id_in_path(model, self.kwargs["pk"])
 
     def given(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        """Return the body as ``serializer_class`` reads it; raises ``ValidationError``."""
+        """Return the body as ``serializer_class`` reads it, of a PATCH what it names; raises ``ValidationError``."""
         if self.request.data is None:
             raise InvalidFields({NO_FIELD: ["must be an object"]})
-        read = serializer_class(data=self.request.data, context=self.get_serializer_context())
+        partial = self.request.method == "PATCH"
+        read = serializer_class(data=self.request.data, partial=partial, context=self.get_serializer_context())
         read.is_valid(raise_exception=True)
         data: dict[str, Any] = read.validated_data
         return data

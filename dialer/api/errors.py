@@ -1,0 +1,68 @@
+"""What the dialer's exceptions mean to a client."""
+
+from collections.abc import Mapping
+
+from dialer.campaign_settings import InvalidCampaign
+from dialer.campaigns import CampaignNotStartable
+from dialer.contacts import ContactOnACall
+from dialer.resources import DefaultNeeded
+from dialer.rules.schedule_settings import InvalidSettings
+from dialer.single_calls import InvalidCall, NumberSuppressed
+from dialer.talks import AlreadyAnalyzed
+from dialer.workspaces.api.errors import Problem, answers, invalid
+
+_AS_SENT = {
+    "caller_id": "from",
+    "config_webhooks": "config.webhooks",
+    "calls_per_second": "pacing.calls_per_second",
+    "max_concurrent_calls": "pacing.max_concurrent_calls",
+}
+"""Fields of campaigns and calls whose place in the body is not their name in the noun."""
+
+
+@answers(InvalidSettings)
+def _invalid(error: InvalidSettings) -> Problem:
+    return invalid(error.errors)
+
+
+@answers(InvalidCampaign)
+def _invalid_campaign(error: InvalidCampaign) -> Problem:
+    return invalid(_renamed(error.errors))
+
+
+@answers(InvalidCall)
+def _invalid_call(error: InvalidCall) -> Problem:
+    return invalid(_renamed(error.errors))
+
+
+@answers(CampaignNotStartable)
+def _not_startable(error: CampaignNotStartable) -> Problem:
+    return _conflict("campaign_not_startable", f"The campaign cannot run: {error}.")
+
+
+@answers(ContactOnACall)
+def _on_a_call(_: ContactOnACall) -> Problem:
+    return _conflict("contact_on_a_call", "The contact is being called; delete it when the call has ended.")
+
+
+@answers(DefaultNeeded)
+def _default_needed(_: DefaultNeeded) -> Problem:
+    return _conflict("default_needed", "A workspace needs a default policy; make another one the default first.")
+
+
+@answers(NumberSuppressed)
+def _suppressed(_: NumberSuppressed) -> Problem:
+    return _conflict("contact_suppressed", "The contact's number is on the list of numbers not to be called.")
+
+
+@answers(AlreadyAnalyzed)
+def _analyzed(_: AlreadyAnalyzed) -> Problem:
+    return _conflict("already_analyzed", "The call has an analysis; `replace: true` replaces it.")
+
+
+def _conflict(code: str, message: str) -> Problem:
+    return Problem(status=409, code=code, message=message)
+
+
+def _renamed(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {_AS_SENT.get(path, path): reasons for path, reasons in errors.items()}

@@ -1,0 +1,215 @@
+"""Personas, lines and retry policies: made, changed and archived; what is archived is listed only when asked for."""
+
+from typing import Any, TypedDict
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from dialer import resources
+from dialer.api.shapes import RulesField
+from dialer.models import Line, Persona, RetryPolicy
+from dialer.resources import LONGEST_CALLER_ID, LONGEST_ENDPOINT, MAX_DURATIONS, MOST_CALLER_IDS, RING_TIMEOUTS
+from dialer.rules.values import (
+    LEAST_CALLS_PER_SECOND,
+    LONGEST_NAME,
+    MOST_CALLS_PER_SECOND,
+    MOST_CONCURRENT_CALLS,
+)
+from dialer.workspaces.api.fields import (
+    InstantField,
+    NumberField,
+    ObjectField,
+    PublicIdField,
+    TextField,
+    TruthField,
+    WholeNumberField,
+)
+from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.api.views import Lists, Reads
+
+
+class ArchivedFilter(Filters):
+    archived = serializers.BooleanField(required=False, help_text="Those that were archived, in place of the others")
+
+
+class Pace(Strict):
+    """How fast calls may start; ``null`` is no limit."""
+
+    calls_per_second = NumberField(
+        required=False, allow_null=True, min_value=LEAST_CALLS_PER_SECOND, max_value=MOST_CALLS_PER_SECOND
+    )
+    max_concurrent_calls = WholeNumberField(
+        required=False, allow_null=True, min_value=1, max_value=MOST_CONCURRENT_CALLS
+    )
+
+
+class PersonaSerializer(Strict):
+    id = PublicIdField(Persona.public_prefix, read_only=True)
+    name = TextField(max_length=LONGEST_NAME)
+    endpoint = TextField(
+        required=False,
+        allow_blank=True,
+        max_length=LONGEST_ENDPOINT,
+        help_text="Where calls are connected to: a SIP address, a media-stream URL, a script",
+    )
+    archived_at = InstantField(read_only=True, allow_null=True)
+    created_at = InstantField(read_only=True)
+
+
+class Health(TypedDict):
+    """Whether a line's carrier takes calls, as last seen."""
+
+    status: str
+    reason: str
+    until: str | None
+
+
+class LineSerializer(Pace):
+    id = PublicIdField(Line.public_prefix, read_only=True)
+    name = TextField(max_length=LONGEST_NAME)
+    carrier = TextField(required=False, max_length=32)
+    credentials = ObjectField(
+        required=False, allow_null=True, write_only=True, help_text="What the carrier asks for; never shown again"
+    )
+    has_credentials = serializers.SerializerMethodField()
+    caller_ids = serializers.ListField(
+        child=TextField(max_length=LONGEST_CALLER_ID),
+        required=False,
+        max_length=MOST_CALLER_IDS,
+        help_text="Numbers that calls may show, the first by default",
+    )
+    ring_timeout_seconds = WholeNumberField(required=False, min_value=RING_TIMEOUTS[0], max_value=RING_TIMEOUTS[-1])
+    max_duration_seconds = WholeNumberField(required=False, min_value=MAX_DURATIONS[0], max_value=MAX_DURATIONS[-1])
+    is_default = TruthField(required=False)
+    health = serializers.SerializerMethodField()
+    archived_at = InstantField(read_only=True, allow_null=True)
+    created_at = InstantField(read_only=True)
+
+    def get_has_credentials(self, line: Line) -> bool:
+        return line.credentials is not None
+
+    def get_health(self, line: Line) -> Health:
+        until = line.down_until
+        if until is None or until <= self.context["request"].now:
+            return {"status": "up", "reason": "", "until": None}
+        return {"status": "down", "reason": line.down_reason, "until": InstantField().to_representation(until)}
+
+
+class RetryPolicySerializer(Strict):
+    id = PublicIdField(RetryPolicy.public_prefix, read_only=True)
+    name = TextField(max_length=LONGEST_NAME)
+    rules = RulesField()
+    is_default = TruthField(required=False)
+    archived_at = InstantField(read_only=True, allow_null=True)
+    created_at = InstantField(read_only=True)
+
+
+class _Archivable(Lists, Reads):
+    """Rows that are archived rather than deleted."""
+
+    filters = ArchivedFilter
+    orderings = ("-id", "id", "name", "-name")
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        return rows.filter(archived_at__isnull=not asked.get("archived", False))
+
+
+class Personas(_Archivable):
+    """Who does the talking."""
+
+    queryset = Persona.objects.all()
+    serializer_class = PersonaSerializer
+
+    @extend_schema(responses={201: PersonaSerializer})
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        fields = self.given(PersonaSerializer)
+        made = resources.create_persona(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        return self.shown(made, status=201)
+
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
+        fields = self.given(PersonaSerializer)
+        return self.shown(
+            resources.edit_persona(
+                self.named_id(),
+                workspace_id=request.workspace_id,
+                actor=request.actor,
+                now=request.now,
+                **fields,
+            )
+        )
+
+    @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
+        resources.archive_persona(
+            self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
+        )
+        return Response(status=204)
+
+
+class Lines(_Archivable):
+    """Carriers with credentials, caller ids and limits."""
+
+    queryset = Line.objects.all()
+    serializer_class = LineSerializer
+
+    @extend_schema(responses={201: LineSerializer})
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        fields = self.given(LineSerializer)
+        made = resources.create_line(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        return self.shown(made, status=201)
+
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
+        fields = self.given(LineSerializer)
+        return self.shown(
+            resources.edit_line(
+                self.named_id(),
+                workspace_id=request.workspace_id,
+                actor=request.actor,
+                now=request.now,
+                **fields,
+            )
+        )
+
+    @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
+        resources.archive_line(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
+        return Response(status=204)
+
+
+class RetryPolicies(_Archivable):
+    """Per outcome, delays in minutes and a limit."""
+
+    queryset = RetryPolicy.objects.all()
+    serializer_class = RetryPolicySerializer
+
+    @extend_schema(responses={201: RetryPolicySerializer})
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        fields = self.given(RetryPolicySerializer)
+        made = resources.create_policy(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        return self.shown(made, status=201)
+
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
+        fields = self.given(RetryPolicySerializer)
+        return self.shown(
+            resources.edit_policy(
+                self.named_id(),
+                workspace_id=request.workspace_id,
+                actor=request.actor,
+                now=request.now,
+                **fields,
+            )
+        )
+
+    @extend_schema(description="Archives it; the default policy cannot be archived.")
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
+        resources.archive_policy(
+            self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
+        )
+        return Response(status=204)

@@ -1,0 +1,45 @@
+"""The workspace's defaults: the three callback fields, window, zone, limits."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from dialer import resources
+from dialer.api.resources import Pace
+from dialer.api.shapes import LimitsField, ScheduleField
+from dialer.resources import STALE_AFTER_HOURS
+from dialer.rules.values import LONGEST_NAME
+from dialer.workspaces.api.fields import PublicIdField, TextField, WholeNumberField
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.views import ApiViewSet
+from dialer.workspaces.models import Workspace
+
+
+class SettingsSerializer(Pace):
+    id = PublicIdField(Workspace.public_prefix, read_only=True)
+    name = TextField(required=False, max_length=LONGEST_NAME)
+    time_zone = TextField(required=False, max_length=64, help_text="IANA name, such as Europe/Berlin")
+    schedule = ScheduleField(required=False, help_text="Taken as a whole")
+    contact_limits = LimitsField(required=False, help_text="Taken as a whole; empty: no limit")
+    stale_after_hours = WholeNumberField(
+        required=False, min_value=STALE_AFTER_HOURS[0], max_value=STALE_AFTER_HOURS[-1]
+    )
+
+
+class Settings(ApiViewSet):
+    """The one row of settings that a workspace has."""
+
+    queryset = Workspace.objects.all()
+    serializer_class = SettingsSerializer
+    admin_actions = ("partial_update",)
+
+    @extend_schema(operation_id="settings_retrieve")
+    def retrieve(self, request: ApiRequest) -> Response:
+        return self.shown(self.get_queryset().get(pk=request.workspace_id))
+
+    def partial_update(self, request: ApiRequest) -> Response:
+        fields: dict[str, Any] = self.given(SettingsSerializer)
+        return self.shown(
+            resources.edit_workspace(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        )
