@@ -240,8 +240,8 @@ class DeliveryAttempt(models.Model):
     """One HTTP request and what came of it; only ever added."""
 
     id = models.BigAutoField(primary_key=True)
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
-    number = models.PositiveIntegerField()
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    number = models.PositiveIntegerField(help_text="The generation of the delivery that it was claimed with")
     started_at = models.DateTimeField()
     url = models.CharField(max_length=2000)
     address = models.GenericIPAddressField(null=True, help_text="What was dialled; null where nothing was")
@@ -256,6 +256,9 @@ class DeliveryAttempt(models.Model):
     answer = models.BinaryField(default=b"", help_text="The first 16 KiB of the answer's body")
 
     objects: ClassVar[Any] = DeliveryAttemptQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once")]
 
     def __str__(self) -> str:
         return f"attempt {self.number}"

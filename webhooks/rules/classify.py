@@ -26,6 +26,8 @@ class Failure(StrEnum):
     BAD_URL = "bad_url"
     UNSIGNABLE = "unsignable"
     """The endpoint's secret does not fit its signing method."""
+    SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 — the name of a failure
+    """None of our keys opens the secret: our own trouble, which may pass."""
 
 
 class Verdict(StrEnum):

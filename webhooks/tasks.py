@@ -1,0 +1,65 @@
+"""Celery tasks of webhooks: the loop that sends what is due, and the sweep of what will not be heard."""
+
+import logging
+import threading
+
+from celery import shared_task
+from django.conf import settings
+
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.draining import Drain
+from webhooks import endpoints
+from webhooks.models import MAX_TIMEOUT_SECONDS
+from webhooks.sender import Sender
+from webhooks.transport import Transport
+
+log = logging.getLogger(__name__)
+
+SWEEP = 1_000
+FINISH_SECONDS = MAX_TIMEOUT_SECONDS + 5
+
+
+class _OfThread(threading.local):
+    """A thread's own sender: its connections stay warm from one loop to the next."""
+
+    sender: Sender | None = None
+
+
+_own = _OfThread()
+
+
+def _step() -> int:
+    if _own.sender is None:
+        transport = Transport(
+            allowed_networks=settings.WEBHOOK_ALLOWED_NETWORKS,
+            dns_servers=settings.WEBHOOK_DNS_SERVERS,
+            ca_file=settings.WEBHOOK_CA_FILE,
+        )
+        _own.sender = Sender(transport, clock=database_now)
+    return _own.sender.step()
+
+
+_drain = Drain(_step)
+
+
+@shared_task(name="webhooks.deliver_due")
+def deliver_due() -> None:
+    """Send what is due for a while; one thread of the process does, and another takes over before its last answer."""
+    try:
+        if _drain.run():
+            deliver_due.apply_async()
+        if _own.sender is not None:
+            _own.sender.finish(within_seconds=FINISH_SECONDS)
+    except BaseException:
+        if _own.sender is not None:  # what it had under way comes back when the leases end
+            _own.sender.close()
+            _own.sender = None
+        raise
+
+
+@shared_task(name="webhooks.suppress_unheard")
+def suppress_unheard() -> None:
+    """Settle what is pending for endpoints that are switched off."""
+    suppressed = endpoints.suppress_unheard(now=database_now(), limit=SWEEP)
+    if suppressed:
+        log.info("webhooks.suppressed deliveries=%d", suppressed)
