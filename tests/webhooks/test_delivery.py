@@ -1,7 +1,8 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -333,9 +334,10 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
-    def join(self) -> None:
+    def join(self, *, within_seconds: float = 60) -> None:
         for thread in self._threads:
-            thread.join(60)
+            thread.join(within_seconds)
+            assert not thread.is_alive(), "it waits for something"
         if self._errors:
             raise self._errors[0]
 
@@ -365,6 +367,37 @@ def test_claimers_side_by_side_never_share_a_delivery_and_keep_the_cap() -> None
     assert len({each.id for each in claimed}) == len(claimed) == 20
     assert {each.generation for each in claimed} == {1}
     assert Counter(each.receiver.id for each in claimed) == dict.fromkeys((each.id for each in endpoints), 5)
+
+
+@contextmanager
+def after_statement(name: str, do: Callable[[], object]) -> Iterator[None]:
+    """Do something whenever the statement of that name has run and its transaction is still open."""
+
+    def wrapper(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        result = execute(sql, *arguments)
+        if sql.startswith(f"/* {name} */"):
+            do()
+        return result
+
+    with connection.execute_wrapper(wrapper):
+        yield
+
+
+@pytest.mark.parametrize("statement", ["lock_endpoints", "take_due", "lock_settled", "settle"])
+def test_whoever_records_an_event_waits_neither_for_a_claim_nor_for_settling(statement: str) -> None:
+    workspace = make_workspace()
+    endpoint = make_endpoint(workspace)
+    make_delivery(endpoint)
+    recorded: list[UUID] = []
+
+    def record_meanwhile() -> None:
+        crew = Crew(lambda: recorded.extend(record(new_event(workspace))))
+        crew.join(within_seconds=5)
+
+    with after_statement(statement, record_meanwhile):
+        settled(claim_due(limit=1, now=NOW), status=200)
+
+    assert Delivery.objects.filter(event__in=recorded, endpoint=endpoint).count() == 1
 
 
 def test_writers_of_events_claimers_and_settlers_do_not_deadlock() -> None:
