@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,6 +14,7 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
+    at: datetime
     path: str
     headers: dict[str, str]
     body: bytes
@@ -67,7 +69,9 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status = receiver.take(Received(path=self.path, headers=dict(self.headers), body=body))
+            status = receiver.take(
+                Received(at=datetime.now(UTC), path=self.path, headers=dict(self.headers), body=body)
+            )
             self.send_response(status)
             self.send_header("Content-Length", str(len(receiver.body)))
             self.send_header("Location", receiver.url)
