@@ -14,6 +14,8 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dialer.api.urls")),
+    path("api/v1/", include("callbacks.api.urls")),
+    path("api/v1/", include("webhooks.api.urls")),
     path("api/v1/<path:rest>", NoSuchRoute.as_view()),
     path("carriers/", include("dialer.api.carrier_urls")),
     path("healthz", views.healthz),

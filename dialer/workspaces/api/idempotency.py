@@ -15,6 +15,7 @@ from dialer.workspaces import idempotency
 from dialer.workspaces.api.errors import InvalidFields, Problem, answers
 from dialer.workspaces.api.parser import is_storable
 from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.streamed import StreamedBody
 from dialer.workspaces.idempotency import Asked, Kept, KeyInUse, KeyReused
 
 HEADER = "Idempotency-Key"
@@ -53,13 +54,9 @@ def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest
 
 
 def fingerprint(request: ApiRequest) -> bytes:
-    """Tell requests apart by method, path, query and what the body says, however it is spaced and ordered.
-
-    A body that is a stream of bytes says so itself: its reader leaves ``body_digest`` on the request.
-    """
-    digest: bytes | None = getattr(request, "body_digest", None)
-    if digest is None:
-        digest = json.dumps(request.data, sort_keys=True).encode()
+    """Tell requests apart by method, path, query and what the body says, however it is spaced and ordered."""
+    body = request.data
+    digest = body.digest() if isinstance(body, StreamedBody) else json.dumps(body, sort_keys=True).encode()
     return hashlib.sha256(b"\0".join((str(request.method).encode(), request.get_full_path().encode(), digest))).digest()
 
 

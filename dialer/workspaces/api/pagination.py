@@ -23,7 +23,7 @@ MAX_LIMIT = 500
 
 
 class KeysetPagination(BasePagination):
-    """``limit`` rows from ``cursor`` on in the view's ``orderings``, the first of which is the default.
+    """``limit`` rows from ``cursor`` on in one of the view's ``orderings``.
 
     An ordering is a field, ``-`` in front for descending, and never null; the id breaks ties in the same direction.
     """
@@ -32,13 +32,12 @@ class KeysetPagination(BasePagination):
         self,
         queryset: QuerySet[Any],
         request: Request,
-        view: APIView | None = None,
+        view: Any = None,  # noqa: ANN401 — an ApiView, which imports this module
     ) -> list[Any]:
         self._request = request
-        orderings: Sequence[str] = getattr(view, "orderings", ("-id",))
-        self._ordering = request.query_params.get("ordering", orderings[0])
-        if self._ordering not in orderings:
-            raise InvalidFields({"ordering": [f"must be one of {', '.join(orderings)}"]})
+        self._ordering = request.query_params.get("ordering") or view.default_ordering()
+        if self._ordering not in view.orderings:
+            raise InvalidFields({"ordering": [f"must be one of {', '.join(view.orderings)}"]})
         limit = _limit(request.query_params.get("limit"))
         descending = self._ordering.startswith("-")
         field = self._ordering.removeprefix("-")

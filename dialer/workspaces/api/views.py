@@ -65,7 +65,7 @@ class ApiView(GenericAPIView[Any]):
     filters: ClassVar[type[Filters] | None] = None
     """Query parameters of the list, beside those of paging."""
     orderings: ClassVar[Sequence[str]] = ("-id", "id")
-    """What a list may be ordered by; the first is the default."""
+    """What a list may be ordered by; the first is the default, see :meth:`default_ordering`."""
     request: ApiRequest
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:  # noqa: ANN401
@@ -101,6 +101,10 @@ class ApiView(GenericAPIView[Any]):
         """Return the id in the path; raises ``NotFound`` for one of another form."""
         model: Any = self.queryset.model  # type: ignore[union-attr, arg-type]
         return public_id_in_path(model, self.kwargs["pk"])
+
+    def default_ordering(self) -> str:
+        """Return what a list is ordered by that names no ordering."""
+        return self.orderings[0]
 
     def given(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """Return the body as ``serializer_class`` reads it, of a PATCH what it names; raises ``ValidationError``."""
