@@ -1,0 +1,288 @@
+"""Webhooks over HTTP, as a client's program sees them."""
+
+import base64
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.models import AuditEntry
+from tests.api.client import Api, error_of
+from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint, new_event, record
+from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+
+pytestmark = pytest.mark.django_db
+
+NEW = {"name": "CRM", "url": "https://crm.example.com/hook", "events": ["call.ended"]}
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+def fields_at_fault(answer: Any) -> set[str]:
+    assert answer.status_code == 400, answer.content
+    return set(error_of(answer)["fields"])
+
+
+def test_a_new_endpoint_is_shown_with_its_secret_once(api: Api) -> None:
+    made = api.post("webhooks/", NEW)
+
+    assert made.status_code == 201
+    body = made.json()
+    endpoint = Endpoint.objects.get()
+    assert body["id"] == endpoint.public_id
+    assert body["secret"] == body["standard_secret"] == endpoint.secret
+    assert body["stats"] == {"total_deliveries": 0, "failed_deliveries": 0, "success_rate": None}
+    again = api.get(f"webhooks/{endpoint.public_id}/")
+    assert again.status_code == 200
+    assert endpoint.secret not in again.content.decode()
+    assert endpoint.secret not in api.get("webhooks/").content.decode()
+    assert {**body, "secret": None, "standard_secret": None} == {
+        **again.json(),
+        "secret": None,
+        "standard_secret": None,
+    }
+    entry = AuditEntry.objects.get(object_type="endpoint")
+    assert (entry.verb, entry.actor_kind, entry.actor_id) == ("create", "key", api.key.public_id)
+
+
+def test_a_secret_that_is_given_is_shown_in_the_form_of_standard_libraries_too(api: Api) -> None:
+    body = api.post("webhooks/", {**NEW, "secret": SECRET}).json()
+
+    assert body["secret"] == SECRET
+    assert base64.b64decode(body["standard_secret"].removeprefix("whsec_")) == SECRET.encode()
+
+
+def test_a_creation_that_is_sent_again_makes_one_endpoint_and_shows_the_same_secret(api: Api) -> None:
+    first, second = (api.post("webhooks/", NEW, idempotency_key="a") for _ in range(2))
+
+    assert first.json() == second.json()
+    assert Endpoint.objects.count() == 1
+
+
+def test_the_spellings_of_the_reference_are_taken(api: Api) -> None:
+    persona = uuid4()
+    answer = api.post("webhooks/", {**NEW, "timeout_ms": 2500, "persona_id": public_id("per", persona)})
+    globally = api.post("webhooks/", {**NEW, "scope_type": "global"})
+
+    assert answer.status_code == 201
+    assert (answer.json()["timeout_seconds"], answer.json()["scope_type"]) == (2.5, "persona")
+    assert answer.json()["scope_id"] == public_id("per", persona)
+    assert globally.json()["scope_type"] == "workspace"
+
+
+@pytest.mark.parametrize(
+    ("body", "at_fault"),
+    [
+        ({}, {"name", "url", "events"}),
+        ({**NEW, "colour": "red"}, {"colour"}),
+        ({**NEW, "url": "http://127.0.0.2.nope:0/"}, {"url"}),
+        ({**NEW, "url": "http://[::ffff:10.0.0.1]/"}, {"url"}),
+        ({**NEW, "events": ["call.begun"]}, {"events"}),
+        ({**NEW, "timeout_ms": 2500, "timeout_seconds": 2.5}, {"timeout_ms"}),
+        ({**NEW, "timeout_seconds": 31}, {"timeout_seconds"}),
+        ({**NEW, "timeout_seconds": "5"}, {"timeout_seconds"}),
+        ({**NEW, "scope_type": "campaign", "scope_id": "per_1"}, {"scope_id"}),
+        ({**NEW, "scope_type": "campaign"}, {"scope_id"}),
+        ({**NEW, "scope_type": "campaign", "persona_id": public_id("per", uuid4())}, {"persona_id"}),
+        ({**NEW, "persona_id": public_id("per", uuid4()), "campaign_id": public_id("camp", uuid4())}, {"campaign_id"}),
+        ({**NEW, "retry_on": [420]}, {"retry_on"}),
+        ({**NEW, "custom_headers": {"X-Kejue-Event": "x"}}, {"custom_headers"}),
+        ({**NEW, "signing_method": "basic_auth", "secret": "no colon"}, {"secret"}),
+    ],
+)
+def test_what_is_wrong_is_named(api: Api, body: dict[str, Any], at_fault: set[str]) -> None:
+    named = {path.partition(".")[0] for path in fields_at_fault(api.post("webhooks/", body))}
+
+    assert named == at_fault
+    assert not Endpoint.objects.exists()
+
+
+def test_a_change_touches_what_is_given_only(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace)
+
+    answer = api.patch(f"webhooks/{endpoint.public_id}/", {"max_retries": 5})
+
+    assert answer.status_code == 200
+    assert answer.json()["max_retries"] == 5
+    assert answer.json()["secret"] is None
+    endpoint.refresh_from_db()
+    assert (endpoint.max_retries, endpoint.secret, endpoint.name) == (5, SECRET, "CRM")
+
+
+def test_an_endpoint_is_switched_off_and_on_by_a_change(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace)
+    path = f"webhooks/{endpoint.public_id}/"
+
+    assert api.patch(path, {"is_active": False}).json()["is_active"] is False
+    assert api.patch(path, {"is_active": False}).status_code == 200
+    off = api.get("webhooks/", is_active="false").json()["results"]
+    refused = api.post(f"{path}test/")
+    assert api.patch(path, {"is_active": True}).json()["is_active"] is True
+
+    assert [row["id"] for row in off] == [endpoint.public_id]
+    assert refused.status_code == 409
+    assert error_of(refused)["code"] == "endpoint_inactive"
+    assert list(AuditEntry.objects.filter(object_type="endpoint").values_list("verb", flat=True)) == [
+        "deactivate",
+        "activate",
+    ]
+
+
+def test_an_endpoint_may_be_made_switched_off(api: Api) -> None:
+    body = api.post("webhooks/", {**NEW, "is_active": False}).json()
+
+    assert body["is_active"] is False
+    assert body["secret"]
+
+
+def test_a_test_answers_with_its_delivery(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace, events=["call.started"])
+
+    answer = api.post(f"webhooks/{endpoint.public_id}/test/")
+
+    assert answer.status_code == 202
+    body = answer.json()
+    assert (body["event"], body["status"], body["webhook_id"]) == ("webhook.test", "pending", endpoint.public_id)
+    assert Delivery.objects.get().public_id == body["id"]
+
+
+def test_a_secret_is_rotated_and_promoted(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace)
+    path = f"webhooks/{endpoint.public_id}/"
+
+    too_early = api.post(f"{path}promote-secret/")
+    rotated = api.post(f"{path}rotate-secret/")
+    promoted = api.post(f"{path}promote-secret/")
+
+    assert error_of(too_early)["code"] == "nothing_to_promote"
+    assert rotated.json()["secret"].startswith("whsec_")
+    assert rotated.json()["rotated_at"] is not None
+    assert promoted.json()["rotated_at"] is None
+    endpoint.refresh_from_db()
+    assert endpoint.secret == rotated.json()["secret"]
+
+
+def test_an_endpoint_that_signs_nothing_has_nothing_to_rotate(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace, signing_method="none", secret=None)
+
+    answer = api.post(f"webhooks/{endpoint.public_id}/rotate-secret/")
+
+    assert answer.status_code == 409
+    assert error_of(answer)["code"] == "nothing_to_sign"
+
+
+def test_a_deleted_endpoint_is_gone_and_its_deliveries_are_not(api: Api) -> None:
+    delivery = make_delivery(make_endpoint(api.workspace))
+    path = f"webhooks/{delivery.endpoint.public_id}/"
+
+    assert api.delete(path).status_code == 204
+
+    assert api.get(path).status_code == 404
+    assert api.get("webhooks/").json()["results"] == []
+    assert [row["id"] for row in api.get(f"{path}deliveries/").json()["results"]] == [delivery.public_id]
+
+
+def test_a_delivery_is_shown_with_its_payload_and_attempts(api: Api) -> None:
+    delivery = make_delivery(make_endpoint(api.workspace), data={"name": "Zoë"})
+    for number in (1, 2):
+        DeliveryAttempt.objects.create(
+            delivery=delivery,
+            number=number,
+            started_at=NOW,
+            url="http://127.0.0.1:9/hook",
+            status_code=503,
+            error="http_503",
+            total_ms=12.5,
+            answer=b"\x00\xffnot now",
+        )
+
+    body = api.get(f"webhooks/deliveries/{delivery.public_id}/").json()
+
+    assert body["payload"]["data"] == {"name": "Zoë"}
+    assert body["payload"]["event_id"] == body["event_id"]
+    assert [attempt["number"] for attempt in body["attempts_made"]] == [2, 1]
+    assert body["attempts_made"][0]["answer"] == "\x00\ufffdnot now"
+
+
+def test_deliveries_are_listed_and_filtered(api: Api) -> None:
+    call = uuid4()
+    endpoint = make_endpoint(api.workspace)
+    wanted = make_delivery(endpoint, call_id=call)
+    make_delivery(endpoint, type="call.started")
+    other = make_endpoint(api.workspace, events=["campaign.ended"])
+    elsewhere = make_delivery(other, type="campaign.ended")
+    Delivery.objects.filter(pk=wanted.pk).update(status="failed", settled_at=NOW)
+
+    def found(path: str = "webhooks/deliveries/", **query: str) -> set[str]:
+        answer = api.get(path, **query)
+        assert answer.status_code == 200, answer.content
+        return {row["id"] for row in answer.json()["results"]}
+
+    assert len(found()) == 4
+    for query in (
+        {"status": "failed"},
+        {"call_id": public_id("call", call)},
+        {"event_id": wanted.event.public_id},
+        {"event": "call.ended"},
+    ):
+        assert found(**query) == {wanted.public_id}
+        assert found(f"webhooks/{endpoint.public_id}/deliveries/", **query) == {wanted.public_id}
+    assert found(webhook_id=other.public_id) == {elsewhere.public_id}
+    assert fields_at_fault(api.get("webhooks/deliveries/", status="lost")) == {"status"}
+    assert fields_at_fault(api.get("webhooks/deliveries/", webhook_id="wh_1")) == {"webhook_id"}
+
+
+def test_a_settled_delivery_is_sent_once_more(api: Api) -> None:
+    delivery = make_delivery(make_endpoint(api.workspace))
+    Delivery.objects.update(status="delivered", settled_at=NOW)
+
+    answer = api.post(f"webhooks/deliveries/{delivery.public_id}/redeliver/")
+    again = api.post(f"webhooks/deliveries/{delivery.public_id}/redeliver/")
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "pending")
+    assert (again.status_code, error_of(again)["code"]) == (409, "conflict")
+
+
+def test_a_key_that_only_reads_changes_nothing() -> None:
+    api = Api(scope="read")
+    delivery = make_delivery(make_endpoint(api.workspace))
+    path = f"webhooks/{delivery.endpoint.public_id}/"
+
+    refused = [
+        api.post("webhooks/", NEW),
+        api.patch(path, {"name": "x"}),
+        api.delete(path),
+        api.post(f"{path}test/"),
+        api.post(f"{path}rotate-secret/"),
+        api.post(f"webhooks/deliveries/{delivery.public_id}/redeliver/"),
+    ]
+
+    assert {answer.status_code for answer in refused} == {403}
+    assert api.get(path).status_code == 200
+
+
+def test_another_workspace_has_neither_endpoints_nor_deliveries(api: Api) -> None:
+    foreign = make_delivery(make_endpoint())
+    record(new_event(foreign.workspace))
+    path = f"webhooks/{foreign.endpoint.public_id}/"
+    delivery = f"webhooks/deliveries/{foreign.public_id}/"
+
+    answers = [
+        api.get(path),
+        api.patch(path, {"name": "x"}),
+        api.delete(path),
+        api.post(f"{path}test/"),
+        api.post(f"{path}rotate-secret/"),
+        api.post(f"{path}promote-secret/"),
+        api.get(f"{path}deliveries/"),
+        api.get(delivery),
+        api.post(f"{delivery}redeliver/"),
+        api.get("webhooks/nonsense/"),
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert api.get("webhooks/").json()["results"] == api.get("webhooks/deliveries/").json()["results"] == []

@@ -1,0 +1,1 @@
+"""Webhooks over HTTP: endpoints, their verbs, and what was delivered."""

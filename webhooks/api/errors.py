@@ -1,0 +1,30 @@
+"""What the exceptions of webhooks mean to a client."""
+
+from dialer.workspaces.api.errors import Problem, answers, invalid
+from webhooks.endpoint_settings import InvalidEndpoint
+from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
+
+
+@answers(InvalidEndpoint)
+def _invalid(error: InvalidEndpoint) -> Problem:
+    return invalid(error.errors)
+
+
+@answers(EndpointInactive)
+def _inactive(error: EndpointInactive) -> Problem:
+    text = str(error)
+    return _conflict("endpoint_inactive", f"{text[:1].upper()}{text[1:]}; nothing is sent to it.")
+
+
+@answers(NothingToSign)
+def _nothing_to_sign(_: NothingToSign) -> Problem:
+    return _conflict("nothing_to_sign", "The signing method of the endpoint is none, so it has no secret.")
+
+
+@answers(NothingToPromote)
+def _nothing_to_promote(_: NothingToPromote) -> Problem:
+    return _conflict("nothing_to_promote", "There is no rotated secret that waits to take over; rotate first.")
+
+
+def _conflict(code: str, message: str) -> Problem:
+    return Problem(status=409, code=code, message=message)

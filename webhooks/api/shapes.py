@@ -1,0 +1,276 @@
+"""Endpoints and deliveries as JSON: what is taken in, in our spelling and the reference's, and what is shown."""
+
+import json
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dialer.workspaces.api.fields import (
+    InstantField,
+    NumberField,
+    ObjectField,
+    OneOfField,
+    PublicIdField,
+    TextField,
+    TruthField,
+    WholeNumberField,
+)
+from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
+from webhooks.endpoint_settings import (
+    LEAST_RATE_PER_SECOND,
+    LEAST_TIMEOUT_SECONDS,
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
+    LONGEST_SECRET,
+    SCOPE_PREFIXES,
+)
+from webhooks.models import (
+    MAX_BACKOFF_MS,
+    MAX_IN_FLIGHT,
+    MAX_RATE_PER_SECOND,
+    MAX_RETRIES,
+    MAX_TIMEOUT_SECONDS,
+    Delivery,
+    Endpoint,
+    Event,
+)
+from webhooks.rules.classify import RETRYABLE_STATUSES
+from webhooks.rules.destination import MAX_URL
+from webhooks.rules.signature import standard_form
+from webhooks.rules.statuses import ALL_EVENTS, EVENT_TYPES, DeliveryStatus, Profile, ScopeType, SigningMethod
+
+_GLOBAL = "global"
+"""The reference's word for the scope of a workspace."""
+
+
+class EndpointChange(Strict):
+    """What may be said of an endpoint; a field that is left out stays as it is."""
+
+    name = TextField(required=False, max_length=LONGEST_NAME)
+    url = TextField(required=False, max_length=MAX_URL, help_text="http or https, without a user or password")
+    events = serializers.ListField(
+        child=OneOfField([ALL_EVENTS, *EVENT_TYPES]), required=False, allow_empty=False, help_text="`*` means all"
+    )
+    scope_type = OneOfField([*(scope.value for scope in ScopeType), _GLOBAL], required=False)
+    scope_id = TextField(required=False, allow_null=True, help_text="The persona (`per_…`) or campaign (`camp_…`)")
+    persona_id = PublicIdField(
+        SCOPE_PREFIXES[ScopeType.PERSONA], required=False, help_text="Another way to say `scope_id`"
+    )
+    campaign_id = PublicIdField(
+        SCOPE_PREFIXES[ScopeType.CAMPAIGN], required=False, help_text="Another way to say `scope_id`"
+    )
+    profile = OneOfField([profile.value for profile in Profile], required=False)
+    description = TextField(required=False, allow_blank=True, max_length=LONGEST_DESCRIPTION)
+    is_active = TruthField(required=False)
+    signing_method = OneOfField([method.value for method in SigningMethod], required=False)
+    secret = TextField(
+        required=False,
+        allow_null=True,
+        max_length=LONGEST_SECRET,
+        trim_whitespace=False,
+        help_text="Left out, one is made; shown in the answer to this request only",
+    )
+    timeout_seconds = NumberField(required=False, min_value=LEAST_TIMEOUT_SECONDS, max_value=MAX_TIMEOUT_SECONDS)
+    timeout_ms = WholeNumberField(
+        required=False,
+        min_value=LEAST_TIMEOUT_SECONDS * 1000,
+        max_value=MAX_TIMEOUT_SECONDS * 1000,
+        help_text="Another way to say `timeout_seconds`",
+    )
+    max_retries = WholeNumberField(required=False, min_value=0, max_value=MAX_RETRIES)
+    backoff_ms = WholeNumberField(required=False, min_value=1, max_value=MAX_BACKOFF_MS)
+    max_in_flight = WholeNumberField(required=False, min_value=1, max_value=MAX_IN_FLIGHT)
+    rate_per_second = NumberField(
+        required=False, allow_null=True, min_value=LEAST_RATE_PER_SECOND, max_value=MAX_RATE_PER_SECOND
+    )
+    retry_on = serializers.ListField(
+        child=WholeNumberField(min_value=min(RETRYABLE_STATUSES), max_value=max(RETRYABLE_STATUSES)),
+        required=False,
+        help_text=f"Tried again beside 5xx: {', '.join(str(status) for status in sorted(RETRYABLE_STATUSES))}",
+    )
+    custom_headers = ObjectField(required=False, help_text="Names and values of headers that are sent along")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Fold the reference's spellings into ours."""
+        given = dict(attrs)
+        if "timeout_ms" in given:
+            _refuse_both(given, "timeout_ms", "timeout_seconds")
+            given["timeout_seconds"] = given.pop("timeout_ms") / 1000
+        if given.get("scope_type") == _GLOBAL:
+            given["scope_type"] = ScopeType.WORKSPACE.value
+        scopes = {"persona_id": ScopeType.PERSONA.value, "campaign_id": ScopeType.CAMPAIGN.value}
+        for name, scope in scopes.items():
+            if name in given:
+                _refuse_both(given, name, "scope_id")
+                if given.setdefault("scope_type", scope) != scope:
+                    raise serializers.ValidationError({name: [f"contradicts the scope_type {given['scope_type']}"]})
+                given["scope_id"] = given.pop(name)
+        if isinstance(given.get("scope_id"), str):
+            given["scope_id"] = _read_scope(given["scope_id"], given.get("scope_type"))
+        return given
+
+
+class NewEndpoint(EndpointChange):
+    """A new endpoint; what is left out has its default."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        for name in ("name", "url", "events"):
+            fields[name].required = True
+        return fields
+
+
+class Rotation(Strict):
+    secret = TextField(
+        required=False, max_length=LONGEST_SECRET, trim_whitespace=False, help_text="Left out, one is made"
+    )
+
+
+class EndpointFilters(Filters):
+    is_active = OneOfField(["true", "false"], required=False)
+
+
+class Stats(serializers.Serializer[Any]):
+    total_deliveries = serializers.IntegerField(help_text="Settled, whether delivered or failed")
+    failed_deliveries = serializers.IntegerField()
+    success_rate = serializers.FloatField(allow_null=True, help_text="Percent; null before the first delivery")
+
+
+class EndpointShown(serializers.Serializer[Any]):
+    """An endpoint; secrets are never shown again."""
+
+    id = PublicIdField(Endpoint.public_prefix)
+    name = serializers.CharField()
+    url = serializers.CharField()
+    events = serializers.ListField(child=serializers.CharField())
+    scope_type = serializers.ChoiceField([scope.value for scope in ScopeType])
+    scope_id = serializers.SerializerMethodField()
+    profile = serializers.ChoiceField([profile.value for profile in Profile])
+    description = serializers.CharField()
+    is_active = serializers.BooleanField()
+    signing_method = serializers.ChoiceField([method.value for method in SigningMethod])
+    timeout_seconds = serializers.FloatField()
+    max_retries = serializers.IntegerField()
+    backoff_ms = serializers.IntegerField()
+    max_in_flight = serializers.IntegerField()
+    rate_per_second = serializers.FloatField(allow_null=True)
+    retry_on = serializers.ListField(child=serializers.IntegerField())
+    custom_headers = serializers.DictField(child=serializers.CharField())
+    rotated_at = InstantField(allow_null=True, help_text="Since when a rotated secret waits to be promoted")
+    stats = serializers.SerializerMethodField()
+    last_delivery_at = InstantField(allow_null=True, help_text="When something was last delivered")
+    last_error = serializers.CharField(help_text="Empty where there was none")
+    last_error_at = InstantField(allow_null=True)
+    failing_since = InstantField(allow_null=True, help_text="First of the unbroken run of failures")
+    created_at = InstantField()
+
+    @extend_schema_field({"type": "string", "nullable": True})
+    def get_scope_id(self, row: Endpoint) -> str | None:
+        return None if row.scope_id is None else public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
+
+    @extend_schema_field(Stats)
+    def get_stats(self, row: Endpoint) -> dict[str, Any]:
+        total = row.delivered_count + row.failed_count
+        return {
+            "total_deliveries": total,
+            "failed_deliveries": row.failed_count,
+            "success_rate": round(100 * row.delivered_count / total, 1) if total else None,
+        }
+
+
+class EndpointWithSecret(EndpointShown):
+    """An endpoint with a secret that was just made or given; shown this once."""
+
+    secret = serializers.SerializerMethodField()
+    standard_secret = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "string", "nullable": True, "description": "Null where none was made or given"})
+    def get_secret(self, _: Endpoint) -> str | None:
+        secret: str | None = self.context["secret"]
+        return secret
+
+    @extend_schema_field(
+        {"type": "string", "nullable": True, "description": "As Standard Webhooks libraries want it (`whsec_…`)"}
+    )
+    def get_standard_secret(self, row: Endpoint) -> str | None:
+        secret: str | None = self.context["secret"]
+        return standard_form(secret) if secret and SigningMethod(row.signing_method).is_hmac else None
+
+
+class DeliveryFilters(Filters):
+    status = OneOfField([status.value for status in DeliveryStatus], required=False)
+    event = OneOfField(list(EVENT_TYPES), required=False)
+    event_id = PublicIdField(Event.public_prefix, required=False)
+    call_id = PublicIdField("call", required=False)
+
+
+class AllDeliveryFilters(DeliveryFilters):
+    webhook_id = PublicIdField(Endpoint.public_prefix, required=False)
+
+
+class DeliveryShown(serializers.Serializer[Any]):
+    """One event on its way to one endpoint."""
+
+    id = PublicIdField(Delivery.public_prefix)
+    webhook_id = PublicIdField(Endpoint.public_prefix, source="endpoint_id")
+    event_id = PublicIdField(Event.public_prefix)
+    event = serializers.CharField(source="event.type")
+    call_id = PublicIdField("call", source="event.call_id", allow_null=True)
+    status = serializers.ChoiceField([status.value for status in DeliveryStatus])
+    attempts = serializers.IntegerField(source="generation", help_text="How many were begun")
+    due_at = InstantField(help_text="When it is tried next, or was to be tried last")
+    last_attempt_at = InstantField(allow_null=True)
+    last_status_code = serializers.IntegerField(allow_null=True)
+    last_error = serializers.CharField(help_text="`http_503`, `timeout`, …; empty where there was none")
+    settled_at = InstantField(allow_null=True)
+    created_at = InstantField()
+
+
+class AttemptShown(serializers.Serializer[Any]):
+    """One request and what came of it; times are milliseconds from its start."""
+
+    number = serializers.IntegerField()
+    started_at = InstantField()
+    url = serializers.CharField()
+    address = serializers.CharField(allow_null=True, help_text="What was dialled; null where nothing was")
+    status_code = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
+    error_detail = serializers.CharField()
+    dns_ms = serializers.FloatField(allow_null=True)
+    connect_ms = serializers.FloatField(allow_null=True)
+    tls_ms = serializers.FloatField(allow_null=True)
+    first_byte_ms = serializers.FloatField(allow_null=True)
+    total_ms = serializers.FloatField()
+    answer = serializers.SerializerMethodField(help_text="The first 16 KiB of the body; what is no UTF-8 is replaced")
+
+    def get_answer(self, row: Any) -> str:  # noqa: ANN401 — an attempt
+        return bytes(row.answer).decode(errors="replace")
+
+
+class DeliveryInFull(DeliveryShown):
+    """A delivery with what is sent and its newest attempts, the newest first."""
+
+    payload = serializers.SerializerMethodField()
+    attempts_made = AttemptShown(many=True)
+
+    @extend_schema_field({"type": "object", "additionalProperties": {}})
+    def get_payload(self, row: Delivery) -> Any:  # noqa: ANN401 — JSON
+        return json.loads(bytes(row.event.body))
+
+
+def _refuse_both(given: dict[str, Any], name: str, other: str) -> None:
+    if other in given:
+        raise serializers.ValidationError({name: [f"says the same as {other}; give one of them"]})
+
+
+def _read_scope(text: str, scope: str | None) -> Any:  # noqa: ANN401 — a UUID
+    prefixes = [SCOPE_PREFIXES[scope]] if scope in SCOPE_PREFIXES else list(SCOPE_PREFIXES.values())
+    for prefix in prefixes:
+        try:
+            return parse_public_id(prefix, text)
+        except MalformedId:
+            continue
+    forms = " or ".join(f"{prefix}_…" for prefix in prefixes)
+    raise serializers.ValidationError({"scope_id": [f"must be an id of the form {forms}"]})

@@ -1,0 +1,157 @@
+"""Routes of webhooks: each reads what came, calls one verb, and shows what became of it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Nothing
+from dialer.workspaces.api.views import Lists, Reads, public_id_in_path
+from webhooks import endpoints
+from webhooks.api.shapes import (
+    AllDeliveryFilters,
+    DeliveryFilters,
+    DeliveryInFull,
+    DeliveryShown,
+    EndpointChange,
+    EndpointFilters,
+    EndpointShown,
+    EndpointWithSecret,
+    NewEndpoint,
+    Rotation,
+)
+from webhooks.endpoints import WithSecret
+from webhooks.models import Delivery, Endpoint
+
+_ATTEMPTS_SHOWN = 100
+_RENAMED = {"event": "event__type", "call_id": "event__call_id", "webhook_id": "endpoint_id"}
+
+
+def _about(request: ApiRequest) -> dict[str, Any]:
+    return {"workspace_id": request.workspace_id, "actor": request.actor, "now": request.now}
+
+
+class Endpoints(Lists, Reads):
+    """Receivers of events."""
+
+    queryset = Endpoint.objects.kept()
+    serializer_class = EndpointShown
+    filters = EndpointFilters
+    orderings = ("-id", "id", "name", "-name")
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        return rows.filter(is_active=asked["is_active"] == "true") if "is_active" in asked else rows
+
+    @extend_schema(request=NewEndpoint, responses={201: EndpointWithSecret})
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        given = self.given(NewEndpoint)
+        is_active = given.pop("is_active", True)
+        with transaction.atomic():
+            made = endpoints.create(**_about(request), **given)
+            if not is_active:
+                made = self._switched(made, is_on=False)
+        return self._with_secret(made, status=201)
+
+    @extend_schema(request=EndpointChange, responses=EndpointWithSecret)
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
+        """Change what is given; `is_active` switches the endpoint on and off."""
+        given = self.given(EndpointChange)
+        is_active = given.pop("is_active", None)
+        with transaction.atomic():
+            edited = endpoints.edit(self.named_id(), **_about(request), **given)
+            if is_active is not None and is_active != edited.endpoint.is_active:
+                edited = self._switched(edited, is_on=is_active)
+        return self._with_secret(edited)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
+        """Take an endpoint away; its deliveries stay to be looked at."""
+        endpoints.delete(self.named_id(), **_about(request))
+        return Response(status=204)
+
+    @extend_schema(request=Nothing, responses={202: DeliveryShown})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def test(self, request: ApiRequest, pk: str) -> Response:
+        """Send a `webhook.test` event to this endpoint alone; the answer is its delivery."""
+        self.given(Nothing)
+        return self.shown(endpoints.send_test(self.named_id(), **_about(request)), DeliveryShown, status=202)
+
+    @extend_schema(request=Rotation, responses=EndpointWithSecret)
+    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    @idempotent
+    def rotate_secret(self, request: ApiRequest, pk: str) -> Response:
+        """Put a new secret beside the old one; it signs at once in `webhook-signature`, elsewhere when promoted."""
+        given = self.given(Rotation)
+        return self._with_secret(endpoints.rotate_secret(self.named_id(), **_about(request), **given))
+
+    @extend_schema(request=Nothing, responses=EndpointShown)
+    @action(detail=True, methods=["post"], url_path="promote-secret")
+    @idempotent
+    def promote_secret(self, request: ApiRequest, pk: str) -> Response:
+        """Let the rotated secret take over everywhere, and forget the old one."""
+        self.given(Nothing)
+        return self.shown(endpoints.promote_secret(self.named_id(), **_about(request)))
+
+    def _switched(self, made: WithSecret, *, is_on: bool) -> WithSecret:
+        switch = endpoints.activate if is_on else endpoints.deactivate
+        return WithSecret(endpoint=switch(made.endpoint.id, **_about(self.request)), secret=made.secret)
+
+    def _with_secret(self, made: WithSecret, *, status: int = 200) -> Response:
+        context = {**self.get_serializer_context(), "secret": made.secret}
+        return Response(EndpointWithSecret(made.endpoint, context=context).data, status=status)
+
+
+class Deliveries(Lists):
+    """What went out in the workspace: each event to each endpoint."""
+
+    queryset = Delivery.objects.select_related("event").defer("event__body")
+    serializer_class = DeliveryShown
+    filters = AllDeliveryFilters
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        return rows.filter(**{_RENAMED.get(name, name): value for name, value in asked.items()})
+
+    @extend_schema(responses=DeliveryInFull)
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
+        """Show one delivery with its payload and its newest attempts."""
+        row = self.get_queryset().defer(None).get(pk=self.named_id())
+        row.attempts_made = row.attempts.order_by("-id")[:_ATTEMPTS_SHOWN]
+        return self.shown(row, DeliveryInFull)
+
+    @extend_schema(request=Nothing, responses={202: DeliveryShown})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def redeliver(self, request: ApiRequest, pk: str) -> Response:
+        """Send a settled delivery once more: the same bytes under the same ids, with all its retries."""
+        self.given(Nothing)
+        return self.shown(endpoints.redeliver(self.named_id(), **_about(request)), DeliveryShown, status=202)
+
+
+class DeliveriesOfEndpoint(Lists):
+    """What went out to one endpoint."""
+
+    queryset = Deliveries.queryset
+    serializer_class = DeliveryShown
+    filters = DeliveryFilters
+
+    @extend_schema(operation_id="webhooks_endpoint_deliveries_list")
+    def list(self, request: ApiRequest, webhook: str) -> Response:  # type: ignore[override]
+        return super().list(request)
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        mine = rows.filter(endpoint_id=self._endpoint_id())
+        return mine.filter(**{_RENAMED.get(name, name): value for name, value in asked.items()})
+
+    def _endpoint_id(self) -> UUID:
+        """Return the endpoint of the path, of this workspace; those of a deleted one are still shown."""
+        mine = Endpoint.objects.in_workspace(self.request.workspace_id)
+        found: UUID = mine.values_list("pk", flat=True).get(pk=public_id_in_path(Endpoint, self.kwargs["webhook"]))
+        return found
