@@ -7,7 +7,7 @@ ALONE := $(BIN)/python -m config.embedded exec --temporary --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format reset login shell
+.PHONY: help install run test lint bench format reset login shell
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: $(INSTALLED)  ## form, types, who imports whom, migrations
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-logo
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(INSTALLED)  ## dial lifecycles beside bare Celery tasks, and lateness with a million held (alone on the machine)
+	@$(ALONE) env DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m bench.engine $(ARGS)
 
 format: $(INSTALLED)  ## put the form right
 	@$(BIN)/ruff format --quiet .

@@ -80,7 +80,8 @@ def workers(ledgers: Path) -> Iterator[None]:
     common = [sys.executable, "-m", "celery", "-A", "bench.worker", "worker", "--without-gossip", "--without-mingle"]
     running = [
         subprocess.Popen(  # noqa: S603 — our own command
-            [*common, "-Q", queue, "-P", "threads", "-c", str(threads), "-n", name], env=environment)
+            [*common, "-Q", queue, "-P", "threads", "-c", str(threads), "-n", name], env=environment
+        )
         for queue, threads, name in [
             ("tick", 1, "tick@bench"),
             *(("dial", THREADS, f"dial{number}@bench") for number in range(PROCESSES)),
@@ -150,7 +151,8 @@ def add_contacts(campaign: Campaign, count: int) -> None:
                 'Europe/Berlin', '["Europe/Berlin"]', 'contact', '[]', '', '{}'
             FROM generate_series(1, %(count)s) RETURNING id
         )
-        INSERT INTO dialer_campaigncontact (id, workspace_id, campaign_id, contact_id, state, due_at, end_reason, result)
+        INSERT INTO dialer_campaigncontact
+            (id, workspace_id, campaign_id, contact_id, state, due_at, end_reason, result)
         SELECT gen_random_uuid(), %(workspace)s, %(campaign)s, id, 'waiting', clock_timestamp(), '', '' FROM made
         """,
         {"workspace": campaign.workspace_id, "campaign": campaign.pk, "count": count},
@@ -160,20 +162,21 @@ def add_contacts(campaign: Campaign, count: int) -> None:
 def hold(campaign: Campaign, count: int) -> None:
     """Put calls in the queue that fall due in a month, as promises of one contact outside campaigns."""
     contact = run("bench_contact", "SELECT id, phone FROM dialer_contact LIMIT 1")[0]
-    queue_calls(campaign, contact, count, "now() + interval '30 days' + n * interval '1 second'")
+    queue_calls(campaign, contact, count)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE dialer_call")
 
 
-def queue_calls(campaign: Campaign, contact: tuple[UUID, str], count: int, due_at: str) -> None:
+def queue_calls(campaign: Campaign, contact: tuple[UUID, str], count: int) -> None:
     run(
         "bench_calls",
-        f"""
+        """
         INSERT INTO dialer_call (id, workspace_id, contact_id, persona_id, line_id, number, caller_id, rank, due_at,
             chain_id, attempt_number, retries_used, schedule, metadata, direction, status, outcome, ended_reason,
             held_reason, generation, carrier_call_id, follow_up_pending)
-        SELECT id, %(workspace)s, %(contact)s, %(persona)s, %(line)s, %(number)s, '', 2, {due_at}, id, 1, 0, '{{}}',
-            '{{}}', 'outbound', 'queued', '', '', '', 0, '', false
+        SELECT id, %(workspace)s, %(contact)s, %(persona)s, %(line)s, %(number)s, '', 2,
+            now() + interval '30 days' + n * interval '1 second', id, 1, 0, '{}', '{}', 'outbound', 'queued', '', '',
+            '', 0, '', false
         FROM (SELECT gen_random_uuid() AS id, n FROM generate_series(1, %(count)s) AS n) AS made
         """,
         {

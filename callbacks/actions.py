@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from webhooks.outbox import record_events
 
 from callbacks import events
 from callbacks.follow_ups import decision_on, make_retries
@@ -30,6 +29,7 @@ from dialer.rules.statuses import CallStatus, ContactState, Rank
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
+from webhooks.outbox import record_events
 
 
 class NotARetry(Exception):
@@ -200,7 +200,9 @@ def _retry_after_skip(row: _Open, *, now: datetime) -> None:
     # The skipped call was never made: the next one takes its number, and follows the call that it followed.
     skipped = for_promises(fact, ended, call_id=callback.origin_call_id, attempt_number=fact.attempt_number - 1)
     decision = decision_on(skipped, has_pending=False)
-    if make_retries([decision], now=now):
+    made = make_retries([decision], now=now)
+    if made:
+        record_events([new.event for new in made.values()], now=now)
         return
     record_events(
         [

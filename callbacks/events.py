@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from webhooks.outbox import NewEvent
-
 from dialer.events import metadata_of, written
 from dialer.facts import parsed
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import run
+from webhooks.outbox import NewEvent
 
 
 def of_callbacks(ids: Sequence[int], change: str, *, reason: str, at: datetime) -> list[NewEvent]:

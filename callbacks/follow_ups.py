@@ -21,7 +21,7 @@ from dialer.promises import EndedCall, FollowUp, Move, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
 from dialer.workspaces.statements import run
-from webhooks.outbox import record_events
+from webhooks.outbox import NewEvent, record_events
 
 _STATUS_WHEN_WITHDRAWN = {
     "skipped": CallbackStatus.SKIPPED,
@@ -41,6 +41,14 @@ class Decision:
     settings: Resolved
     retry: Retry | None
     stop: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A retry that was scheduled, and the event that tells it; recording it is left to the caller."""
+
+    pending: PendingCallback
+    event: NewEvent
 
 
 class Callbacks:
@@ -173,7 +181,7 @@ def _obstacle(call: EndedCall, *, has_pending: bool) -> str:
     return "already_pending" if has_pending else ""
 
 
-def make_retries(decisions: Sequence[Decision], *, now: datetime) -> dict[UUID, PendingCallback]:
+def make_retries(decisions: Sequence[Decision], *, now: datetime) -> dict[UUID, Made]:
     """Queue the calls and make the callbacks of all retries in a batch, by the call they follow.
 
     A retry that has no opening within 366 days is not made.
@@ -233,9 +241,13 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime) -> dict[UUID, 
         )
     calls.queue(queued, now=now)
     ids = insert(callbacks, now=now)
-    record_events(events.of_callbacks(list(ids.values()), "scheduled", reason="", at=now), now=now)
+    told = dict(
+        zip(sorted(ids.values()), events.of_callbacks(list(ids.values()), "scheduled", reason="", at=now), strict=True)
+    )
     return {
-        origin: PendingCallback(id=ids[new.call.id], scheduled_at=new.scheduled_at)
+        origin: Made(
+            pending=PendingCallback(id=(made := ids[new.call.id]), scheduled_at=new.scheduled_at), event=told[made]
+        )
         for new in callbacks
         if (origin := new.origin_call_id) is not None
     }
@@ -243,7 +255,7 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime) -> dict[UUID, 
 
 def _follow_up(
     decision: Decision,
-    made: Mapping[UUID, PendingCallback],
+    made: Mapping[UUID, Made],
     pending: Mapping[tuple[UUID, UUID | None], Any],
 ) -> FollowUp:
     call, retry = decision.call, decision.retry
@@ -252,10 +264,11 @@ def _follow_up(
         assert retry is not None
         return FollowUp(
             will_retry=True,
-            next_retry_at=new.scheduled_at,
+            next_retry_at=new.pending.scheduled_at,
             attempts_left=retry.limit - call.retries_used,
-            pending=new,
+            pending=new.pending,
             stop="",
+            events=[new.event],
         )
     stop = decision.stop or "no_opening"
     # Outside campaigns a contact may have several chains: another one's promise does not keep this one alive.

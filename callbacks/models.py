@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from dialer.models import Call, Campaign, Contact, Persona
-from dialer.workspaces.models import Owned
+from dialer.workspaces.models import Owned, Workspace
 
 _PENDING = Q(status=CallbackStatus.PENDING.value)
 
@@ -15,17 +15,25 @@ class Callback(Owned):
     """A promise to call a contact at a time; its queued call is made in the same transaction."""
 
     id = models.BigAutoField(primary_key=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
     type = models.CharField(max_length=20, choices=[(t.value, t.value) for t in CallbackType])
     status = models.CharField(
         max_length=12, choices=[(s.value, s.value) for s in CallbackStatus], default=CallbackStatus.PENDING.value
     )
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="callbacks")
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, null=True, related_name="callbacks")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="callbacks", db_index=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, null=True, related_name="callbacks", db_index=False
+    )
     call = models.OneToOneField(
         Call, on_delete=models.PROTECT, related_name="callback", help_text="The call it promises"
     )
     origin_call = models.ForeignKey(
-        Call, on_delete=models.PROTECT, null=True, related_name="follow_ups", help_text="The call it follows"
+        Call,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="follow_ups",
+        db_index=False,
+        help_text="The call it follows",
     )
     original_outcome = models.CharField(max_length=16, blank=True)
     number = models.PositiveIntegerField(null=True, help_text="Retry number … of …; retries only")
@@ -37,7 +45,7 @@ class Callback(Owned):
     adjusted_from = models.DateTimeField(null=True)
     adjusted_reason = models.CharField(max_length=32, blank=True)
     notes = models.TextField(blank=True)
-    assigned_persona = models.ForeignKey(Persona, on_delete=models.PROTECT, null=True, related_name="+")
+    assigned_persona = models.ForeignKey(Persona, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     explanation = models.JSONField(default=list)
     dialled_at = models.DateTimeField(null=True)
     completed_by = models.CharField(max_length=32, blank=True)
@@ -63,6 +71,7 @@ class Callback(Owned):
             models.Index(fields=["campaign"], condition=_PENDING, name="callback_pending_of_campaign"),
             models.Index(fields=["workspace", "-id"], name="callback_newest"),
             models.Index(fields=["origin_call"], name="callback_origin"),
+            models.Index(fields=["contact", "-id"], name="callback_newest_of_contact"),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from callbacks.rules.settings import resolved
 from dialer import facts
 from dialer.rules.contact_limits import Handed, limits_from
 from dialer.rules.openings import Possible, Terms, next_possible
-from dialer.rules.time_zones import opening_for
+from dialer.rules.time_zones import opening_for, zones_for
 
 RING_TIMEOUT = timedelta(seconds=30)
 
@@ -99,9 +99,11 @@ def _attempt(number: int, at: datetime, outcome: str | None, steps: Sequence[Ste
 
 
 def _terms(question: Question) -> Terms:
+    contact = zones_for(time_zone=question.time_zone, phone=question.phone)
     return facts.terms(
-        time_zone=question.time_zone,
         phone=question.phone,
+        zones=contact.zones,
+        timezone_source=contact.source,
         call_schedule=json.dumps(question.call),
         campaign_schedule=json.dumps(question.campaign),
         workspace_schedule=json.dumps(question.workspace),

@@ -8,7 +8,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from webhooks.outbox import record_events
 
 from callbacks import events
 from callbacks.models import Callback
@@ -26,6 +25,7 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
+from webhooks.outbox import record_events
 
 FURTHEST_AHEAD = timedelta(days=30)
 PAST_GRACE = timedelta(seconds=60)
@@ -206,8 +206,9 @@ def contact_terms(
 ) -> Terms:
     """Say when a contact may be called for a campaign, or outside campaigns."""
     return facts.terms(
-        time_zone=contact.time_zone,
         phone=contact.phone,
+        zones=tuple(contact.zones),
+        timezone_source=contact.timezone_source,
         call_schedule=json.dumps(call.schedule) if call else None,
         campaign_schedule=json.dumps(campaign.schedule) if campaign else None,
         workspace_schedule=json.dumps(workspace.schedule),

@@ -130,6 +130,9 @@ _database["OPTIONS"] = {
     **_database.get("OPTIONS", {}),
     "application_name": f"ringback-{PROCESS}",
     "connect_timeout": 5,
+    # Parameters travel beside the statement: measured on the hot path, a third less of Python's time and a tenth less of
+    # PostgreSQL's than with literals put into the text, and statements can be prepared.
+    "server_side_binding": True,
     # Django's default is never; only cursors that bind on the server profit. Below 1: never, for PgBouncer's sake.
     "prepare_threshold": env("DATABASE_PREPARE_AFTER") if env("DATABASE_PREPARE_AFTER") > 0 else None,
     "options": " ".join(f"-c {name}={seconds * 1000}" for name, seconds in _timeouts.items()),

@@ -17,7 +17,7 @@ from django.db import OperationalError, transaction
 
 from dialer import events, facts
 from dialer.carriers.base import Report
-from dialer.endings import End, record_ends
+from dialer.endings import End, record_ends, suppress_who_asked
 from dialer.rules.statuses import ORDER, CallStatus, Outcome
 from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
@@ -132,6 +132,9 @@ def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
             notes[row.id] = "names no call of ours"
         else:
             by_call[row.call_id].append(row)
+    suppress_who_asked(
+        [row.call_id for row in rows if row.call_id and row.kind == "ended" and _asked_not_to_be_called(row)], now=now
+    )
     progress: dict[UUID, _Progress] = {}
     known = {fact.id: fact for fact in facts.locked_facts_of(by_call)}
     for call_id, reports in by_call.items():
@@ -142,7 +145,7 @@ def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
             notes.update(dict.fromkeys((row.id for row in reports), f"the call is {fact.status}"))
         else:
             progress[call_id] = _fold(fact, reports)
-    _write(progress, now=now)
+    _write({call_id: step for call_id, step in progress.items() if step.end is None}, now=now)
     record_events(
         [
             events.call_started(known[call_id], at=step.answered_at)
@@ -153,8 +156,12 @@ def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
     )
     ends = [_end(call_id, step) for call_id, step in progress.items() if step.end is not None]
     if ends:
-        record_ends(ends, now=now)
+        record_ends(ends, now=now, locked=list(known.values()))
     return notes
+
+
+def _asked_not_to_be_called(row: Any) -> bool:  # noqa: ANN401 — a row of take_carrier_events
+    return bool(json.loads(row.facts).get("outcome") == Outcome.DNC_REQUEST)
 
 
 def _fold(fact: Any, reports: Sequence[Any]) -> _Progress:  # noqa: ANN401 — a row of facts
@@ -233,6 +240,9 @@ def _end(call_id: UUID, step: _Progress) -> End:
         duration_seconds=report.duration_seconds,
         transcript=report.transcript,
         recording_url=report.recording_url,
+        carrier_call_id=step.carrier_call_id,
+        ringing_at=step.ringing_at,
+        answered_at=step.answered_at,
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from dialer import events, facts, suppressions
 from dialer.events import Ended
@@ -43,37 +43,44 @@ class End:
     duration_seconds: int | None = None
     transcript: str | None = None
     recording_url: str | None = None
+    carrier_call_id: str = ""
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
-def record_ends(ends: Sequence[End], *, now: datetime) -> list[UUID]:
+def record_ends(ends: Sequence[End], *, now: datetime, locked: Sequence[Any] | None = None) -> list[UUID]:
     """End calls that have not ended; return their ids. The first of several ends of one call counts.
 
-    Runs in one transaction, inside the caller's where there is one.
+    Runs in one transaction, inside the caller's where there is one. A caller that holds the calls' locks gives their
+    facts as ``locked``, and has called :func:`suppress_who_asked` before it took them.
     """
     first: dict[UUID, End] = {}
     for end in ends:
         first.setdefault(end.call_id, end)
     with transaction.atomic():
-        _suppress_who_asked(first, now=now)
-        rows = [fact for fact in facts.locked_facts_of(first) if fact.status not in _FINAL]
+        if locked is None:
+            suppress_who_asked([end.call_id for end in ends if end.outcome is Outcome.DNC_REQUEST], now=now)
+            locked = facts.locked_facts_of(first)
+        rows = [fact for fact in locked if fact.id in first and fact.status not in _FINAL]
         if not rows:
             return []
         endings = {fact.id: _ended(fact, first[fact.id], now=now) for fact in rows}
-        _write(rows, endings)
-        record_events(
-            [
-                events.call_attempted(fact, endings[fact.id])
-                for fact in rows
-                if fact.dialing_at is not None and fact.direction == Direction.OUTBOUND
-            ],
-            now=now,
-        )
+        _write(rows, endings, first)
+        attempted = [
+            events.call_attempted(fact, endings[fact.id])
+            for fact in rows
+            if fact.dialing_at is not None and fact.direction == Direction.OUTBOUND
+        ]
         try:
             with transaction.atomic():
-                _decide(rows, endings, now=now)
+                record_events([*attempted, *_decide(rows, endings, now=now)], now=now)
+        except OperationalError:
+            # A deadlock or a lost connection is no reason to leave anything undecided: the caller does all of it again.
+            raise
         except Exception:
             # The outcomes are facts and must stand, whatever is wrong with the decision.
             log.exception("follow_up.failed calls=%s", [str(fact.id) for fact in rows])
+            record_events(attempted, now=now)
             run(
                 "mark_undecided",
                 "UPDATE dialer_call SET follow_up_pending = true WHERE id = ANY(%(ids)s)",
@@ -119,17 +126,16 @@ def _decide_later(call_id: UUID, *, now: datetime) -> bool:
         transcript=rows[0].transcript,
         recording_url=rows[0].recording_url,
     )
-    _decide(rows, {call_id: ended}, now=now)
+    record_events(_decide(rows, {call_id: ended}, now=now), now=now)
     run("mark_decided", "UPDATE dialer_call SET follow_up_pending = false WHERE id = %(id)s", {"id": call_id})
     return True
 
 
-def _suppress_who_asked(ends: Mapping[UUID, End], *, now: datetime) -> None:
-    """Suppress numbers whose call ends with the wish not to be called; before any call is locked (lock order)."""
-    asked = [end.call_id for end in ends.values() if end.outcome is Outcome.DNC_REQUEST]
-    if not asked:
+def suppress_who_asked(call_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Suppress the numbers of calls that end with the wish not to be called; before any call is locked (lock order)."""
+    if not call_ids:
         return
-    rows = facts.facts_of(asked)
+    rows = facts.facts_of(call_ids)
     lock_numbers((fact.workspace_id, fact.phone) for fact in rows)
     for fact in rows:
         suppressions.add_in_transaction(
@@ -154,16 +160,22 @@ def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — 
     )
 
 
-def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended]) -> None:
+def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUID, End]) -> None:
     run(
         "end_calls",
         """
         UPDATE dialer_call c SET status = 'ended', outcome = t.outcome, ended_reason = t.reason, ended_at = t.at,
             duration_seconds = t.duration, transcript = t.transcript, recording_url = t.recording, check_at = NULL,
-            lease_until = NULL
+            lease_until = NULL,
+            -- A report proves that a call was handed over, also one that the carrier said it refused.
+            dialing_at = CASE WHEN t.carrier_id = '' THEN c.dialing_at ELSE COALESCE(c.dialing_at, t.at) END,
+            ringing_at = COALESCE(c.ringing_at, t.ringing),
+            answered_at = COALESCE(c.answered_at, t.answered),
+            carrier_call_id = CASE WHEN t.carrier_id = '' THEN c.carrier_call_id ELSE t.carrier_id END
         FROM unnest(%(id)s::uuid[], %(outcome)s::text[], %(reason)s::text[], %(at)s::timestamptz[],
-            %(duration)s::int[], %(transcript)s::text[], %(recording)s::text[])
-            AS t(id, outcome, reason, at, duration, transcript, recording)
+            %(duration)s::int[], %(transcript)s::text[], %(recording)s::text[], %(ringing)s::timestamptz[],
+            %(answered)s::timestamptz[], %(carrier_id)s::text[])
+            AS t(id, outcome, reason, at, duration, transcript, recording, ringing, answered, carrier_id)
         WHERE c.id = t.id
         """,
         {
@@ -174,11 +186,15 @@ def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended]) -> None:
             "duration": [endings[fact.id].duration_seconds for fact in rows],
             "transcript": [endings[fact.id].transcript for fact in rows],
             "recording": [endings[fact.id].recording_url for fact in rows],
+            "ringing": [ends[fact.id].ringing_at for fact in rows],
+            "answered": [ends[fact.id].answered_at for fact in rows],
+            "carrier_id": [ends[fact.id].carrier_call_id for fact in rows],
         },
     )
 
 
-def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime) -> None:
+def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime) -> list[NewEvent]:
+    """Let the promises decide, move the campaign contacts, and return what is to be told, in its order."""
     follow_ups = promises().calls_ended([for_promises(fact, endings[fact.id]) for fact in rows], now=now)
     told: list[NewEvent] = []
     ids: list[UUID] = []
@@ -186,6 +202,7 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
     reasons: list[str] = []
     for fact in rows:
         ended, follow_up = endings[fact.id], follow_ups[fact.id]
+        told.extend(follow_up.events)
         told.append(events.call_ended(fact, ended, follow_up))
         if follow_up.pending is None:
             told.append(
@@ -202,7 +219,7 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
             states.append(_contact_state(ended.outcome, follow_up))
             reasons.append("" if follow_up.pending else follow_up.stop)
     _write_contacts(ids, states, reasons, [endings[f.id].outcome for f in rows if f.campaign_contact_id], now=now)
-    record_events(told, now=now)
+    return told
 
 
 def _contact_state(outcome: str, follow_up: FollowUp) -> str:

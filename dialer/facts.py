@@ -13,8 +13,9 @@ from uuid import UUID
 
 from dialer.rules.contact_limits import ContactLimit, Handed, limits_from, longest_period
 from dialer.rules.openings import Terms
-from dialer.rules.time_zones import fallback_zone, zones_for
-from dialer.rules.window_settings import WindowInForce, window_in_force
+from dialer.rules.phone_number import country_of
+from dialer.rules.time_zones import ContactZones, fallback_zone
+from dialer.rules.window_settings import WEEKEND_OFF, WindowInForce, window_in_force
 from dialer.workspaces.statements import run
 
 Ledger = Mapping[tuple[UUID, str], Sequence[Handed]]
@@ -25,7 +26,8 @@ _COLUMNS = """
     c.generation, c.lease_until, c.dialing_at, c.ringing_at, c.answered_at, c.force::text AS force,
     c.dnc_requested_at, c.cancel_requested_at, c.schedule::text AS call_schedule,
     c.config_webhooks::text AS config_webhooks, c.metadata::text AS metadata, c.transcript, c.recording_url,
-    p.name AS contact_name, p.phone, p.time_zone AS contact_zone, p.external_id,
+    p.name AS contact_name, p.phone, p.zones::text AS contact_zones, p.timezone_source, p.external_id,
+    a.endpoint AS persona_endpoint,
     k.status AS campaign_status, k.schedule::text AS campaign_schedule, k.time_zone AS campaign_zone,
     k.contact_limits::text AS campaign_limits, k.metadata::text AS campaign_metadata, k.start_at,
     l.carrier, l.ring_timeout_seconds, l.max_duration_seconds, l.down_until,
@@ -38,6 +40,7 @@ _COLUMNS = """
 _FROM = """
     FROM dialer_call c
     JOIN dialer_contact p ON p.id = c.contact_id
+    JOIN dialer_persona a ON a.id = c.persona_id
     JOIN dialer_line l ON l.id = c.line_id
     JOIN workspaces_workspace w ON w.id = c.workspace_id
     LEFT JOIN dialer_campaign k ON k.id = c.campaign_id
@@ -65,8 +68,9 @@ def locked_facts_of(call_ids: Iterable[UUID]) -> list[Any]:
 def terms_of(fact: Any) -> Terms:  # noqa: ANN401 — a row of facts_of
     """Say when the contact of one row may be called."""
     return terms(
-        time_zone=fact.contact_zone,
         phone=fact.phone,
+        zones=tuple(parsed(fact.contact_zones)),
+        timezone_source=fact.timezone_source,
         call_schedule=fact.call_schedule,
         campaign_schedule=fact.campaign_schedule,
         workspace_schedule=fact.workspace_schedule,
@@ -80,8 +84,9 @@ def terms_of(fact: Any) -> Terms:  # noqa: ANN401 — a row of facts_of
 
 def terms(
     *,
-    time_zone: str,
     phone: str,
+    zones: tuple[str, ...],
+    timezone_source: str,
     call_schedule: str | None,
     campaign_schedule: str | None,
     workspace_schedule: str | None,
@@ -91,11 +96,16 @@ def terms(
     ring_timeout: timedelta,
     campaign_id: UUID | None,
 ) -> Terms:
-    """Put the terms together; schedules are the stored JSON as text, so that equal ones are resolved once."""
-    contact = zones_for(time_zone=time_zone, phone=phone)
+    """Put the terms together; schedules are the stored JSON as text, so that equal ones are resolved once.
+
+    The number is asked for its country only where a level closes the weekend, which depends on it: that takes longer
+    than all the rest.
+    """
+    schedules = call_schedule or "{}", campaign_schedule or "{}", workspace_schedule or "{}"
+    country = country_of(phone) if any(WEEKEND_OFF in text for text in schedules) else None
     return Terms(
-        window=_window(call_schedule or "{}", campaign_schedule or "{}", workspace_schedule or "{}", contact.country),
-        contact=contact,
+        window=_window(*schedules, country),
+        contact=ContactZones(zones=zones, source=timezone_source),
         fallback=fallback_zone(campaign=campaign_zone, workspace=workspace_zone),
         ring_timeout=ring_timeout,
         limits=limits,

@@ -87,7 +87,7 @@ def _first_opening(campaign: Campaign, zones: tuple[str, ...], *, now: datetime)
     ).window
     return opening_for(
         window,
-        ContactZones(zones=zones, source="", country=None),
+        ContactZones(zones=zones, source=""),
         fallback=fallback,
         at=earliest,
         ring_timeout=timedelta(seconds=campaign.line.ring_timeout_seconds),

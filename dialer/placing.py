@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from dialer import calls, carriers, facts
 from dialer.carriers.base import Accepted, Answer, Busy, PlaceRequest, Refused, Unknown
 from dialer.endings import End, record_ends
-from dialer.models import Line, Persona
+from dialer.models import Line
 from dialer.promises import Move, promises
 from dialer.rules.contact_limits import Handed
 from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, judge
@@ -251,7 +251,6 @@ def _requests(rows: Sequence[Any]) -> list[tuple[Line, PlaceRequest]]:
     if not rows:
         return []
     lines = {line.pk: line for line in Line.objects.filter(pk__in={fact.line_id for fact in rows})}
-    endpoints = dict(Persona.objects.filter(pk__in={fact.persona_id for fact in rows}).values_list("pk", "endpoint"))
     return [
         (
             lines[fact.line_id],
@@ -262,7 +261,7 @@ def _requests(rows: Sequence[Any]) -> list[tuple[Line, PlaceRequest]]:
                 caller_id=fact.caller_id,
                 ring_timeout=timedelta(seconds=fact.ring_timeout_seconds),
                 max_duration=timedelta(seconds=fact.max_duration_seconds),
-                persona_endpoint=endpoints[fact.persona_id],
+                persona_endpoint=fact.persona_endpoint,
             ),
         )
         for fact in rows

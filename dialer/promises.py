@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from dialer.rules.openings import Terms
+from webhooks.outbox import NewEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class FollowUp:
     """What follows a call that ended.
 
     ``will_retry`` and ``next_retry_at`` speak of an automatic retry, ``pending`` of whatever the chain waits for;
-    a chain with nothing pending is over, ``stop`` being the reason.
+    a chain with nothing pending is over, ``stop`` being the reason. ``events`` are told before the call's end.
     """
 
     will_retry: bool
@@ -70,6 +71,7 @@ class FollowUp:
     attempts_left: int
     pending: PendingCallback | None
     stop: str
+    events: Sequence[NewEvent] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

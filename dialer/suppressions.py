@@ -13,6 +13,7 @@ from django.db import transaction
 
 from dialer import calls, events
 from dialer.models import Suppression
+from dialer.rules import phone_number
 from dialer.rules.statuses import ContactState
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
@@ -39,6 +40,29 @@ def add(
         done = add_in_transaction(workspace_id, phones, reason=reason, source=source, now=now)
         record(actor, [_change(entry, "suppress", reason) for entry in done.added], now=now)
     return done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of numbers as people write them; ``refused`` are those that are none, by their place."""
+
+    done: Added
+    refused: dict[int, str]
+
+
+def take_in(
+    workspace_id: UUID, texts: Sequence[str], *, reason: str, source: str = "", actor: Actor, now: datetime
+) -> Taken:
+    """Suppress numbers as people write them; a bad one stops no other."""
+    phones: list[str] = []
+    refused: dict[int, str] = {}
+    for index, text in enumerate(texts):
+        try:
+            phones.append(phone_number.parse(text))
+        except phone_number.NumberNotDialable as not_dialable:
+            refused[index] = str(not_dialable)
+    done = add(workspace_id, phones, reason=reason, source=source, actor=actor, now=now)
+    return Taken(done=done, refused=refused)
 
 
 def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str, source: str, now: datetime) -> Added:

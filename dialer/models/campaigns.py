@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from dialer.models.contacts import Contact
 from dialer.models.resources import Line, Persona, RetryPolicy
 from dialer.rules.statuses import CampaignStatus, ContactState
-from dialer.workspaces.models import Owned, PublicId
+from dialer.workspaces.models import Owned, PublicId, Workspace
 
 
 class Campaign(Owned, PublicId):
@@ -71,8 +71,9 @@ class CampaignContact(Owned, PublicId):
 
     public_prefix = "chn"
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="campaign_contacts")
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="campaign_contacts")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="campaign_contacts", db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="campaign_contacts", db_index=False)
     state = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in ContactState], default=ContactState.WAITING.value
     )

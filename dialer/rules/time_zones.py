@@ -21,7 +21,6 @@ class ContactZones:
 
     zones: tuple[str, ...]
     source: str
-    country: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +53,14 @@ def fallback_zone(*, campaign: str, workspace: str) -> Fallback:
 @lru_cache(maxsize=65_536)
 def zones_for(*, time_zone: str, phone: str) -> ContactZones:
     """Return the contact's own zone, else every zone its number's plan allows (``phonenumbers``), else none."""
-    country = None
-    zones: tuple[str, ...] = ()
+    if time_zone:
+        return ContactZones(zones=(time_zone,), source="contact")
     try:
         number = phonenumbers.parse(phone, None)
     except phonenumbers.NumberParseException:
-        pass
-    else:
-        country = phonenumbers.region_code_for_number(number)
-        zones = tuple(sorted(set(number_zones.time_zones_for_number(number)) - {_UNKNOWN}))
-    if time_zone:
-        return ContactZones(zones=(time_zone,), source="contact", country=country)
-    source = "number" if len(zones) == 1 else "number_set" if zones else ""
-    return ContactZones(zones=zones, source=source, country=country)
+        return ContactZones(zones=(), source="")
+    zones = tuple(sorted(set(number_zones.time_zones_for_number(number)) - {_UNKNOWN}))
+    return ContactZones(zones=zones, source="number" if len(zones) == 1 else "number_set" if zones else "")
 
 
 def opening_for(
