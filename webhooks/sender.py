@@ -114,6 +114,7 @@ class Sender:
         group = self._sent[:GROUP]
         settled = delivery.settle(group, now=self._clock())
         del self._sent[: len(group)]
+        self._look_at = 0.0  # there is room again
         log.info("webhooks.settled %s", " ".join(f"{status}={number}" for status, number in sorted(settled.items())))
         return len(group)
 

@@ -1,0 +1,206 @@
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import psycopg
+import pytest
+import standardwebhooks
+from django.db import connection
+
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import Workspace
+from tests.factories import make_workspace
+from tests.webhooks.receivers import OK, Receivers, read_request
+from tests.webhooks.rows import SECRET, make_endpoint, new_event, record
+from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from webhooks.rules.signature import standard_form
+from webhooks.sender import TROUBLE_SECONDS, Sender
+from webhooks.transport import Transport
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+UNAVAILABLE = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+
+
+def make_sender() -> Sender:
+    return Sender(Transport(allowed_networks=["127.0.0.0/8"]), clock=database_now)
+
+
+@pytest.fixture
+def sender() -> Iterator[Sender]:
+    made = make_sender()
+    yield made
+    made.close()
+
+
+def run_until(sender: Sender, is_done: Callable[[], bool], *, within_seconds: float = 10) -> None:
+    until = time.monotonic() + within_seconds
+    while not is_done():
+        assert time.monotonic() < until, "it does not come to that"
+        go_on(sender)
+
+
+def go_on(sender: Sender, *, seconds: float = 0) -> None:
+    """Step for a while, once at least, pausing as the drain does."""
+    until = time.monotonic() + seconds
+    while True:
+        if not sender.step():
+            time.sleep(0.005)
+        if time.monotonic() >= until:
+            return
+
+
+def nothing_pending() -> bool:
+    return not Delivery.objects.filter(status="pending").exists()
+
+
+def tell(workspace: Workspace, number: int = 1) -> None:
+    record(*(new_event(workspace, data={"number": n}) for n in range(number)), now=database_now())
+
+
+async def _silence(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    await asyncio.sleep(60)
+
+
+def test_every_event_reaches_its_receiver_verified_and_is_settled(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    receivers = [servers.answering() for _ in range(3)]
+    for receiver in receivers:
+        make_endpoint(workspace, url=receiver.url())
+    tell(workspace, 50)
+
+    run_until(sender, nothing_pending)
+
+    for receiver in receivers:
+        events = [
+            standardwebhooks.Webhook(standard_form(SECRET)).verify(request.body, request.headers)
+            for request in receiver.requests
+        ]
+        assert sorted(event["data"]["number"] for event in events) == list(range(50))
+    assert Delivery.objects.filter(status="delivered").count() == 150
+    assert DeliveryAttempt.objects.filter(status_code=200, address="127.0.0.1").count() == 150
+
+
+def test_a_retry_repeats_ids_and_bytes_and_is_signed_afresh(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    receiver = servers.answering(UNAVAILABLE, UNAVAILABLE, OK)
+    make_endpoint(workspace, url=receiver.url(), backoff_ms=20)
+    tell(workspace)
+
+    run_until(sender, nothing_pending)
+
+    requests = receiver.requests
+    assert len({request.body for request in requests}) == 1
+    for name in ("webhook-id", "x-kejue-event-id", "x-kejue-delivery-id"):
+        assert len({request.headers[name] for request in requests}) == 1
+    assert [request.headers["x-kejue-attempt"] for request in requests] == ["1", "2", "3"]
+    starts = DeliveryAttempt.objects.order_by("number").values_list("started_at", flat=True)
+    waits = [(later - earlier).total_seconds() for earlier, later in pairwise(starts)]
+    assert waits[0] >= 0.02
+    assert waits[1] >= 0.04
+
+
+def test_a_retry_goes_where_the_endpoint_now_points(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    old, new = servers.answering(UNAVAILABLE), servers.answering()
+    endpoint = make_endpoint(workspace, url=old.url(), backoff_ms=200)
+    tell(workspace)
+
+    run_until(sender, DeliveryAttempt.objects.exists)
+    Endpoint.objects.filter(pk=endpoint.pk).update(url=new.url())
+    run_until(sender, nothing_pending)
+
+    assert (len(old.requests), len(new.requests)) == (1, 1)
+
+
+def test_slow_receivers_do_not_hold_up_the_others(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    for _ in range(10):
+        make_endpoint(workspace, url=servers.running(_silence).url(), timeout_seconds=1, max_retries=0)
+    healthy = servers.answering()
+    make_endpoint(workspace, url=healthy.url(), max_in_flight=16)
+    tell(workspace, 40)
+
+    delivered = Delivery.objects.filter(endpoint__url=healthy.url(), status="delivered")
+    began = time.monotonic()
+    run_until(sender, lambda: delivered.count() == 40)
+
+    assert time.monotonic() - began < 0.9, "it waited for a receiver's deadline"
+    assert Delivery.objects.filter(status="failed").count() == 0
+
+
+def test_no_transaction_is_open_while_a_request_is_under_way(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    silent = servers.running(_silence)
+    make_endpoint(workspace, url=silent.url(), timeout_seconds=1, max_retries=0)
+    tell(workspace)
+
+    run_until(sender, lambda: silent.connections == 1)
+
+    assert not connection.in_atomic_block
+    assert connection.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_what_a_killed_sender_had_under_way_is_sent_again_with_the_same_bytes(servers: Receivers) -> None:
+    workspace = make_workspace()
+    first, silent = make_sender(), servers.running(_silence)
+    endpoint = make_endpoint(workspace, url=silent.url())
+    tell(workspace)
+    run_until(first, lambda: silent.connections == 1)
+    first.close()
+    receiver, second = servers.answering(), make_sender()
+    Endpoint.objects.filter(pk=endpoint.pk).update(url=receiver.url())
+
+    second.step()
+    assert receiver.requests == []
+    Delivery.objects.update(lease_until=database_now())
+    run_until(second, nothing_pending)
+    second.close()
+
+    (request,) = receiver.requests
+    (delivery,) = Delivery.objects.all()
+    assert (delivery.status, delivery.generation) == ("delivered", 2)
+    assert request.body == bytes(delivery.event.body)
+    assert json.loads(request.body)["event_id"] == delivery.event.public_id
+
+
+def test_a_database_that_cuts_its_connections_loses_and_repeats_nothing(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    receiver = servers.answering()
+    make_endpoint(workspace, url=receiver.url())
+    tell(workspace, 20)
+
+    for _ in range(3):
+        sender.step()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (pid,) = cursor.fetchone() or (0,)
+        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        go_on(sender, seconds=TROUBLE_SECONDS + 0.1)
+    run_until(sender, nothing_pending)
+
+    assert Delivery.objects.filter(status="delivered").count() == 20
+    assert len(receiver.requests) == 20
+
+
+def test_finishing_waits_for_what_is_under_way_and_claims_nothing_more(servers: Receivers, sender: Sender) -> None:
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await asyncio.sleep(0.2)
+        writer.write(OK)
+        await writer.drain()
+
+    workspace = make_workspace()
+    receiver = servers.running(slowly)
+    make_endpoint(workspace, url=receiver.url(), max_in_flight=1)
+    tell(workspace, 2)
+    run_until(sender, lambda: receiver.connections == 1)
+
+    sender.finish(within_seconds=5)
+
+    assert sender.is_idle
+    assert sorted(Delivery.objects.values_list("status", flat=True)) == ["delivered", "pending"]
