@@ -21,6 +21,7 @@ from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.models import Workspace
 from webhooks import endpoints
 from webhooks.admin.base import ScopedAdmin, actor_of, button, column
+from webhooks.destinations import why_not_url
 from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
 from webhooks.models import Endpoint
 from webhooks.rules.classify import RETRYABLE_STATUSES
@@ -32,6 +33,9 @@ _ANY = (ALL_EVENTS, "every event")
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
     """Reads what may be said of an endpoint; the verb's own check judges it."""
+
+    fault_of_url: str | None = None
+    """Where the URL leads, if that is forbidden; found before the form, outside the page's transaction."""
 
     workspace = forms.ModelChoiceField(queryset=Workspace.objects.none(), widget=UnfoldAdminSelectWidget)
     events = forms.MultipleChoiceField(
@@ -80,6 +84,12 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
         row = self.instance
         if row.scope_id is not None and row.scope_type in SCOPE_PREFIXES:
             self.fields["scope"].initial = public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
+
+    def clean_url(self) -> str:
+        if self.fault_of_url is not None:
+            raise forms.ValidationError(self.fault_of_url)
+        url: str = self.cleaned_data["url"]
+        return url
 
     def clean_scope(self) -> str:
         text: str = self.cleaned_data["scope"].strip()
@@ -180,7 +190,21 @@ class EndpointAdmin(ScopedAdmin):
         form = super().get_form(request, obj, **options)
         if "workspace" in form.base_fields:
             form.base_fields["workspace"].queryset = Workspace.objects.visible_to(request.user)
+        form.fault_of_url = getattr(request, "fault_of_url", None)
         return form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Ask name servers before Django opens the page's transaction."""
+        if request.method == "POST":
+            request.fault_of_url = why_not_url(request.POST.get("url", ""))  # type: ignore[attr-defined]
+        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        return page
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
         return self.readonly_fields if obj is None else ("workspace", *self.readonly_fields)

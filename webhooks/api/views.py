@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Nothing
 from dialer.workspaces.api.views import Lists, Reads, public_id_in_path
@@ -26,6 +26,8 @@ from webhooks.api.shapes import (
     NewEndpoint,
     Rotation,
 )
+from webhooks.destinations import why_not_url
+from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import WithSecret
 from webhooks.models import Delivery, Endpoint
 
@@ -49,9 +51,9 @@ class Endpoints(Lists, Reads):
         return rows.filter(is_active=asked["is_active"] == "true") if "is_active" in asked else rows
 
     @extend_schema(request=NewEndpoint, responses={201: EndpointWithSecret})
-    @idempotent
+    @idempotent_in_steps  # no name server is asked in a transaction
     def create(self, request: ApiRequest) -> Response:
-        given = self.given(NewEndpoint)
+        given = self._given(NewEndpoint)
         is_active = given.pop("is_active", True)
         with transaction.atomic():
             made = endpoints.create(**_about(request), **given)
@@ -62,7 +64,7 @@ class Endpoints(Lists, Reads):
     @extend_schema(request=EndpointChange, responses=EndpointWithSecret)
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         """Change what is given; `is_active` switches the endpoint on and off."""
-        given = self.given(EndpointChange)
+        given = self._given(EndpointChange)
         is_active = given.pop("is_active", None)
         with transaction.atomic():
             edited = endpoints.edit(self.named_id(), **_about(request), **given)
@@ -99,6 +101,12 @@ class Endpoints(Lists, Reads):
         """Let the rotated secret take over everywhere, and forget the old one."""
         self.given(Nothing)
         return self.shown(endpoints.promote_secret(self.named_id(), **_about(request)))
+
+    def _given(self, shape: type[EndpointChange]) -> dict[str, Any]:
+        given = self.given(shape)
+        if "url" in given and (reason := why_not_url(given["url"])):
+            raise InvalidEndpoint({"url": [reason]})
+        return given
 
     def _switched(self, made: WithSecret, *, is_on: bool) -> WithSecret:
         switch = endpoints.activate if is_on else endpoints.deactivate

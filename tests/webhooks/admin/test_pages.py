@@ -15,6 +15,8 @@ from django.urls import reverse
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.models import AuditEntry, Member, Workspace
 from tests.factories import make_workspace
+from tests.webhooks.name_server import start_name_server
+from tests.webhooks.receivers import Receivers
 from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 
@@ -46,7 +48,7 @@ def filled_in(workspace: Workspace, **fields: Any) -> dict[str, Any]:
     return {
         "workspace": str(workspace.pk),
         "name": "CRM",
-        "url": "https://crm.example.com/hook",
+        "url": "https://9.9.9.9/hook",
         "description": "",
         "events": ["call.ended", "call.started"],
         "scope_type": "workspace",
@@ -110,6 +112,17 @@ def test_a_form_says_what_is_wrong_beside_its_field(
 
     assert response.status_code == 200
     assert reason in html.unescape(response.content.decode())
+    assert not Endpoint.objects.exists()
+
+
+def test_a_name_that_leads_inside_is_refused_on_the_form(
+    browser: Client, workspace: Workspace, servers: Receivers, settings: Any
+) -> None:
+    settings.WEBHOOK_DNS_SERVERS = [servers.call(start_name_server({"crm.example": ["10.0.0.7"]})).address]
+
+    response = browser.post(page("endpoint", "add"), filled_in(workspace, url="https://crm.example/hook"))
+
+    assert "10.0.0.7 is private" in html.unescape(response.content.decode())
     assert not Endpoint.objects.exists()
 
 

@@ -9,12 +9,14 @@ import pytest
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.models import AuditEntry
 from tests.api.client import Api, error_of
+from tests.webhooks.name_server import start_name_server
+from tests.webhooks.receivers import Receivers
 from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint, new_event, record
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 
 pytestmark = pytest.mark.django_db
 
-NEW = {"name": "CRM", "url": "https://crm.example.com/hook", "events": ["call.ended"]}
+NEW = {"name": "CRM", "url": "https://9.9.9.9/hook", "events": ["call.ended"]}
 
 
 @pytest.fixture
@@ -99,6 +101,21 @@ def test_what_is_wrong_is_named(api: Api, body: dict[str, Any], at_fault: set[st
 
     assert named == at_fault
     assert not Endpoint.objects.exists()
+
+
+def test_a_name_must_not_lead_inside_not_even_by_one_of_its_addresses(
+    api: Api, servers: Receivers, settings: Any
+) -> None:
+    names = {"mixed.example": ["9.9.9.9", "10.0.0.7"], "public.example": ["9.9.9.9"]}
+    settings.WEBHOOK_DNS_SERVERS = [servers.call(start_name_server(names)).address]
+
+    mixed = api.post("webhooks/", {**NEW, "url": "https://mixed.example/hook"})
+    public = api.post("webhooks/", {**NEW, "url": "https://public.example/hook"})
+    moved = api.patch(f"webhooks/{public.json()['id']}/", {"url": "https://mixed.example/"})
+    unknown = api.post("webhooks/", {**NEW, "url": "https://not-there-yet.example/hook"})
+
+    assert (mixed.status_code, public.status_code, moved.status_code, unknown.status_code) == (400, 201, 400, 201)
+    assert "10.0.0.7 is private" in error_of(mixed)["fields"]["url"][0]
 
 
 def test_a_change_touches_what_is_given_only(api: Api) -> None:
