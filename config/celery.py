@@ -38,6 +38,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.check_open_calls", 1, ()),
     ("dialer.sweep_campaigns", 5, ()),
     ("dialer.resume_imports", 15, ()),
+    ("dialer.forget_answers", 60, ()),
     ("webhooks.deliver_due", 1, ()),
     ("webhooks.suppress_unheard", 5, ()),
     *(("config.heartbeat", 5.0, (queue,)) for queue in QUEUES),

@@ -2,11 +2,13 @@
 
 from dialer.tasks.campaigns import sweep_campaigns
 from dialer.tasks.dialling import apply_carrier_events, check_open_calls, place_calls, tick
+from dialer.tasks.housekeeping import forget_answers
 from dialer.tasks.imports import import_contacts, resume_imports
 
 __all__ = [
     "apply_carrier_events",
     "check_open_calls",
+    "forget_answers",
     "import_contacts",
     "place_calls",
     "resume_imports",

@@ -1,0 +1,20 @@
+"""What is kept for a time only, and then forgotten."""
+
+import logging
+
+from celery import shared_task
+
+from dialer.workspaces import idempotency
+from dialer.workspaces.clock import database_now
+
+log = logging.getLogger(__name__)
+
+_BATCH = 10_000
+
+
+@shared_task(name="dialer.forget_answers")
+def forget_answers() -> None:
+    """Delete answers kept under an ``Idempotency-Key`` that are older than a day."""
+    count = idempotency.forget(limit=_BATCH, now=database_now())
+    if count:
+        log.info("idempotency.forgotten count=%s", count)
