@@ -71,7 +71,7 @@ def in_process_carrier() -> Iterator[InProcessCarrier]:
     carriers._adapter.cache_clear()  # noqa: SLF001
 
 
-def report(kind: Any, call_id: UUID, at: datetime, **fields: Any) -> Report:  # noqa: ANN401
+def report(kind: Any, call_id: UUID, at: datetime, **fields: Any) -> Report:
     """Make a report with an id of its own."""
     return Report(
         kind=kind,
@@ -83,7 +83,7 @@ def report(kind: Any, call_id: UUID, at: datetime, **fields: Any) -> Report:  # 
     )
 
 
-def ended(call_id: UUID, at: datetime, outcome: str, **fields: Any) -> Report:  # noqa: ANN401
+def ended(call_id: UUID, at: datetime, outcome: str, **fields: Any) -> Report:
     return report("ended", call_id, at, outcome=outcome, ended_reason=fields.pop("ended_reason", outcome), **fields)
 
 

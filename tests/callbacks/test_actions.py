@@ -1,6 +1,7 @@
 """The operator's five actions, and promises made by request."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -63,14 +64,14 @@ def test_call_now_makes_it_due_at_once_and_ahead_of_others(carrier: InProcessCar
 def test_call_now_outside_the_window_names_the_next_opening_unless_forced(carrier: InProcessCarrier) -> None:
     callback = a_retry(calling_hours={"start": "10:00", "end": "12:00"})
     evening = NOW + timedelta(hours=9)
-    who = {"workspace_id": callback.workspace_id, "actor": SARA}
+    call_now = partial(actions.call_now, callback.pk, workspace_id=callback.workspace_id, actor=SARA, now=evening)
 
     with pytest.raises(OutsideWindow) as refusal:
-        actions.call_now(callback.pk, now=evening, **who)
+        call_now()
     assert refusal.value.next_opening == datetime(2025, 3, 13, 9, 0, tzinfo=UTC)
 
     force = Force(checks=frozenset({"outside_window"}), reason="The customer waits")
-    actions.call_now(callback.pk, now=evening, force=force, **who)
+    call_now(force=force)
     assert dial(evening)["placed"] == 1
     callback.refresh_from_db()
     assert callback.explanation[-1]["code"] == "forced"
@@ -115,10 +116,10 @@ def test_skip_uses_the_retry_up_and_schedules_the_next(carrier: InProcessCarrier
 
 def test_skip_of_the_last_retry_ends_the_chain_exhausted(carrier: InProcessCarrier) -> None:
     callback = a_retry()
-    who = {"workspace_id": callback.workspace_id, "actor": SARA, "now": NOW + MINUTE}
-    actions.skip(callback.pk, **who)
+    skip = partial(actions.skip, workspace_id=callback.workspace_id, actor=SARA, now=NOW + MINUTE)
+    skip(callback.pk)
 
-    actions.skip(Callback.objects.get(status="pending").pk, **who)
+    skip(Callback.objects.get(status="pending").pk)
 
     assert not Callback.objects.filter(status="pending").exists()
     assert CampaignContact.objects.get().state == "exhausted"

@@ -27,7 +27,7 @@ class Stop:
         self.reached = threading.Event()
         self.go_on = threading.Event()
 
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: ANN401, FBT001
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
         if sql.startswith(self.name) and not self.reached.is_set():
             self.reached.set()
             assert self.go_on.wait(PATIENCE), f"nobody let the thread go on at {self.name}"
@@ -43,7 +43,7 @@ class Mutant:
     def __init__(self, rewrites: Rewrites) -> None:
         self.rewrites = rewrites
 
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: ANN401, FBT001
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
         for name, replacements in self.rewrites.items():
             if sql.startswith(f"/* {name} */"):
                 for old, new in replacements:
@@ -53,7 +53,7 @@ class Mutant:
 
 
 @contextmanager
-def through(*wrappers: Any) -> Generator[None]:  # noqa: ANN401
+def through(*wrappers: Any) -> Generator[None]:
     """Send this thread's statements through the wrappers, also after the code under test gave its connection back."""
     with ExitStack() as stack:
         for wrapper in wrappers:
@@ -68,10 +68,10 @@ class Threads:
         self._mutant = Mutant(rewrites)
         self._pool = ThreadPoolExecutor(max_workers=4)
 
-    def start(self, work: Callable[[], Any], *wrappers: Any) -> Future[Any]:  # noqa: ANN401
+    def start(self, work: Callable[[], Any], *wrappers: Any) -> Future[Any]:
         return self._pool.submit(self._run, work, wrappers)
 
-    def _run(self, work: Callable[[], Any], wrappers: tuple[Any, ...]) -> Any:  # noqa: ANN401
+    def _run(self, work: Callable[[], Any], wrappers: tuple[Any, ...]) -> Any:
         try:
             with through(self._mutant, *wrappers):
                 return work()
