@@ -175,8 +175,9 @@ def _possible(
 ) -> Possible:
     workspace = Workspace.objects.get(pk=contact.workspace_id)
     terms = facts.terms(
-        time_zone=contact.time_zone,
         phone=contact.phone,
+        zones=tuple(contact.zones),
+        timezone_source=contact.timezone_source,
         call_schedule=json.dumps(schedule),
         campaign_schedule=None,
         workspace_schedule=json.dumps(workspace.schedule),
