@@ -4,15 +4,25 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from dialer.api import errors as errors  # noqa: PLC0414 — what the nouns' exceptions mean is registered there
+from dialer.api.calls import Calls
+from dialer.api.campaigns import Campaigns
+from dialer.api.contacts import Contacts, Imports
 from dialer.api.resources import Lines, Personas, RetryPolicies
+from dialer.api.suppressions import Suppressions
 from dialer.api.workspace_settings import Settings
 
 router = SimpleRouter()
+router.register("contacts", Contacts)
+router.register("imports", Imports)
+router.register("calls", Calls)
+router.register("campaigns", Campaigns)
 router.register("personas", Personas)
 router.register("lines", Lines)
 router.register("retry-policies", RetryPolicies)
+router.register("suppressions", Suppressions)
 
 urlpatterns = [
     path("settings/", Settings.as_view({"get": "retrieve", "patch": "partial_update"}), name="settings"),
+    path("imports/<pk>/problems.csv", Imports.as_view({"get": "problems"}), name="import-problems"),
     path("", include(router.urls)),
 ]

@@ -114,15 +114,6 @@ def test_a_file_sent_again_under_its_key_is_read_once_and_another_one_is_a_confl
     assert (other.status_code, error_of(other)["code"]) == (409, "idempotency_key_reused")
 
 
-def test_a_file_that_ends_before_its_length_is_not_taken() -> None:
-    api = Api()
-
-    answer = api.send("POST", "contacts/import/", b"phone\n+4930", content_type="text/csv", content_length="5000")
-
-    assert answer.status_code == 400
-    assert Import.objects.get().status == "uploading"
-
-
 def test_an_empty_file_and_another_media_type_are_refused() -> None:
     api = Api()
 

@@ -41,7 +41,7 @@ class CsvParser(BaseParser):
 
     media_type = "text/csv"
 
-    def parse(
+    def parse(  # type: ignore[override] # what a file is read as is no mapping
         self,
         stream: IO[Any],
         media_type: str | None = None,

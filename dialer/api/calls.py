@@ -1,0 +1,223 @@
+"""Calls: made, listed, read, stopped; and what whoever holds the conversation tells about them."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from dialer import calls, placing, single_calls, talks
+from dialer.api.campaigns import Config
+from dialer.api.shapes import Reason, ScheduleField
+from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
+from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
+from dialer.rules.values import LONGEST_NAME
+from dialer.talks import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
+from dialer.workspaces.api.fields import (
+    InstantField,
+    NumberField,
+    ObjectField,
+    OneOfField,
+    PublicIdField,
+    ReferenceField,
+    TextField,
+    TruthField,
+)
+from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Filters, Nothing, Strict
+from dialer.workspaces.api.views import Lists, Reads
+
+_STATUSES = [status.value for status in CallStatus if status is not CallStatus.WITHDRAWN]
+
+
+class CallSerializer(serializers.Serializer[Any]):
+    id = PublicIdField(Call.public_prefix)
+    conversation_id = TextField()
+    chain_id = PublicIdField(CampaignContact.public_prefix)
+    direction = serializers.ChoiceField(choices=[direction.value for direction in Direction])
+    contact_id = PublicIdField(Contact.public_prefix)
+    campaign_id = PublicIdField(Campaign.public_prefix, allow_null=True)
+    persona_id = PublicIdField(Persona.public_prefix)
+    line_id = PublicIdField(Line.public_prefix)
+    number = TextField()
+    caller_id = TextField()
+    attempt_number = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=_STATUSES)
+    outcome = serializers.ChoiceField(choices=["", *(outcome.value for outcome in Outcome)])
+    ended_reason = TextField()
+    due_at = InstantField(help_text="When the dispatcher next looks")
+    held_reason = TextField(help_text="Why it was last put back, or withdrawn")
+    queued_at = InstantField()
+    dialing_at = InstantField(allow_null=True, help_text="Handed to the carrier")
+    ringing_at = InstantField(allow_null=True)
+    answered_at = InstantField(allow_null=True)
+    ended_at = InstantField(allow_null=True)
+    duration_seconds = serializers.IntegerField(allow_null=True)
+    recording_url = TextField(allow_null=True)
+    call = ScheduleField(source="schedule", help_text="Settings of the call itself")
+    metadata = ObjectField()
+
+
+class CallDetail(CallSerializer):
+    transcript = TextField(allow_null=True)
+    analysis = ObjectField(allow_null=True)
+
+
+class NewCallSerializer(CallDetail):
+    """A call that was just queued; where its time was moved, from when and why."""
+
+    adjusted_from = InstantField(allow_null=True)
+    adjusted_reason = TextField()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:  # noqa: ANN401 — what the verb answered
+        moved = instance.adjusted_from
+        return {
+            **CallDetail(instance.call).data,
+            "adjusted_from": InstantField().to_representation(moved) if moved else None,
+            "adjusted_reason": instance.adjusted_reason,
+        }
+
+
+class CalledContact(Strict):
+    name = TextField(required=False, default="", allow_blank=True, max_length=LONGEST_NAME)
+    phone = TextField(max_length=64)
+
+
+class NewCall(Strict):
+    """Either ``contact_id``, or ``contact``: the newest one with that number, else a new one."""
+
+    contact_id = ReferenceField(Contact, only={"deleted_at": None}, required=False)
+    contact = CalledContact(required=False)
+    persona_id = PublicIdField(Persona.public_prefix, required=False, help_text="Default: the only one")
+    line_id = PublicIdField(Line.public_prefix, required=False, help_text="Default: the default line")
+    call = ScheduleField(required=False, default=dict, help_text="Settings of this call and of its retries")
+    config = Config(required=False, default=dict)
+    scheduled_at = InstantField(required=False, help_text="Default: now")
+    metadata = ObjectField(required=False, default=dict)
+
+
+class Recording(Strict):
+    transcript = TextField(required=False, allow_blank=True, max_length=LONGEST_TRANSCRIPT, trim_whitespace=False)
+    recording_url = TextField(required=False, max_length=LONGEST_URL)
+
+
+class Analysis(Strict):
+    summary = TextField(required=False, allow_blank=True, max_length=LONGEST_SUMMARY)
+    outcome_id = TextField(required=False, max_length=64, help_text="Becomes the contact's status")
+    score = NumberField(required=False, allow_null=True)
+    structured_data = ObjectField(required=False)
+    flow = serializers.JSONField(required=False)
+    flow_completed = TruthField(required=False)
+    last_step_name = TextField(required=False, allow_blank=True, max_length=LONGEST_NAME)
+    requests = serializers.ListField(child=serializers.JSONField(), required=False)
+    in_call_tools = serializers.ListField(child=serializers.JSONField(), required=False)
+    post_call_actions = serializers.ListField(child=serializers.JSONField(), required=False)
+    replace = TruthField(required=False, default=False, help_text="Take the place of the analysis that is there")
+
+
+class CallFilter(Filters):
+    status = OneOfField(choices=_STATUSES, required=False)
+    outcome = OneOfField(choices=[outcome.value for outcome in Outcome], required=False)
+    direction = OneOfField(choices=[direction.value for direction in Direction], required=False)
+    campaign_id = PublicIdField(Campaign.public_prefix, required=False)
+    contact_id = PublicIdField(Contact.public_prefix, required=False)
+    persona_id = PublicIdField(Persona.public_prefix, required=False)
+    chain_id = PublicIdField(CampaignContact.public_prefix, required=False)
+
+
+class Calls(Lists, Reads):
+    """Attempts to reach a contact, and calls received."""
+
+    queryset = Call.objects.exclude(status=CallStatus.WITHDRAWN)  # promises that were taken back before they were calls
+    serializer_class = CallSerializer
+    filters = CallFilter
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        return rows.filter(**asked).defer("transcript", "analysis")
+
+    @extend_schema(responses=CallDetail)
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
+        return self.shown(self.get_object(), CallDetail)
+
+    @extend_schema(
+        request=NewCall,
+        responses={201: NewCallSerializer},
+        description="Queues a call; outside the window it is moved to the next opening, and the answer says so.",
+    )
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        given = self.given(NewCall)
+        contact: Contact | None = given.get("contact_id")
+        created = single_calls.create(
+            request.workspace_id,
+            contact_id=contact.pk if contact else None,
+            contact=given.get("contact"),
+            persona_id=given.get("persona_id"),
+            line_id=given.get("line_id"),
+            schedule=given["call"],
+            scheduled_at=given.get("scheduled_at"),
+            config_webhooks=given["config"].get("webhooks"),
+            metadata=given["metadata"],
+            actor=request.actor,
+            now=request.now,
+        )
+        return self.shown(created, NewCallSerializer, status=201)
+
+    @extend_schema(request=Reason, responses=CallDetail)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: ApiRequest, pk: str) -> Response:
+        """Stop a call: a queued one ends at once, of a live one the carrier is asked to hang up."""
+        call = calls.cancel(
+            self.named_id(),
+            workspace_id=request.workspace_id,
+            actor=request.actor,
+            reason=self.given(Reason)["reason"],
+            now=request.now,
+        )
+        shown = self.shown(call, CallDetail)
+        if call.status in LIVE:
+            placing.hang_up(call.pk)
+        return shown
+
+    @extend_schema(operation_id="calls_add_recording", request=Recording, responses=CallDetail)
+    @action(detail=True, methods=["post"], url_path="recording")
+    def add_recording(self, request: ApiRequest, pk: str) -> Response:
+        """Keep the transcript or the address of the recording."""
+        given = self.given(Recording)
+        return self.shown(
+            talks.add_recording(
+                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **given
+            ),
+            CallDetail,
+        )
+
+    @extend_schema(request=Nothing, responses=CallDetail)
+    @action(detail=True, methods=["post"], url_path="request-dnc")
+    def request_dnc(self, request: ApiRequest, pk: str) -> Response:
+        """The contact asked in this call not to be called: its number is suppressed at once."""
+        self.given(Nothing)
+        return self.shown(
+            talks.request_dnc(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now),
+            CallDetail,
+        )
+
+    @extend_schema(request=Analysis, responses=CallDetail)
+    @action(detail=True, methods=["post"])
+    def analysis(self, request: ApiRequest, pk: str) -> Response:
+        """Tell what the talk meant, once it is over; a second time only with `replace`."""
+        given = self.given(Analysis)
+        replace = given.pop("replace")
+        return self.shown(
+            talks.add_analysis(
+                self.named_id(),
+                given,
+                workspace_id=request.workspace_id,
+                replace=replace,
+                actor=request.actor,
+                now=request.now,
+            ),
+            CallDetail,
+        )

@@ -1,0 +1,326 @@
+"""Campaigns: made, filled, started, paused, resumed, cancelled, and how they stand."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, cast
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from dialer import campaign_contacts, campaign_stats, campaigns
+from dialer.api.contacts import ImportSerializer, received
+from dialer.api.resources import Pace
+from dialer.api.shapes import LimitsField, Reason, ScheduleField
+from dialer.campaign_contacts import MOST_AT_ONCE
+from dialer.campaign_settings import LONGEST_CALLER_ID, PRIORITIES, CampaignFields
+from dialer.campaigns import Touched
+from dialer.models import Campaign, Line, Persona, RetryPolicy
+from dialer.rules.statuses import CampaignStatus
+from dialer.rules.values import LONGEST_NAME
+from dialer.workspaces.api.fields import (
+    InstantField,
+    ObjectField,
+    OneOfField,
+    PublicIdField,
+    TextField,
+    TruthField,
+    WholeNumberField,
+)
+from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
+from dialer.workspaces.api.parser import StrictJSONParser
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Filters, Nothing, Strict
+from dialer.workspaces.api.streamed import CsvParser, StreamedBody
+from dialer.workspaces.api.views import Lists, Reads
+
+_TIMES = {
+    "timezone": {"type": "string", "description": "Where a contact's clock is not known"},
+    "start_at": {"type": "string", "format": "date-time", "nullable": True},
+    "start_at_local": {"type": "string", "nullable": True, "description": "On each contact's own clock"},
+    "end_at": {"type": "string", "format": "date-time", "nullable": True},
+}
+
+
+class Config(Strict):
+    webhooks = serializers.ListField(
+        child=ObjectField(), required=False, allow_null=True, help_text="They take the place of the subscriptions"
+    )
+
+
+class CampaignChange(Strict):
+    """What may be said of a campaign; ``schedule`` is taken as a whole."""
+
+    name = TextField(max_length=LONGEST_NAME)
+    persona_id = PublicIdField(Persona.public_prefix)
+    line_id = PublicIdField(Line.public_prefix, required=False, help_text="Default: the default line")
+    retry_policy_id = PublicIdField(
+        RetryPolicy.public_prefix, required=False, allow_null=True, help_text="Default: the default policy"
+    )
+    schedule = ScheduleField(required=False, extra=_TIMES)
+    contact_limits = LimitsField(required=False, allow_null=True, help_text="`null`: those of the workspace")
+    pacing = Pace(required=False)
+    priority = WholeNumberField(required=False, min_value=PRIORITIES[0], max_value=PRIORITIES[-1])
+    config = Config(required=False)
+    metadata = ObjectField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        fields["from"] = TextField(
+            source="caller_id", required=False, allow_blank=True, max_length=LONGEST_CALLER_ID, help_text="Caller id"
+        )
+        return fields
+
+
+class NewCampaign(CampaignChange):
+    contact_ids = serializers.ListField(
+        child=serializers.CharField(max_length=64), required=False, default=list, max_length=MOST_AT_ONCE
+    )
+    auto_start = TruthField(required=False, default=False)
+
+
+class PacingSerializer(serializers.Serializer[Any]):
+    calls_per_second = serializers.FloatField(allow_null=True)
+    max_concurrent_calls = serializers.IntegerField(allow_null=True)
+
+
+class ShownConfig(serializers.Serializer[Any]):
+    webhooks = serializers.ListField(child=serializers.DictField(), allow_null=True, source="config_webhooks")
+
+
+class CampaignSerializer(serializers.Serializer[Any]):
+    id = PublicIdField(Campaign.public_prefix)
+    name = TextField()
+    status = serializers.ChoiceField(choices=[status.value for status in CampaignStatus])
+    persona_id = PublicIdField(Persona.public_prefix)
+    line_id = PublicIdField(Line.public_prefix)
+    retry_policy_id = PublicIdField(RetryPolicy.public_prefix, allow_null=True)
+    schedule = ScheduleField(extra=_TIMES)
+    contact_limits = LimitsField(allow_null=True)
+    pacing = PacingSerializer(source="*")
+    priority = serializers.IntegerField()
+    config = ShownConfig(source="*")
+    metadata = ObjectField()
+    pause_reason = TextField()
+    end_reason = TextField()
+    started_at = InstantField(allow_null=True)
+    ended_at = InstantField(allow_null=True)
+    created_at = InstantField()
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        fields["from"] = TextField(source="caller_id")
+        return fields
+
+    def to_representation(self, instance: Campaign) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        written = InstantField().to_representation
+        shown["schedule"] = {
+            **instance.schedule,
+            "timezone": instance.time_zone,
+            "start_at": written(instance.start_at) if instance.start_at else None,
+            "start_at_local": instance.start_at_local or None,
+            "end_at": written(instance.end_at) if instance.end_at else None,
+        }
+        return shown
+
+
+class RefusedEntry(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    field = TextField()
+    reason = TextField()
+
+
+class AddedSerializer(serializers.Serializer[Any]):
+    """What adding did; ``submitted`` is the sum of the others."""
+
+    submitted = serializers.IntegerField()
+    added = serializers.IntegerField()
+    duplicates = serializers.IntegerField(help_text="They were in the campaign before")
+    refused = RefusedEntry(many=True)
+
+
+class CreatedCampaign(CampaignSerializer):
+    contacts = AddedSerializer()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:  # noqa: ANN401 — what a verb answered
+        return {**CampaignSerializer(instance.campaign).data, "contacts": AddedSerializer(instance.contacts).data}
+
+
+class TouchedSerializer(serializers.Serializer[Any]):
+    """What the verb found under way."""
+
+    callbacks = serializers.IntegerField()
+    waiting = serializers.IntegerField(help_text="Contacts not called yet")
+    live = serializers.IntegerField(help_text="Calls, which finish in any case")
+    overdue = serializers.IntegerField(help_text="Late retries that `resume` called, moved or cancelled")
+
+
+class TouchedCampaign(CampaignSerializer):
+    touched = TouchedSerializer()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:  # noqa: ANN401
+        return {**CampaignSerializer(instance.campaign).data, "touched": TouchedSerializer(instance).data}
+
+
+class Entries(Strict):
+    contacts = serializers.ListField(
+        child=serializers.JSONField(),
+        min_length=1,
+        max_length=MOST_AT_ONCE,
+        help_text="Ids of contacts, and objects with `phone` and optionally `external_id`, `name`, `time_zone`, "
+        "`metadata`",
+    )
+
+
+class Resume(Reason):
+    overdue = OneOfField(
+        choices=["call", "reschedule", "cancel"],
+        required=False,
+        default="call",
+        help_text="What becomes of retries that fell due meanwhile; promises are always called",
+    )
+
+
+class CampaignStatsSerializer(serializers.Serializer[Any]):
+    """Contacts by their best result; with ``open`` they sum up to ``total_contacts``."""
+
+    total_contacts = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    no_answer = serializers.IntegerField()
+    busy = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    voicemail = serializers.IntegerField()
+    suppressed = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    open = serializers.IntegerField(help_text="Not at their end yet")
+    connect_rate_percent = serializers.FloatField()
+    completion_rate_percent = serializers.FloatField()
+    average_call_duration_seconds = serializers.FloatField()
+
+
+class CampaignFilter(Filters):
+    status = OneOfField(choices=[status.value for status in CampaignStatus], required=False)
+
+
+class Campaigns(Lists, Reads):
+    """Contacts, persona, policy, calling window and pacing, run as one."""
+
+    queryset = Campaign.objects.all()
+    serializer_class = CampaignSerializer
+    filters = CampaignFilter
+    orderings = ("-id", "id", "name", "-name")
+
+    @extend_schema(request=NewCampaign, responses={201: CreatedCampaign})
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        given = self.given(NewCampaign)
+        created = campaigns.create(
+            request.workspace_id,
+            contacts=given.pop("contact_ids"),
+            auto_start=given.pop("auto_start"),
+            actor=request.actor,
+            now=request.now,
+            **_fields(given),
+        )
+        return self.shown(created, CreatedCampaign, status=201)
+
+    @extend_schema(request=CampaignChange)
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
+        fields = _fields(self.given(CampaignChange))
+        return self.shown(
+            campaigns.edit(
+                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **fields
+            )
+        )
+
+    @extend_schema(
+        request={"application/json": Entries, "text/csv": OpenApiTypes.BINARY},
+        responses={200: AddedSerializer, 202: ImportSerializer},
+    )
+    @action(detail=True, methods=["post"], parser_classes=[StrictJSONParser, CsvParser])
+    @idempotent_in_steps
+    def contacts(self, request: ApiRequest, pk: str) -> Response:
+        """Add contacts: good ones go in, each bad one is named by its index; a CSV is read as an import."""
+        if isinstance(request.data, StreamedBody):
+            return self.shown(received(request, campaign=self.get_object()), ImportSerializer, status=202)
+        added = campaign_contacts.add(
+            self.named_id(),
+            self.given(Entries)["contacts"],
+            workspace_id=request.workspace_id,
+            now=request.now,
+        )
+        return self.shown(added, AddedSerializer)
+
+    @extend_schema(request=Nothing)
+    @action(detail=True, methods=["post"])
+    def start(self, request: ApiRequest, pk: str) -> Response:
+        self.given(Nothing)
+        return self.shown(
+            campaigns.start(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
+        )
+
+    @extend_schema(request=Reason, responses=TouchedCampaign)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: ApiRequest, pk: str) -> Response:
+        """Hand over nothing more: live calls finish, callbacks are held."""
+        reason = self.given(Reason)["reason"]
+        return self._touched(
+            campaigns.pause(
+                self.named_id(),
+                workspace_id=request.workspace_id,
+                actor=request.actor,
+                reason=reason,
+                now=request.now,
+            )
+        )
+
+    @extend_schema(request=Resume, responses=TouchedCampaign)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: ApiRequest, pk: str) -> Response:
+        given = self.given(Resume)
+        return self._touched(
+            campaigns.resume(
+                self.named_id(),
+                workspace_id=request.workspace_id,
+                overdue=given["overdue"],
+                actor=request.actor,
+                reason=given["reason"],
+                now=request.now,
+            )
+        )
+
+    @extend_schema(request=Reason, responses=TouchedCampaign)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: ApiRequest, pk: str) -> Response:
+        """Stop for good: what waits is cancelled, live calls finish and are followed by nothing."""
+        reason = self.given(Reason)["reason"]
+        return self._touched(
+            campaigns.cancel(
+                self.named_id(),
+                workspace_id=request.workspace_id,
+                actor=request.actor,
+                reason=reason,
+                now=request.now,
+            )
+        )
+
+    @extend_schema(responses=CampaignStatsSerializer)
+    @action(detail=True, methods=["get"])
+    def stats(self, request: ApiRequest, pk: str) -> Response:
+        stats = campaign_stats.stats(self.get_object().pk)
+        return self.shown({**asdict(stats), **stats.performance()}, CampaignStatsSerializer)
+
+    def _touched(self, touched: Touched) -> Response:
+        return self.shown(touched, TouchedCampaign)
+
+
+def _fields(given: dict[str, Any]) -> CampaignFields:
+    """Return the fields under the names of the noun."""
+    pacing: Mapping[str, Any] = given.pop("pacing", {})
+    config: Mapping[str, Any] = given.pop("config", {})
+    if "webhooks" in config:
+        given["config_webhooks"] = config["webhooks"]
+    return cast("CampaignFields", {**given, **pacing})

@@ -1,0 +1,172 @@
+"""Contacts, one by one and as files."""
+
+from typing import Any, cast
+
+from django.db import transaction
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from dialer import contacts, imports
+from dialer.api.shapes import Reason
+from dialer.contacts import LONGEST_NAME, ContactFields, Effect
+from dialer.models import Campaign, Contact, Import
+from dialer.rules.statuses import ImportStatus
+from dialer.tasks.imports import import_contacts
+from dialer.workspaces.api.errors import InvalidFields
+from dialer.workspaces.api.fields import InstantField, ObjectField, OneOfField, PublicIdField, ReferenceField, TextField
+from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.api.streamed import CsvParser, StreamedBody
+from dialer.workspaces.api.views import Lists, Reads
+
+
+class ContactSerializer(Strict):
+    id = PublicIdField(Contact.public_prefix, read_only=True)
+    external_id = TextField(required=False, allow_null=True, max_length=LONGEST_NAME)
+    name = TextField(required=False, allow_blank=True, max_length=LONGEST_NAME)
+    phone = TextField(max_length=64, help_text="+ and 7 to 15 digits; punctuation is taken away")
+    time_zone = TextField(
+        required=False, allow_blank=True, max_length=64, help_text="IANA name; empty: derived from the number"
+    )
+    metadata = ObjectField(required=False)
+    zones = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Zones the window is judged in"
+    )
+    timezone_source = TextField(read_only=True)
+    warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
+    status = TextField(read_only=True, help_text="What the last analysis meant")
+    created_at = InstantField(read_only=True)
+
+
+class ContactFilter(Filters):
+    phone = TextField(required=False, max_length=16)
+    external_id = TextField(required=False, max_length=LONGEST_NAME)
+    status = TextField(required=False, max_length=64)
+
+
+class ImportSerializer(serializers.Serializer[Any]):
+    id = PublicIdField(Import.public_prefix)
+    campaign_id = PublicIdField(Campaign.public_prefix, allow_null=True)
+    file_name = TextField()
+    status = serializers.ChoiceField(choices=[status.value for status in ImportStatus])
+    progress = serializers.SerializerMethodField(help_text="Of the file, from 0 to 1")
+    bytes_total = serializers.IntegerField()
+    bytes_read = serializers.IntegerField()
+    rows_read = serializers.IntegerField()
+    rows_good = serializers.IntegerField()
+    rows_duplicate = serializers.IntegerField(help_text="They changed nothing")
+    rows_bad = serializers.IntegerField(help_text="Given back by `problems.csv`")
+    failure = TextField()
+    created_at = InstantField()
+    finished_at = InstantField(allow_null=True)
+
+    def get_progress(self, source: Import) -> float:
+        if source.status == ImportStatus.DONE:
+            return 1.0
+        return round(source.bytes_read / source.bytes_total, 4) if source.bytes_total else 0.0
+
+
+class ImportQuery(Strict):
+    file_name = TextField(required=False, default="", allow_blank=True, max_length=255)
+    campaign_id = ReferenceField(Campaign, required=False, help_text="Puts the contacts into this campaign too")
+
+
+class ImportFilter(Filters):
+    status = OneOfField(choices=[status.value for status in ImportStatus], required=False)
+
+
+class Contacts(Lists, Reads):
+    """People with a number and a time zone."""
+
+    queryset = Contact.objects.filter(deleted_at=None)
+    serializer_class = ContactSerializer
+    filters = ContactFilter
+
+    @extend_schema(
+        responses={200: ContactSerializer, 201: ContactSerializer},
+        description="Makes a contact; one whose `external_id` is there is changed instead, and answered with 200.",
+    )
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        fields = cast("ContactFields", self.given(ContactSerializer))
+        contact, effect = contacts.create(request.workspace_id, now=request.now, **fields)
+        return self.shown(contact, status=201 if effect is Effect.CREATED else 200)
+
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
+        fields = cast("ContactFields", self.given(ContactSerializer))
+        return self.shown(
+            contacts.edit(
+                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **fields
+            )
+        )
+
+    @extend_schema(request=Reason, responses={204: None})
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
+        """Forget a contact: its callbacks are cancelled, its calls lose name, number and talk."""
+        contacts.delete(
+            self.named_id(),
+            workspace_id=request.workspace_id,
+            actor=request.actor,
+            reason=self.given(Reason)["reason"],
+            now=request.now,
+        )
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="contacts_import",
+        parameters=[ImportQuery],
+        request={"text/csv": OpenApiTypes.BINARY},
+        responses={202: ImportSerializer},
+        filters=False,
+    )
+    @action(detail=False, methods=["post"], url_path="import", parser_classes=[CsvParser])
+    @idempotent_in_steps
+    def bring_in(self, request: ApiRequest) -> Response:
+        """Take in a CSV of any size: `phone`, and optionally `name`, `external_id`, `time_zone`; rest is metadata."""
+        query = ImportQuery(data=request.query_params.dict(), context=self.get_serializer_context())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        return self.shown(
+            received(request, file_name=asked["file_name"], campaign=asked.get("campaign_id")),
+            ImportSerializer,
+            status=202,
+        )
+
+
+class Imports(Lists, Reads):
+    """How far files were read, and what was wrong with them."""
+
+    queryset = Import.objects.all()
+    serializer_class = ImportSerializer
+    filters = ImportFilter
+
+    @extend_schema(operation_id="imports_problems", responses={(200, "text/csv"): OpenApiTypes.STR})
+    def problems(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
+        """Give the bad rows back as a file with line, column and reason; mended, it can be imported as it is."""
+        source: Import = self.get_object()
+        return StreamingHttpResponse(
+            imports.problems_csv(source),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{source.public_id}-problems.csv"'},
+        )
+
+
+def received(request: ApiRequest, *, file_name: str = "", campaign: Campaign | None = None) -> Import:
+    """Store the file in the body and wake a worker; a lost message is made up for by the sweep."""
+    body = request.data
+    if not isinstance(body, StreamedBody):
+        raise InvalidFields({"non_field_errors": ["the file is empty, or its length is not given"]})
+    source = imports.receive(
+        request.workspace_id,
+        body,
+        file_name=file_name,
+        campaign_id=campaign.pk if campaign else None,
+        now=request.now,
+    )
+    transaction.on_commit(lambda: import_contacts.delay(str(source.pk)), robust=True)
+    return source

@@ -1,0 +1,127 @@
+"""Numbers that are not to be called."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from dialer import suppressions
+from dialer.api.shapes import Reason
+from dialer.models import Suppression
+from dialer.suppressions import Taken
+from dialer.workspaces.api.errors import InvalidFields
+from dialer.workspaces.api.fields import InstantField, PublicIdField, TextField
+from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.api.views import Lists, Reads
+
+MOST_AT_ONCE = 1_000
+_LONGEST_NUMBER = 64
+
+
+class SuppressionSerializer(serializers.Serializer[Any]):
+    id = PublicIdField(Suppression.public_prefix)
+    phone = TextField()
+    reason = TextField()
+    source = TextField()  # type: ignore[assignment] # a field, not where it comes from
+    created_at = InstantField()
+
+
+class _Why(Strict):
+    reason = TextField(required=False, default="manual", max_length=64)
+    source = TextField(required=False, default="", allow_blank=True, max_length=200)  # type: ignore[assignment]
+
+
+class NewSuppression(_Why):
+    phone = TextField(max_length=_LONGEST_NUMBER)
+
+
+class NewSuppressions(_Why):
+    phones = serializers.ListField(
+        child=TextField(max_length=_LONGEST_NUMBER, allow_blank=True), min_length=1, max_length=MOST_AT_ONCE
+    )
+
+
+class RefusedNumber(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    reason = TextField()
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    """What became of the numbers; ``submitted`` is the sum of added, already and refused."""
+
+    submitted = serializers.IntegerField()
+    added = serializers.IntegerField()
+    already = serializers.IntegerField(help_text="Suppressed before, or given twice")
+    withdrawn = serializers.IntegerField(help_text="Calls that waited for these numbers")
+    refused = RefusedNumber(many=True)
+
+
+class SuppressionFilter(Filters):
+    phone = TextField(required=False, max_length=16)
+    reason = TextField(required=False, max_length=64)
+
+
+class Suppressions(Lists, Reads):
+    """Do-not-call entries, by number and workspace-wide."""
+
+    queryset = Suppression.objects.all()
+    serializer_class = SuppressionSerializer
+    filters = SuppressionFilter
+    admin_actions = ("destroy",)
+
+    @extend_schema(
+        request=NewSuppression,
+        responses={200: SuppressionSerializer, 201: SuppressionSerializer},
+        description="Suppresses a number and withdraws what waits for it; 200 where it was suppressed already.",
+    )
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        given = self.given(NewSuppression)
+        taken = self._take_in([given["phone"]], given)
+        if taken.refused:
+            raise InvalidFields({"phone": [taken.refused[0]]})
+        if taken.done.added:
+            return self.shown(taken.done.added[0], status=201)
+        return self.shown(self.get_queryset().get(phone=taken.done.already[0]))
+
+    @extend_schema(
+        operation_id="suppressions_import", request=NewSuppressions, responses={200: TakenSerializer}, filters=False
+    )
+    @action(detail=False, methods=["post"], url_path="import")
+    @idempotent
+    def bring_in(self, request: ApiRequest) -> Response:
+        """Suppress many numbers; a bad one stops no other and is named by its place."""
+        given = self.given(NewSuppressions)
+        taken = self._take_in(given["phones"], given)
+        added = len(taken.done.added)
+        return self.shown(
+            {
+                "submitted": len(given["phones"]),
+                "added": added,
+                "already": len(given["phones"]) - len(taken.refused) - added,
+                "withdrawn": taken.done.withdrawn,
+                "refused": [{"index": index, "reason": reason} for index, reason in taken.refused.items()],
+            },
+            TakenSerializer,
+        )
+
+    @extend_schema(request=Reason, responses={204: None})
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
+        """Lift a suppression; it revives nothing."""
+        reason = self.given(Reason)["reason"]
+        suppressions.remove(self.get_object(), actor=request.actor, reason=reason, now=request.now)
+        return Response(status=204)
+
+    def _take_in(self, numbers: list[str], given: dict[str, Any]) -> Taken:
+        return suppressions.take_in(
+            self.request.workspace_id,
+            numbers,
+            reason=given["reason"],
+            source=given["source"],
+            actor=self.request.actor,
+            now=self.request.now,
+        )

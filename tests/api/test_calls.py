@@ -1,0 +1,182 @@
+"""Calls over HTTP, and what the voice agent tells."""
+
+from typing import Any
+
+import pytest
+
+from dialer.models import Call, Suppression
+from dialer.workspaces.models import AuditEntry
+from tests.api.client import Api, error_of
+from tests.factories import (
+    NOW,
+    ROUND_THE_CLOCK,
+    make_call,
+    make_campaign,
+    make_contact,
+    make_line,
+    make_persona,
+    make_suppression,
+    make_workspace,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def api() -> Api:
+    made = Api(make_workspace(schedule=ROUND_THE_CLOCK))
+    make_line(made.workspace, is_default=True)
+    make_persona(made.workspace)
+    return made
+
+
+def a_call(api: Api, **fields: Any) -> Call:
+    return make_call(make_contact(api.workspace), **fields)
+
+
+def test_a_call_is_queued_for_a_number_with_settings_of_its_own(api: Api) -> None:
+    made = api.post(
+        "calls/",
+        {
+            "contact": {"name": "Jane", "phone": "+49301234567"},
+            "call": {"callback_retry_schedule": [5, 15], "day_selection_mode": "all_days"},
+            "config": {"webhooks": [{"url": "https://example.com/hook"}]},
+            "metadata": {"order": 7},
+        },
+    )
+
+    assert made.status_code == 201, made.content
+    shown = made.json()
+    assert (shown["status"], shown["number"], shown["campaign_id"]) == ("queued", "+49301234567", None)
+    assert shown["call"]["callback_retry_schedule"] == [5, 15]
+    assert (shown["adjusted_from"], shown["metadata"]) == (None, {"order": 7})
+    assert Call.objects.get().config_webhooks == [{"url": "https://example.com/hook"}]
+
+
+def test_a_call_outside_the_window_says_where_it_was_moved(api: Api) -> None:
+    contact = make_contact(api.workspace)
+
+    # One minute a week is open: hardly ever the one in which this runs.
+    made = api.post(
+        "calls/",
+        {
+            "contact_id": contact.public_id,
+            "call": {"calling_hours": {"sun": [{"start": "03:00", "end": "03:01"}]}},
+        },
+    ).json()
+
+    assert made["adjusted_reason"] == "outside_window"
+    assert made["adjusted_from"] < made["due_at"]
+
+
+def test_a_suppressed_number_is_a_conflict(api: Api) -> None:
+    contact = make_contact(api.workspace)
+    make_suppression(api.workspace, contact.phone)
+
+    answer = api.post("calls/", {"contact_id": contact.public_id})
+
+    assert (answer.status_code, error_of(answer)["code"]) == (409, "contact_suppressed")
+
+
+@pytest.mark.parametrize(
+    ("sent", "at_fault"),
+    [
+        ({}, {"contact_id"}),
+        ({"contact": {"phone": "12"}}, {"contact.phone"}),
+        (
+            {"contact": {"phone": "+49301234567"}, "call": {"max_callback_attempts": True}},
+            {"call.max_callback_attempts"},
+        ),
+        ({"contact": {"phone": "+49301234567"}, "scheduled_at": "2030-01-01T10:00:00"}, {"scheduled_at"}),
+        ({"contact": {"phone": "+49301234567"}, "config": {"hooks": []}}, {"config.hooks"}),
+        ({"contact": {"phone": "+49301234567"}, "force": True}, {"force"}),
+    ],
+)
+def test_a_bad_call_is_told_field_by_field_and_nothing_is_stored(
+    api: Api, sent: dict[str, Any], at_fault: set[str]
+) -> None:
+    answer = api.post("calls/", sent)
+
+    assert (answer.status_code, set(error_of(answer)["fields"])) == (400, at_fault)
+    assert not Call.objects.exists()
+
+
+def test_calls_are_listed_by_what_is_asked_for_without_their_talk(api: Api) -> None:
+    campaign = make_campaign(api.workspace)
+    wanted = make_call(make_contact(api.workspace), campaign=campaign, status="ended", outcome="busy", transcript="…")
+    a_call(api, status="ended", outcome="busy")
+
+    found = api.get("calls/", campaign_id=campaign.public_id, outcome="busy").json()["results"]
+
+    assert [row["id"] for row in found] == [wanted.public_id]
+    assert "transcript" not in found[0]
+    assert api.get(f"calls/{wanted.public_id}/").json()["transcript"] == "…"
+
+
+def test_a_call_that_was_withdrawn_before_it_was_one_is_not_shown(api: Api) -> None:
+    call = a_call(api, status="withdrawn")
+
+    assert api.get("calls/").json()["results"] == []
+    assert api.get(f"calls/{call.public_id}/").status_code == 404
+    assert api.get("calls/", status="withdrawn").status_code == 400
+
+
+def test_a_queued_call_is_cancelled_at_once_and_only_once(api: Api) -> None:
+    call = a_call(api)
+
+    cancelled = api.post(f"calls/{call.public_id}/cancel/", {"reason": "changed my mind"}).json()
+    again = api.post(f"calls/{call.public_id}/cancel/")
+
+    assert (cancelled["status"], cancelled["outcome"]) == ("ended", "cancelled")
+    assert (again.status_code, error_of(again)["code"]) == (409, "conflict")
+    assert AuditEntry.objects.get(verb="cancel").reason == "changed my mind"
+
+
+def test_a_wish_not_to_be_called_suppresses_the_number(api: Api) -> None:
+    call = a_call(api, status="in_progress", answered_at=NOW)
+
+    assert api.post(f"calls/{call.public_id}/request-dnc/").status_code == 200
+    assert Suppression.objects.get().phone == call.contact.phone
+
+
+def test_a_recording_is_kept(api: Api) -> None:
+    call = a_call(api, status="ended", outcome="answered")
+    path = f"calls/{call.public_id}/recording/"
+
+    kept = api.post(path, {"transcript": "Hello", "recording_url": "https://example.com/1.mp3"}).json()
+
+    assert (kept["transcript"], kept["recording_url"]) == ("Hello", "https://example.com/1.mp3")
+    assert api.post(path, {"recording_url": "ftp://example.com/1.mp3"}).status_code == 400
+
+
+def test_an_analysis_is_taken_once_unless_it_replaces(api: Api) -> None:
+    call = a_call(api, status="ended", outcome="answered")
+    path = f"calls/{call.public_id}/analysis/"
+    analysis = {
+        "summary": "Interested.",
+        "outcome_id": "interested",
+        "score": 80,
+        "structured_data": {"budget": 5},
+        "flow": "sales",
+        "flow_completed": True,
+        "last_step_name": "goodbye",
+        "requests": [{"name": "callback"}],
+        "in_call_tools": [],
+        "post_call_actions": [],
+    }
+
+    assert api.post(path, analysis).json()["analysis"] == analysis
+    refused = api.post(path, analysis)
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "already_analyzed")
+    assert api.post(path, {"score": 1, "replace": True}).json()["analysis"] == {"score": 1}
+    assert api.get(f"contacts/{call.contact.public_id}/").json()["status"] == "interested"
+
+
+def test_a_call_under_one_idempotency_key_is_made_once(api: Api) -> None:
+    sent = {"contact_id": make_contact(api.workspace).public_id}
+
+    first = api.post("calls/", sent, idempotency_key="order-7")
+    again = api.post("calls/", sent, idempotency_key="order-7")
+
+    assert (again.json(), again.status_code) == (first.json(), 201)
+    assert Call.objects.count() == 1
