@@ -4,10 +4,15 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 
 pytest_plugins = ["tests.simulated_carrier"]
+
+# A slow machine is no bug, and what passes here passes there; `--hypothesis-profile=default` looks for new cases.
+hypothesis.settings.register_profile("ringback", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ringback")
 
 _ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
@@ -20,6 +25,12 @@ def _own_valkey_database(worker_id: str) -> None:
         url = getattr(settings, name)
         if url.startswith(("redis://", "rediss://")):
             setattr(settings, name, f"{url.rpartition('/')[0]}/{number}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> None:
+    """Hash test users' passwords quickly: what makes it slow protects nobody here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.hookimpl(wrapper=True)
