@@ -27,6 +27,7 @@ MAX_KEPT_SECONDS = 60.0
 _HOSTS_KEPT_SECONDS = 5.0
 _SECOND_FAMILY_SECONDS = 0.3
 """How long the other family is waited for when one has answered: some servers never answer for AAAA."""
+_MAX_KEPT = 10_000
 _DNS_PORT = 53
 
 Addresses = tuple[Address, ...]
@@ -88,6 +89,8 @@ class Resolver:
         return self._loop
 
     def _keep(self, host: str, addresses: Addresses, seconds: float) -> None:
+        if len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
         self._kept[host] = (time.monotonic() + min(seconds, MAX_KEPT_SECONDS), addresses)
 
     def _local(self, host: str) -> Addresses:
