@@ -26,7 +26,6 @@ ROUTES = {
     "dialer.place_calls": "dial",
     "dialer.apply_carrier_events": "dial",
     "dialer.check_open_calls": "dial",
-    "callbacks.*": "tick",
     "webhooks.*": "webhooks",
 }
 """What is not named here goes to ``default``, where it delays no call and no delivery."""

@@ -70,6 +70,25 @@ JOIN dialer_call c ON c.id = b.call_id AND c.dialing_at > clock_timestamp() - ma
 """
 
 
+_DELIVERIES = """
+SELECT count(*),
+       count(*) FILTER (WHERE due_at <= clock_timestamp() AND lease_until IS NULL),
+       count(*) FILTER (WHERE lease_until > clock_timestamp()),
+       count(*) FILTER (WHERE lease_until <= clock_timestamp()),
+       coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8
+FROM webhooks_delivery WHERE status = 'pending'
+"""
+_ATTEMPTS = """
+WITH newest AS (
+    SELECT status_code, error, first_byte_ms, started_at FROM webhooks_deliveryattempt ORDER BY id DESC LIMIT 20000
+)
+SELECT CASE WHEN error <> '' THEN error ELSE left(status_code::text, 1) || 'xx' END,
+       count(*),
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY first_byte_ms) / 1000
+FROM newest WHERE started_at > clock_timestamp() - make_interval(secs => %(seconds)s) GROUP BY 1
+"""
+
+
 def render() -> bytes:
     """Return the metrics as Prometheus reads them."""
     registry = CollectorRegistry(auto_describe=False)
@@ -85,6 +104,7 @@ class _Record:
             cursor.execute("SET LOCAL statement_timeout = '3s'")
             yield from _calls()
             yield from _callbacks()
+            yield from _deliveries()
             yield from _recent()
             yield _heartbeats()
 
@@ -122,6 +142,20 @@ def _callbacks() -> Iterator[Metric]:
     yield GaugeMetricFamily("ringback_callbacks_pending", "Promises not yet kept", pending)
     yield GaugeMetricFamily("ringback_callbacks_overdue", "Promises whose time has passed", overdue)
     yield GaugeMetricFamily("ringback_callbacks_oldest_overdue_seconds", "Age of the oldest", max(0.0, oldest))
+
+
+def _deliveries() -> Iterator[Metric]:
+    pending, due, sending, expired, oldest = _row(_DELIVERIES)
+    yield GaugeMetricFamily("ringback_deliveries_pending", "Webhooks not yet delivered nor given up", pending)
+    yield GaugeMetricFamily("ringback_deliveries_due", "Of these, to be sent now", due)
+    yield GaugeMetricFamily("ringback_deliveries_sending", "Of these, being sent", sending)
+    yield GaugeMetricFamily("ringback_deliveries_leases_expired", "Of these, claimed by a lost worker", expired)
+    yield GaugeMetricFamily("ringback_deliveries_oldest_due_seconds", "Age of the oldest due", max(0.0, oldest))
+    attempts = _rows(_ATTEMPTS, seconds=RECENT_SECONDS)
+    counts = {kind: count for kind, count, _ in attempts}
+    waits = {kind: wait for kind, _, wait in attempts if wait is not None}
+    yield _family("ringback_delivery_attempts_5m", "Attempts of the last 5 minutes, by answer", "answer", counts)
+    yield _family("ringback_delivery_first_byte_p99_5m_seconds", "Until receivers answered", "answer", waits)
 
 
 def _recent() -> Iterator[Metric]:

@@ -11,6 +11,17 @@ from config import watch
 from config.celery import QUEUES, app
 from config.models import Heartbeat
 from config.tasks import heartbeat
+from tests.factories import make_call
+from tests.in_process_carrier import InProcessCarrier
+from tests.pipeline import carrier as carrier  # noqa: PLC0414 — a fixture
+from tests.pipeline import dial, end_all
+from tests.webhooks.rows import make_delivery, make_endpoint
+from webhooks.models import DeliveryAttempt
+
+AROUND_THE_CLOCK = {
+    "calling_hours": {"start": "00:00", "end": "24:00"},
+    "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+}
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +110,38 @@ def test_sessions_carry_the_timeouts_and_the_name_of_the_process() -> None:
         )
 
         assert cursor.fetchone() == ("ringback-command", "5s", "30s", "UTC")
+
+
+@pytest.mark.django_db(transaction=True)  # placing gives its connection back before it asks the carrier
+def test_metrics_follow_a_call_and_a_delivery(client: Client, carrier: InProcessCarrier) -> None:
+    assert carrier is not None
+    now = timezone.now()
+    make_call(due_at=now - timedelta(seconds=30), schedule=AROUND_THE_CLOCK)
+    delivery = make_delivery(make_endpoint(), now=now - timedelta(minutes=1))
+    DeliveryAttempt.objects.create(
+        delivery=delivery,
+        number=1,
+        started_at=now,
+        url="https://example.com",
+        total_ms=5,
+        first_byte_ms=4,
+        status_code=503,
+    )
+
+    waiting = figures(client)
+    dial(now)
+    dialled = figures(client)
+    end_all(now, "busy", lasted=timedelta(0))
+    ended = figures(client)
+
+    assert waiting['ringback_calls{state="waiting"}'] == waiting["ringback_calls_due"] == 1
+    assert 29 < waiting["ringback_calls_oldest_due_seconds"] < 60
+    assert waiting["ringback_deliveries_pending"] >= 1
+    assert waiting['ringback_delivery_attempts_5m{answer="5xx"}'] == 1
+    assert (dialled["ringback_calls_due"], dialled['ringback_calls{state="dialing"}']) == (0, 1)
+    assert ended['ringback_calls_ended_5m{outcome="busy"}'] == 1
+
+
+def figures(client: Client) -> dict[str, float]:
+    lines = client.get("/metrics").content.decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
