@@ -194,6 +194,15 @@ class TestErrors:
         assert error_of(answer)["code"] == "conflict"
         assert error_of(answer)["details"] == {"from": "here", "to": "there"}
 
+    def test_a_lost_race_for_a_unique_name_is_a_conflict(self) -> None:
+        api = Api()
+        make_persona(api.workspace, name="Sara")
+
+        answer = api.post("probes/", {"name": "Sara"}, idempotency_key="one")
+
+        assert answer.status_code == 409
+        assert error_of(answer)["code"] == "conflict"
+
     @pytest.mark.parametrize("body", [[], "text", 5, None, True])
     def test_a_body_that_is_no_object_is_refused(self, body: object) -> None:
         assert fields_at_fault(Api().post("probes/", json.dumps(body).encode())) == {

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from django.http.request import UnreadablePostError
+from psycopg.errors import UniqueViolation
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -57,15 +58,15 @@ class Conflict(Exception):
 
 
 _Raised = TypeVar("_Raised", bound=Exception)
-_TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {}
+_TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem | None]] = {}
 
 
 def answers(
     exception: type[_Raised],
-) -> Callable[[Callable[[_Raised], Problem]], Callable[[_Raised], Problem]]:
-    """Register what an exception (and what derives from it) means to a client."""
+) -> Callable[[Callable[[_Raised], Problem | None]], Callable[[_Raised], Problem | None]]:
+    """Register what an exception (and what derives from it) means to a client; ``None``: something broke here."""
 
-    def register(translate: Callable[[_Raised], Problem]) -> Callable[[_Raised], Problem]:
+    def register(translate: Callable[[_Raised], Problem | None]) -> Callable[[_Raised], Problem | None]:
         _TRANSLATIONS[exception] = translate
         return translate
 
@@ -202,6 +203,15 @@ def _database_busy(error: OperationalError) -> Problem:
         message="The database could not do this now; nothing was changed.",
         headers={"Retry-After": "1"},
     )
+
+
+@answers(IntegrityError)
+def _taken(error: IntegrityError) -> Problem | None:
+    # Nouns look before they write; what a unique constraint still refuses was written by somebody else meanwhile.
+    if not isinstance(error.__cause__, UniqueViolation):
+        return None
+    log.warning("api.lost_a_race constraint=%s", error.__cause__.diag.constraint_name)
+    return Problem(status=409, code="conflict", message="Somebody else was faster; look again before you repeat this.")
 
 
 @answers(TransitionConflict)

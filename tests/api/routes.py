@@ -1,0 +1,95 @@
+"""Every operation of the API, as its schema tells, and rows to ask them about."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+
+from callbacks.models import Callback
+from dialer.models import Import
+from dialer.workspaces.models import Workspace
+from tests.api.queue_rows import make_callback, open_campaign, soon
+from tests.factories import a_phone, make_call, make_contact, make_line, make_persona, make_policy, make_suppression
+from tests.webhooks.rows import make_delivery, make_endpoint
+
+BASE = "/api/v1/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path; ``path`` is below ``/api/v1/``, with its parameters in braces."""
+
+    method: str
+    path: str
+    spec: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def resource(self) -> str:
+        return "deliveries" if self.path.startswith("webhooks/deliveries/") else self.path.partition("/")[0]
+
+    @property
+    def is_list(self) -> bool:
+        return any(parameter["name"] == "cursor" for parameter in self.spec.get("parameters", ()))
+
+    @property
+    def takes_json(self) -> bool:
+        content = self.spec.get("requestBody", {}).get("content", {})
+        return self.method in ("POST", "PATCH") and (not content or "application/json" in content)
+
+    def filled(self, named: str) -> str:
+        """Return the path with ``named`` in the place of its parameter."""
+        return self.path.replace("{id}", named).replace("{webhook}", named)
+
+
+@lru_cache(maxsize=1)
+def schema() -> dict[str, Any]:
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return made
+
+
+def operations() -> list[Operation]:
+    return list(_operations())
+
+
+def _operations() -> Iterator[Operation]:
+    for path, methods in schema()["paths"].items():
+        for method, spec in methods.items():
+            yield Operation(method=method.upper(), path=path.removeprefix(BASE), spec=spec)
+
+
+def _callback(workspace: Workspace) -> Callback:
+    return make_callback(open_campaign(workspace), at=soon(hours=5))
+
+
+ROWS: dict[str, Callable[[Workspace], str]] = {
+    "callbacks": lambda workspace: str(_callback(workspace).pk),
+    "calls": lambda workspace: make_call(campaign=open_campaign(workspace), status="ended").public_id,
+    "campaigns": lambda workspace: open_campaign(workspace).public_id,
+    "contacts": lambda workspace: make_contact(workspace).public_id,
+    "deliveries": lambda workspace: make_delivery(make_endpoint(workspace)).public_id,
+    "imports": lambda workspace: Import.objects.create(workspace=workspace).public_id,
+    "lines": lambda workspace: make_line(workspace).public_id,
+    "personas": lambda workspace: make_persona(workspace).public_id,
+    "retry-policies": lambda workspace: make_policy(workspace).public_id,
+    "suppressions": lambda workspace: make_suppression(workspace, a_phone()).public_id,
+    "webhooks": lambda workspace: make_endpoint(workspace).public_id,
+}
+"""How a row that a path can name is made, by resource; a new resource that is missing here fails the tests."""
+
+BODIES: dict[str, Callable[[], dict[str, Any]]] = {
+    "callbacks/{id}/reschedule/": lambda: {"scheduled_at": soon(hours=3).isoformat()},
+    "calls/{id}/request-callback/": lambda: {"scheduled_at": soon(hours=3).isoformat()},
+    "calls/{id}/recording/": lambda: {"transcript": "Hello"},
+    "campaigns/{id}/contacts/": lambda: {"contacts": [{"phone": "+4930123456"}]},
+    "retry-policies/{id}/preview/": lambda: {
+        "timezone": "UTC",
+        "first_attempt_at": "2025-03-03T10:00:00Z",
+        "outcomes": ["busy"],
+    },
+}
+"""A body that is in order, for operations that take none without it."""
