@@ -160,6 +160,10 @@ def test_the_schema_and_the_docs_page_are_served_without_a_key_and_without_other
     assert described.json()["openapi"].startswith("3.")
     assert "http://" not in page
     assert "https://" not in page
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(assets) >= 4
+    for asset in assets:
+        assert Client().get(asset).status_code == 200, asset
 
 
 NASTY: tuple[object, ...] = (
