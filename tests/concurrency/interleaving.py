@@ -6,7 +6,7 @@ connection. The same door makes mutants: a statement is rewritten on its way, th
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -67,6 +67,8 @@ class Threads:
     def __init__(self, rewrites: Rewrites) -> None:
         self._mutant = Mutant(rewrites)
         self._pool = ThreadPoolExecutor(max_workers=4)
+        # A guard holds a thread back for as long as it is asked to wait; without guards it gets through in the end.
+        self._time = PATIENCE if rewrites else 0.05
 
     def start(self, work: Callable[[], Any], *wrappers: Any) -> Future[Any]:
         return self._pool.submit(self._run, work, wrappers)
@@ -77,6 +79,10 @@ class Threads:
                 return work()
         finally:
             connection.close()
+
+    def give_time_to(self, future: Future[Any]) -> None:
+        """Let a thread that should be waiting on a lock come that far, or through where there is none."""
+        wait([future], timeout=self._time)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)

@@ -5,11 +5,9 @@ and must then see the harm: a race test that cannot fail proves nothing. The car
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from datetime import timedelta
 from functools import partial
 from itertools import cycle
-from typing import Any
 
 import pytest
 
@@ -105,7 +103,7 @@ def a_repeated_message(carrier: InProcessCarrier, run: Threads) -> bool:
     stop.wait()
     second = run.start(lambda: placing.place(claims, now=NOW))
     # The guard makes the second wait for the first; without it the second is done by now.
-    _done_soon(second)
+    run.give_time_to(second)
     stop.go_on.set()
     first.result(PATIENCE)
     second.result(PATIENCE)
@@ -134,7 +132,7 @@ def pause_against_claim(carrier: InProcessCarrier, run: Threads) -> bool:
     stop.wait()
     pausing = run.start(lambda: campaigns.pause(campaign_id, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW))
     # A pause waits for a claim that holds its rows, or takes them back: either way nothing is dialled after it.
-    _done_soon(pausing)
+    run.give_time_to(pausing)
     stop.go_on.set()
     claims = claiming.result(PATIENCE)
     pausing.result(PATIENCE)
@@ -177,7 +175,7 @@ def cancel_against_place(carrier: InProcessCarrier, run: Threads) -> bool:
         return True
 
     cancelling = run.start(cancel)
-    _done_soon(cancelling)
+    run.give_time_to(cancelling)
     stop.go_on.set()
     placed.result(PATIENCE)
     was_cancelled = cancelling.result(PATIENCE)
@@ -185,11 +183,6 @@ def cancel_against_place(carrier: InProcessCarrier, run: Threads) -> bool:
 
 
 _cancel_meets = cycle(["take_to_dialing", "numbers_of_calls"])
-
-
-def _done_soon(future: Future[Any]) -> None:
-    """Give a thread that should be waiting on a lock the time to come that far."""
-    wait([future], timeout=0.05)
 
 
 RACES = [
