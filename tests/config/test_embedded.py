@@ -137,3 +137,26 @@ def test_temporary_servers_of_a_killed_command_stop_and_delete_their_data(tmp_pa
     eventually(lambda: not belonging_to(scratch), what="no process is left")
     eventually(lambda: not list(scratch.iterdir()), what="no data is left")
     assert not listening(port)
+
+
+def test_starting_over_deletes_what_is_ours_and_not_in_use(folder: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    ours = folder.with_name("to-forget")
+    with EmbeddedServers(ours):
+        while_running = reset(ours)
+    forgotten = reset(ours)
+
+    assert (while_running.returncode, forgotten.returncode, reset(foreign).returncode) == (1, 0, 1)
+    assert "another process" in while_running.stderr
+    assert (ours.exists(), foreign.exists()) == (False, True)
+
+
+def reset(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 — our own module
+        [sys.executable, "-m", "config.embedded", "reset"],
+        env={**os.environ, "DATA_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
