@@ -153,7 +153,7 @@ def test_starting_over_deletes_what_is_ours_and_not_in_use(folder: Path, tmp_pat
 
 
 def reset(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 — our own module
+    return subprocess.run(
         [sys.executable, "-m", "config.embedded", "reset"],
         env={**os.environ, "DATA_DIR": str(folder)},
         capture_output=True,
