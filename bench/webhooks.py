@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
+from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event as Signal
 from typing import Any, Self
 from uuid import UUID
@@ -57,13 +58,16 @@ def main() -> None:
     with Receivers() as receivers:
         every = [a_workspace([port]) for port in receivers.ports]
         whole = a_workspace(receivers.ports)
-        print(f"{SENDERS} processes, {RECEIVERS} receivers, 1 KB, signed\nround  requests/s  pycurl/s  ratio")
+        print(f"{SENDERS} processes, {RECEIVERS} receivers, 1 KB, signed; CPU of the senders in ms per delivery")
+        print("round  requests/s    CPU  pycurl/s    CPU  ratio  of CPU")
         ratios = []
         for number in range(1, options.rounds + 1):
-            slow = deliveries_per_second(whole, options.deliveries // 5, threads_of_requests)
-            fast = deliveries_per_second(whole, options.deliveries, libcurl)
+            slow, slow_cpu = deliveries_per_second(whole, options.deliveries // 5, threads_of_requests)
+            fast, fast_cpu = deliveries_per_second(whole, options.deliveries, libcurl)
             ratios.append(fast / slow)
-            print(f"{number:5}  {slow:10.0f}  {fast:8.0f}  {fast / slow:5.1f}", flush=True)
+            of_cpu = slow_cpu / fast_cpu
+            shown = f"{slow:10.0f}  {slow_cpu:5.2f}  {fast:8.0f}  {fast_cpu:5.2f}  {ratios[-1]:5.1f}  {of_cpu:6.1f}"
+            print(f"{number:5}  {shown}", flush=True)
         print(f"median ratio {statistics.median(ratios):.1f}")
         print("\ncommitted to first byte      p50   p95   p99   max (ms)")
         for rate in options.rates:
@@ -162,8 +166,11 @@ def an_event(workspace_id: UUID, number: int) -> NewEvent:
     )
 
 
-def deliveries_per_second(workspace_id: UUID, count: int, make: Callable[[], Any]) -> float:
-    """Record ``count`` deliveries, then let the senders work them off; from their start signal to the last settled."""
+def deliveries_per_second(workspace_id: UUID, count: int, make: Callable[[], Any]) -> tuple[float, float]:
+    """Record ``count`` deliveries, then let the senders work them off; from their start signal to the last settled.
+
+    Return also the milliseconds of CPU that the senders used for each.
+    """
     for first in range(0, count // RECEIVERS, 50):
         with transaction.atomic():
             numbers = range(first, min(first + 50, count // RECEIVERS))
@@ -172,8 +179,9 @@ def deliveries_per_second(workspace_id: UUID, count: int, make: Callable[[], Any
     with Senders(make) as senders:
         began = senders.begin()
         while pending():
-            time.sleep(0.01)
-        return count / (time.monotonic() - began)
+            time.sleep(0.02)
+        took = time.monotonic() - began
+    return count / took, senders.cpu_seconds * 1000 / count
 
 
 def first_bytes(
@@ -208,9 +216,11 @@ class Senders:
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._go, self._stop = _SPAWN.Event(), _SPAWN.Event()
+        self._used: Queue[float] = _SPAWN.Queue()
+        self.cpu_seconds = 0.0
         self._ready = [_SPAWN.Event() for _ in range(SENDERS)]
         self._processes = [
-            _SPAWN.Process(target=_send, args=(make, ready, self._go, self._stop)) for ready in self._ready
+            _SPAWN.Process(target=_send, args=(make, ready, self._go, self._stop, self._used)) for ready in self._ready
         ]
 
     def __enter__(self) -> Self:
@@ -226,20 +236,23 @@ class Senders:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self.cpu_seconds = sum(self._used.get() for _ in self._processes)
         for process in self._processes:
             process.join()
 
 
-def _send(make: Callable[[], Any], ready: Signal, go: Signal, stop: Signal) -> None:
+def _send(make: Callable[[], Any], ready: Signal, go: Signal, stop: Signal, used: "Queue[float]") -> None:
     sender = Sender(make(), clock=database_now)
     database_now()
     ready.set()
     go.wait()
+    began = time.process_time()
     while not stop.is_set():
         if not sender.step():
             time.sleep(0.03)  # as the drain pauses
     sender.finish(within_seconds=6)
     sender.close()
+    used.put(time.process_time() - began)
 
 
 def libcurl() -> Transport:

@@ -132,8 +132,11 @@ _TAKE_DUE = """
             ON t.endpoint_id = room.id
         WHERE p.id = room.id
     )
-    SELECT t.id, t.endpoint_id, t.generation, t.failures, e.id AS event_id, e.type, e.body, e.chain_id, e.sequence
-    FROM taken t JOIN webhooks_event e ON e.id = t.event_id
+    SELECT t.id, t.endpoint_id, t.generation, t.failures, t.event_id, e.type, e.body, e.chain_id, e.sequence
+    FROM taken t
+    CROSS JOIN LATERAL (  -- the limit keeps the planner, which cannot guess how few are taken, from reading all events
+        SELECT type, body, chain_id, sequence FROM webhooks_event WHERE id = t.event_id LIMIT 1
+    ) e
     ORDER BY t.due_at, t.id
 """
 _LOCK_SETTLED_ENDPOINTS = """
