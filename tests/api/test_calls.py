@@ -18,6 +18,7 @@ from tests.factories import (
     make_suppression,
     make_workspace,
 )
+from tests.in_process_carrier import in_process_carrier
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +131,18 @@ def test_a_queued_call_is_cancelled_at_once_and_only_once(api: Api) -> None:
     assert (cancelled["status"], cancelled["outcome"]) == ("ended", "cancelled")
     assert (again.status_code, error_of(again)["code"]) == (409, "conflict")
     assert AuditEntry.objects.get(verb="cancel").reason == "changed my mind"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_live_call_the_carrier_is_asked_to_hang_up(api: Api) -> None:
+    call = a_call(api, status="ringing")
+
+    with in_process_carrier() as carrier:
+        cancelled = api.post(f"calls/{call.public_id}/cancel/").json()
+
+    assert cancelled["status"] == "ringing"
+    assert carrier.hung_up == [call.pk]
+    assert Call.objects.get().cancel_requested_at is not None
 
 
 def test_a_wish_not_to_be_called_suppresses_the_number(api: Api) -> None:
