@@ -4,13 +4,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 BESIDE := $(BIN)/python -m config.embedded exec --
 ALONE := $(BIN)/python -m config.embedded exec --temporary --
+MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint bench format reset login shell
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)
 
@@ -34,7 +35,10 @@ lint: $(INSTALLED)  ## form, types, who imports whom, migrations
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: $(INSTALLED)  ## dial lifecycles beside bare Celery tasks, and lateness with a million held (alone on the machine)
-	@$(ALONE) env DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m bench.engine $(ARGS)
+	@$(MEASURED) $(BIN)/python -m bench.engine $(ARGS)
+
+bench-webhooks: $(INSTALLED)  ## webhook deliveries per second, and the time to a receiver's first byte (the same)
+	@$(MEASURED) $(BIN)/python -m bench.webhooks $(ARGS)
 
 format: $(INSTALLED)  ## put the form right
 	@$(BIN)/ruff format --quiet .

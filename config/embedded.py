@@ -95,9 +95,11 @@ class EmbeddedServers:
     Raises :class:`ServerNotStartable` where another process already runs them over the same folder.
     """
 
-    def __init__(self, data_dir: Path, *, temporary: bool = False) -> None:
+    def __init__(self, data_dir: Path, *, temporary: bool = False, durable: bool = True) -> None:
+        """``temporary`` servers delete the folder when they stop; ``durable`` ones survive a power failure."""
         self._folder = data_dir.resolve()
         self._temporary = temporary
+        self._durable = durable
         self._leash = Leash()
         self._user = _unprivileged_user()
         self._lock: IO[str] | None = None
@@ -222,7 +224,7 @@ class EmbeddedServers:
         log = self._folder / "postgres.log"
         if not (data / "PG_VERSION").exists():
             self._initialise(data)
-        settings = _POSTGRES_SETTINGS | (_WITHOUT_DURABILITY if self._temporary else {})
+        settings = _POSTGRES_SETTINGS | ({} if self._durable else _WITHOUT_DURABILITY)
         settings["port"] = self._kept["postgres_port"]
         options = [f"--{name}={value}" for name, value in settings.items()]
         with log.open("ab") as output:
@@ -261,7 +263,7 @@ class EmbeddedServers:
             f"--pwfile={password_file}",
         ]
         command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        command += ["--locale=C"] + (["--no-sync"] if self._temporary else [])
+        command += ["--locale=C"] + ([] if self._durable else ["--no-sync"])
         done = subprocess.run(  # noqa: S603 — the wheel's initdb
             command,
             check=False,
@@ -299,7 +301,7 @@ dir "{data}"
 pidfile "{data / "valkey.pid"}"
 databases 64
 maxmemory-policy noeviction
-appendonly {"no" if self._temporary else "yes"}
+appendonly {"yes" if self._durable else "no"}
 appendfsync everysec
 save ""
 """
@@ -388,10 +390,11 @@ def running(data_dir: Path) -> EmbeddedServers | None:
     return None
 
 
-def _execute(command: list[str], *, data_dir: Path, temporary: bool) -> int:
+def _execute(command: list[str], *, data_dir: Path, temporary: bool, durable: bool) -> int:
     """Run a command beside servers: its own temporary ones, those of the environment, or those of the folder."""
     if temporary:
-        with EmbeddedServers(Path(tempfile.mkdtemp(prefix="ringback-")), temporary=True) as servers:
+        folder = Path(tempfile.mkdtemp(prefix="ringback-"))
+        with EmbeddedServers(folder, temporary=True, durable=durable) as servers:
             return _run(command, servers, data_dir=servers.folder)
     if "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
         return _run(command, None, data_dir=data_dir)
@@ -432,6 +435,7 @@ def main() -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     execute = actions.add_parser("exec", help="run a command beside the servers")
     execute.add_argument("--temporary", action="store_true", help="servers of its own, deleted when it ends")
+    execute.add_argument("--durable", action="store_true", help="temporary ones that write like real ones, to measure")
     execute.add_argument("command", nargs="+")
     actions.add_parser("reset", help="delete the data folder, unless its servers run")
     arguments = parser.parse_args()
@@ -439,7 +443,12 @@ def main() -> int:
     try:
         if arguments.action == "reset":
             return _reset(local.data_dir())
-        return _execute(arguments.command, data_dir=local.data_dir(), temporary=arguments.temporary)
+        return _execute(
+            arguments.command,
+            data_dir=local.data_dir(),
+            temporary=arguments.temporary,
+            durable=arguments.durable,
+        )
     except ServerNotStartable as error:
         print(error, file=sys.stderr)  # noqa: T201 — a command's answer
         return 1

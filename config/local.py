@@ -30,7 +30,7 @@ def data_dir() -> Path:
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the environment of a local process: ours, completed by what is kept in ``folder`` and by what relaxes."""
-    return RELAXED | kept(folder) | os.environ | {"DATA_DIR": str(folder)}
+    return {"DEMO": "1"} | RELAXED | kept(folder) | os.environ | {"DATA_DIR": str(folder)}
 
 
 def kept(folder: Path) -> dict[str, str]:
@@ -72,7 +72,7 @@ def welcome(settings: Mapping[str, str]) -> str:
     """Say where everything is, and how to enter the demo."""
     base = f"http://127.0.0.1:{settings['PORT']}"
     lines = [f"  admin      {base}/admin/", f"  API docs   {base}/api/docs/"]
-    if settings.get("DEMO", "1") != "0":
+    if settings["DEMO"] != "0":
         lines += [
             f"  inbox      {base}/demo/inbox/",
             f"  user       admin    password  {settings['DEMO_PASSWORD']}",

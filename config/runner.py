@@ -215,8 +215,7 @@ def _environment(folder: Path, servers: EmbeddedServers | None) -> dict[str, str
         environment["SIMULATED_CARRIER_URL"] = f"http://127.0.0.1:{kept if kept and is_free(kept) else free_port()}"
     chosen = {name: environment[name] for name in ("PORT", "SIMULATED_CARRIER_URL")}
     local.keep(folder, local.kept(folder) | chosen)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
-    return environment | {"PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return environment | {"PYTHONUNBUFFERED": "1"}
 
 
 def _port(wanted: str | None) -> int:
@@ -250,7 +249,7 @@ def _run(path: Path, *, requests: StopRequests, follow_parent: bool, stop_second
             say(f"starting PostgreSQL and Valkey over {folder}")
             servers = stack.enter_context(EmbeddedServers(folder))
         environment = _environment(folder, servers)
-        has_demo = environment.get("DEMO", "1") != "0"
+        has_demo = environment["DEMO"] != "0"
         lines = procfile.read(path, environment)
         for line in lines:
             if line.name == "release" or (line.name == "demo" and has_demo):
