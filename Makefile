@@ -8,7 +8,7 @@ MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench format reset login shell
+.PHONY: help install run test lint bench bench-webhooks format reset login shell
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
