@@ -51,7 +51,7 @@ env = environ.Env(
     WEBHOOK_CA_FILE=(str, ""),
     # A run on one's own machine, and the tests
     DATA_DIR=(str, ".data"),
-    DEMO=(bool, True),
+    DEMO=(bool, False),
     DEMO_API_KEY=(str, ""),
     DEMO_PASSWORD=(str, ""),
     TEST_DATABASE_NAME=(str, "test_ringback"),

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from dialer.workspaces.models import Workspace
+
 
 class Heartbeat(models.Model):
     """When a worker last took a message that beat had sent to this queue: beat, broker and worker were alive then."""
@@ -11,3 +13,35 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue} {self.at.isoformat()}"
+
+
+class Demo(models.Model):
+    """Which workspace is the demo's, and when it was last started; at most one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    started_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="demo_once")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace} since {self.started_at.isoformat()}"
+
+
+class InboxMessage(models.Model):
+    """A webhook as the demo's inbox received it; one that comes again under its id is counted, not kept again."""
+
+    message_id = models.CharField(max_length=100, unique=True)
+    event = models.CharField(max_length=64)
+    headers = models.JSONField()
+    body = models.BinaryField(help_text="As it came; the signature is over these bytes")
+    problem = models.CharField(max_length=200, blank=True, help_text="Why it was not verified; empty where it was")
+    times = models.PositiveIntegerField(default=1)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["event", "-id"], name="inbox_newest_of_event")]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.message_id}"

@@ -1,5 +1,6 @@
 """Where everything is mounted."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -22,3 +23,5 @@ urlpatterns = [
     path("readyz", views.readyz),
     path("metrics", views.metrics),
 ]
+if settings.DEMO:
+    urlpatterns.append(path("demo/", include("config.demo.inbox")))
