@@ -8,7 +8,7 @@ MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench bench-webhooks format reset login shell
+.PHONY: help install run test lint demo-check chaos bench bench-webhooks format reset login shell
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ lint: $(INSTALLED)  ## form, types, who imports whom, migrations
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-logo
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+demo-check: $(INSTALLED)  ## what the demo promises, and what a `make run` beside it shows
+	@$(BIN)/python -m config.demo.check $(ARGS)
+
+chaos: $(INSTALLED)  ## dial workers killed at named points, the broker flushed; judged by the carrier's ledger
+	@$(ALONE) $(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(INSTALLED)  ## dial lifecycles beside bare Celery tasks, and lateness with a million held (alone on the machine)
 	@$(MEASURED) $(BIN)/python -m bench.engine $(ARGS)

@@ -30,7 +30,12 @@ def data_dir() -> Path:
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the environment of a local process: ours, completed by what is kept in ``folder`` and by what relaxes."""
-    return {"DEMO": "1"} | RELAXED | kept(folder) | os.environ | {"DATA_DIR": str(folder)}
+    ours = {
+        "DATA_DIR": str(folder),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
+    return {"DEMO": "1"} | RELAXED | kept(folder) | os.environ | ours
 
 
 def kept(folder: Path) -> dict[str, str]:
