@@ -54,6 +54,7 @@ class Callback(Owned):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        permissions = [("force_callback", "Can force a callback past the window, a limit or a pause")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=[s.value for s in CallbackStatus]), name="callback_status_known"
@@ -71,6 +72,9 @@ class Callback(Owned):
             models.Index(fields=["campaign"], condition=_PENDING, name="callback_pending_of_campaign"),
             models.Index(fields=["workspace", "-id"], name="callback_newest"),
             models.Index(fields=["origin_call"], name="callback_origin"),
+            models.Index(
+                fields=["workspace", "-dialled_at"], condition=Q(dialled_at__isnull=False), name="callback_dialled"
+            ),
             models.Index(fields=["contact", "-id"], name="callback_newest_of_contact"),
         ]
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import django_stubs_ext
+from django.templatetags.static import static
 
 from config.env import BASE_DIR, env
 
@@ -39,6 +40,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -58,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "dialer.workspaces.admin.time_zone.OperatorTimeZone",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -192,6 +196,36 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+}
+
+# The operator's pages -------------------------------------------------------------------------------------------------
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Ringback",
+    "SITE_HEADER": "Ringback",
+    "SITE_SYMBOL": "phone_callback",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,  # Django's own; what was done stands in the audit entries
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "callbacks.admin.dashboard.fill_in",
+    "SCRIPTS": [lambda _: static("workspaces/time_zone.js")],
+    "STYLES": [lambda _: static("workspaces/admin.css")],
+    "SIDEBAR": {"show_search": True, "navigation": "config.navigation.groups"},
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254)",
+            "100": "oklch(93.2% .032 256)",
+            "200": "oklch(88.2% .059 254)",
+            "300": "oklch(80.9% .105 252)",
+            "400": "oklch(70.7% .165 255)",
+            "500": "oklch(62.3% .214 260)",
+            "600": "oklch(54.6% .245 263)",
+            "700": "oklch(48.8% .243 264)",
+            "800": "oklch(42.4% .199 266)",
+            "900": "oklch(37.9% .146 266)",
+            "950": "oklch(28.2% .091 268)",
+        }
+    },
 }
 
 # The demo of a run on one's own machine ------------------------------------------------------------------------------

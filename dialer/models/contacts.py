@@ -1,5 +1,7 @@
 """Contacts, how they come in, and who is not to be called."""
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -36,6 +38,7 @@ class Contact(Owned, PublicId):
         ]
         indexes = [
             models.Index(fields=["workspace", "phone", "-id"], name="contact_by_phone"),
+            GinIndex(SearchVector("name", config="simple"), name="contact_words_of_name"),
             models.Index(fields=["workspace", "-id"], name="contact_newest"),
         ]
 

@@ -1,0 +1,140 @@
+"""What the operator's five actions ask for, and what is shown while they are filled in."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from callbacks.models import Callback
+from callbacks.scheduling import Force, instant_of
+from dialer.workspaces.admin.base import VerbForm
+from dialer.workspaces.admin.time_zone import on_clock, operator_zone
+from dialer.workspaces.clock import database_now
+
+CHECKS = (
+    ("outside_window", "the calling window"),
+    ("contact_limit", "the contact limit"),
+    ("campaign_paused", "the campaign's pause"),
+)
+MAY_FORCE = "callbacks.force_callback"
+
+
+class WallClockField(forms.Field):
+    """A date and a time as they stand on some clock; which one is another field's business."""
+
+    widget = UnfoldAdminTextInputWidget(attrs={"type": "datetime-local", "step": "60"})
+
+    def to_python(self, value: object) -> datetime | None:
+        try:
+            read = datetime.fromisoformat(str(value)) if value else None
+        except ValueError:
+            read = datetime.min.replace(tzinfo=UTC)
+        if read is not None and read.tzinfo is not None:
+            message = "Enter a date and a time, such as 2025-03-14T09:30."
+            raise forms.ValidationError(message)
+        return read
+
+
+class ReasonForm(VerbForm):
+    """Why, for the audit."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Kept in the callback's history",
+    )
+
+
+class ForceForm(ReasonForm):
+    """Adds the force, for those who may."""
+
+    force = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanWidget,
+        label="Force it",
+        help_text="Past the calling window, the contact limit and a pause, for this one dial; needs a reason",
+    )
+    field_order = ("when", "clock", "force", "reason")
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        if not self.request.user.has_perm(MAY_FORCE):
+            del self.fields["force"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("force") and not cleaned.get("reason"):
+            self.add_error("reason", "Forcing needs a reason.")
+        return cleaned
+
+    def forced(self) -> Force | None:
+        """Return what the verb may pass, if the user may and wants to."""
+        if not self.cleaned_data.get("force"):
+            return None
+        return Force(checks=frozenset(code for code, _ in CHECKS), reason=self.cleaned_data["reason"])
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        row = self._row()
+        if row is None:
+            return ()
+        now = database_now()
+        theirs = zone_of(row)
+        return (
+            ("Contact", f"{row.contact.name or 'no name'} · {row.contact.phone}"),
+            ("Their clock", on_clock(now, theirs, now=now)),
+            ("Your clock", on_clock(now, operator_zone(), now=now)),
+            ("Promised, their clock", on_clock(row.scheduled_at, theirs, now=now)),
+            ("Promised, your clock", on_clock(row.scheduled_at, operator_zone(), now=now)),
+        )
+
+    def _row(self) -> Callback | None:
+        if self.object_id is None:
+            return None
+        rows = Callback.objects.visible_to(self.request.user).select_related("contact")
+        found: Callback | None = rows.filter(pk=self.object_id).first() if str(self.object_id).isdigit() else None
+        return found
+
+
+class RescheduleForm(ForceForm):
+    """A time on the contact's clock or the operator's."""
+
+    THEIRS, MINE = "theirs", "mine"
+
+    when = WallClockField(label="Time")
+    clock = forms.ChoiceField(
+        label="On which clock",
+        choices=[(THEIRS, "The contact's clock"), (MINE, "My clock")],
+        initial=THEIRS,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        mine = operator_zone()
+        row = self._row()
+        theirs = f" ({zone_of(row)})" if row else ", for each contact its own"
+        self.fields["clock"].choices = [
+            (self.THEIRS, f"The contact's clock{theirs}"),
+            (self.MINE, f"My clock ({mine.key})"),
+        ]
+        if row is not None:
+            local = row.scheduled_at.astimezone(ZoneInfo(zone_of(row)))
+            self.fields["when"].initial = local.strftime("%Y-%m-%dT%H:%M")
+
+    def instant(self, row: Callback) -> datetime:
+        zone = zone_of(row) if self.cleaned_data["clock"] == self.THEIRS else operator_zone().key
+        return instant_of(self.cleaned_data["when"], zone).astimezone(UTC)
+
+
+def zone_of(row: Callback) -> str:
+    """Return the zone that the row's time is shown in beside the operator's."""
+    zones = row.contact.zones
+    return row.time_zone or (zones[0] if zones else "UTC")

@@ -1,0 +1,187 @@
+"""Retry policies, with what they would do beside the form, before anything is saved."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from callbacks.preview import Question, preview
+from dialer import resources
+from dialer.admin.resources import ArchivingAdmin
+from dialer.admin.schedule_fields import MinutesField
+from dialer.contacts import is_time_zone
+from dialer.models import RetryPolicy
+from dialer.rules.schedule_settings import RETRYABLE, InvalidSettings, parse_retry_policy
+from dialer.workspaces.admin.base import column, workspaces_of
+from dialer.workspaces.admin.forms import WriteForm
+from dialer.workspaces.admin.time_zone import on_clock, operator_zone
+from dialer.workspaces.clock import database_now
+
+_MOST_ATTEMPTS = 8
+
+
+class RulesForm(forms.Form):
+    """Delays and a limit per outcome."""
+
+    def rules(self) -> dict[str, Any]:
+        """Return the rules of the outcomes that have any."""
+        given = self.cleaned_data
+        return {
+            outcome: {"delays": given.get(f"{outcome}_delays") or [], "limit": given.get(f"{outcome}_limit")}
+            for outcome in RETRYABLE
+            if given.get(f"{outcome}_delays") or given.get(f"{outcome}_limit")
+        }
+
+
+for _outcome in RETRYABLE:
+    RulesForm.base_fields[f"{_outcome}_delays"] = MinutesField(
+        label=f"{_outcome.replace('_', ' ').capitalize()}: minutes until each retry"
+    )
+    RulesForm.base_fields[f"{_outcome}_limit"] = forms.IntegerField(
+        required=False, label="Retries at most", widget=UnfoldAdminIntegerFieldWidget
+    )
+RulesForm.declared_fields = RulesForm.base_fields  # where forms that inherit look
+
+
+class PolicyForm(WriteForm, RulesForm):
+    invalid = (InvalidSettings,)
+    names: ClassVar[Mapping[str, str]] = {
+        f"rules.{outcome}.{theirs}": f"{outcome}_{ours}"
+        for outcome in RETRYABLE
+        for theirs, ours in (("delays", "delays"), ("limit", "limit"))
+    }
+
+    class Meta:
+        model = RetryPolicy
+        fields = ("workspace", "name", "is_default")
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        rules = self.instance.rules or (resources.DEFAULT_RULES if self.is_new else {})
+        for outcome, rule in rules.items():
+            self.initial[f"{outcome}_delays"] = rule["delays"]
+            self.initial[f"{outcome}_limit"] = rule["limit"]
+
+    def write(self, about: Mapping[str, Any]) -> RetryPolicy:
+        given: Any = {
+            "name": self.cleaned_data["name"],
+            "is_default": self.cleaned_data["is_default"],
+            "rules": self.rules(),
+        }
+        if self.is_new:
+            return resources.create_policy(self.cleaned_data["workspace"].pk, **about, **given)
+        return resources.edit_policy(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
+
+
+class PreviewForm(forms.Form):
+    """What is imagined: whose clock, and how each attempt ends."""
+
+    imagined_outcome = forms.ChoiceField(
+        label="Imagine that every attempt ends",
+        choices=[(outcome, outcome.replace("_", " ")) for outcome in RETRYABLE],
+        initial="no_answer",
+        widget=UnfoldAdminSelectWidget,
+    )
+    imagined_zone = forms.CharField(
+        label="for a contact in", initial="Europe/Berlin", widget=UnfoldAdminTextInputWidget
+    )
+
+    def clean_imagined_zone(self) -> str:
+        zone: str = self.cleaned_data["imagined_zone"].strip()
+        if not is_time_zone(zone):
+            message = "Not a known IANA time zone, such as Europe/Berlin."
+            raise forms.ValidationError(message)
+        return zone
+
+
+@admin.register(RetryPolicy)
+class RetryPolicyAdmin(ArchivingAdmin):
+    form = PolicyForm
+    list_display = ("name", "in_words", "is_default", "state")
+    search_help_text = "Name, or id (pol_…)"
+    id_prefixes = {"id": "pol"}
+    readonly_fields = ("public_id", "state")
+    fieldsets = (
+        (None, {"fields": ("workspace", ("name", "is_default"))}),
+        (
+            "By the outcome of the call before",
+            {"fields": tuple((f"{outcome}_delays", f"{outcome}_limit") for outcome in RETRYABLE)},
+        ),
+        (None, {"fields": (("public_id", "state"),)}),
+    )
+    change_form_after_template = "callbacks/admin/policy_preview.html"
+    archiving = staticmethod(resources.archive_policy)
+
+    def get_urls(self) -> list[URLPattern]:
+        seen = path("preview/", self.admin_site.admin_view(self.preview), name="callbacks_policy_preview")
+        urls: list[URLPattern] = super().get_urls()
+        return [seen, *urls]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        extra = {**(extra_context or {}), "imagined": PreviewForm()}
+        answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
+        return answer
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the attempts that the form, as it stands, would make; writes nothing."""
+        imagined = PreviewForm(request.POST)
+        filled_in = RulesForm(request.POST)
+        context: dict[str, Any] = {}
+        if not imagined.is_valid() or not filled_in.is_valid():
+            context["faults"] = [
+                fault for form in (imagined, filled_in) for faults in form.errors.values() for fault in faults
+            ]
+        else:
+            try:
+                context = _imagine(request, imagined.cleaned_data, parse_retry_policy(filled_in.rules()))
+            except InvalidSettings as refused:
+                context["faults"] = [
+                    f"{path.replace('_', ' ')}: {' '.join(reasons)}" for path, reasons in refused.errors.items()
+                ]
+        return render(request, "callbacks/admin/policy_attempts.html", context)
+
+    @column("Retries")
+    def in_words(self, row: RetryPolicy) -> str:
+        return "; ".join(
+            f"{outcome.replace('_', ' ')} {', '.join(map(str, rule['delays']))} min, at most {rule['limit']}"
+            for outcome, rule in row.rules.items()
+        )
+
+
+def _imagine(request: HttpRequest, imagined: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, Any]:
+    now = database_now()
+    workspace = next(iter(workspaces_of(request)), None)
+    zone = imagined["imagined_zone"]
+    answer = preview(
+        Question(
+            phone="",
+            time_zone=zone,
+            first_attempt_at=now,
+            outcomes=[imagined["imagined_outcome"]] * _MOST_ATTEMPTS,
+            workspace_zone=workspace.time_zone if workspace else "UTC",
+            campaign_policy=policy,
+            workspace=workspace.schedule if workspace else {},
+        )
+    )
+    attempts = [
+        {
+            "number": attempt["attempt_number"],
+            "theirs": on_clock(datetime.fromisoformat(attempt["at"]), zone, now=now),
+            "yours": on_clock(datetime.fromisoformat(attempt["at"]), operator_zone(), now=now),
+            "why": [step["text"] for step in attempt["explanation"]],
+        }
+        for attempt in answer["attempts"]
+    ]
+    return {"attempts": attempts, "stop": answer["stop"], "zone": zone}

@@ -1,0 +1,500 @@
+"""The callback queue: the screen that an operator keeps open."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from unfold.enums import ActionVariant
+from unfold.views import ChangeList
+
+from callbacks import actions
+from callbacks.actions import NotARetry
+from callbacks.admin.forms import ForceForm, ReasonForm, RescheduleForm, zone_of
+from callbacks.admin.timeline import of_chain
+from callbacks.models import Callback
+from callbacks.queue_views import (
+    ALL_PENDING,
+    DUE_TODAY,
+    GRACE,
+    OVERDUE,
+    QUEUES,
+    THIS_WEEK,
+    in_queue,
+    why_waiting,
+)
+from callbacks.rules.statuses import CallbackStatus, CallbackType
+from callbacks.scheduling import ContactSuppressed, InvalidTime, OutsideWindow
+from dialer.admin.choices import CampaignFilter, OutcomeFilter, PersonaFilter
+from dialer.admin.contacts import matching
+from dialer.models import Contact
+from dialer.workspaces.admin.base import (
+    ReadOnlyAdmin,
+    actor_of,
+    bulk,
+    button,
+    column,
+    its_own_words,
+    linked,
+    workspaces_of,
+)
+from dialer.workspaces.admin.time_zone import on_clock, operator_zone
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import Workspace
+
+HISTORY = "history"
+TITLES = {
+    OVERDUE: "Overdue",
+    DUE_TODAY: "Due today",
+    THIS_WEEK: "This week",
+    ALL_PENDING: "All pending",
+    HISTORY: "History",
+}
+TYPES = {
+    CallbackType.AUTO_RETRY.value: "Retry",
+    CallbackType.CUSTOMER_REQUESTED.value: "Requested",
+    CallbackType.MANUAL.value: "Manual",
+}
+STATUS_COLOURS = {
+    CallbackStatus.PENDING.value: "info",
+    CallbackStatus.DIALING.value: "warning",
+    CallbackStatus.DONE.value: "success",
+    CallbackStatus.COMPLETED.value: "success",
+    CallbackStatus.EXPIRED.value: "danger",
+}
+MOST_COUNTED = 10_000
+"""A tab says "10,000+" where there are more: no page counts a big table."""
+_LONGEST_NOTE = 80
+
+
+def outside_window(refused: OutsideWindow) -> str:
+    """Say what forbids the time, and when it would be permitted."""
+    reasons = {
+        "outside_window": "that is outside the calling window",
+        "contact_limit": "one more call would exceed the contact limit then",
+        "campaign_paused": "the campaign is paused",
+    }
+    text = reasons.get(refused.reason, refused.reason)
+    if refused.next_opening is None:
+        return text
+    return f"{text}; the next permitted time is {on_clock(refused.next_opening, operator_zone(), now=database_now())}"
+
+
+def in_queue_of(
+    rows: QuerySet[Callback], queue: str, workspaces: Sequence[Workspace], *, now: datetime, grace: timedelta
+) -> QuerySet[Callback]:
+    """Keep one view's rows; "today" is a day of each workspace's own zone."""
+    zones: dict[str, list[Workspace]] = {}
+    for workspace in workspaces:
+        zones.setdefault(workspace.time_zone, []).append(workspace)
+    if not zones:
+        return rows.none()
+    # Named workspaces, though the rows are scoped already: so that the queue's index gives the rows in order.
+    return reduce(
+        or_,
+        (
+            in_queue(rows.filter(workspace_id__in=[w.pk for w in found]), queue, now=now, time_zone=zone, grace=grace)
+            for zone, found in zones.items()
+        ),
+    )
+
+
+def counts_of(request: HttpRequest, *, now: datetime) -> dict[str, int]:
+    """Count each view up to one more than ``MOST_COUNTED``."""
+    rows = Callback.objects.visible_to(request.user)
+    seen = workspaces_of(request)
+    return {queue: in_queue_of(rows, queue, seen, now=now, grace=GRACE)[: MOST_COUNTED + 1].count() for queue in QUEUES}
+
+
+def counted(count: int) -> str:
+    return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
+
+
+def how_late(scheduled_at: datetime, *, now: datetime) -> tuple[str, str]:
+    """Say how far off a promise is: a badge's kind, and words."""
+    late = now - scheduled_at
+    if late > GRACE:
+        return "late", f"{length_of(late)} late"
+    if late >= timedelta():
+        return "now", "due now"
+    return "ahead", f"in {length_of(-late)}"
+
+
+def length_of(time: timedelta) -> str:
+    seconds = int(time.total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+class QueueFilter(admin.SimpleListFilter):
+    """The tab; it is chosen above the list, not among the filters."""
+
+    title = "queue"
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        return list(TITLES.items())
+
+    def has_output(self) -> bool:
+        return False
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Callback]) -> QuerySet[Callback]:  # noqa: ARG002
+        return queryset
+
+
+class TypeFilter(admin.SimpleListFilter):
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        return list(TYPES.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Callback]) -> QuerySet[Callback]:  # noqa: ARG002
+        return queryset.filter(type=self.value()) if self.value() in TYPES else queryset
+
+
+class OriginalOutcomeFilter(OutcomeFilter):
+    title = "original outcome"
+    path = "original_outcome"
+
+
+class QueueList(ChangeList):  # type: ignore[misc] # unfold has no types
+    """One page of the queue; why its rows wait is asked once for all of them."""
+
+    result_list: Any
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Callback]:  # noqa: ANN401 — Django's signature
+        rows: QuerySet[Callback] = super().get_queryset(request, exclude_parameters)
+        chosen = request.GET.get(QueueFilter.parameter_name)
+        if chosen == HISTORY:
+            return rows.exclude(status=CallbackStatus.PENDING.value)
+        if chosen not in QUEUES:
+            return rows
+        return in_queue_of(rows, chosen, workspaces_of(request), now=database_now(), grace=timedelta())
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        explain(rows)
+        self.result_list = rows
+
+
+def explain(rows: Sequence[Callback]) -> None:
+    """Note on each row the time it is shown at and why it waits, for the columns to read."""
+    now = database_now()
+    waiting = why_waiting(rows, now=now)
+    for row in rows:
+        row.seen_at = now  # type: ignore[attr-defined]
+        row.waits = waiting.get(row.pk)  # type: ignore[attr-defined]
+
+
+@admin.register(Callback)
+class CallbackAdmin(ReadOnlyAdmin):
+    ordering = ("scheduled_at", "id")
+    sortable_by = ()
+    list_display = ("who", "why_again", "promised", "lateness", "where", "waits", "note")
+    list_filter = (QueueFilter, CampaignFilter, PersonaFilter, TypeFilter, OriginalOutcomeFilter)
+    list_select_related = ("contact", "campaign", "assigned_persona")
+    search_fields = ("contact__name", "contact__phone")
+    search_help_text = "Name, number, or id of a contact, call or campaign (ct_…, call_…, camp_…)"
+    id_prefixes = {"contact_id": "ct", "call_id": "call", "campaign_id": "camp"}
+    list_fullwidth = True
+    actions = ("call_selected", "reschedule_selected", "skip_selected", "cancel_selected", "complete_selected")
+    actions_row = actions_detail = ("call_now", "reschedule", "skip", "cancel", "complete")
+    fieldsets = (
+        (None, {"fields": (("who_linked", "state"), ("where_linked", "why_again"), ("promised", "lateness"))}),
+        (None, {"fields": ("waits", "notes")}),
+    )
+    change_form_outer_after_template = "dialer/admin/timeline.html"
+    refusals: ClassVar[Any] = {
+        OutsideWindow: outside_window,
+        NotARetry: lambda _: "only a retry can be skipped; a promise is called, moved, cancelled or completed",
+        ContactSuppressed: lambda _: "the contact is on the do-not-call list",
+        InvalidTime: lambda raised: f"the time {its_own_words(raised)}",
+    }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Callback]:
+        rows: QuerySet[Callback] = super().get_queryset(request)
+        return rows.select_related(*self.list_select_related).annotate(caller=F("call__persona__name"))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("-id",) if request.GET.get(QueueFilter.parameter_name) == HISTORY else self.ordering
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        if request.GET.get(QueueFilter.parameter_name) == HISTORY:
+            return ("who", "why_again", "promised", "state", "where", "note")
+        return self.list_display
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[QueueList]:  # noqa: ANN401, ARG002 — Django's signature
+        return QueueList
+
+    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
+        return queryset.filter(contact__in=matching(Contact.objects.visible_to(request.user), wanted))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        counts = counts_of(request, now=database_now())
+        chosen = request.GET.get(QueueFilter.parameter_name)
+        if request.method == "GET" and chosen not in TITLES:
+            urgent = next((queue for queue in QUEUES if counts[queue]), ALL_PENDING)
+            query = request.GET.copy()
+            query[QueueFilter.parameter_name] = urgent
+            return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+        tabs = [
+            {
+                "title": f"{title}  {counted(counts[queue])}" if queue in counts else title,
+                "link": f"{self.url_of('changelist')}?{QueueFilter.parameter_name}={queue}",
+                "active": queue == chosen,
+                "has_permission": True,
+            }
+            for queue, title in TITLES.items()
+        ]
+        late = counts[OVERDUE]
+        extra = {
+            "tab_list": [{"models": ["callbacks.callback"], "items": tabs}],
+            "title": f"Callbacks: {counted(late)} overdue" if late else "Callbacks: nothing overdue",
+        }
+        answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **extra})
+        return answer
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        extra = dict(extra_context or {})
+        row = self.get_object(request, object_id)
+        if row is not None:
+            extra |= {"title": f"{row.contact}", "timeline": of_chain(row, now=database_now())}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
+        return answer
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Callback | None:
+        row: Callback | None = super().get_object(request, object_id, from_field)
+        if row is not None:
+            explain([row])
+        return row
+
+    # The five actions, on a row and its page ------------------------------------------------------------------------
+
+    @button(
+        "Call now",
+        asks="Due at once, ahead of all others.",
+        does="Call now",
+        icon="call",
+        permission="act",
+        form=ForceForm,
+        variant=ActionVariant.PRIMARY,
+    )
+    def call_now(self, request: HttpRequest, form: ForceForm, object_id: str) -> HttpResponse:
+        def do(row: Callback) -> str:
+            _call_now(request, form, row)
+            return f"{row.contact} is called next."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Reschedule",
+        asks="Promises another time. One that is not permitted is refused, with the next that is.",
+        does="Reschedule",
+        icon="event",
+        permission="act",
+        form=RescheduleForm,
+    )
+    def reschedule(self, request: HttpRequest, form: RescheduleForm, object_id: str) -> HttpResponse:
+        def do(row: Callback) -> str:
+            moved = _reschedule(request, form, row)
+            theirs = on_clock(moved.scheduled_at, zone_of(row), now=row.seen_at)  # type: ignore[attr-defined]
+            return f"{row.contact} will be called on {theirs}."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Skip",
+        asks="Uses this retry up without a call; the next is scheduled by the policy, or the chain ends.",
+        does="Skip",
+        icon="skip_next",
+        permission="act",
+        form=ReasonForm,
+    )
+    def skip(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Callback) -> str:
+            _skip(request, form, row)
+            return f"The retry of {row.contact} is used up."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Cancel",
+        asks="Cancels this and every future retry of the chain.",
+        does="Cancel callback",
+        icon="cancel",
+        permission="act",
+        form=ReasonForm,
+        variant=ActionVariant.DANGER,
+    )
+    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Callback) -> str:
+            _cancel(request, form, row)
+            return f"{row.contact} is not called again."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Mark complete",
+        asks="Handled by other means; the chain ends as handled.",
+        does="Mark complete",
+        icon="task_alt",
+        permission="act",
+        form=ReasonForm,
+    )
+    def complete(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Callback) -> str:
+            _complete(request, form, row)
+            return f"{row.contact} is done."
+
+        return self.act(request, object_id, do, form=form)
+
+    # The same for the rows ticked -----------------------------------------------------------------------------------
+
+    @bulk(
+        "Call now", asks="Due at once, ahead of all others.", does="Call now", did="to be called next", form=ForceForm
+    )
+    def call_selected(self, request: HttpRequest, form: ForceForm, row: Callback) -> None:
+        _call_now(request, form, row)
+
+    @bulk(
+        "Reschedule",
+        asks="Promises another time to all of them.",
+        does="Reschedule",
+        did="rescheduled",
+        form=RescheduleForm,
+    )
+    def reschedule_selected(self, request: HttpRequest, form: RescheduleForm, row: Callback) -> None:
+        _reschedule(request, form, row)
+
+    @bulk(
+        "Skip",
+        asks="Uses these retries up without a call; the next are scheduled by the policy.",
+        does="Skip",
+        did="skipped",
+        form=ReasonForm,
+    )
+    def skip_selected(self, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
+        _skip(request, form, row)
+
+    @bulk(
+        "Cancel",
+        asks="Cancels these and every future retry of their chains.",
+        does="Cancel callbacks",
+        did="cancelled",
+        form=ReasonForm,
+    )
+    def cancel_selected(self, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
+        _cancel(request, form, row)
+
+    @bulk(
+        "Mark complete",
+        asks="Handled by other means; their chains end as handled.",
+        does="Mark complete",
+        did="completed",
+        form=ReasonForm,
+    )
+    def complete_selected(self, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
+        _complete(request, form, row)
+
+    # Columns --------------------------------------------------------------------------------------------------------
+
+    @column("Contact", header=True)
+    def who(self, row: Callback) -> list[str]:
+        return [row.contact.name or "No name", row.contact.phone]
+
+    @column("Contact")
+    def who_linked(self, row: Callback) -> str:
+        return linked("dialer_contact", row.contact_id, f"{row.contact.name} {row.contact.phone}".strip())
+
+    @column("Why", header=True)
+    def why_again(self, row: Callback) -> list[str]:
+        kind = TYPES[row.type]
+        if row.number is not None:
+            kind = f"Retry {row.number} of {row.limit}"
+        return [kind, f"after {row.original_outcome.replace('_', ' ')}" if row.original_outcome else ""]
+
+    @column("Promised", header=True)
+    def promised(self, row: Callback) -> list[str]:
+        now: datetime = row.seen_at  # type: ignore[attr-defined]
+        theirs = on_clock(row.scheduled_at, zone_of(row), now=now)
+        yours = on_clock(row.scheduled_at, operator_zone(), now=now)
+        return [theirs, "same on your clock" if yours == theirs else f"{yours} on your clock"]
+
+    @column("How late", label={"late": "danger", "now": "warning", "ahead": "info"})
+    def lateness(self, row: Callback) -> tuple[str, str] | str:
+        if row.status != CallbackStatus.PENDING:
+            return ""
+        return how_late(row.scheduled_at, now=row.seen_at)  # type: ignore[attr-defined]
+
+    @column("State", label=STATUS_COLOURS)
+    def state(self, row: Callback) -> str:
+        return row.status
+
+    @column("Campaign", header=True)
+    def where(self, row: Callback) -> list[str]:
+        return [row.campaign.name if row.campaign else "No campaign", self._persona(row)]
+
+    @column("Campaign")
+    def where_linked(self, row: Callback) -> str:
+        if row.campaign is None:
+            return f"No campaign · {self._persona(row)}"
+        return format_html("{} · {}", linked("dialer_campaign", row.campaign_id, row.campaign.name), self._persona(row))
+
+    @column("Waits because", header=True)
+    def waits(self, row: Callback) -> list[str]:
+        waiting = row.waits  # type: ignore[attr-defined]
+        if waiting is None:
+            return ["", ""]
+        at = waiting.next_possible_at
+        later = at and f"next possible {on_clock(at, zone_of(row), now=row.seen_at)}"  # type: ignore[attr-defined]
+        return [waiting.text, later or ""]
+
+    @column("Notes")
+    def note(self, row: Callback) -> str:
+        text = row.notes
+        short = f"{text[:_LONGEST_NOTE].rstrip()}…" if len(text) > _LONGEST_NOTE else text
+        return format_html('<span title="{}">{}</span>', text, short) if text else ""
+
+    def _persona(self, row: Callback) -> str:
+        assigned = row.assigned_persona
+        return assigned.name if assigned else row.caller or ""  # type: ignore[attr-defined]
+
+
+def _call_now(request: HttpRequest, form: ForceForm, row: Callback) -> None:
+    actions.call_now(row.pk, force=form.forced(), **_about(request, form, row))
+
+
+def _reschedule(request: HttpRequest, form: RescheduleForm, row: Callback) -> Callback:
+    return actions.reschedule(row.pk, scheduled_at=form.instant(row), force=form.forced(), **_about(request, form, row))
+
+
+def _skip(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
+    actions.skip(row.pk, **_about(request, form, row))
+
+
+def _cancel(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
+    actions.cancel(row.pk, **_about(request, form, row))
+
+
+def _complete(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
+    actions.complete(row.pk, **_about(request, form, row))
+
+
+def _about(request: HttpRequest, form: ReasonForm, row: Callback) -> dict[str, Any]:
+    return {
+        "workspace_id": row.workspace_id,
+        "actor": actor_of(request),
+        "reason": form.cleaned_data["reason"],
+        "now": database_now(),
+    }

@@ -1,0 +1,67 @@
+"""What stands at the side of every page: what the user may see, by what it is for."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+_GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Calling",
+        (
+            ("Callbacks", "phone_callback", "callbacks.callback"),
+            ("Campaigns", "campaign", "dialer.campaign"),
+            ("Calls", "call", "dialer.call"),
+            ("Contacts", "person", "dialer.contact"),
+            ("Contacts of campaigns", "groups", "dialer.campaigncontact"),
+            ("Imports", "upload_file", "dialer.import"),
+            ("Do not call", "phone_disabled", "dialer.suppression"),
+        ),
+    ),
+    (
+        "Calls with",
+        (
+            ("Personas", "record_voice_over", "dialer.persona"),
+            ("Lines", "cell_tower", "dialer.line"),
+            ("Retry policies", "replay", "dialer.retrypolicy"),
+        ),
+    ),
+    (
+        "Webhooks",
+        (
+            ("Endpoints", "webhook", "webhooks.endpoint"),
+            ("Deliveries", "outbox", "webhooks.delivery"),
+            ("Events", "bolt", "webhooks.event"),
+        ),
+    ),
+    (
+        "Administration",
+        (
+            ("Workspaces", "domain", "workspaces.workspace"),
+            ("API keys", "key", "workspaces.apikey"),
+            ("Audit", "history", "workspaces.auditentry"),
+            ("Users", "manage_accounts", "auth.user"),
+            ("Roles", "shield_person", "auth.group"),
+        ),
+    ),
+)
+
+
+def groups(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups that have anything for the user."""
+    user: Any = request.user
+    found = [{"items": [{"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}]}]
+    for title, pages in _GROUPS:
+        items = [
+            {"title": name, "icon": icon, "link": reverse(f"admin:{model.replace('.', '_')}_changelist")}
+            for name, icon, model in pages
+            if _may_see(user, model)
+        ]
+        if items:
+            found.append({"title": title, "items": items, "separator": True})  # type: ignore[dict-item]
+    return found
+
+
+def _may_see(user: Any, model: str) -> bool:  # noqa: ANN401 — a user
+    app, name = model.split(".")
+    return any(user.has_perm(f"{app}.{verb}_{name}") for verb in ("view", "change"))

@@ -1,0 +1,5 @@
+"""The operator's pages of the dialer; importing them registers them."""
+
+from dialer.admin import calls, campaigns, contacts, imports, resources
+
+__all__ = ["calls", "campaigns", "contacts", "imports", "resources"]

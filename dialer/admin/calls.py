@@ -1,0 +1,265 @@
+"""Calls: history, and the list of those that need a person."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminRadioSelectWidget
+
+from dialer import calls, placing, unknown
+from dialer.admin import timeline
+from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilter
+from dialer.admin.contacts import ReasonForm, matching
+from dialer.admin.timeline import OUTCOME_TONES, Entry
+from dialer.models import Call, CarrierEvent, Contact
+from dialer.rules.statuses import LIVE, CallStatus, Outcome
+from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, bulk, button, column, linked
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import AuditEntry
+
+_COLOURS = OUTCOME_TONES | {status.value: "info" for status in CallStatus}
+
+
+class NeedsAPersonFilter(admin.SimpleListFilter):
+    """Calls whose fate could not be learnt, until somebody dealt with them."""
+
+    title = "needs a person"
+    parameter_name = "needs_a_person"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        return [("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:  # noqa: ARG002
+        return queryset.filter(outcome=Outcome.UNKNOWN.value, handled_at=None) if self.value() else queryset
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        return [("live", "live"), *((status.value, status.value.replace("_", " ")) for status in CallStatus)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:  # noqa: ARG002
+        chosen = self.value()
+        if chosen == "live":
+            return queryset.filter(status__in=LIVE)
+        return queryset.filter(status=chosen) if chosen in {status.value for status in CallStatus} else queryset
+
+
+class HandledForm(ReasonForm):
+    verb = forms.ChoiceField(
+        label="What was found out",
+        choices=[("mark_reached", "The contact was reached"), ("mark_handled", "Nothing more is to be done")],
+        initial="mark_handled",
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    field_order = ("verb", "reason")
+
+
+@admin.register(Call)
+class CallAdmin(ReadOnlyAdmin):
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("who", "attempt_number", "state", "duration", "where", "dialing_at", "ended_at")
+    list_filter = (NeedsAPersonFilter, StatusFilter, OutcomeFilter, CampaignFilter, CallPersonaFilter)
+    list_select_related = ("contact", "campaign", "persona")
+    search_fields = ("contact__name", "contact__phone")
+    search_help_text = "Name, whole number, or id of a call, contact, campaign or chain (call_…, ct_…, camp_…, chn_…)"
+    id_prefixes = {
+        "id": "call",
+        "contact_id": "ct",
+        "campaign_id": "camp",
+        "chain_id": "chn",
+    }
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("contact_linked", "campaign_linked"),
+                    ("state", "ended_reason"),
+                    ("number", "caller_id", "attempt_number"),
+                    ("persona", "line"),
+                    ("public_id", "carrier_call_id"),
+                )
+            },
+        ),
+        ("The talk", {"fields": (("duration", "recording"), "transcript", "analysis")}),
+        (
+            "Times",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    ("queued_at", "due_at", "held_reason"),
+                    ("dialing_at", "ringing_at"),
+                    ("answered_at", "ended_at"),
+                ),
+            },
+        ),
+        ("Settings of the call", {"classes": ("collapse",), "fields": ("schedule", "metadata")}),
+    )
+    actions = ("handle_selected",)
+    actions_detail = ("mark_handled", "cancel")
+    change_form_outer_after_template = "dialer/admin/timeline.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
+        rows: QuerySet[Call] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name == "dialer_call_changelist"
+        return rows.defer("transcript", "analysis", "metadata", "schedule", "config_webhooks") if is_list else rows
+
+    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
+        return queryset.filter(contact__in=matching(Contact.objects.visible_to(request.user), wanted))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Show the verbs that its state allows; the verbs themselves refuse the rest."""
+        row = self.get_object(request, str(object_id))
+        shown = []
+        if row is not None and row.outcome == Outcome.UNKNOWN and row.handled_at is None:
+            shown.append("mark_handled")
+        if row is not None and row.ended_at is None and row.status != CallStatus.WITHDRAWN:
+            shown.append("cancel")
+        found: list[Any] = super().get_actions_detail(request, object_id)
+        return [verb for verb in found if verb.action_name.removeprefix("dialer_call_") in shown]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        extra = dict(extra_context or {})
+        row = self.get_object(request, object_id)
+        if row is not None:
+            extra |= {"title": f"Call {row.attempt_number} to {row.contact}", "timeline": _story(row)}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
+        return answer
+
+    @button(
+        "Mark handled",
+        asks="Takes the call off the list of what needs a person.",
+        does="Mark handled",
+        icon="task_alt",
+        permission="act",
+        form=HandledForm,
+        variant=ActionVariant.PRIMARY,
+    )
+    def mark_handled(self, request: HttpRequest, form: HandledForm, object_id: str) -> HttpResponse:
+        def do(row: Call) -> str:
+            _handle(request, form, row)
+            return "The call needs nobody any more."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Cancel call",
+        asks="A queued call is not made; of a live one the carrier is asked to hang up.",
+        does="Cancel call",
+        icon="call_end",
+        permission="act",
+        form=ReasonForm,
+        variant=ActionVariant.DANGER,
+    )
+    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        live: list[Call] = []
+
+        def do(row: Call) -> str:
+            call = calls.cancel(
+                row.pk,
+                workspace_id=row.workspace_id,
+                actor=actor_of(request),
+                reason=form.cleaned_data["reason"],
+                now=database_now(),
+            )
+            if call.status == CallStatus.ENDED:
+                return "The call is cancelled."
+            live.append(call)
+            return "The carrier is asked to hang up."
+
+        answer = self.act(request, object_id, do, form=form)
+        for call in live:  # after the commit: no network in a transaction
+            placing.hang_up(call.pk)
+        return answer
+
+    @bulk(
+        "Mark handled",
+        asks="Takes the calls off the list of what needs a person.",
+        does="Mark handled",
+        did="handled",
+        form=HandledForm,
+    )
+    def handle_selected(self, request: HttpRequest, form: HandledForm, row: Call) -> None:
+        _handle(request, form, row)
+
+    @column("Contact", header=True)
+    def who(self, row: Call) -> list[str]:
+        return [row.contact.name or "No name", row.number]
+
+    @column("Contact")
+    def contact_linked(self, row: Call) -> str:
+        return linked("dialer_contact", row.contact_id, row.contact)
+
+    @column("Campaign", header=True)
+    def where(self, row: Call) -> list[str]:
+        return [row.campaign.name if row.campaign else "No campaign", row.persona.name]
+
+    @column("Campaign")
+    def campaign_linked(self, row: Call) -> str:
+        return linked("dialer_campaign", row.campaign_id, row.campaign) if row.campaign else "No campaign"
+
+    @column("Outcome", label=_COLOURS)
+    def state(self, row: Call) -> tuple[str, str]:
+        code = row.outcome or row.status
+        return code, code.replace("_", " ")
+
+    @column("Talk")
+    def duration(self, row: Call) -> str:
+        return f"{row.duration_seconds} s" if row.duration_seconds is not None else ""
+
+    @column("Recording")
+    def recording(self, row: Call) -> str:
+        url = row.recording_url or ""
+        if not url.startswith(("http://", "https://")):
+            return url
+        return format_html('<a class="text-link" href="{}" rel="noreferrer noopener" target="_blank">{}</a>', url, url)
+
+    @column("Transcript")
+    def transcript(self, row: Call) -> str:
+        if row.transcript is None:
+            return ""
+        return format_html_join("", "{}<br>", ((line,) for line in row.transcript.splitlines()))
+
+
+def _handle(request: HttpRequest, form: HandledForm, row: Call) -> None:
+    unknown.mark_handled(
+        row.pk,
+        workspace_id=row.workspace_id,
+        verb=form.cleaned_data["verb"],
+        actor=actor_of(request),
+        reason=form.cleaned_data["reason"],
+        now=database_now(),
+    )
+
+
+def _story(row: Call) -> list[Entry]:
+    """Tell the call: what the carrier reported, who did what, and the other calls of its chain."""
+    audit = AuditEntry.objects.in_workspace(row.workspace_id).filter(object_type="call", object_id=row.public_id)
+    reports = [
+        Entry(
+            at=event.occurred_at,
+            icon="cell_tower",
+            title=f"The carrier reported: {event.kind}",
+            badge=str(event.facts.get("outcome") or "").replace("_", " "),
+            tone=OUTCOME_TONES.get(str(event.facts.get("outcome")), ""),
+            lines=[event.note] if event.note else [],
+        )
+        for event in CarrierEvent.objects.filter(call_id=row.pk).defer("raw").order_by("id")[: timeline.MOST]
+    ]
+    return timeline.in_order(
+        timeline.of_calls(timeline.calls_of_chain(row.workspace_id, row.chain_id)),
+        reports,
+        timeline.of_audit(audit.order_by("id")[: timeline.MOST]),
+        timeline.of_chain_events(row.workspace_id, row.chain_id),
+    )

@@ -1,0 +1,318 @@
+"""Campaigns: how they stand, what hinders them, and their verbs."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
+
+from dialer import campaign_stats, campaigns
+from dialer.admin.contacts import ReasonForm
+from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
+from dialer.campaign_stats import Stats
+from dialer.campaigns import CampaignNotStartable, Touched
+from dialer.models import Campaign, Import
+from dialer.obstacles import standing
+from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.statuses import CampaignStatus
+from dialer.workspaces.admin.base import actor_of, button, column, its_own_words
+from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.clock import database_now
+
+STATUS_COLOURS = {
+    CampaignStatus.RUNNING.value: "success",
+    CampaignStatus.PAUSED.value: "warning",
+    CampaignStatus.COMPLETED.value: "info",
+    CampaignStatus.FAILED.value: "danger",
+}
+_BUCKETS = {
+    "completed": ("talked", "bg-green-600"),
+    "voicemail": ("voicemail", "bg-blue-500"),
+    "no_answer": ("no answer", "bg-orange-400"),
+    "busy": ("busy", "bg-orange-300"),
+    "failed": ("failed", "bg-red-500"),
+    "suppressed": ("do not call", "bg-red-300"),
+    "cancelled": ("cancelled", "bg-base-400"),
+    "open": ("under way or waiting", "bg-base-200 dark:bg-base-700"),
+}
+_MOST_IMPORTS = 5
+
+
+class CampaignForm(WriteForm, ScheduleFields):
+    invalid = (InvalidSettings,)
+    names: ClassVar[Mapping[str, str]] = {
+        **NAMES,
+        "persona_id": "persona",
+        "line_id": "line",
+        "retry_policy_id": "retry_policy",
+    }
+    start_at_local = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
+        label="Start on each contact's clock",
+    )
+
+    class Meta:
+        model = Campaign
+        fields = (
+            "workspace",
+            "name",
+            "persona",
+            "line",
+            "caller_id",
+            "retry_policy",
+            "time_zone",
+            "start_at",
+            "end_at",
+            "calls_per_second",
+            "max_concurrent_calls",
+            "priority",
+            "contact_limits",
+            "config_webhooks",
+            "metadata",
+        )
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        self.initial.update(initial_of(self.instance.schedule), start_at_local=self.instance.start_at_local)
+
+    def write(self, about: Mapping[str, Any]) -> Campaign:
+        given = self.cleaned_data
+        schedule = schedule_of(given) | {
+            "timezone": given["time_zone"],
+            "start_at": _iso(given["start_at"]),
+            "start_at_local": given["start_at_local"] or None,
+            "end_at": _iso(given["end_at"]),
+        }
+        fields: Any = {
+            **{name: given[name] for name in ("name", "caller_id", "calls_per_second", "max_concurrent_calls")},
+            "priority": given["priority"],
+            "persona_id": given["persona"].pk,
+            "line_id": given["line"].pk,
+            "retry_policy_id": given["retry_policy"].pk if given["retry_policy"] else None,
+            "schedule": schedule,
+            "contact_limits": given["contact_limits"],
+            "config_webhooks": given["config_webhooks"],
+            "metadata": given["metadata"] or {},
+        }
+        if self.is_new:
+            return campaigns.create(given["workspace"].pk, **about, **fields).campaign
+        return campaigns.edit(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **fields)
+
+
+class ResumeForm(ReasonForm):
+    overdue = forms.ChoiceField(
+        label="Retries that fell due meanwhile",
+        choices=[
+            ("call", "Call them at once"),
+            ("reschedule", "The same time on a later day"),
+            ("cancel", "Cancel them"),
+        ],
+        initial="call",
+        widget=UnfoldAdminRadioSelectWidget,
+        help_text="What contacts asked for, and what operators promised, is always called.",
+    )
+    field_order = ("overdue", "reason")
+
+
+@admin.register(Campaign)
+class CampaignAdmin(WritingAdmin):
+    form = CampaignForm
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("name", "state", "persona", "line", "priority", "started_at", "ended_at", "why_so")
+    list_filter = ("status",)
+    list_select_related = ("persona", "line")
+    search_fields = ("name",)
+    search_by_text = True
+    search_help_text = "Name, or id (camp_…)"
+    id_prefixes = {"id": "camp"}
+    readonly_fields = ("state", "public_id")
+    fieldsets = (
+        (
+            "What it calls with",
+            {
+                "fields": (
+                    "workspace",
+                    "name",
+                    ("persona", "line"),
+                    ("caller_id", "retry_policy"),
+                    ("state", "public_id"),
+                )
+            },
+        ),
+        ("When", {"fields": (*WINDOW, ("time_zone", "start_at_local"), ("start_at", "end_at"))}),
+        ("Callbacks", {"fields": CALLBACKS}),
+        ("Pace", {"fields": (("calls_per_second", "max_concurrent_calls", "priority"),)}),
+        ("More", {"classes": ("collapse",), "fields": ("contact_limits", "config_webhooks", "metadata")}),
+    )
+    actions = None
+    actions_detail = ("start", "pause", "resume", "upload", "cancel")
+    change_form_outer_before_template = "dialer/admin/campaign_figures.html"
+    refusals: ClassVar[Any] = {CampaignNotStartable: its_own_words}
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Show the verbs that its state allows; the verbs themselves refuse the rest."""
+        row = self.get_object(request, str(object_id))
+        shown = _POSSIBLE.get(row.status, ()) if row else ()
+        found: list[Any] = super().get_actions_detail(request, object_id)
+        return [verb for verb in found if verb.action_name.removeprefix("dialer_campaign_") in shown]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        extra = dict(extra_context or {})
+        row = self.get_object(request, object_id)
+        if row is not None and request.method == "GET":
+            figures = {**_figures(row, now=database_now()), "links": self.links(row)}
+            extra |= {"title": row.name, "figures": figures}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
+        return answer
+
+    def links(self, row: Campaign) -> list[tuple[str, str]]:
+        """Return where more of the campaign is to be seen: names and addresses."""
+        return [
+            ("Calls", f"{reverse('admin:dialer_call_changelist')}?campaign={row.public_id}"),
+            ("Contacts", f"{reverse('admin:dialer_campaigncontact_changelist')}?q={row.public_id}"),
+        ]
+
+    @button(
+        "Start",
+        asks="Its contacts are called from now on, each when its own clock permits.",
+        does="Start",
+        icon="play_arrow",
+        permission="act",
+        variant=ActionVariant.PRIMARY,
+    )
+    def start(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:  # noqa: ANN401
+        def do(row: Campaign) -> str:
+            campaigns.start(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return f"{row.name} is running."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Pause",
+        asks="Nothing more is handed over. Live calls finish, and their retries are made and held.",
+        does="Pause",
+        icon="pause",
+        permission="act",
+        form=ReasonForm,
+    )
+    def pause(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._stop(campaigns.pause, "paused", request, form, object_id)
+
+    @button(
+        "Resume",
+        asks="Calls go out again.",
+        does="Resume",
+        icon="play_arrow",
+        permission="act",
+        form=ResumeForm,
+        variant=ActionVariant.PRIMARY,
+    )
+    def resume(self, request: HttpRequest, form: ResumeForm, object_id: str) -> HttpResponse:
+        def do(row: Campaign) -> str:
+            done = campaigns.resume(
+                row.pk,
+                workspace_id=row.workspace_id,
+                overdue=form.cleaned_data["overdue"],
+                actor=actor_of(request),
+                reason=form.cleaned_data["reason"],
+                now=database_now(),
+            )
+            return f"{row.name} is running. {_touched(done)}; {done.overdue} retries were overdue."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Cancel",
+        asks="Stops it for good: what waits is cancelled, live calls finish and are followed by nothing.",
+        does="Cancel campaign",
+        icon="cancel",
+        permission="act",
+        form=ReasonForm,
+        variant=ActionVariant.DANGER,
+    )
+    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._stop(campaigns.cancel, "cancelled", request, form, object_id)
+
+    @action(description="Upload contacts", icon="upload_file", permissions=["act"])  # type: ignore[untyped-decorator]
+    def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 — unfold's signature
+        return HttpResponseRedirect(f"{reverse('admin:dialer_import_add')}?campaign={object_id}")
+
+    def _stop(self, verb: Any, did: str, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:  # noqa: ANN401 — a verb
+        def do(row: Campaign) -> str:
+            done = verb(
+                row.pk,
+                workspace_id=row.workspace_id,
+                actor=actor_of(request),
+                reason=form.cleaned_data["reason"],
+                now=database_now(),
+            )
+            return f"{row.name} is {did}. {_touched(done)}."
+
+        return self.act(request, object_id, do, form=form)
+
+    @column("State", label=STATUS_COLOURS)
+    def state(self, row: Campaign) -> str:
+        return row.status
+
+    @column("Why")
+    def why_so(self, row: Campaign) -> str:
+        return (row.pause_reason or row.end_reason).replace("_", " ")
+
+
+_POSSIBLE = {
+    CampaignStatus.DRAFT.value: ("start", "upload", "cancel"),
+    CampaignStatus.RUNNING.value: ("pause", "upload", "cancel"),
+    CampaignStatus.PAUSED.value: ("resume", "upload", "cancel"),
+}
+
+
+def _touched(done: Touched) -> str:
+    return f"It has {done.callbacks} callbacks promised, {done.waiting} contacts not called yet, {done.live} live calls"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _figures(row: Campaign, *, now: datetime) -> dict[str, Any]:
+    stats = campaign_stats.stats(row.pk)
+    found = standing(row, now=now)
+    imports = Import.objects.filter(campaign=row).order_by("-id")[:_MOST_IMPORTS]
+    return {
+        "stats": stats,
+        "performance": stats.performance(),
+        "at_end": stats.total_contacts - stats.open,
+        "at_end_percent": _percent(stats.total_contacts - stats.open, stats.total_contacts),
+        "bars": _bars(stats),
+        "standing": found,
+        "next_theirs": found.next_at and found.next_at.astimezone(ZoneInfo(row.time_zone or row.workspace.time_zone)),
+        "imports": [(source, reverse("admin:dialer_import_change", args=[source.pk])) for source in imports],
+    }
+
+
+def _bars(stats: Stats) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": title,
+            "count": getattr(stats, name),
+            "value": _percent(getattr(stats, name), stats.total_contacts),
+            "progress_class": colour,
+        }
+        for name, (title, colour) in _BUCKETS.items()
+        if getattr(stats, name)
+    ]
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0

@@ -1,0 +1,64 @@
+"""Filters over rows of the user's workspaces; each offers a bounded list."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from dialer.models import Campaign, Persona
+from dialer.rules.statuses import Outcome
+from dialer.workspaces.ids import MalformedId, parse_public_id
+
+MOST_OFFERED = 200
+
+
+class _OwnedFilter(admin.SimpleListFilter):
+    """Rows of another table by public id, the newest of them offered."""
+
+    model: ClassVar[Any]
+    path: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        rows = self.model.objects.visible_to(request.user).order_by("-id").only("id", "name")[:MOST_OFFERED]
+        return sorted(((row.public_id, row.name) for row in rows), key=lambda choice: choice[1].lower())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 — Django's signature
+        try:
+            chosen = parse_public_id(self.model.public_prefix, self.value() or "")
+        except MalformedId:
+            return queryset
+        return queryset.filter(**{self.path: chosen})
+
+
+class CampaignFilter(_OwnedFilter):
+    title = "campaign"
+    parameter_name = "campaign"
+    model = Campaign
+    path = "campaign_id"
+
+
+class PersonaFilter(_OwnedFilter):
+    """Who is to talk."""
+
+    title = "persona"
+    parameter_name = "persona"
+    model = Persona
+    path = "call__persona_id"
+
+
+class CallPersonaFilter(PersonaFilter):
+    path = "persona_id"
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    title = "outcome"
+    parameter_name = "outcome"
+    path = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        return [(outcome.value, outcome.value.replace("_", " ")) for outcome in Outcome]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 — Django's signature
+        known = {outcome.value for outcome in Outcome}
+        return queryset.filter(**{self.path: self.value()}) if self.value() in known else queryset

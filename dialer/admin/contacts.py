@@ -1,0 +1,297 @@
+"""Contacts and who is not to be called."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from dialer import contacts, suppressions
+from dialer.contacts import ContactOnACall
+from dialer.models import CampaignContact, Contact, Suppression
+from dialer.rules import phone_number
+from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.statuses import ContactState
+from dialer.workspaces.admin.base import (
+    ReadOnlyAdmin,
+    VerbForm,
+    actor_of,
+    bulk,
+    button,
+    column,
+    its_own_words,
+    linked,
+)
+from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.clock import database_now
+
+STATE_COLOURS = {
+    ContactState.WAITING.value: "info",
+    ContactState.CALLING.value: "warning",
+    ContactState.CALLBACK_PENDING.value: "info",
+    ContactState.REACHED.value: "success",
+    ContactState.EXHAUSTED.value: "warning",
+    ContactState.INVALID.value: "danger",
+    ContactState.SUPPRESSED.value: "danger",
+}
+_NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]{4,}")
+
+
+def matching(rows: QuerySet[Contact], wanted: str) -> QuerySet[Contact]:
+    """Find contacts by their whole number, or by beginnings of the words of their name; both over indexes."""
+    if _NUMBER.fullmatch(wanted):
+        digits = re.sub(r"[^0-9]", "", wanted)
+        return rows.filter(phone__in=[f"+{digits}", f"+{digits.removeprefix('00')}"])
+    words = re.findall(r"\w+", wanted)
+    if not words:
+        return rows.none()
+    query = SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config="simple")
+    return rows.annotate(words=SearchVector("name", config="simple")).filter(words=query)
+
+
+class ReasonForm(VerbForm):
+    reason = forms.CharField(required=False, max_length=500, widget=UnfoldAdminTextInputWidget)
+
+
+class ContactForm(WriteForm):
+    invalid = (InvalidSettings,)
+
+    class Meta:
+        model = Contact
+        fields = ("workspace", "name", "phone", "time_zone", "external_id", "metadata")
+
+    def write(self, about: Mapping[str, Any]) -> Contact:
+        given = {name: value for name, value in self.cleaned_data.items() if name != "workspace"}
+        given["metadata"] = given["metadata"] or {}
+        if self.is_new:
+            return contacts.create(self.cleaned_data["workspace"].pk, now=about["now"], **given)[0]
+        return contacts.edit(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
+
+
+@admin.register(Contact)
+class ContactAdmin(WritingAdmin):
+    form = ContactForm
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("who", "clock", "external_id", "doubts", "created_at")
+    search_fields = ("name", "phone")
+    search_help_text = "Name, whole number, or id (ct_…)"
+    id_prefixes = {"id": "ct"}
+    readonly_fields = ("public_id", "clock", "doubts", "status", "created_at")
+    fieldsets = (
+        (None, {"fields": ("workspace", ("name", "phone"), ("time_zone", "clock"), ("external_id", "public_id"))}),
+        ("More", {"classes": ("collapse",), "fields": ("metadata", ("doubts", "status"), "created_at")}),
+    )
+    actions = ("suppress_selected",)
+    actions_detail = ("suppress", "forget")
+    refusals: ClassVar[Any] = {ContactOnACall: its_own_words}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        rows: QuerySet[Contact] = super().get_queryset(request)
+        return rows.filter(deleted_at=None)
+
+    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:  # noqa: ARG002
+        return matching(queryset, wanted)
+
+    @button(
+        "Do not call",
+        asks="Stops the number in every campaign; what waits for it is withdrawn.",
+        does="Suppress",
+        icon="phone_disabled",
+        permission="suppress",
+        form=ReasonForm,
+    )
+    def suppress(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Contact) -> str:
+            done = _suppress(request, row, form)
+            return f"{row.phone} is not called any more; {done.withdrawn} queued calls withdrawn."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Forget",
+        asks="Takes name, number and talks out of everything that is kept, and cancels what waits. For good.",
+        does="Forget the contact",
+        icon="delete",
+        permission="act",
+        form=ReasonForm,
+        variant=ActionVariant.DANGER,
+    )
+    def forget(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Contact) -> str:
+            contacts.delete(
+                row.pk,
+                workspace_id=row.workspace_id,
+                actor=actor_of(request),
+                reason=form.cleaned_data["reason"],
+                now=database_now(),
+            )
+            return "The contact is forgotten."
+
+        return self.act(request, object_id, do, form=form, then=self.url_of("changelist"))
+
+    @bulk(
+        "Do not call",
+        asks="Stops the numbers in every campaign; what waits for them is withdrawn.",
+        does="Suppress",
+        did="suppressed",
+        form=ReasonForm,
+        permission="suppress",
+    )
+    def suppress_selected(self, request: HttpRequest, form: ReasonForm, row: Contact) -> None:
+        _suppress(request, row, form)
+
+    def has_suppress_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        user: Any = request.user
+        return bool(user.has_perm("dialer.add_suppression"))
+
+    @column("Contact", header=True)
+    def who(self, row: Contact) -> list[str]:
+        return [row.name or "No name", row.phone]
+
+    @column("Clock", header=True)
+    def clock(self, row: Contact) -> list[str]:
+        zones = row.zones
+        more = f" and {len(zones) - 1} more" if len(zones) > 1 else ""
+        return [f"{zones[0]}{more}" if zones else "not known", f"from {row.timezone_source}".replace("_", " ")]
+
+    @column("Doubts")
+    def doubts(self, row: Contact) -> str:
+        return ", ".join(str(doubt).replace("_", " ") for doubt in row.warnings)
+
+
+def _suppress(request: HttpRequest, row: Contact, form: ReasonForm) -> suppressions.Added:
+    return suppressions.add(
+        row.workspace_id,
+        [row.phone],
+        reason="manual",
+        source=form.cleaned_data["reason"][:200],
+        actor=actor_of(request),
+        now=database_now(),
+    )
+
+
+class SuppressionForm(WriteForm):
+    invalid = (InvalidSettings,)
+    phones = forms.CharField(
+        label="Numbers",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        help_text="With + and country, one a line",
+    )
+
+    class Meta:
+        model = Suppression
+        fields = ("workspace", "source")
+
+    def clean_phones(self) -> list[str]:
+        read, bad = [], []
+        for text in filter(None, (line.strip() for line in self.cleaned_data["phones"].splitlines())):
+            try:
+                read.append(phone_number.parse(text))
+            except ValueError as refused:
+                bad.append(f"{text} {refused}")
+        if bad:
+            raise forms.ValidationError(bad)
+        return read
+
+    def write(self, about: Mapping[str, Any]) -> Suppression:
+        workspace = self.cleaned_data["workspace"]
+        phones = self.cleaned_data["phones"]
+        suppressions.add(workspace.pk, phones, reason="manual", source=self.cleaned_data["source"], **about)
+        found: Suppression = Suppression.objects.in_workspace(workspace.pk).filter(phone__in=phones).latest("id")
+        return found
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(WritingAdmin):
+    form = SuppressionForm
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("phone", "reason", "source", "created_at")
+    search_fields = ("phone",)
+    search_help_text = "Whole number, or id (sup_…)"
+    id_prefixes = {"id": "sup"}
+    actions = ("lift_selected",)
+    actions_detail = ("lift",)
+
+    def get_fields(self, request: HttpRequest, obj: Suppression | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        if obj is None:
+            return ("workspace", "phones", "source")
+        return ("workspace", "phone", "reason", "source", "created_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401 — Django's signature
+        return () if obj is None else self.get_fields(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+    def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
+        user: Any = request.user
+        return bool(user.has_perm("dialer.delete_suppression"))
+
+    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:  # noqa: ARG002
+        digits = re.sub(r"[^0-9]", "", wanted)
+        return queryset.filter(Q(phone=f"+{digits}") | Q(phone=f"+{digits.removeprefix('00')}"))
+
+    @button(
+        "Lift",
+        asks="The number may be called again. Lifting revives nothing that was withdrawn.",
+        does="Lift",
+        icon="phone_enabled",
+        permission="act",
+        form=ReasonForm,
+    )
+    def lift(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Suppression) -> str:
+            _lift(request, form, row)
+            return f"{row.phone} may be called again."
+
+        return self.act(request, object_id, do, form=form, then=self.url_of("changelist"))
+
+    @bulk("Lift", asks="The numbers may be called again.", does="Lift", did="lifted", form=ReasonForm)
+    def lift_selected(self, request: HttpRequest, form: ReasonForm, row: Suppression) -> None:
+        _lift(request, form, row)
+
+
+def _lift(request: HttpRequest, form: ReasonForm, row: Suppression) -> None:
+    if not suppressions.remove(row, actor=actor_of(request), reason=form.cleaned_data["reason"], now=database_now()):
+        raise Suppression.DoesNotExist
+
+
+@admin.register(CampaignContact)
+class CampaignContactAdmin(ReadOnlyAdmin):
+    """Contacts of campaigns, and where each stands."""
+
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("who", "campaign", "state_now", "result", "end_reason", "due_at", "ended_at")
+    list_select_related = ("contact", "campaign")
+    search_fields = ("contact__name", "contact__phone")
+    search_help_text = "Name, whole number, or id of a contact, campaign or chain (ct_…, camp_…, chn_…)"
+    id_prefixes = {"contact_id": "ct", "campaign_id": "camp", "id": "chn"}
+    fields = (("contact_linked", "campaign_linked"), ("state_now", "result", "end_reason"), ("due_at", "ended_at"))
+
+    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
+        return queryset.filter(contact__in=matching(Contact.objects.visible_to(request.user), wanted))
+
+    @column("Contact", header=True)
+    def who(self, row: CampaignContact) -> list[str]:
+        return [row.contact.name or "No name", row.contact.phone]
+
+    @column("State", label=STATE_COLOURS)
+    def state_now(self, row: CampaignContact) -> tuple[str, str]:
+        return row.state, row.state.replace("_", " ")
+
+    @column("Contact")
+    def contact_linked(self, row: CampaignContact) -> str:
+        return linked("dialer_contact", row.contact_id, row.contact)
+
+    @column("Campaign")
+    def campaign_linked(self, row: CampaignContact) -> str:
+        return linked("dialer_campaign", row.campaign_id, row.campaign)

@@ -1,0 +1,230 @@
+"""Personas, lines, and the workspace's own settings."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from dialer import resources
+from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
+from dialer.models import Line, Persona
+from dialer.resources import DefaultNeeded
+from dialer.rules.schedule_settings import InvalidSettings
+from dialer.workspaces.admin.base import actor_of, button, column
+from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import Workspace
+
+
+class ArchivingAdmin(WritingAdmin):
+    """Rows that are archived instead of deleted: campaigns that use them go on."""
+
+    ordering = ("archived_at", "name", "id")
+    sortable_by = ()
+    search_fields = ("name",)
+    search_by_text = True
+    actions = None
+    actions_detail = ("archive",)
+    refusals: ClassVar[Any] = {DefaultNeeded: lambda _: "make another one the default first"}
+    archiving: ClassVar[Any]
+    """The verb."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ANN401 — Django's signature
+        is_archived = getattr(obj, "archived_at", None) is not None
+        return not is_archived and bool(super().has_change_permission(request, obj))
+
+    @button(
+        "Archive",
+        asks="It serves those that use it, and is offered to nobody new. Its name is free again.",
+        does="Archive",
+        icon="archive",
+        permission="act",
+    )
+    def archive(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:  # noqa: ANN401
+        def do(row: Any) -> str:  # noqa: ANN401
+            verb = type(self).archiving
+            verb(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return f"{row} is archived."
+
+        return self.act(request, object_id, do, form=form)
+
+    @column("State", label={"in use": "success"})
+    def state(self, row: Any) -> str:  # noqa: ANN401
+        return "in use" if row.archived_at is None else "archived"
+
+
+class PersonaForm(WriteForm):
+    invalid = (InvalidSettings,)
+
+    class Meta:
+        model = Persona
+        fields = ("workspace", "name", "endpoint")
+
+    def write(self, about: Mapping[str, Any]) -> Persona:
+        given = {name: self.cleaned_data[name] for name in ("name", "endpoint")}
+        if self.is_new:
+            return resources.create_persona(self.cleaned_data["workspace"].pk, **about, **given)
+        row = self.instance
+        return resources.edit_persona(row.pk, workspace_id=row.workspace_id, **about, **given)
+
+
+@admin.register(Persona)
+class PersonaAdmin(ArchivingAdmin):
+    form = PersonaForm
+    list_display = ("name", "endpoint", "state", "created_at")
+    search_help_text = "Name, or id (per_…)"
+    id_prefixes = {"id": "per"}
+    readonly_fields = ("public_id", "state")
+    fields = ("workspace", "name", "endpoint", ("public_id", "state"))
+    archiving = staticmethod(resources.archive_persona)
+
+
+class LineForm(WriteForm):
+    invalid = (InvalidSettings,)
+    carrier = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in settings.CARRIERS], widget=UnfoldAdminSelectWidget
+    )
+    new_credentials = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text="JSON; stored encrypted and never shown. Left empty, they stay as they are.",
+    )
+    numbers = forms.CharField(
+        required=False,
+        label="Caller ids",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Numbers that calls may show, one a line; the first by default",
+    )
+    names: ClassVar[Mapping[str, str]] = {"credentials": "new_credentials", "caller_ids": "numbers"}
+
+    class Meta:
+        model = Line
+        fields = (
+            "workspace",
+            "name",
+            "carrier",
+            "ring_timeout_seconds",
+            "max_duration_seconds",
+            "calls_per_second",
+            "max_concurrent_calls",
+            "is_default",
+        )
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        self.initial["numbers"] = "\n".join(self.instance.caller_ids)
+
+    def clean_new_credentials(self) -> Any:  # noqa: ANN401 — JSON
+        text = self.cleaned_data["new_credentials"]
+        try:
+            return json.loads(text) if text else None
+        except ValueError as error:
+            message = "Enter a JSON object."
+            raise forms.ValidationError(message) from error
+
+    def write(self, about: Mapping[str, Any]) -> Line:
+        extra = ("workspace", "new_credentials", "numbers")
+        given: Any = {name: value for name, value in self.cleaned_data.items() if name not in extra}
+        given["caller_ids"] = [line.strip() for line in self.cleaned_data["numbers"].splitlines() if line.strip()]
+        if self.cleaned_data["new_credentials"] is not None:
+            given["credentials"] = self.cleaned_data["new_credentials"]
+        if self.is_new:
+            return resources.create_line(self.cleaned_data["workspace"].pk, **about, **given)
+        return resources.edit_line(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
+
+
+@admin.register(Line)
+class LineAdmin(ArchivingAdmin):
+    form = LineForm
+    list_display = (
+        "name",
+        "carrier",
+        "shown",
+        "max_concurrent_calls",
+        "is_default",
+        "health",
+        "state",
+    )
+    search_help_text = "Name, or id (line_…)"
+    id_prefixes = {"id": "line"}
+    readonly_fields = ("public_id", "state", "health")
+    fieldsets = (
+        (None, {"fields": ("workspace", ("name", "carrier"), "numbers", "new_credentials", "is_default")}),
+        (
+            "Limits",
+            {
+                "fields": (
+                    ("ring_timeout_seconds", "max_duration_seconds"),
+                    ("calls_per_second", "max_concurrent_calls"),
+                )
+            },
+        ),
+        (None, {"fields": (("public_id", "state", "health"),)}),
+    )
+    archiving = staticmethod(resources.archive_line)
+
+    @column("Caller ids")
+    def shown(self, row: Line) -> str:
+        return ", ".join(row.caller_ids[:3]) + (" …" if len(row.caller_ids) > 3 else "")  # noqa: PLR2004 — what fits
+
+    @column("Carrier", label={"reachable": "success", "down": "danger"})
+    def health(self, row: Line) -> tuple[str, str]:
+        if row.down_until is not None and row.down_until > database_now():
+            return "down", f"down: {row.down_reason}"
+        return "reachable", "reachable"
+
+
+class WorkspaceForm(WriteForm, ScheduleFields):
+    invalid = (InvalidSettings,)
+    names = NAMES
+
+    class Meta:
+        model = Workspace
+        fields = (
+            "name",
+            "time_zone",
+            "contact_limits",
+            "stale_after_hours",
+            "calls_per_second",
+            "max_concurrent_calls",
+        )
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        self.initial.update(initial_of(self.instance.schedule))
+
+    def write(self, about: Mapping[str, Any]) -> Workspace:
+        fields: Any = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        fields["contact_limits"] = fields["contact_limits"] or []
+        fields["schedule"] = schedule_of(self.cleaned_data)
+        if self.is_new:
+            return resources.open_workspace(**about, **fields)
+        return resources.edit_workspace(self.instance.pk, **about, **fields)
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(WritingAdmin):
+    form = WorkspaceForm
+    ordering = ("name", "id")
+    sortable_by = ()
+    list_display = ("name", "time_zone", "stale_after_hours", "created_at")
+    search_fields = ("name",)
+    search_by_text = True
+    id_prefixes = {"id": "ws"}
+    actions = None
+    readonly_fields = ("public_id",)
+    fieldsets = (
+        (None, {"fields": (("name", "time_zone"), "public_id")}),
+        ("Calling window, where nothing below says otherwise", {"fields": WINDOW}),
+        ("Callbacks", {"fields": (*CALLBACKS, "stale_after_hours")}),
+        ("Limits", {"fields": (("calls_per_second", "max_concurrent_calls"), "contact_limits")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401, ARG002
+        return self.readonly_fields

@@ -1,0 +1,143 @@
+"""What happened, in the order of time: entries of a chain of calls, told the same way on every page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+
+from dialer.models import Call
+from dialer.rules.statuses import CallStatus, Outcome
+from dialer.workspaces.models import AuditEntry
+from webhooks.models import Delivery, Event
+
+MOST = 200
+"""Rows of one kind that are told; a chain has a few dozen."""
+
+OUTCOME_TONES = {
+    Outcome.ANSWERED.value: "success",
+    Outcome.VOICEMAIL.value: "info",
+    Outcome.NO_ANSWER.value: "warning",
+    Outcome.BUSY.value: "warning",
+    Outcome.NETWORK_ERROR.value: "danger",
+    Outcome.INVALID_NUMBER.value: "danger",
+    Outcome.DECLINED.value: "warning",
+    Outcome.DNC_REQUEST.value: "danger",
+    Outcome.UNKNOWN.value: "danger",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that happened: when, what, and what else is to be said of it."""
+
+    at: datetime
+    icon: str
+    title: str
+    tone: str = ""
+    badge: str = ""
+    who: str = ""
+    url: str = ""
+    lines: Sequence[str] = field(default_factory=tuple)
+    links: Sequence[tuple[str, str, str]] = field(default_factory=tuple)
+    """Tone, text and address of each."""
+
+
+def calls_of_chain(workspace_id: UUID, chain_id: UUID) -> list[Call]:
+    rows = Call.objects.in_workspace(workspace_id).filter(chain_id=chain_id)
+    return list(rows.defer("transcript", "analysis", "metadata", "schedule").order_by("attempt_number", "id")[:MOST])
+
+
+def of_calls(calls: Iterable[Call]) -> list[Entry]:
+    """Tell of calls that were handed over, and of those that ended without."""
+    entries = []
+    for call in calls:
+        at = call.dialing_at or call.ended_at
+        if at is None or call.status == CallStatus.WITHDRAWN:
+            continue
+        lines = [f"{_clock(name, moment)}" for name, moment in _moments(call) if moment is not None]
+        if call.duration_seconds:
+            lines.append(f"{call.duration_seconds} s of talk")
+        if call.ended_reason and call.ended_reason != call.outcome:
+            lines.append(f"reason: {call.ended_reason}")
+        entries.append(
+            Entry(
+                at=at,
+                icon="call",
+                title=f"Call {call.attempt_number} to {call.number or 'a number that was forgotten'}",
+                badge=(call.outcome or call.status).replace("_", " "),
+                tone=OUTCOME_TONES.get(call.outcome, "info"),
+                url=reverse("admin:dialer_call_change", args=[call.pk]),
+                lines=lines,
+            )
+        )
+    return entries
+
+
+def of_audit(entries: Iterable[AuditEntry]) -> list[Entry]:
+    """Tell who did what, and why."""
+    return [
+        Entry(
+            at=entry.at,
+            icon="smart_toy" if entry.actor_kind != "user" else "person",
+            title=f"{entry.verb.replace('_', ' ').capitalize()}: {entry.object_type.replace('_', ' ')}",
+            who=entry.actor_label,
+            lines=[text for text in (_change(entry), entry.reason and f"Reason: {entry.reason}") if text],
+        )
+        for entry in entries
+    ]
+
+
+def of_chain_events(workspace_id: UUID, chain_id: UUID) -> list[Entry]:
+    """Tell what other systems were told, and whether it arrived."""
+    rows = Event.objects.in_workspace(workspace_id).filter(chain_id=chain_id).defer("body")
+    events = list(rows.order_by("sequence")[:MOST])
+    sent: dict[UUID, list[Delivery]] = {}
+    deliveries = Delivery.objects.in_workspace(workspace_id).filter(event__in=[event.pk for event in events])
+    for delivery in deliveries.select_related("endpoint").defer("endpoint__secret", "endpoint__next_secret")[:MOST]:
+        sent.setdefault(delivery.event_id, []).append(delivery)
+    tones = {"delivered": "success", "failed": "danger", "suppressed": "warning"}
+    return [
+        Entry(
+            at=event.occurred_at,
+            icon="webhook",
+            title=event.type,
+            url=reverse("admin:webhooks_event_change", args=[event.pk]),
+            lines=() if event.pk in sent else ("No endpoint hears it",),
+            links=[
+                (
+                    tones.get(delivery.status, "info"),
+                    f"{delivery.endpoint.name}: {delivery.status}",
+                    reverse("admin:webhooks_delivery_change", args=[delivery.pk]),
+                )
+                for delivery in sent.get(event.pk, [])
+            ],
+        )
+        for event in events
+    ]
+
+
+def in_order(*kinds: Iterable[Entry]) -> list[Entry]:
+    return sorted((entry for kind in kinds for entry in kind), key=lambda entry: entry.at)
+
+
+def _moments(call: Call) -> tuple[tuple[str, datetime | None], ...]:
+    return (("rang", call.ringing_at), ("answered", call.answered_at), ("ended", call.ended_at))
+
+
+def _clock(name: str, moment: datetime | None) -> str:
+    return f"{name} {timezone.localtime(moment):%H:%M:%S}"
+
+
+def _change(entry: AuditEntry) -> str:
+    names = sorted({*entry.from_state, *entry.to_state})
+    told = []
+    for name in names:
+        before, after = entry.from_state.get(name), entry.to_state.get(name)
+        if before and after and before != after:
+            told.append(f"{name}: {before} → {after}")
+        elif after not in (None, "", [], {}):
+            told.append(f"{name}: {after}")
+    return "; ".join(told)

@@ -1,0 +1,139 @@
+"""Why nothing is dialling: what stands between a campaign and its next call, in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dialer.models import Call, Campaign, CampaignContact, Import
+from dialer.rules.statuses import LIVE, CampaignStatus, Direction, ImportStatus
+from dialer.workspaces.statements import run
+
+_SLOW = 15
+"""Seconds after which a due call that is held by nothing means that nobody dials."""
+
+_HELD = {
+    "outside_window": "outside the calling window",
+    "contact_limit": "one more call would exceed the contact limit",
+    "contact_busy": "the contact is on the phone",
+    "at_capacity": "all slots are taken",
+    "stale": "too late to be dialled by itself; an operator decides",
+    "carrier_down": "the carrier cannot be reached",
+    "campaign_paused": "the campaign is paused",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a campaign stands at this moment."""
+
+    live: int
+    next_at: datetime | None
+    """When the next call is due; in the past: it is due and waits."""
+    obstacles: list[str]
+    """Sentences; none while calls go out."""
+
+
+def standing(campaign: Campaign, *, now: datetime) -> Standing:
+    """Say how many calls are live, when the next is due, and what hinders it; a handful of indexed statements."""
+    live = _live(workspace_id=campaign.workspace_id, campaign_id=campaign.pk)
+    next_at, held = _next(campaign)
+    sentences = list(_hindered(campaign, live=live, now=now))
+    if campaign.status == CampaignStatus.RUNNING and not sentences:
+        sentences = list(_idle(campaign, live=live, next_at=next_at, held=held, now=now))
+    return Standing(live=live, next_at=next_at, obstacles=sentences)
+
+
+def _hindered(campaign: Campaign, *, live: int, now: datetime) -> list[str]:
+    """Name what would hold back any call of the campaign."""
+    match CampaignStatus(campaign.status):
+        case CampaignStatus.DRAFT:
+            return ["It has not been started."]
+        case CampaignStatus.PAUSED:
+            reason = f" ({campaign.pause_reason.replace('_', ' ')})" if campaign.pause_reason else ""
+            return [f"It is paused{reason}: live calls finish, nothing new goes out."]
+        case CampaignStatus.COMPLETED | CampaignStatus.CANCELLED | CampaignStatus.FAILED:
+            reason = f": {campaign.end_reason.replace('_', ' ')}" if campaign.end_reason else ""
+            return [f"It is {campaign.status}{reason}."]
+        case CampaignStatus.RUNNING:
+            pass
+    return [*_held_back(campaign, now=now), *_taken(campaign, live=live)]
+
+
+def _held_back(campaign: Campaign, *, now: datetime) -> list[str]:
+    found = []
+    line = campaign.line
+    if campaign.start_at is not None and campaign.start_at > now:
+        found.append(f"It starts at {_utc(campaign.start_at)}.")
+    if line.archived_at is not None:
+        found.append(f"Its line {line.name} is archived.")
+    if line.down_until is not None and line.down_until > now:
+        why = f" ({line.down_reason})" if line.down_reason else ""
+        found.append(f"The carrier of line {line.name} cannot be reached{why}; tried again at {_utc(line.down_until)}.")
+    if campaign.persona.archived_at is not None:
+        found.append(f"Its persona {campaign.persona.name} is archived.")
+    return found
+
+
+def _taken(campaign: Campaign, *, live: int) -> list[str]:
+    """Name the limits that are reached by others; its own calls going out are no obstacle."""
+    found = []
+    limits: tuple[tuple[str, int | None, dict[str, Any]], ...] = (
+        ("The campaign's", campaign.max_concurrent_calls, {"campaign_id": campaign.pk}),
+        (f"Line {campaign.line.name}'s", campaign.line.max_concurrent_calls, {"line_id": campaign.line_id}),
+        ("The workspace's", campaign.workspace.max_concurrent_calls, {}),
+    )
+    for whose, limit, of in limits:
+        if limit is not None and not live and limit <= _live(workspace_id=campaign.workspace_id, **of):
+            found.append(f"{whose} {limit} concurrent calls are all taken.")
+    return found
+
+
+def _idle(campaign: Campaign, *, live: int, next_at: datetime | None, held: str, now: datetime) -> list[str]:
+    """Say what a running campaign waits for, where no call is live."""
+    if live:
+        return []
+    if next_at is None:
+        coming = (ImportStatus.UPLOADING, ImportStatus.WAITING, ImportStatus.RUNNING)
+        if Import.objects.filter(campaign=campaign, status__in=coming).exists():
+            return ["Its contacts are being imported."]
+        return ["Every contact has been called, and no callback is pending: it completes by itself."]
+    if next_at > now:
+        why = f" ({_HELD.get(held, held.replace('_', ' '))})" if held else ""
+        return [f"The next call is due at {_utc(next_at)}{why}."]
+    if (now - next_at).total_seconds() > _SLOW:
+        return [f"A call is due since {_utc(next_at)} and nobody dials it: do beat and the workers run?"]
+    return []
+
+
+def _live(*, workspace_id: UUID, **of: Any) -> int:  # noqa: ANN401 — lookups
+    rows = Call.objects.filter(workspace_id=workspace_id, status__in=LIVE, direction=Direction.OUTBOUND.value, **of)
+    count: int = rows.count()
+    return count
+
+
+def _next(campaign: Campaign) -> tuple[datetime | None, str]:
+    """Find the earliest queued call, and why it was put back, or the earliest first call."""
+    rows = run(
+        "next_calls_of_campaign",
+        """
+        SELECT c.due_at, c.held_reason FROM (VALUES (0), (1), (2), (3)) AS r(rank)
+        CROSS JOIN LATERAL (
+            SELECT due_at, held_reason FROM dialer_call
+            WHERE workspace_id = %(workspace)s AND campaign_id = %(campaign)s AND status = 'queued'
+                AND lease_until IS NULL AND rank = r.rank
+            ORDER BY due_at, id LIMIT 1
+        ) c
+        """,
+        {"workspace": campaign.workspace_id, "campaign": campaign.pk},
+    )
+    found = [(row.due_at, row.held_reason) for row in rows]
+    waiting = CampaignContact.objects.filter(campaign=campaign, state="waiting").exclude(due_at=None)
+    first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
+    if first is not None:
+        found.append((first, ""))
+    return min(found, default=(None, ""))
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

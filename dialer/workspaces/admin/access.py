@@ -1,0 +1,156 @@
+"""Who may come in: users, members, API keys; and what was done."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from dialer.workspaces import api_keys
+from dialer.workspaces.admin.base import ReadOnlyAdmin, VerbForm, actor_of, button, column
+from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import ApiKey, AuditEntry, Member
+
+_KINDS = (
+    "api_key",
+    "call",
+    "callback",
+    "campaign",
+    "contact",
+    "delivery",
+    "endpoint",
+    "line",
+    "persona",
+    "retrypolicy",
+    "suppression",
+    "workspace",
+)
+"""What entries are of; the index begins with it."""
+
+
+class RevokeForm(VerbForm):
+    reason = forms.CharField(required=False, max_length=500)
+
+
+class ApiKeyForm(WriteForm):
+    class Meta:
+        model = ApiKey
+        fields = ("workspace", "name", "scope", "expires_at")
+
+    def write(self, about: Mapping[str, Any]) -> ApiKey:
+        given = self.cleaned_data
+        key, self.plain = api_keys.issue(
+            workspace_id=given["workspace"].pk,
+            name=given["name"],
+            scope=given["scope"],
+            expires_at=given["expires_at"],
+            **about,
+        )
+        return key
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(WritingAdmin):
+    form = ApiKeyForm
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("name", "starts_with", "scope", "state", "last_used_at", "expires_at")
+    search_fields = ("name", "prefix")
+    search_by_text = True
+    id_prefixes = {"id": "key"}
+    actions = None
+    actions_detail = ("revoke",)
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
+        if obj is None:
+            return ("workspace", "name", "scope", "expires_at")
+        return ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401 — Django's signature
+        return () if obj is None else self.get_fields(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ApiKeyForm, change: Any) -> None:  # noqa: ANN401, ARG002
+        self.message_user(request, f"The key, shown only now: {form.plain}", messages.WARNING)
+
+    @button(
+        "Revoke",
+        asks="Whoever uses it is turned away from now on. For good.",
+        does="Revoke",
+        icon="key_off",
+        permission="act",
+        form=RevokeForm,
+    )
+    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: str) -> HttpResponse:
+        def do(row: ApiKey) -> str:
+            about: dict[str, Any] = {"actor": actor_of(request), "now": database_now()}
+            was_on = api_keys.revoke(row, reason=form.cleaned_data["reason"], **about)
+            return f"{row.name} is revoked." if was_on else f"{row.name} was revoked already."
+
+        return self.act(request, object_id, do, form=form)
+
+    @column("Starts with")
+    def starts_with(self, row: ApiKey) -> str:
+        return f"{row.prefix}…"
+
+    @column("State", label={"works": "success", "revoked": "danger", "expired": "warning"})
+    def state(self, row: ApiKey) -> str:
+        if row.revoked_at is not None:
+            return "revoked"
+        expires: datetime | None = row.expires_at
+        return "expired" if expires is not None and expires <= database_now() else "works"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("at", "actor_label", "verb", "object_type", "object_id", "reason")
+    search_fields = ("object_id",)
+    search_help_text = "Id of what was changed, as the list shows it"
+    id_prefixes = {}
+    actions = None
+    fields = (
+        ("at", "actor_label", "actor_kind"),
+        ("verb", "object_type", "object_id"),
+        "from_state",
+        "to_state",
+        "reason",
+    )
+
+    def search(self, request: HttpRequest, queryset: Any, wanted: str) -> Any:  # noqa: ANN401, ARG002 — a queryset
+        return queryset.filter(object_type__in=_KINDS, object_id=wanted)
+
+
+class MemberInline(TabularInline):  # type: ignore[misc] # unfold has no types
+    model = Member
+    extra = 0
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc] # unfold has no types
+    """People; where each works is beside the rest."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    inlines = (MemberInline,)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """What members may do; viewer, operator and manager are made by a migration."""

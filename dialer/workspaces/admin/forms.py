@@ -1,0 +1,85 @@
+"""Forms whose last check is the verb itself."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.db import transaction
+from django.db.models import Model
+from django.http import HttpRequest
+
+from dialer.workspaces.admin.base import ScopedAdmin, actor_of, workspaces_of
+from dialer.workspaces.clock import database_now
+
+
+class WriteForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
+    """Saves by a verb, as the last step of its checks: what the verb refuses stands beside the field it names.
+
+    The page is one transaction, so nothing is kept where something after it fails.
+    """
+
+    invalid: ClassVar[tuple[type[Exception], ...]] = ()
+    """Errors with ``errors``: reasons by the verb's names of fields."""
+    names: ClassVar[Mapping[str, str]] = {}
+    """The form's fields by the verb's names of them, where they differ."""
+    request: ClassVar[HttpRequest]
+    page: "ClassVar[WritingAdmin]"
+
+    def write(self, about: Mapping[str, Any]) -> Model:
+        """Call the verb with what was filled in; ``about`` is who acts, and when."""
+        raise NotImplementedError
+
+    @property
+    def is_new(self) -> bool:
+        return bool(self.instance._state.adding)  # noqa: SLF001 — Django's documented way to tell
+
+    def _post_clean(self) -> None:
+        if self.errors:
+            return
+        try:
+            with transaction.atomic():
+                self.instance = self.write({"actor": actor_of(self.request), "now": database_now()})
+        except self.invalid as refused:
+            for name, reasons in refused.errors.items():  # type: ignore[attr-defined]
+                self._say(name, reasons)
+        except self.page.refusal_kinds() as refused:
+            self.add_error(None, f"{self.page.refusal(refused)}.")
+
+    def _say(self, name: str, reasons: list[str]) -> None:
+        """Say it beside the field: of the path ``schedule.days.1``, the one for its longest part that there is."""
+        parts = name.split(".")
+        for size in range(len(parts), 0, -1):
+            path = ".".join(parts[:size])
+            field = self.names.get(path, path)
+            if field in self.fields:
+                rest = " ".join(parts[size:])
+                self.add_error(field, [f"{rest} {reason}".strip() for reason in reasons])
+                return
+        self.add_error(None, [f"{name}: {reason}" for reason in reasons])
+
+
+class WritingAdmin(ScopedAdmin):
+    """Rows that are made and changed by a form, through verbs; nothing is deleted by hand."""
+
+    form = WriteForm
+    warn_unsaved_form = True
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, **options: Any) -> Any:  # noqa: ANN401 — Django's signature
+        form = super().get_form(request, obj, **options)
+        return type(form.__name__, (form,), {"request": request, "page": self})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(self.readonly_fields) if obj is None else ("workspace", *self.readonly_fields)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        mine = workspaces_of(request)
+        if len(mine) == 1:
+            initial.setdefault("workspace", mine[0].pk)
+        return initial
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: Any) -> None:  # noqa: ANN401 — Django's signature
+        """Do nothing: the form's verb has saved."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
