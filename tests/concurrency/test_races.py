@@ -7,9 +7,10 @@ and must then see the harm: a race test that cannot fail proves nothing. The car
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from itertools import cycle
+from itertools import count, cycle
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from callbacks import actions
 from callbacks.models import Callback
@@ -18,13 +19,11 @@ from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.transitions import TransitionConflict
 from tests.concurrency.interleaving import PATIENCE, Rewrites, Stop, Threads, threads
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
-from tests.in_process_carrier import InProcessCarrier
-from tests.pipeline import carrier, claim, end_all
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_contact
+from tests.pipeline import claim, end_all
+from tests.simulated_carrier import RunningCarrier
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["carrier"]
-
 ROUNDS = 50
 LATER = NOW + timedelta(minutes=10)
 
@@ -58,22 +57,47 @@ SUPPRESSION: Rewrites = {
     "queued_calls_by_number": (("WHERE", "WHERE false AND"),),
 }
 
-Race = Callable[[InProcessCarrier, Threads], bool]
+_numbers = count(1)
+
+
+class Ledger:
+    """The ledger of the simulated carrier, a process of its own: how often it was asked in this round."""
+
+    def __init__(self, carrier: RunningCarrier) -> None:
+        self._carrier = carrier
+        self._before = 0
+
+    def begin_round(self) -> None:
+        self._before = len(self._carrier.places())
+
+    def asked(self) -> int:
+        return len(self._carrier.places()) - self._before
+
+
+@pytest.fixture
+def ledger(simulated_carrier: RunningCarrier, settings: Settings) -> Ledger:
+    settings.SIMULATED_CARRIER_URL = simulated_carrier.url
+    settings.SIMULATED_CARRIER_SECRET = simulated_carrier.secret
+    return Ledger(simulated_carrier)
+
+
+Race = Callable[[Ledger, Threads], bool]
 """Plays one round; tells whether the harm was done."""
 
 
-def rows(carrier: InProcessCarrier) -> CampaignContact:
+def rows(ledger: Ledger) -> CampaignContact:
     """Begin a round: an empty ledger, one contact that is due, and nothing left of the round before."""
-    carrier.placed.clear()
+    ledger.begin_round()
     Campaign.objects.update(status="completed")
     Callback.objects.filter(status="pending").update(status="cancelled")
     Call.objects.filter(status="queued").update(status="withdrawn", lease_until=None)
-    return make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
+    campaign = make_campaign(schedule=ROUND_THE_CLOCK)
+    return make_campaign_contact(campaign, make_contact(campaign.workspace, phone=f"+4930{next(_numbers):05d}7711"))
 
 
-def queued_call(carrier: InProcessCarrier) -> Call:
+def queued_call(ledger: Ledger) -> Call:
     """Begin a round with a call that was queued, claimed and given back: the claim finds a row, not a contact."""
-    rows(carrier)
+    rows(ledger)
     claim(NOW)
     call = Call.objects.get(status="queued")
     Call.objects.filter(pk=call.pk).update(lease_until=None, generation=0)
@@ -81,8 +105,8 @@ def queued_call(carrier: InProcessCarrier) -> Call:
     return call
 
 
-def two_dispatchers(carrier: InProcessCarrier, run: Threads) -> bool:
-    queued_call(carrier)
+def two_dispatchers(ledger: Ledger, run: Threads) -> bool:
+    queued_call(ledger)
     stop = Stop(before="lease_calls")
     first = run.start(lambda: claim(NOW), stop)
     stop.wait()
@@ -92,11 +116,11 @@ def two_dispatchers(carrier: InProcessCarrier, run: Threads) -> bool:
     claimed_by_first = first.result(PATIENCE)
     for claims in (claimed_by_first, claimed_by_second):
         run.start(partial(placing.place, claims, now=NOW)).result(PATIENCE)
-    return len(claimed_by_first) + len(claimed_by_second) != 1 or len(carrier.placed) != 1
+    return len(claimed_by_first) + len(claimed_by_second) != 1 or ledger.asked() != 1
 
 
-def a_repeated_message(carrier: InProcessCarrier, run: Threads) -> bool:
-    queued_call(carrier)
+def a_repeated_message(ledger: Ledger, run: Threads) -> bool:
+    queued_call(ledger)
     claims = claim(NOW)
     stop = Stop(before="take_to_dialing")
     first = run.start(lambda: placing.place(claims, now=NOW), stop)
@@ -107,11 +131,11 @@ def a_repeated_message(carrier: InProcessCarrier, run: Threads) -> bool:
     stop.go_on.set()
     first.result(PATIENCE)
     second.result(PATIENCE)
-    return len(carrier.placed) != 1
+    return ledger.asked() != 1
 
 
-def a_stale_worker(carrier: InProcessCarrier, run: Threads) -> bool:
-    queued_call(carrier)
+def a_stale_worker(ledger: Ledger, run: Threads) -> bool:
+    queued_call(ledger)
     old = claim(NOW)
     stop = Stop(before="numbers_of_calls")
     stale = run.start(lambda: placing.place(old, now=LATER), stop)
@@ -120,11 +144,11 @@ def a_stale_worker(carrier: InProcessCarrier, run: Threads) -> bool:
     placing.place(claim(LATER), now=LATER)
     stop.go_on.set()
     stale.result(PATIENCE)
-    return len(carrier.placed) != 1
+    return ledger.asked() != 1
 
 
-def pause_against_claim(carrier: InProcessCarrier, run: Threads) -> bool:
-    call = queued_call(carrier)
+def pause_against_claim(ledger: Ledger, run: Threads) -> bool:
+    call = queued_call(ledger)
     campaign_id = call.campaign_id
     assert campaign_id is not None
     stop = Stop(before="lease_calls")
@@ -137,11 +161,11 @@ def pause_against_claim(carrier: InProcessCarrier, run: Threads) -> bool:
     claims = claiming.result(PATIENCE)
     pausing.result(PATIENCE)
     run.start(lambda: placing.place(claims, now=NOW)).result(PATIENCE)
-    return len(carrier.placed) != 0
+    return ledger.asked() != 0
 
 
-def suppression_against_claim(carrier: InProcessCarrier, run: Threads) -> bool:
-    call = queued_call(carrier)
+def suppression_against_claim(ledger: Ledger, run: Threads) -> bool:
+    call = queued_call(ledger)
     claims = claim(NOW)
     stop = Stop(before="lock_numbers")
     placed = run.start(lambda: placing.place(claims, now=NOW), stop)
@@ -151,17 +175,17 @@ def suppression_against_claim(carrier: InProcessCarrier, run: Threads) -> bool:
     ).result(PATIENCE)
     stop.go_on.set()
     placed.result(PATIENCE)
-    return len(carrier.placed) != 0
+    return ledger.asked() != 0
 
 
-def cancel_against_place(carrier: InProcessCarrier, run: Threads) -> bool:
-    member = rows(carrier)
+def cancel_against_place(ledger: Ledger, run: Threads) -> bool:
+    member = rows(ledger)
     placing.place(claim(NOW), now=NOW)
     end_all(NOW, "no_answer")
     callback = Callback.objects.get(contact=member.contact)
     due = callback.scheduled_at
     claims = claim(due)
-    carrier.placed.clear()
+    ledger.begin_round()
     # Before its locks the operator is first; under them the worker is.
     stop = Stop(before=next(_cancel_meets))
     placed = run.start(lambda: placing.place(claims, now=due), stop)
@@ -179,7 +203,7 @@ def cancel_against_place(carrier: InProcessCarrier, run: Threads) -> bool:
     stop.go_on.set()
     placed.result(PATIENCE)
     was_cancelled = cancelling.result(PATIENCE)
-    return len(carrier.placed) != (0 if was_cancelled else 1)
+    return ledger.asked() != (0 if was_cancelled else 1)
 
 
 _cancel_meets = cycle(["take_to_dialing", "numbers_of_calls"])
@@ -196,14 +220,14 @@ RACES = [
 
 
 @pytest.mark.parametrize(("race", "mutant"), RACES)
-def test_nobody_is_called_twice_or_against_a_stop(carrier: InProcessCarrier, race: Race, mutant: Rewrites) -> None:
+def test_nobody_is_called_twice_or_against_a_stop(ledger: Ledger, race: Race, mutant: Rewrites) -> None:
     with threads(NOTHING) as run:
-        harmed = [race(carrier, run) for _ in range(ROUNDS)]
+        harmed = [race(ledger, run) for _ in range(ROUNDS)]
 
     assert not any(harmed), f"{sum(harmed)} of {ROUNDS} rounds did harm"
 
 
 @pytest.mark.parametrize(("race", "mutant"), RACES)
-def test_the_race_is_seen_where_its_guard_is_taken_out(carrier: InProcessCarrier, race: Race, mutant: Rewrites) -> None:
+def test_the_race_is_seen_where_its_guard_is_taken_out(ledger: Ledger, race: Race, mutant: Rewrites) -> None:
     with threads(mutant) as run:
-        assert race(carrier, run)
+        assert race(ledger, run)
