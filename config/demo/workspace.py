@@ -28,7 +28,8 @@ USER: Final = "admin"
 INBOX_PATH: Final = "/demo/inbox/demo/"
 ROUND_THE_CLOCK, OFFICE_HOURS, ASKED = "round the clock", "office hours", "asked"
 """The column ``list`` of the file: in which campaign a contact is, or that it has asked to be called."""
-ASKED_IN_SECONDS: Final = (20, 30, 40, 50, 60)
+ASKED_IN_SECONDS: Final = (30, 38, 46, 54, 60)
+"""The first of them when the processes of a slow machine are up too."""
 CALLER_ID: Final = "+442079460999"
 
 
