@@ -1,11 +1,13 @@
 """What tests ask of the operating system: which processes there are, and who listens."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -74,3 +76,13 @@ def bare_environment() -> Mapping[str, str]:
 def interrupt(process: subprocess.Popen[bytes]) -> None:
     """Do what Ctrl-C does: the terminal tells the whole foreground group."""
     os.killpg(process.pid, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def folder_of_ours() -> Iterator[Path]:
+    """Make a folder outside of pytest's, whose parent every pytest of this user closes to others when it starts.
+
+    Root runs the servers as another user, who would then be locked out.
+    """
+    with tempfile.TemporaryDirectory(prefix="ringback-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

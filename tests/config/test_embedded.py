@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,16 +13,17 @@ import redis
 
 from config import local
 from config.embedded import EmbeddedServers, ServerNotStartable, running
-from tests.config.processes import belonging_to, eventually, listening, start
+from tests.config.processes import belonging_to, eventually, folder_of_ours, listening, start
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data folder in which a database cluster exists, stopped."""
-    folder = tmp_path_factory.mktemp("servers") / "data"
-    with EmbeddedServers(folder) as servers, psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    return folder
+def folder() -> Iterator[Path]:
+    """Give a data folder in which a database cluster exists, stopped."""
+    with folder_of_ours() as ours:
+        folder = ours / "data"
+        with EmbeddedServers(folder) as servers, psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        yield folder
 
 
 def test_data_passwords_and_ports_stay_from_one_start_to_the_next(folder: Path) -> None:

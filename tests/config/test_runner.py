@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from config.local import read_json
-from tests.config.processes import belonging_to, eventually, interrupt, listening, ports, start
+from tests.config.processes import belonging_to, eventually, folder_of_ours, interrupt, listening, ports, start
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return one data folder for all, so that each start is one after whatever the test before did."""
-    return tmp_path_factory.mktemp("runner") / "data"
+def folder() -> Iterator[Path]:
+    """Give one data folder for all, so that each start is one after whatever the test before did."""
+    with folder_of_ours() as ours:
+        yield ours / "data"
 
 
 @pytest.fixture
