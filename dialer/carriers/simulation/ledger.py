@@ -1,11 +1,10 @@
-"""The carrier's own record of what it was asked: one JSON line per request to place a call, accepted or not.
+"""The carrier's own record: one JSON line per request to place a call, accepted or not, and per call hung up on.
 
 Ringback never writes it, so it can judge Ringback: a call that was asked for twice stands here twice.
 """
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,23 +26,44 @@ class Place:
     max_duration_seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """The end of an accepted call that was asked for while it lasted."""
+
+    at: datetime
+    call_id: str
+
+
+Entry = Place | HangUp
+
+
 def places(path: Path | str) -> list[Place]:
-    """Return the requests in their order; none where there is no file.
+    """Return the requests to place a call in their order; none where there is no file."""
+    return [entry for entry in entries(path) if isinstance(entry, Place)]
+
+
+def entries(path: Path | str) -> list[Entry]:
+    """Return what stands in a ledger in its order.
 
     A last line without its end is being written, or was when the carrier died, and was never answered: left out.
     """
     try:
         with Path(path).open("rb") as file:
-            return list(_read(file))
+            return [_entry(line) for line in file if line.endswith(b"\n")]
     except FileNotFoundError:
         return []
 
 
-def _read(lines: Iterator[bytes]) -> Iterator[Place]:
-    for line in lines:
-        if line.endswith(b"\n"):
-            fields = json.loads(line)
-            yield Place(**fields | {"at": datetime.fromisoformat(fields["at"])})
+def _entry(line: bytes) -> Entry:
+    fields = json.loads(line)
+    at = datetime.fromisoformat(fields["at"])
+    return HangUp(at=at, call_id=fields["hung_up"]) if "hung_up" in fields else Place(**fields | {"at": at})
+
+
+def _line(entry: Entry) -> bytes:
+    at = {"at": entry.at.isoformat()}
+    fields = at | {"hung_up": entry.call_id} if isinstance(entry, HangUp) else asdict(entry) | at
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 class Ledger:
@@ -54,10 +74,9 @@ class Ledger:
         _cut_unfinished_line(path)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
-    def write(self, place: Place) -> None:
+    def write(self, entry: Entry) -> None:
         """Append a line in one write, before anybody is answered."""
-        fields = asdict(place) | {"at": place.at.isoformat()}
-        os.write(self._file, json.dumps(fields, separators=(",", ":")).encode() + b"\n")
+        os.write(self._file, _line(entry))
 
     def close(self) -> None:
         os.close(self._file)

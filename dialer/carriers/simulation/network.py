@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dialer.carriers.simulation.agent import Agent
-from dialer.carriers.simulation.ledger import Ledger, Place, places
+from dialer.carriers.simulation.ledger import HangUp, Ledger, Place, entries
 from dialer.carriers.simulation.reporting import Reporter
 from dialer.carriers.simulation.script import LATE_BY, Course, Manner, Placing, Step, course
 
@@ -72,6 +72,7 @@ class Call:
     course: Course
     manner: Manner
     timers: list[asyncio.TimerHandle]
+    next_step: int = 0
 
     @property
     def carrier_call_id(self) -> str:
@@ -99,8 +100,10 @@ class Network:
         self._called: Counter[str] = Counter()
         self._refused_once: set[str] = set()
         self._loop = asyncio.get_running_loop()
-        for place in places(ledger):
-            self._remember(place)
+        for entry in entries(ledger):
+            self._remember(entry)
+        for call in self._calls.values():
+            self._resume(call)
         self._ledger = Ledger(ledger)
 
     def place(self, asked: Asked) -> Verdict:
@@ -124,12 +127,14 @@ class Network:
         return self._calls.get(call_id)
 
     def hang_up(self, call: Call) -> None:
-        """End a call now; one that is over stays as it is."""
-        cut = call.course.cut(self._age(call))
+        """End a call now, and write it down; one that is over stays as it is."""
+        hang_up = HangUp(at=datetime.now(UTC), call_id=call.place.call_id)
+        cut = self._cut(call, hang_up)
         if cut is not call.course:
+            self._ledger.write(hang_up)
             self._cancel(call)
             call.course = cut
-            self._schedule(call, len(cut.steps) - 1)
+            self._schedule(call, min(call.next_step, len(cut.steps) - 1))
 
     def is_live(self, call: Call) -> bool:
         return self._age(call) < call.course.end.at
@@ -166,13 +171,18 @@ class Network:
         self.live += 1
         self._schedule(call, 0)
 
-    def _remember(self, place: Place) -> None:
-        """Take up a line of the ledger; what is not over, or was not long ago, goes on as it would have."""
-        if not place.accepted:
-            if place.reason == _NOT_ACCEPTED[Placing.BUSY_ONCE]:
-                self._refused_once.add(place.call_id)
-            return
-        call = self._add(place)
+    def _remember(self, entry: Place | HangUp) -> None:
+        match entry:
+            case HangUp():
+                call = self._calls[entry.call_id]
+                call.course = self._cut(call, entry)
+            case Place(accepted=True):
+                self._add(entry)
+            case Place(reason="capacity_once"):
+                self._refused_once.add(entry.call_id)
+
+    def _resume(self, call: Call) -> None:
+        """Let a call of the ledger go on as it would have where it is not over, or was not long ago."""
         if self._age(call) < call.course.end.at + RESUMED * self._speed:
             self.live += 1
             self._schedule(call, 0)
@@ -197,8 +207,12 @@ class Network:
         """Seconds since the call was accepted, as a clock at our speed shows them."""
         return (time.time() - call.place.at.timestamp()) * self._speed
 
+    def _cut(self, call: Call, hang_up: HangUp) -> Course:
+        return call.course.cut((hang_up.at - call.place.at).total_seconds() * self._speed)
+
     def _schedule(self, call: Call, position: int) -> None:
         """Wait for one step of the course; each waits for the next, so that they keep their order."""
+        call.next_step = position
         seconds = call.course.steps[position].at - self._age(call)
         call.timers.append(self._after(seconds, self._happen, call, position))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dialer.carriers.simulation.ledger import Ledger, Place, places
+from dialer.carriers.simulation.ledger import HangUp, Ledger, Place, entries, places
 
 
 def a_place(call_id: str) -> Place:
@@ -69,3 +69,14 @@ def test_a_damaged_line_in_the_middle_is_not_passed_over(path: Path) -> None:
 
     with pytest.raises(ValueError, match="Expecting value"):
         places(path)
+
+
+def test_a_hang_up_is_no_request_to_place_a_call(path: Path) -> None:
+    hang_up = HangUp(at=datetime(2025, 3, 12, 10, 1, tzinfo=UTC), call_id="a")
+
+    with Ledger(path) as ledger:
+        ledger.write(a_place("a"))
+        ledger.write(hang_up)
+
+    assert entries(path) == [a_place("a"), hang_up]
+    assert places(path) == [a_place("a")]

@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,18 +16,12 @@ from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from dialer.models import Line
 from tests.dialer.carriers.conformance import a_request
-from tests.dialer.carriers.receiver import Receiver, receiving
+from tests.dialer.carriers.receiver import Receiver
 
 SECRET = "a secret"  # noqa: S105 — guards nothing
 NOW = 1_741_773_600
 CALL_ID = "01957a3c-0000-7000-8000-000000000001"
 NUMBER = "+493012345678"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 @pytest.fixture

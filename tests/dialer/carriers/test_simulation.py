@@ -8,51 +8,20 @@ import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 
-from dialer.carriers.base import Accepted, Busy, CannotSay, Found, NotFound, PlaceRequest, Unknown
+from dialer.carriers.base import Accepted, Busy, CannotSay, Found, NotFound, Unknown
 from dialer.carriers.simulated import SimulatedCarrier
-from dialer.carriers.simulation.network import CALLBACK_AFTER
 from dialer.carriers.simulation.script import LATE_BY
+from tests.dialer.carriers.asking import a_call_to, adapter, kinds, moment, place
 from tests.dialer.carriers.conformance import a_request
-from tests.dialer.carriers.receiver import Received, Receiver, receiving
+from tests.dialer.carriers.receiver import Receiver
 from tests.dialer.carriers.test_simulated import line_to
 from tests.simulated_carrier import ROOT, SPEED, RunningCarrier, StartCarrier
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-def adapter(running: RunningCarrier) -> SimulatedCarrier:
-    return SimulatedCarrier(line_to(running))
-
-
-def a_call_to(digits: str) -> PlaceRequest:
-    return a_request(f"+49301234{digits}")
-
-
-def place(running: RunningCarrier, digits: str) -> PlaceRequest:
-    request = a_call_to(digits)
-    assert isinstance(adapter(running).place(request), Accepted)
-    return request
-
-
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def kinds(reports: list[dict[str, Any]]) -> list[str]:
-    return [report["kind"] for report in reports]
-
 
 # The ledger ---------------------------------------------------------------------------------------------------------
 
@@ -90,43 +59,6 @@ def test_twenty_requests_at_once_for_one_call_make_one_call(simulated_carrier: R
     assert sum(isinstance(answer, Accepted) for answer in answers) == 1
     assert sum(place.accepted for place in simulated_carrier.places()) == 1
     assert len(simulated_carrier.places()) == 20
-
-
-def test_a_killed_carrier_knows_its_calls_after_the_restart(simulated_carrier: RunningCarrier) -> None:
-    request = place(simulated_carrier, "0018")
-    simulated_carrier.kill()
-
-    simulated_carrier.start()
-
-    found = adapter(simulated_carrier).look_up(request.call_id)
-    assert isinstance(found, Found)
-    assert found.is_live
-    assert isinstance(adapter(simulated_carrier).place(request), Unknown)
-    assert len(simulated_carrier.places_of(request.call_id)) == 2
-
-
-def test_a_call_goes_on_after_its_carrier_was_killed(start_carrier: StartCarrier, receiver: Receiver) -> None:
-    running = start_carrier(report_url=receiver.url, speed=25)
-    request = place(running, "0000")
-    receiver.reports(str(request.call_id), until="answered")
-    running.kill()
-
-    running.start()
-
-    end = receiver.reports(str(request.call_id))[-1]
-    assert (end["kind"], end["outcome"]) == ("ended", "answered")
-
-
-def test_a_killed_carrier_remembers_whom_it_refused_once(simulated_carrier: RunningCarrier) -> None:
-    request = a_call_to("0011")
-    first = adapter(simulated_carrier).place(request)
-    simulated_carrier.kill()
-    simulated_carrier.start()
-
-    second = adapter(simulated_carrier).place(request)
-
-    assert isinstance(first, Busy)
-    assert isinstance(second, Accepted)
 
 
 # Answers ------------------------------------------------------------------------------------------------------------
@@ -370,74 +302,6 @@ def test_hanging_up_while_it_rings_is_reported_as_cancelled(start_carrier: Start
 
     end = receiver.reports(str(request.call_id))[-1]
     assert (end["outcome"], end["ended_reason"], end["duration_seconds"]) == ("cancelled", "cancelled", None)
-
-
-# The voice agent ----------------------------------------------------------------------------------------------------
-
-
-def told(receiver: Receiver, *, times: int) -> list[Received]:
-    def spoken(received: list[Received]) -> list[Received]:
-        return [request for request in received if request.path.startswith("/api/")]
-
-    return spoken(receiver.wait_for(lambda received: len(spoken(received)) >= times))
-
-
-def start_with_agent(start_carrier: StartCarrier, receiver: Receiver) -> RunningCarrier:
-    return start_carrier(report_url=receiver.url, api_url=f"{receiver.url}/api/v1/", api_key="rb_key")
-
-
-def test_a_callee_asks_for_a_callback_while_talking(start_carrier: StartCarrier, receiver: Receiver) -> None:
-    running = start_with_agent(start_carrier, receiver)
-    request = place(running, "0009")
-
-    asked, analysis = told(receiver, times=2)
-
-    assert asked.path == f"/api/v1/calls/{request.public_id}/request-callback/"
-    assert asked.headers["Authorization"] == "Bearer rb_key"
-    assert analysis.path == f"/api/v1/calls/{request.public_id}/analysis/"
-    _, answered, ended = (moment(report["occurred_at"]) for report in receiver.reports(str(request.call_id)))
-    asked_at = moment(asked.content["scheduled_at"]) - timedelta(seconds=CALLBACK_AFTER / SPEED)
-    assert answered < asked_at < ended
-
-
-def test_a_callee_asks_not_to_be_called(start_carrier: StartCarrier, receiver: Receiver) -> None:
-    running = start_with_agent(start_carrier, receiver)
-    request = place(running, "0010")
-
-    assert told(receiver, times=1)[0].path == f"/api/v1/calls/{request.public_id}/request-dnc/"
-
-
-def test_an_answered_call_is_analysed_after_its_end_was_taken(start_carrier: StartCarrier, receiver: Receiver) -> None:
-    running = start_with_agent(start_carrier, receiver)
-    place(running, "0000")
-
-    [analysis] = told(receiver, times=1)
-
-    assert kinds(receiver.received[-2].content["reports"])[-1] == "ended"
-    assert analysis.content.keys() == {"summary", "outcome_id", "score", "structured_data", "flow_completed"}
-
-
-def test_a_machine_is_not_analysed(start_carrier: StartCarrier, receiver: Receiver) -> None:
-    running = start_with_agent(start_carrier, receiver)
-    machine = place(running, "0001")
-    receiver.reports(str(machine.call_id))
-    human = place(running, "0000")
-
-    [analysis] = told(receiver, times=1)
-
-    assert human.public_id in analysis.path
-
-
-def test_an_api_that_refuses_is_no_concern_of_the_carriers(start_carrier: StartCarrier, receiver: Receiver) -> None:
-    running = start_carrier(api_url=receiver.url, api_key="rb_key")
-    receiver.statuses = [403]
-    place(running, "0000")
-    receiver.wait_for(lambda received: len(received) == 1)
-
-    place(running, "0000")
-
-    receiver.wait_for(lambda received: len(received) == 2)
-    assert running.is_running
 
 
 # The process --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""The simulated carrier's voice agent: what it tells Ringback's API, and when."""
+
+from datetime import timedelta
+
+from dialer.carriers.simulation.network import CALLBACK_AFTER
+from tests.dialer.carriers.asking import kinds, moment, place
+from tests.dialer.carriers.receiver import Received, Receiver
+from tests.simulated_carrier import SPEED, RunningCarrier, StartCarrier
+
+
+def told(receiver: Receiver, *, times: int) -> list[Received]:
+    def spoken(received: list[Received]) -> list[Received]:
+        return [request for request in received if request.path.startswith("/api/")]
+
+    return spoken(receiver.wait_for(lambda received: len(spoken(received)) >= times))
+
+
+def start_with_agent(start_carrier: StartCarrier, receiver: Receiver) -> RunningCarrier:
+    return start_carrier(report_url=receiver.url, api_url=f"{receiver.url}/api/v1/", api_key="rb_key")
+
+
+def test_a_callee_asks_for_a_callback_while_talking(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    request = place(running, "0009")
+
+    asked, analysis = told(receiver, times=2)
+
+    assert asked.path == f"/api/v1/calls/{request.public_id}/request-callback/"
+    assert asked.headers["Authorization"] == "Bearer rb_key"
+    assert analysis.path == f"/api/v1/calls/{request.public_id}/analysis/"
+    _, answered, ended = (moment(report["occurred_at"]) for report in receiver.reports(str(request.call_id)))
+    asked_at = moment(asked.content["scheduled_at"]) - timedelta(seconds=CALLBACK_AFTER / SPEED)
+    assert answered < asked_at < ended
+
+
+def test_a_callee_asks_not_to_be_called(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    request = place(running, "0010")
+
+    assert told(receiver, times=1)[0].path == f"/api/v1/calls/{request.public_id}/request-dnc/"
+
+
+def test_an_answered_call_is_analysed_after_its_end_was_taken(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    place(running, "0000")
+
+    [analysis] = told(receiver, times=1)
+
+    assert kinds(receiver.received[-2].content["reports"])[-1] == "ended"
+    assert analysis.content.keys() == {"summary", "outcome_id", "score", "structured_data", "flow_completed"}
+
+
+def test_a_machine_is_not_analysed(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    machine = place(running, "0001")
+    receiver.reports(str(machine.call_id))
+    human = place(running, "0000")
+
+    [analysis] = told(receiver, times=1)
+
+    assert human.public_id in analysis.path
+
+
+def test_an_api_that_refuses_is_no_concern_of_the_carriers(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(api_url=receiver.url, api_key="rb_key")
+    receiver.statuses = [403]
+    place(running, "0000")
+    receiver.wait_for(lambda received: len(received) == 1)
+
+    place(running, "0000")
+
+    receiver.wait_for(lambda received: len(received) == 2)
+    assert running.is_running

@@ -1,0 +1,64 @@
+"""What a simulated carrier that died knows when it is started again on its ledger."""
+
+from dialer.carriers.base import Accepted, Busy, Found, Unknown
+from tests.dialer.carriers.asking import a_call_to, adapter, place
+from tests.dialer.carriers.receiver import Receiver
+from tests.simulated_carrier import RunningCarrier, StartCarrier
+
+
+def test_a_killed_carrier_knows_its_calls_after_the_restart(simulated_carrier: RunningCarrier) -> None:
+    request = place(simulated_carrier, "0018")
+    simulated_carrier.kill()
+
+    simulated_carrier.start()
+
+    found = adapter(simulated_carrier).look_up(request.call_id)
+    assert isinstance(found, Found)
+    assert found.is_live
+    assert isinstance(adapter(simulated_carrier).place(request), Unknown)
+    assert len(simulated_carrier.places_of(request.call_id)) == 2
+
+
+def test_a_call_goes_on_after_its_carrier_was_killed(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url, speed=25)
+    request = place(running, "0000")
+    receiver.reports(str(request.call_id), until="answered")
+    running.kill()
+
+    running.start()
+
+    end = receiver.reports(str(request.call_id))[-1]
+    assert (end["kind"], end["outcome"]) == ("ended", "answered")
+
+
+def test_a_killed_carrier_remembers_whom_it_refused_once(simulated_carrier: RunningCarrier) -> None:
+    request = a_call_to("0011")
+    first = adapter(simulated_carrier).place(request)
+    simulated_carrier.kill()
+    simulated_carrier.start()
+
+    second = adapter(simulated_carrier).place(request)
+
+    assert isinstance(first, Busy)
+    assert isinstance(second, Accepted)
+
+
+def test_a_call_that_was_hung_up_on_stays_ended_and_its_end_is_told_again_in_the_same_words(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_carrier(report_url=receiver.url)
+    request = place(running, "0018")
+    receiver.reports(str(request.call_id), until="answered")
+    adapter(running).hang_up(request.call_id)
+    first = receiver.reports(str(request.call_id))[-1]
+    running.kill()
+
+    running.start()
+
+    found = adapter(running).look_up(request.call_id)
+    again = receiver.reports(str(request.call_id), times=2)[-1]
+    assert isinstance(found, Found)
+    assert not found.is_live
+    assert again == first
+    assert again["ended_reason"] == "agent_hangup"
+    assert len(running.places()) == 1
