@@ -9,8 +9,8 @@ from dialer.contacts import is_time_zone
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules import schedule_settings, values
 from dialer.rules.schedule_settings import InvalidSettings
-from dialer.rules.storable import why_not_object
 from dialer.rules.values import Unfit
+from webhooks.outbox import INLINE_NOT_SERVED
 
 LONGEST_CALLER_ID = 32
 PRIORITIES = range(-100, 101)
@@ -180,11 +180,9 @@ def _priority(value: object) -> int:
     return values.whole_number(value, within=PRIORITIES)
 
 
-def _webhooks(value: object) -> object:
-    if value is not None and (not isinstance(value, list) or why_not_object({"webhooks": value})):
-        message = "must be a list of objects"
-        raise Unfit(message)
-    return value
+def _webhooks(value: object) -> None:
+    if value:
+        raise Unfit(INLINE_NOT_SERVED)
 
 
 _READ: dict[str, Callable[[object], Any]] = {

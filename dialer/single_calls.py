@@ -18,11 +18,11 @@ from dialer.rules.contact_limits import limits_from
 from dialer.rules.openings import Possible, next_possible
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import Rank
-from dialer.rules.storable import why_not_object
 from dialer.rules.values import Unfit
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
+from webhooks.outbox import INLINE_NOT_SERVED
 
 FURTHEST_AHEAD = timedelta(days=30)
 PAST_GRACE = timedelta(seconds=60)
@@ -115,10 +115,8 @@ def _read(workspace_id: UUID, fields: CallFields, *, now: datetime) -> dict[str,
         read["metadata"] = dict(values.json_object(fields.get("metadata")))
     except Unfit as refused:
         errors["metadata"] = [str(refused)]
-    webhooks = fields.get("config_webhooks")
-    read["config_webhooks"] = webhooks
-    if webhooks is not None and (not isinstance(webhooks, list) or why_not_object({"webhooks": webhooks})):
-        errors["config.webhooks"] = ["must be a list of objects"]
+    if fields.get("config_webhooks"):
+        errors["config.webhooks"] = [INLINE_NOT_SERVED]
     if read["wanted"] < now - PAST_GRACE:
         errors["scheduled_at"] = ["is in the past"]
     elif read["wanted"] > now + FURTHEST_AHEAD:

@@ -20,6 +20,8 @@ from webhooks.models import Event
 from webhooks.rules.envelope import Envelope, render
 
 CHAIN_PREFIX = "chn"
+INLINE_NOT_SERVED = "webhooks given with a call or campaign are not served yet: make an endpoint under webhooks/"
+"""What whoever takes inline webhooks answers: to take and not to serve them would lose events silently."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

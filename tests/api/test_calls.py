@@ -41,7 +41,6 @@ def test_a_call_is_queued_for_a_number_with_settings_of_its_own(api: Api) -> Non
         {
             "contact": {"name": "Jane", "phone": "+49301234567"},
             "call": {"callback_retry_schedule": [5, 15], "day_selection_mode": "all_days"},
-            "config": {"webhooks": [{"url": "https://example.com/hook"}]},
             "metadata": {"order": 7},
         },
     )
@@ -51,7 +50,17 @@ def test_a_call_is_queued_for_a_number_with_settings_of_its_own(api: Api) -> Non
     assert (shown["status"], shown["number"], shown["campaign_id"]) == ("queued", "+49301234567", None)
     assert shown["call"]["callback_retry_schedule"] == [5, 15]
     assert (shown["adjusted_from"], shown["metadata"]) == (None, {"order": 7})
-    assert Call.objects.get().config_webhooks == [{"url": "https://example.com/hook"}]
+
+
+def test_inline_webhooks_are_refused_rather_than_taken_and_not_served(api: Api) -> None:
+    refused = api.post(
+        "calls/",
+        {"contact": {"phone": "+49301234567"}, "config": {"webhooks": [{"url": "https://example.com/hook"}]}},
+    )
+
+    assert refused.status_code == 400
+    assert list(refused.json()["error"]["fields"]) == ["config.webhooks"]
+    assert not Call.objects.exists()
 
 
 def test_a_call_outside_the_window_says_where_it_was_moved(api: Api) -> None:

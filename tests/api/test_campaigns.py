@@ -41,7 +41,6 @@ def test_a_campaign_is_made_with_everything_that_may_be_said_of_it(api: Api) -> 
             pacing={"calls_per_second": 2, "max_concurrent_calls": 10},
             priority=5,
             contact_limits=[{"max": 3, "period_hours": 24}],
-            config={"webhooks": [{"url": "https://example.com/hook"}]},
             metadata={"source": "crm"},
         ),
     )
@@ -53,7 +52,6 @@ def test_a_campaign_is_made_with_everything_that_may_be_said_of_it(api: Api) -> 
     assert shown["schedule"]["timezone"] == "Europe/Berlin"
     assert shown["schedule"]["start_at"] == start_at.isoformat().replace("+00:00", "Z")
     assert shown["pacing"] == {"calls_per_second": 2.0, "max_concurrent_calls": 10}
-    assert shown["config"] == {"webhooks": [{"url": "https://example.com/hook"}]}
     assert shown["contacts"] == {"submitted": 0, "added": 0, "duplicates": 0, "refused": []}
     assert api.get(f"campaigns/{shown['id']}/").json()["metadata"] == {"source": "crm"}
 
