@@ -10,14 +10,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, get_args
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import requests
 from django.conf import settings
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from dialer.carriers import reading
 from dialer.carriers.base import (
     Accepted,
     Answer,
@@ -33,7 +34,6 @@ from dialer.carriers.base import (
     Unknown,
 )
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from dialer.rules.statuses import Outcome
 
 if TYPE_CHECKING:
     from dialer.models import Line
@@ -49,8 +49,7 @@ REFUSES_US: Final = Busy(reason="carrier_refuses_credentials", retry_after=timed
 LONGEST_WAIT: Final = timedelta(hours=1)
 """A carrier that asks us to wait longer is asked again after this."""
 
-_KINDS: Final = frozenset(get_args(Report.__annotations__["kind"]))
-_OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
+_LONGEST_REASON: Final = 200
 
 _thread = threading.local()
 
@@ -97,7 +96,7 @@ class SimulatedCarrier:
             )
         except requests.RequestException as error:
             return CARRIER_DOWN if _never_connected(error) else Unknown(reason=type(error).__name__)
-        return _answer(response.status_code, _object(response))
+        return _answer(response.status_code, _object(response.content))
 
     def look_up(self, call_id: UUID) -> LookUp:
         """Ask for a call by our id. Only the carrier's own word counts for "not found": a proxy's 404 says nothing."""
@@ -105,12 +104,12 @@ class SimulatedCarrier:
             response = self._send("GET", f"/calls/{call_id}")
         except requests.RequestException as error:
             return CannotSay(reason=type(error).__name__)
-        body = _object(response)
+        body = _object(response.content)
         if response.status_code == requests.codes.not_found and body.get("not_found") is True:
             return NotFound()
         if not response.ok or not isinstance(body.get("is_live"), bool):
             return CannotSay(reason=f"HTTP {response.status_code}")
-        return Found(reports=_reports(body), is_live=body["is_live"])
+        return Found(reports=self._reports(body), is_live=body["is_live"])
 
     def hang_up(self, call_id: UUID) -> None:
         """Ask for the end of a call; the carrier's report tells whether it came, so a failure here is only logged."""
@@ -133,11 +132,13 @@ class SimulatedCarrier:
         if not timestamp.isdecimal() or abs(self._clock() - int(timestamp)) > TOLERANCE.total_seconds():
             message = "the timestamp is too far from our clock"
             raise ReportNotAuthentic(message)
-        try:
-            content = json.loads(body)
-        except ValueError:
-            content = None
-        return _reports(content if isinstance(content, dict) else {})
+        content = _object(body)
+        if not content:
+            log.warning("carrier.reports_not_understood bytes=%s", len(body))
+        return self._reports(content)
+
+    def _reports(self, content: Mapping[str, Any]) -> list[Report]:
+        return reading.reports(content, now=datetime.fromtimestamp(self._clock(), UTC))
 
     def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
         return _session().request(
@@ -167,11 +168,11 @@ def _never_connected(error: requests.RequestException) -> bool:
 def _answer(status: int, body: Mapping[str, Any]) -> Answer:
     match status, body:
         case ((200 | 201 | 202), {"carrier_call_id": str(carrier_call_id)}) if carrier_call_id:
-            return Accepted(carrier_call_id=carrier_call_id)
+            return Accepted(carrier_call_id=reading.identifier(carrier_call_id))
         case 422, {"outcome": str(outcome)}:
-            return Refused(outcome=_outcome(outcome), reason=str(body.get("reason", "")))
+            return Refused(outcome=reading.outcome(outcome), reason=_reason(body, ""))
         case ((429 | 503), {"not_accepted": True}):
-            return Busy(reason=str(body.get("reason") or "carrier_busy"), retry_after=_wait(body.get("retry_after")))
+            return Busy(reason=_reason(body, "carrier_busy"), retry_after=_wait(body.get("retry_after")))
         case 401, _:
             return REFUSES_US
         case 409, _:
@@ -180,56 +181,19 @@ def _answer(status: int, body: Mapping[str, Any]) -> Answer:
             return Unknown(reason=f"HTTP {status}")
 
 
+def _reason(body: Mapping[str, Any], default: str) -> str:
+    return reading.text(body.get("reason"), longest=_LONGEST_REASON) or default
+
+
 def _wait(seconds: object) -> timedelta:
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
         return CARRIER_DOWN.retry_after
     return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
 
 
-def _object(response: requests.Response) -> Mapping[str, Any]:
+def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        body = response.json()
-    except requests.JSONDecodeError:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _reports(body: Mapping[str, Any]) -> list[Report]:
-    given = body.get("reports")
-    reports = []
-    for entry in given if isinstance(given, list) else []:
-        try:
-            reports.append(_report(entry))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.warning("carrier.report_not_understood error=%s: %s", type(error).__name__, error)
-    return reports
-
-
-def _report(entry: Mapping[str, Any]) -> Report:
-    kind = entry["kind"]
-    if kind not in _KINDS:
-        message = f"unknown kind {kind!r}"
-        raise ValueError(message)
-    occurred_at = datetime.fromisoformat(entry["occurred_at"])
-    if occurred_at.tzinfo is None:
-        message = "a time without a zone"
-        raise ValueError(message)
-    outcome, duration = entry.get("outcome"), entry.get("duration_seconds")
-    return Report(
-        kind=kind,
-        event_id=str(entry["event_id"]),
-        call_id=UUID(entry["call_id"]),
-        carrier_call_id=str(entry["carrier_call_id"]),
-        occurred_at=occurred_at,
-        outcome=None if outcome is None else _outcome(outcome),
-        ended_reason=entry.get("ended_reason"),
-        duration_seconds=None if duration is None else int(duration),
-        transcript=entry.get("transcript"),
-        recording_url=entry.get("recording_url"),
-        raw=entry,
-    )
-
-
-def _outcome(word: str) -> str:
-    """Keep the carrier's word where it is one of ours; a fault of the network is what is left."""
-    return word if word in _OUTCOMES else Outcome.NETWORK_ERROR.value
+    return content if isinstance(content, dict) else {}

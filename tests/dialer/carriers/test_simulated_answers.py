@@ -10,7 +10,7 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from dialer.carriers import of, simulated
+from dialer.carriers import of, reading, simulated
 from dialer.carriers.base import Accepted, Answer, Busy, CannotSay, NotFound, Refused, ReportNotAuthentic, Unknown
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
@@ -59,6 +59,8 @@ def signed(body: bytes, *, at: int = NOW, secret: str = SECRET) -> dict[str, str
         (409, {}, Unknown(reason="the carrier has had this call before")),
         (422, {"outcome": "invalid_number", "reason": "x"}, Refused(outcome="invalid_number", reason="x")),
         (422, {"outcome": "lines on fire", "reason": "x"}, Refused(outcome="network_error", reason="x")),
+        (201, {"carrier_call_id": "\0"}, Accepted(carrier_call_id=reading.identifier("\0"))),
+        (422, {"outcome": "busy", "reason": "\0"}, Refused(outcome="busy", reason="\N{REPLACEMENT CHARACTER}")),
         (422, {}, Unknown(reason="HTTP 422")),
         (429, {"not_accepted": True, "retry_after": 2}, Busy(reason="carrier_busy", retry_after=timedelta(seconds=2))),
         (503, {"not_accepted": True, "reason": "down"}, Busy(reason="down", retry_after=timedelta(seconds=5))),
@@ -216,7 +218,12 @@ def test_without_a_secret_no_report_is_authentic(settings: Settings) -> None:
         a_report(call_id=7),
         a_report(occurred_at="2025-03-12T10:00:00"),
         a_report(occurred_at="yesterday"),
-        a_report(duration_seconds="long"),
+        a_report(kind=["ended"]),
+        a_report(event_id=""),
+        a_report(event_id=None),
+        a_report(carrier_call_id=[]),
+        a_report(occurred_at=7),
+        [],
     ],
 )
 def test_a_report_that_cannot_be_understood_does_not_hold_up_the_others(
@@ -227,7 +234,7 @@ def test_a_report_that_cannot_be_understood_does_not_hold_up_the_others(
     assert [report.event_id for report in carrier.parse_reports(signed(body), body)] == ["e-2"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"reports": 7}'])
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"reports": 7}', b"\xff", b"[" * 100_000])
 def test_a_signed_body_of_another_shape_has_no_reports(carrier: SimulatedCarrier, body: bytes) -> None:
     assert carrier.parse_reports(signed(body), body) == []
 
