@@ -1,7 +1,7 @@
-"""Tells the caller what happens: signed reports, sent until they are taken.
+"""Tells the caller what happens: signed reports, sent until they are taken or long enough in vain.
 
 A call's reports keep their order because a call has its lane, and a lane has one request under way; what gathers
-meanwhile goes together.
+meanwhile goes together. What is given up or finds no room is lost as a report; a look-up still tells it.
 """
 
 import asyncio
@@ -25,29 +25,39 @@ GATHER: Final = 0.01
 """Seconds that a lane waits for company before it sends."""
 FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 5.0
+PATIENCE: Final = 120.0
+"""Seconds after which a batch that is not taken is given up, so that it does not hold up its lane for ever."""
+ROOM: Final = 10_000
+"""Reports that may wait in a lane; one more, and the oldest is lost."""
 
 
 @dataclass(slots=True)
 class _Lane:
     waiting: deque[tuple[Mapping[str, object], Callable[[], None] | None]] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: int = 0  # for want of room, since that was last said
 
 
 class Reporter:
     """Sends reports to one address; without an address they are dropped, and what follows them happens at once."""
 
-    def __init__(self, url: str, secret: str) -> None:
+    def __init__(self, url: str, secret: str, *, patience: float = PATIENCE, room: int = ROOM) -> None:
         self._url = url
         self._secret = secret
+        self._patience = patience
+        self._room = room
         self._lanes = [_Lane() for _ in range(LANES)]
 
     def send(self, call_id: str, report: Mapping[str, object], then: Callable[[], None] | None = None) -> None:
-        """Queue a report; ``then`` is called when it has been taken."""
+        """Queue a report; ``then`` is called when it has been taken, and not at all where it never is."""
         if not self._url:
             if then is not None:
                 then()
             return
         lane = self._lanes[crc32(call_id.encode()) % LANES]
+        if len(lane.waiting) >= self._room:
+            lane.waiting.popleft()  # rather than the newest: among those are the ends
+            lane.lost += 1
         lane.waiting.append((report, then))
         lane.wake.set()
 
@@ -62,18 +72,27 @@ class Reporter:
             batch = [lane.waiting.popleft() for _ in range(min(BATCH, len(lane.waiting)))]
             if not lane.waiting:
                 lane.wake.clear()
-            await self._deliver(json.dumps({"reports": [report for report, _ in batch]}).encode())
-            for _, then in batch:
-                if then is not None:
-                    then()
+            if lane.lost:
+                log.error("carrier.reports_lost count=%s problem=no_room", lane.lost)
+                lane.lost = 0
+            if await self._deliver(json.dumps({"reports": [report for report, _ in batch]}).encode()):
+                for _, then in batch:
+                    if then is not None:
+                        then()
+            else:
+                log.error("carrier.reports_lost count=%s problem=never_taken after=%.0fs", len(batch), self._patience)
 
-    async def _deliver(self, body: bytes) -> None:
-        """Send until the answer is a 2xx; each time is signed afresh."""
+    async def _deliver(self, body: bytes) -> bool:
+        """Send until the answer is a 2xx, each time signed afresh; return whether it came before patience ended."""
+        give_up_at = time.monotonic() + self._patience
         wait = FIRST_WAIT
         while (problem := await self._attempt(body)) is not None:
+            if time.monotonic() + wait > give_up_at:
+                return False
             log.warning("carrier.report_not_taken problem=%s next_in=%.1fs", problem, wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
+        return True
 
     async def _attempt(self, body: bytes) -> str | None:
         timestamp = str(int(time.time()))
