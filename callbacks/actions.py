@@ -149,10 +149,9 @@ def _refuse_unless_possible(row: _Open, *, at: datetime, force: Force | None, no
         raise OutsideWindow(reason, None)
     terms = facts.terms_of(fact)
     ledger = facts.ledger_of([(fact.workspace_id, fact.phone, terms)], now=now)
-    possible = next_possible(terms, at=at, ledger=ledger.get((fact.workspace_id, fact.phone), ()))
-    unforced = [shift.reason for shift in possible.shifts if shift.reason not in forced]
-    if unforced or (possible.at is None and "outside_window" not in forced):
-        raise OutsideWindow(unforced[0] if unforced else "outside_window", possible.at)
+    possible = next_possible(terms, at=at, ledger=ledger.get((fact.workspace_id, fact.phone), ()), forced=forced)
+    if possible.shifts or possible.at is None:
+        raise OutsideWindow(possible.shifts[0].reason if possible.shifts else "outside_window", possible.at)
 
 
 def _move(row: _Open, at: datetime, *, rank: Rank, force: Force | None, steps: list[Step], now: datetime) -> None:

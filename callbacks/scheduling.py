@@ -288,9 +288,12 @@ def _wanted(scheduled_at: datetime | None, local_time: datetime | None, terms: T
 def _possible(setting: _Setting, wanted: datetime, *, force: Force | None, now: datetime) -> Possible:
     contact = setting.contact
     ledger = facts.ledger_of([(contact.workspace_id, contact.phone, setting.terms)], now=now)
-    possible = next_possible(setting.terms, at=wanted, ledger=ledger.get((contact.workspace_id, contact.phone), ()))
-    if force and {shift.reason for shift in possible.shifts} <= force.checks:
-        return Possible(at=wanted, shifts=(), zones=possible.zones, source=possible.source, was_cut=possible.was_cut)
+    possible = next_possible(
+        setting.terms,
+        at=wanted,
+        ledger=ledger.get((contact.workspace_id, contact.phone), ()),
+        forced=force.checks if force else frozenset(),
+    )
     if possible.at is None:
         message = "the calling window does not open within 366 days"
         raise InvalidTime(message)

@@ -65,11 +65,9 @@ def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> V
         return Hold(reason="contact_busy", due_at=now + BUSY_CONTACT_WAIT)
     if candidate.line_down_until is not None and now < candidate.line_down_until:
         return Hold(reason="carrier_down", due_at=candidate.line_down_until)
-    possible = next_possible(candidate.terms, at=now, ledger=ledger)
-    reasons = {shift.reason for shift in possible.shifts} - candidate.forced
-    if possible.at is None and "outside_window" not in candidate.forced:
+    possible = next_possible(candidate.terms, at=now, ledger=ledger, forced=candidate.forced)
+    if possible.at is None:
         return Hold(reason="outside_window", due_at=now + timedelta(days=1))
-    if reasons and possible.at is not None:
-        first = next(shift.reason for shift in possible.shifts if shift.reason in reasons)
-        return Hold(reason=first, due_at=possible.at)
+    if possible.shifts:
+        return Hold(reason=possible.shifts[0].reason, due_at=possible.at)
     return Go()

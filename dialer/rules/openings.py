@@ -1,7 +1,7 @@
 """When a contact may be called next, all rules together: the window on the contact's clock, and the limits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -43,8 +43,13 @@ class Possible:
     was_cut: bool
 
 
-def next_possible(terms: Terms, *, at: datetime, ledger: Sequence[Handed]) -> Possible:
-    """Find the first instant not before ``at`` at which the window is open and no limit is exceeded."""
+def next_possible(
+    terms: Terms, *, at: datetime, ledger: Sequence[Handed], forced: frozenset[str] = frozenset()
+) -> Possible:
+    """Find the first instant not before ``at`` at which the window is open and no limit is exceeded.
+
+    A check that is ``forced``, by the name of its shift, moves nothing; the other is judged as if it stood alone.
+    """
     shifts: list[Shift] = []
     latest = at + LONGEST_WAIT
     instant = at
@@ -52,13 +57,16 @@ def next_possible(terms: Terms, *, at: datetime, ledger: Sequence[Handed]) -> Po
         opening = opening_for(
             terms.window.window, terms.contact, fallback=terms.fallback, at=instant, ring_timeout=terms.ring_timeout
         )
+        if "outside_window" in forced:
+            opening = replace(opening, at=instant)
         if opening.at is None or opening.at > latest:
             return Possible(
                 at=None, shifts=tuple(shifts), zones=opening.zones, source=opening.source, was_cut=opening.was_cut
             )
         if opening.at > instant:
             shifts.append(Shift(reason="outside_window", from_=instant, to=opening.at))
-        allowed = allowed_from(terms.limits, ledger=ledger, campaign_id=terms.campaign_id, at=opening.at)
+        limits = () if "contact_limit" in forced else terms.limits
+        allowed = allowed_from(limits, ledger=ledger, campaign_id=terms.campaign_id, at=opening.at)
         if allowed == opening.at:
             return Possible(
                 at=opening.at, shifts=tuple(shifts), zones=opening.zones, source=opening.source, was_cut=opening.was_cut
