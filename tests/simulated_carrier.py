@@ -30,16 +30,18 @@ class RunningCarrier:
 
     def start(self) -> Self:
         """Start the process, on the port it had before if it ran before; return when it listens."""
-        options: dict[str, object] = {"speed": SPEED, "seed": "tests", "ledger": self.ledger, "secret": self.secret}
-        options |= self.flags
-        if self.url:
-            options["port"] = self.url.rpartition(":")[2]
-        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-        command = [sys.executable, "-m", "dialer.carriers.simulation", *arguments]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603
+        port = self.url.rpartition(":")[2] or "0"
+        self._process = subprocess.Popen(self.command(port=port), stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().split()[3].rstrip(",")
         return self
+
+    def command(self, *, port: str = "0") -> list[str]:
+        """Return the command line of a carrier on this ledger."""
+        options: dict[str, object] = {"speed": SPEED, "seed": "tests", "ledger": self.ledger, "secret": self.secret}
+        options |= {"port": port, **self.flags}
+        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+        return [sys.executable, "-m", "dialer.carriers.simulation", *arguments]
 
     def stop(self) -> int:
         """End the process by SIGTERM and return its exit code."""

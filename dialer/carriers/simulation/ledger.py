@@ -3,6 +3,7 @@
 Ringback never writes it, so it can judge Ringback: a call that was asked for twice stands here twice.
 """
 
+import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -66,13 +67,28 @@ def _line(entry: Entry) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
+class LedgerInUse(Exception):
+    """Another process writes this ledger; two would each accept a call that the other has accepted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"another simulated carrier runs on the ledger {path}: stop it, or choose another --ledger")
+
+
 class Ledger:
-    """The file, open to append. What is written survives the death of the process, not that of the machine."""
+    """The file, open to append and locked; raises :class:`LedgerInUse` where another process has it.
+
+    What is written survives the death of the process, not that of the machine.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_unfinished_line(path)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise LedgerInUse(path) from None
+        _cut_unfinished_line(path)
 
     def write(self, entry: Entry) -> None:
         """Append a line in one write, before anybody is answered."""
@@ -89,8 +105,6 @@ class Ledger:
 
 
 def _cut_unfinished_line(path: Path) -> None:
-    if not path.exists():
-        return
     with path.open("r+b") as file:
         content = file.read()
         if content and not content.endswith(b"\n"):

@@ -84,7 +84,7 @@ def carrier_call_id(call_id: str) -> str:
 
 
 class Network:
-    """Must be made inside a running event loop; what the ledger knows is taken up again."""
+    """Must be made inside a running event loop; what the ledger knows is taken up again. Raises ``LedgerInUse``."""
 
     def __init__(
         self, *, ledger: Path, seed: str, speed: float, reporter: Reporter, agent: Agent, recordings_url: str
@@ -100,11 +100,11 @@ class Network:
         self._called: Counter[str] = Counter()
         self._refused_once: set[str] = set()
         self._loop = asyncio.get_running_loop()
+        self._ledger = Ledger(ledger)  # locked before it is read
         for entry in entries(ledger):
             self._remember(entry)
         for call in self._calls.values():
             self._resume(call)
-        self._ledger = Ledger(ledger)
 
     def place(self, asked: Asked) -> Verdict:
         """Judge a request, and write it down whatever becomes of it; an accepted call begins."""

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from dialer.carriers.simulation.agent import Agent
 from dialer.carriers.simulation.http import Reply, Request, Server
+from dialer.carriers.simulation.ledger import LedgerInUse
 from dialer.carriers.simulation.network import RETRY_AFTER, Asked, Call, Network, Verdict, carrier_call_id, changed
 from dialer.carriers.simulation.reporting import Reporter
 from dialer.carriers.simulation.script import Placing
@@ -210,7 +211,10 @@ def run(options: Options) -> None:
     if options.speed <= 0:
         message = "--speed must be above 0"
         raise SystemExit(message)
-    asyncio.run(serve(options))
+    try:
+        asyncio.run(serve(options))
+    except LedgerInUse as error:
+        raise SystemExit(str(error)) from None
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """What a simulated carrier that died knows when it is started again on its ledger."""
 
+import subprocess
+
 from dialer.carriers.base import Accepted, Busy, Found, Unknown
 from tests.dialer.carriers.asking import a_call_to, adapter, place
 from tests.dialer.carriers.receiver import Receiver
-from tests.simulated_carrier import RunningCarrier, StartCarrier
+from tests.simulated_carrier import ROOT, RunningCarrier, StartCarrier
 
 
 def test_a_killed_carrier_knows_its_calls_after_the_restart(simulated_carrier: RunningCarrier) -> None:
@@ -62,3 +64,16 @@ def test_a_call_that_was_hung_up_on_stays_ended_and_its_end_is_told_again_in_the
     assert again == first
     assert again["ended_reason"] == "agent_hangup"
     assert len(running.places()) == 1
+
+
+def test_a_second_carrier_on_a_ledger_does_not_start_and_says_why(simulated_carrier: RunningCarrier) -> None:
+    request = place(simulated_carrier, "0018")
+
+    second = subprocess.run(simulated_carrier.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)  # noqa: PLW1510, S603
+
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"another simulated carrier runs on the ledger {simulated_carrier.ledger}:"
+        " stop it, or choose another --ledger\n"
+    )
+    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), Found)
