@@ -109,19 +109,17 @@ class Network:
     def place(self, asked: Asked) -> Verdict:
         """Judge a request, and write it down whatever becomes of it; an accepted call begins."""
         verdict = self._judge(asked)
-        place = Place(
-            at=datetime.now(UTC),
-            **asdict(asked),
-            accepted=not verdict.reason,
-            reason=verdict.reason,
-            nth=self._called[asked.to],
-        )
-        self._ledger.write(place)
+        place = self._write(asked, verdict.reason)
         if verdict.placing is Placing.BUSY_ONCE:
             self._refused_once.add(asked.call_id)
         if place.accepted:
             self._begin(place)
         return verdict
+
+    def refuse(self, asked: Asked | None, reason: str) -> None:
+        """Write down a request that is not judged, where it names a call."""
+        if asked is not None:
+            self._write(asked, reason)
 
     def find(self, call_id: str) -> Call | None:
         return self._calls.get(call_id)
@@ -148,6 +146,13 @@ class Network:
         for call in self._calls.values():
             self._cancel(call)
         self._ledger.close()
+
+    def _write(self, asked: Asked, reason: str) -> Place:
+        place = Place(
+            at=datetime.now(UTC), **asdict(asked), accepted=not reason, reason=reason, nth=self._called[asked.to]
+        )
+        self._ledger.write(place)
+        return place
 
     def _judge(self, asked: Asked) -> Verdict:
         problems = {

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 SILENCE: Final = 30.0
 """Seconds at speed 1 after which a connection is closed on which no answer is to come."""
+_LONGEST_MENTIONED: Final = 100
 _RATE: Final = 8000
 _TONE: Final = 440.0
 
@@ -97,10 +98,15 @@ class Routes:
                 return self._state()
             case "GET", ["recordings", name] if name.endswith(".wav"):
                 return Reply(body=_tone(), content_type="audio/wav")
-            case _ if not hmac.compare_digest(request.headers.get("authorization", "").encode(), self._expected):
+            case method, parts if not self._has_secret(request):
+                if (method, parts) == ("POST", ["calls"]):
+                    self._network.refuse(_mentioned(request.body), "unauthorized")
                 return Reply.json(401, {"error": "the secret is wrong"})
             case method, parts:
                 return self._route(method, parts, request)
+
+    def _has_secret(self, request: Request) -> bool:
+        return hmac.compare_digest(request.headers.get("authorization", "").encode(), self._expected)
 
     def _route(self, method: str, parts: Sequence[str], request: Request) -> Reply:
         match method, parts:
@@ -130,7 +136,8 @@ class Routes:
     def _place(self, request: Request) -> Reply:
         try:
             asked = _asked(_object(request.body))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            self._network.refuse(_mentioned(request.body), "malformed")
             return Reply.json(400, {"error": f"{type(error).__name__}: {error}"})
         return self._answer(asked, self._network.place(asked))
 
@@ -218,7 +225,11 @@ def run(options: Options) -> None:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    content = json.loads(body)
+    try:
+        content = json.loads(body)
+    except RecursionError as error:
+        message = "nested too deep"
+        raise ValueError(message) from error
     if not isinstance(content, dict):
         message = "not a JSON object"
         raise ValueError(message)  # noqa: TRY004 — what came is wrong, not what was passed
@@ -231,12 +242,31 @@ def _asked(content: Mapping[str, Any]) -> Asked:
         message = "the ring timeout and the longest talk must be above 0"
         raise ValueError(message)
     return Asked(
-        call_id=str(UUID(content["call_id"])),
+        call_id=_call_id(content),
         public_id=str(content.get("public_id", "")),
         to=str(content["to"]),
         ring_timeout_seconds=ring,
         max_duration_seconds=longest,
     )
+
+
+def _mentioned(body: bytes) -> Asked | None:
+    """Return what can be made out of a request that is refused unread; ``None`` where it names no call."""
+    try:
+        content = _object(body)
+        call_id = _call_id(content)
+    except (KeyError, TypeError, ValueError):
+        return None
+    public_id, to = (str(content.get(name, ""))[:_LONGEST_MENTIONED] for name in ("public_id", "to"))
+    return Asked(call_id=call_id, public_id=public_id, to=to, ring_timeout_seconds=0.0, max_duration_seconds=0.0)
+
+
+def _call_id(content: Mapping[str, Any]) -> str:
+    given = content["call_id"]
+    if not isinstance(given, str):
+        message = "the call_id must be a text"
+        raise TypeError(message)
+    return str(UUID(given))
 
 
 def _tone() -> bytes:

@@ -144,9 +144,10 @@ def test_what_cannot_be_controlled_is_refused(simulated_carrier: RunningCarrier,
         b"",
         b"[]",
         b"{",
+        b"[" * 100_000,
+        b'{"call_id": 5}',
+        b'{"call_id": 5, "to": "+493012340000", "ring_timeout_seconds": 30, "max_duration_seconds": 60}',
         b'{"call_id": "x", "to": "+4930", "ring_timeout_seconds": 30, "max_duration_seconds": 60}',
-        b'{"call_id": "01957a3c-0000-7000-8000-000000000001", "to": "+4930", "max_duration_seconds": 9}',
-        b'{"call_id": "01957a3c-0000-7000-8000-000000000001", "ring_timeout_seconds": 0, "max_duration_seconds": 9}',
     ],
 )
 def test_a_request_that_names_no_call_is_not_one(simulated_carrier: RunningCarrier, body: bytes) -> None:
@@ -156,17 +157,43 @@ def test_a_request_that_names_no_call_is_not_one(simulated_carrier: RunningCarri
     assert simulated_carrier.places() == []
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {},
+        {"ring_timeout_seconds": 30, "max_duration_seconds": 60},
+        {"to": "+4930", "max_duration_seconds": 9},
+        {"to": "+4930", "ring_timeout_seconds": 0, "max_duration_seconds": 9},
+        {"to": "+4930", "ring_timeout_seconds": 10**400, "max_duration_seconds": 9},
+        {"to": "+4930", "ring_timeout_seconds": [], "max_duration_seconds": 9},
+    ],
+)
+def test_a_request_that_is_not_understood_stands_in_the_ledger_under_its_call(
+    simulated_carrier: RunningCarrier, rest: dict[str, object]
+) -> None:
+    call_id = "01957a3c-0000-7000-8000-000000000001"
+
+    response = simulated_carrier.request("POST", "/calls", json={"call_id": call_id, **rest})
+
+    assert response.status_code == 400
+    [line] = simulated_carrier.places()
+    assert (line.call_id, line.to, line.accepted, line.reason) == (call_id, rest.get("to", ""), False, "malformed")
+
+
 def test_without_the_secret_nothing_is_placed_or_told(simulated_carrier: RunningCarrier) -> None:
     request = place(simulated_carrier, "0018")
     simulated_carrier.secret = "another"  # noqa: S105
+    stranger = a_call_to("0000")
 
-    answer = adapter(simulated_carrier).place(a_call_to("0000"))
+    answer = adapter(simulated_carrier).place(stranger)
 
     assert isinstance(answer, Busy)
     assert answer.reason == "carrier_refuses_credentials"
     assert isinstance(adapter(simulated_carrier).look_up(request.call_id), CannotSay)
     assert simulated_carrier.request("POST", "/control", json={"down": True}).status_code == 401
-    assert len(simulated_carrier.places()) == 1
+    _, line = simulated_carrier.places()
+    assert (line.call_id, line.to, line.accepted) == (str(stranger.call_id), stranger.to, False)
+    assert line.reason == "unauthorized"
 
 
 @pytest.mark.parametrize("sent", [b"\r\n\r\n", b"hello\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"])
