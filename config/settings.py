@@ -116,6 +116,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
+DATETIME_FORMAT = "D j M Y H:i:s"
 
 # PostgreSQL, the record ---------------------------------------------------------------------------------------------
 _timeouts = {
@@ -199,6 +200,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 # The operator's pages -------------------------------------------------------------------------------------------------
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Ringback",
     "SITE_HEADER": "Ringback",

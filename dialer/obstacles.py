@@ -1,5 +1,6 @@
 """Why nothing is dialling: what stands between a campaign and its next call, in words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,17 +35,20 @@ class Standing:
     """Sentences; none while calls go out."""
 
 
-def standing(campaign: Campaign, *, now: datetime) -> Standing:
-    """Say how many calls are live, when the next is due, and what hinders it; a handful of indexed statements."""
+def standing(campaign: Campaign, *, now: datetime, say: Callable[[datetime], str]) -> Standing:
+    """Say how many calls are live, when the next is due, and what hinders it; a handful of indexed statements.
+
+    ``say`` writes a time for whoever reads the sentences.
+    """
     live = _live(workspace_id=campaign.workspace_id, campaign_id=campaign.pk)
     next_at, held = _next(campaign)
-    sentences = list(_hindered(campaign, live=live, now=now))
+    sentences = list(_hindered(campaign, live=live, now=now, say=say))
     if campaign.status == CampaignStatus.RUNNING and not sentences:
-        sentences = list(_idle(campaign, live=live, next_at=next_at, held=held, now=now))
+        sentences = list(_idle(campaign, live=live, next_at=next_at, held=held, now=now, say=say))
     return Standing(live=live, next_at=next_at, obstacles=sentences)
 
 
-def _hindered(campaign: Campaign, *, live: int, now: datetime) -> list[str]:
+def _hindered(campaign: Campaign, *, live: int, now: datetime, say: Callable[[datetime], str]) -> list[str]:
     """Name what would hold back any call of the campaign."""
     match CampaignStatus(campaign.status):
         case CampaignStatus.DRAFT:
@@ -57,19 +61,19 @@ def _hindered(campaign: Campaign, *, live: int, now: datetime) -> list[str]:
             return [f"It is {campaign.status}{reason}."]
         case CampaignStatus.RUNNING:
             pass
-    return [*_held_back(campaign, now=now), *_taken(campaign, live=live)]
+    return [*_held_back(campaign, now=now, say=say), *_taken(campaign, live=live)]
 
 
-def _held_back(campaign: Campaign, *, now: datetime) -> list[str]:
+def _held_back(campaign: Campaign, *, now: datetime, say: Callable[[datetime], str]) -> list[str]:
     found = []
     line = campaign.line
     if campaign.start_at is not None and campaign.start_at > now:
-        found.append(f"It starts at {_utc(campaign.start_at)}.")
+        found.append(f"It starts at {say(campaign.start_at)}.")
     if line.archived_at is not None:
         found.append(f"Its line {line.name} is archived.")
     if line.down_until is not None and line.down_until > now:
         why = f" ({line.down_reason})" if line.down_reason else ""
-        found.append(f"The carrier of line {line.name} cannot be reached{why}; tried again at {_utc(line.down_until)}.")
+        found.append(f"The carrier of line {line.name} cannot be reached{why}; tried again at {say(line.down_until)}.")
     if campaign.persona.archived_at is not None:
         found.append(f"Its persona {campaign.persona.name} is archived.")
     return found
@@ -89,7 +93,15 @@ def _taken(campaign: Campaign, *, live: int) -> list[str]:
     return found
 
 
-def _idle(campaign: Campaign, *, live: int, next_at: datetime | None, held: str, now: datetime) -> list[str]:
+def _idle(
+    campaign: Campaign,
+    *,
+    live: int,
+    next_at: datetime | None,
+    held: str,
+    now: datetime,
+    say: Callable[[datetime], str],
+) -> list[str]:
     """Say what a running campaign waits for, where no call is live."""
     if live:
         return []
@@ -100,9 +112,9 @@ def _idle(campaign: Campaign, *, live: int, next_at: datetime | None, held: str,
         return ["Every contact has been called, and no callback is pending: it completes by itself."]
     if next_at > now:
         why = f" ({_HELD.get(held, held.replace('_', ' '))})" if held else ""
-        return [f"The next call is due at {_utc(next_at)}{why}."]
+        return [f"The next call is due at {say(next_at)}{why}."]
     if (now - next_at).total_seconds() > _SLOW:
-        return [f"A call is due since {_utc(next_at)} and nobody dials it: do beat and the workers run?"]
+        return [f"A call is due since {say(next_at)} and nobody dials it: do beat and the workers run?"]
     return []
 
 
@@ -133,7 +145,3 @@ def _next(campaign: Campaign) -> tuple[datetime | None, str]:
     if first is not None:
         found.append((first, ""))
     return min(found, default=(None, ""))
-
-
-def _utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -113,7 +113,7 @@ class RetryPolicyAdmin(ArchivingAdmin):
             "By the outcome of the call before",
             {"fields": tuple((f"{outcome}_delays", f"{outcome}_limit") for outcome in RETRYABLE)},
         ),
-        (None, {"fields": (("public_id", "state"),)}),
+        (None, {"fields": ("state", "public_id")}),
     )
     change_form_after_template = "callbacks/admin/policy_preview.html"
     archiving = staticmethod(resources.archive_policy)

@@ -199,7 +199,7 @@ def explain(rows: Sequence[Callback]) -> None:
 class CallbackAdmin(ReadOnlyAdmin):
     ordering = ("scheduled_at", "id")
     sortable_by = ()
-    list_display = ("who", "why_again", "promised", "lateness", "where", "waits", "note")
+    list_display = ("who", "why_again", "promised", "lateness", "where", "remarks")
     list_filter = (QueueFilter, CampaignFilter, PersonaFilter, TypeFilter, OriginalOutcomeFilter)
     list_select_related = ("contact", "campaign", "assigned_persona")
     search_fields = ("contact__name", "contact__phone")
@@ -229,7 +229,7 @@ class CallbackAdmin(ReadOnlyAdmin):
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         if request.GET.get(QueueFilter.parameter_name) == HISTORY:
-            return ("who", "why_again", "promised", "state", "where", "note")
+            return ("who", "why_again", "promised", "state", "where", "remarks")
         return self.list_display
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[QueueList]:  # noqa: ANN401, ARG002 — Django's signature
@@ -308,7 +308,7 @@ class CallbackAdmin(ReadOnlyAdmin):
     def reschedule(self, request: HttpRequest, form: RescheduleForm, object_id: str) -> HttpResponse:
         def do(row: Callback) -> str:
             moved = _reschedule(request, form, row)
-            theirs = on_clock(moved.scheduled_at, zone_of(row), now=row.seen_at)  # type: ignore[attr-defined]
+            theirs = on_clock(moved.scheduled_at, zone_of(row), now=database_now())
             return f"{row.contact} will be called on {theirs}."
 
         return self.act(request, object_id, do, form=form)
@@ -421,7 +421,7 @@ class CallbackAdmin(ReadOnlyAdmin):
     def why_again(self, row: Callback) -> list[str]:
         kind = TYPES[row.type]
         if row.number is not None:
-            kind = f"Retry {row.number} of {row.limit}"
+            kind = f"Retry {row.number} of {row.limit}".replace(" ", "\N{NO-BREAK SPACE}")
         return [kind, f"after {row.original_outcome.replace('_', ' ')}" if row.original_outcome else ""]
 
     @column("Promised", header=True)
@@ -429,7 +429,7 @@ class CallbackAdmin(ReadOnlyAdmin):
         now: datetime = row.seen_at  # type: ignore[attr-defined]
         theirs = on_clock(row.scheduled_at, zone_of(row), now=now)
         yours = on_clock(row.scheduled_at, operator_zone(), now=now)
-        return [theirs, "same on your clock" if yours == theirs else f"{yours} on your clock"]
+        return [theirs, "" if yours == theirs else f"yours:\N{NO-BREAK SPACE}{yours}"]
 
     @column("How late", label={"late": "danger", "now": "warning", "ahead": "info"})
     def lateness(self, row: Callback) -> tuple[str, str] | str:
@@ -451,20 +451,21 @@ class CallbackAdmin(ReadOnlyAdmin):
             return f"No campaign · {self._persona(row)}"
         return format_html("{} · {}", linked("dialer_campaign", row.campaign_id, row.campaign.name), self._persona(row))
 
+    @column("Remarks", header=True)
+    def remarks(self, row: Callback) -> list[str]:
+        """Say why it waits, and what was noted."""
+        text = row.notes
+        note = f"{text[:_LONGEST_NOTE].rstrip()}…" if len(text) > _LONGEST_NOTE else text
+        return [" ".join(line for line in self.waits(row) if line), note]
+
     @column("Waits because", header=True)
     def waits(self, row: Callback) -> list[str]:
         waiting = row.waits  # type: ignore[attr-defined]
         if waiting is None:
             return ["", ""]
         at = waiting.next_possible_at
-        later = at and f"next possible {on_clock(at, zone_of(row), now=row.seen_at)}"  # type: ignore[attr-defined]
-        return [waiting.text, later or ""]
-
-    @column("Notes")
-    def note(self, row: Callback) -> str:
-        text = row.notes
-        short = f"{text[:_LONGEST_NOTE].rstrip()}…" if len(text) > _LONGEST_NOTE else text
-        return format_html('<span title="{}">{}</span>', text, short) if text else ""
+        later = at and f"Next possible: {on_clock(at, zone_of(row), now=row.seen_at)}"  # type: ignore[attr-defined]
+        return [waiting.text, f"{later}." if later else ""]
 
     def _persona(self, row: Callback) -> str:
         assigned = row.assigned_persona

@@ -85,7 +85,8 @@ class CallAdmin(ReadOnlyAdmin):
                     ("state", "ended_reason"),
                     ("number", "caller_id", "attempt_number"),
                     ("persona", "line"),
-                    ("public_id", "carrier_call_id"),
+                    "public_id",
+                    "carrier_call_id",
                 )
             },
         ),

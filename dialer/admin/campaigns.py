@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
@@ -24,6 +23,7 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.admin.base import actor_of, button, column, its_own_words
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
 
 STATUS_COLOURS = {
@@ -33,14 +33,14 @@ STATUS_COLOURS = {
     CampaignStatus.FAILED.value: "danger",
 }
 _BUCKETS = {
-    "completed": ("talked", "bg-green-600"),
-    "voicemail": ("voicemail", "bg-blue-500"),
-    "no_answer": ("no answer", "bg-orange-400"),
-    "busy": ("busy", "bg-orange-300"),
-    "failed": ("failed", "bg-red-500"),
-    "suppressed": ("do not call", "bg-red-300"),
-    "cancelled": ("cancelled", "bg-base-400"),
-    "open": ("under way or waiting", "bg-base-200 dark:bg-base-700"),
+    "completed": "talked",
+    "voicemail": "voicemail",
+    "no_answer": "no answer",
+    "busy": "busy",
+    "failed": "failed",
+    "suppressed": "do not call",
+    "cancelled": "cancelled",
+    "open": "under way or waiting",
 }
 _MOST_IMPORTS = 5
 
@@ -144,11 +144,12 @@ class CampaignAdmin(WritingAdmin):
                     "name",
                     ("persona", "line"),
                     ("caller_id", "retry_policy"),
-                    ("state", "public_id"),
+                    "state",
+                    "public_id",
                 )
             },
         ),
-        ("When", {"fields": (*WINDOW, ("time_zone", "start_at_local"), ("start_at", "end_at"))}),
+        ("When", {"fields": (*WINDOW, ("time_zone", "start_at_local"), "start_at", "end_at")}),
         ("Callbacks", {"fields": CALLBACKS}),
         ("Pace", {"fields": (("calls_per_second", "max_concurrent_calls", "priority"),)}),
         ("More", {"classes": ("collapse",), "fields": ("contact_limits", "config_webhooks", "metadata")}),
@@ -287,7 +288,7 @@ def _iso(at: datetime | None) -> str | None:
 
 def _figures(row: Campaign, *, now: datetime) -> dict[str, Any]:
     stats = campaign_stats.stats(row.pk)
-    found = standing(row, now=now)
+    found = standing(row, now=now, say=lambda at: on_clock(at, operator_zone(), now=now))
     imports = Import.objects.filter(campaign=row).order_by("-id")[:_MOST_IMPORTS]
     return {
         "stats": stats,
@@ -296,7 +297,6 @@ def _figures(row: Campaign, *, now: datetime) -> dict[str, Any]:
         "at_end_percent": _percent(stats.total_contacts - stats.open, stats.total_contacts),
         "bars": _bars(stats),
         "standing": found,
-        "next_theirs": found.next_at and found.next_at.astimezone(ZoneInfo(row.time_zone or row.workspace.time_zone)),
         "imports": [(source, reverse("admin:dialer_import_change", args=[source.pk])) for source in imports],
     }
 
@@ -306,10 +306,10 @@ def _bars(stats: Stats) -> list[dict[str, Any]]:
         {
             "title": title,
             "count": getattr(stats, name),
-            "value": _percent(getattr(stats, name), stats.total_contacts),
-            "progress_class": colour,
+            "percent": _percent(getattr(stats, name), stats.total_contacts),
+            "tone": name,
         }
-        for name, (title, colour) in _BUCKETS.items()
+        for name, title in _BUCKETS.items()
         if getattr(stats, name)
     ]
 

@@ -85,7 +85,7 @@ class ContactAdmin(WritingAdmin):
     id_prefixes = {"id": "ct"}
     readonly_fields = ("public_id", "clock", "doubts", "status", "created_at")
     fieldsets = (
-        (None, {"fields": ("workspace", ("name", "phone"), ("time_zone", "clock"), ("external_id", "public_id"))}),
+        (None, {"fields": ("workspace", ("name", "phone"), ("time_zone", "clock"), "external_id", "public_id")}),
         ("More", {"classes": ("collapse",), "fields": ("metadata", ("doubts", "status"), "created_at")}),
     )
     actions = ("suppress_selected",)

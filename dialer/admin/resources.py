@@ -80,7 +80,7 @@ class PersonaAdmin(ArchivingAdmin):
     search_help_text = "Name, or id (per_…)"
     id_prefixes = {"id": "per"}
     readonly_fields = ("public_id", "state")
-    fields = ("workspace", "name", "endpoint", ("public_id", "state"))
+    fields = ("workspace", "name", "endpoint", "state", "public_id")
     archiving = staticmethod(resources.archive_persona)
 
 
@@ -165,7 +165,7 @@ class LineAdmin(ArchivingAdmin):
                 )
             },
         ),
-        (None, {"fields": (("public_id", "state", "health"),)}),
+        (None, {"fields": (("state", "health"), "public_id")}),
     )
     archiving = staticmethod(resources.archive_line)
 

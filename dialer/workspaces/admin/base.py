@@ -19,11 +19,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.paginator import InfinitePaginator
+from unfold.utils import display_for_label
 
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.ids import MalformedId, parse_public_id
@@ -145,11 +147,47 @@ def bulk(
     return decorate
 
 
+class _Lines(list[str]):
+    """Two lines: a list for unfold's columns, and HTML for its read-only fields, which know no headers."""
+
+    def __html__(self) -> str:
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in self if line))
+
+
+class _Badge(tuple[str, str]):  # noqa: SLOT001 — a tuple has no room for slots
+    """A kind and a text: a tuple for unfold's columns, and HTML for its read-only fields, which know no labels."""
+
+    colours: Mapping[str, str]
+
+    def __html__(self) -> str:
+        return str(display_for_label(tuple(self), "-", self.colours)) if self[1] else ""
+
+
 def column(
-    title: str, *, label: bool | dict[str, str] | None = None, ordering: str | None = None, header: bool | None = None
+    title: str, *, label: dict[str, str] | None = None, ordering: str | None = None, header: bool = False
 ) -> Callable[[_Shows], _Shows]:
-    """Make a method a column or read-only field; ``label`` gives its words the colours of badges."""
-    decorate: Callable[[_Shows], _Shows] = display(description=title, label=label, ordering=ordering, header=header)
+    """Make a method a column or read-only field.
+
+    ``label`` gives its words (or the first of a pair, of which the second is shown) the colours of badges; ``header``
+    shows a list as two lines.
+    """
+
+    def decorate(method: _Shows) -> _Shows:
+        @wraps(method)
+        def shown(self: Any, row: Any) -> Any:  # noqa: ANN401
+            value = method(self, row)
+            if header:
+                return _Lines(value)
+            if label is not None:
+                badge = _Badge(value if isinstance(value, tuple) else (value, value))
+                badge.colours = label
+                return badge
+            return value
+
+        kind = display(description=title, label=label, ordering=ordering, header=header or None)
+        decorated: _Shows = kind(shown)
+        return decorated
+
     return decorate
 
 

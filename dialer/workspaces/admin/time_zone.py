@@ -32,7 +32,10 @@ def operator_zone() -> ZoneInfo:
 
 
 def on_clock(at: datetime, zone: str | ZoneInfo, *, now: datetime) -> str:
-    """Write a time as people say it, with the abbreviation of its zone; the year only where it is another one."""
+    """Write a time as people say it, with the abbreviation of its zone; the year only where it is another one.
+
+    Its spaces do not break: a time stays on one line.
+    """
     local = at.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
     year = "" if local.year == now.astimezone(local.tzinfo).year else f" {local.year}"
-    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M} {local:%Z}"
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M} {local:%Z}".replace(" ", "\N{NO-BREAK SPACE}")
