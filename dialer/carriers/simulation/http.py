@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 LONGEST_HEAD: Final = 32 * 1024
 LONGEST_BODY: Final = 1024 * 1024
 POST_TIMEOUT: Final = 10.0
+BACKLOG: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +57,9 @@ class Server:
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def listen(self, listening: socket.socket) -> None:
-        """Begin to serve what connects to a socket, which becomes ours."""
-        self._server = await asyncio.start_server(self._connected, sock=listening, limit=LONGEST_HEAD)
+    async def listen(self, own: socket.socket) -> None:
+        """Begin to listen on a socket that is bound, which becomes ours, and to serve what connects."""
+        self._server = await asyncio.start_server(self._connected, sock=own, limit=LONGEST_HEAD, backlog=BACKLOG)
 
     async def close(self) -> None:
         """Accept no more, and end what is open."""

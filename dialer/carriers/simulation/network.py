@@ -32,7 +32,7 @@ _NOT_ACCEPTED: Final = {
     Placing.BUSY_ONCE: "capacity_once",
     Placing.LOST: "lost",
 }
-E164: Final = re.compile(r"\+[1-9]\d{6,14}")
+E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,12 +185,17 @@ class Routes:
 
 
 async def serve(options: Options) -> None:
-    """Run a carrier until SIGTERM or SIGINT; says in one line on standard output where it listens."""
+    """Run a carrier until SIGTERM or SIGINT; says in one line on standard output where it listens.
+
+    It has its address from the start, and listens there when it knows its calls: who connects earlier is refused.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    listening = socket.create_server((options.host, options.port), backlog=1024)
-    url = f"http://{options.host}:{listening.getsockname()[1]}"
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    own.bind((options.host, options.port))
+    url = f"http://{options.host}:{own.getsockname()[1]}"
     reporter = Reporter(options.report_url, options.secret)
     agent = Agent(options.api_url, options.api_key)
     network = Network(
@@ -202,7 +207,7 @@ async def serve(options: Options) -> None:
         recordings_url=f"{url}/recordings",
     )
     server = Server(Routes(network, options))
-    await server.listen(listening)
+    await server.listen(own)
     sending = asyncio.ensure_future(reporter.run())
     sys.stdout.write(f"simulated carrier at {url}, ledger {options.ledger}\n")
     sys.stdout.flush()

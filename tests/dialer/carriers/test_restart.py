@@ -1,11 +1,19 @@
 """What a simulated carrier that died knows when it is started again on its ledger."""
 
+import socket
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 
 from dialer.carriers.base import Accepted, Busy, Found, Unknown
 from tests.dialer.carriers.asking import a_call_to, adapter, place
 from tests.dialer.carriers.receiver import Receiver
 from tests.simulated_carrier import ROOT, RunningCarrier, StartCarrier
+
+PLACE = (
+    '{"at":"2025-03-12T09:59:50+00:00","call_id":"a","public_id":"","to":"+493012340018","accepted":true,"reason":"",'
+    '"nth":0,"ring_timeout_seconds":30,"max_duration_seconds":600}\n'
+)
 
 
 def test_a_killed_carrier_knows_its_calls_after_the_restart(simulated_carrier: RunningCarrier) -> None:
@@ -77,3 +85,22 @@ def test_a_second_carrier_on_a_ledger_does_not_start_and_says_why(simulated_carr
         " stop it, or choose another --ledger\n"
     )
     assert isinstance(adapter(simulated_carrier).look_up(request.call_id), Found)
+
+
+def test_a_carrier_that_cannot_read_its_ledger_never_listened(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    running = RunningCarrier(ledger=tmp_path / "ledger.jsonl")
+    hang_up = '{"at":"2025-03-12T10:00:00+00:00","hung_up":"a"}\n'
+    running.ledger.write_text(PLACE + hang_up * 200_000 + "damaged\n")
+    has_listened = False
+
+    with subprocess.Popen(running.command(port=str(port)), cwd=ROOT, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+        while process.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                has_listened = True
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+
+    assert process.returncode == 1
+    assert not has_listened
