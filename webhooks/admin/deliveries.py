@@ -4,18 +4,17 @@ import contextlib
 import json
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.forms import BaseDialogForm
 
+from dialer.workspaces.admin.base import actor_of, button, column
 from dialer.workspaces.clock import database_now
-from dialer.workspaces.transitions import TransitionConflict
 from webhooks import endpoints
-from webhooks.admin.base import ReadOnlyAdmin, actor_of, button, column, refusal
-from webhooks.endpoints import EndpointInactive
+from webhooks.admin.base import ReadOnlyAdmin
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus
 
@@ -125,6 +124,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         asks="Sends the same event once more, under the same id, with all its retries.",
         does="Redeliver",
         icon="replay",
+        permission="act",
     )
     def redeliver(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
         def do(row: Delivery) -> str:
@@ -133,19 +133,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
         return self.act(request, object_id, do)
 
-    @admin.action(description="Redeliver", permissions=["change"])
+    @admin.action(description="Redeliver", permissions=["act"])
     def redeliver_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        done, refused = 0, ""
-        for row in queryset:
-            try:
-                endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-                done += 1
-            except (EndpointInactive, TransitionConflict) as conflict:
-                refused = refusal(conflict) or ""
-        self.message_user(request, f"{done} on their way again.", messages.SUCCESS if done else messages.WARNING)
-        if refused:
-            left = len(queryset) - done
-            self.message_user(request, f"{left} left as they are: {refused}", messages.WARNING)
+        def do(row: Delivery) -> None:
+            endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+
+        self.do_to_each(request, queryset, do, did="on their way again")
 
     @column("status", label=_COLOURS, ordering="status")
     def state(self, row: Delivery) -> str:

@@ -16,11 +16,12 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from dialer.workspaces.admin.base import actor_of, button, column
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.models import Workspace
 from webhooks import endpoints
-from webhooks.admin.base import ScopedAdmin, actor_of, button, column
+from webhooks.admin.base import ScopedAdmin
 from webhooks.destinations import why_not_url
 from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
 from webhooks.models import Endpoint

@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from webhooks.admin.base import ReadOnlyAdmin, column
+from dialer.workspaces.admin.base import column
+from webhooks.admin.base import ReadOnlyAdmin
 from webhooks.admin.deliveries import pretty
 from webhooks.models import Delivery, Event
 from webhooks.rules.statuses import EVENT_TYPES
@@ -54,9 +55,6 @@ class EventAdmin(ReadOnlyAdmin):
     search_help_text = "Id of an event, call, chain or campaign (evt_…, call_…, chn_…, camp_…)"
     fields = (("public_id", "type"), ("occurred_at", "sequence"), "body_as_sent")
     inlines = (DeliveryInline,)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         rows: QuerySet[Event] = super().get_queryset(request)
