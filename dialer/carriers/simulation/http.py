@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ BACKLOG: Final = 1024
 class Request:
     method: str
     path: str
+    query: Mapping[str, str]
     headers: Mapping[str, str]  # names in lower case
     body: bytes
 
@@ -123,7 +124,15 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
     if "transfer-encoding" in headers or not 0 <= length <= LONGEST_BODY:
         message = "the body's length must be given, and not be too long"
         raise BadRequest(message)
-    return Request(method=method, path=target.partition("?")[0], headers=headers, body=await reader.readexactly(length))
+    path, _, query = target.partition("?")
+    body = await reader.readexactly(length)
+    return Request(method=method, path=path, query=_query(query), headers=headers, body=body)
+
+
+def _query(text: str) -> dict[str, str]:
+    """Read a query; a plus stays one, as in the times that people copy there."""
+    pairs = (pair.partition("=") for pair in text.split("&") if pair)
+    return {unquote(name): unquote(value) for name, _, value in pairs}
 
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply, *, keep: bool) -> None:

@@ -8,8 +8,9 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Any, Final, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +62,18 @@ def _entry(line: bytes) -> Entry:
     return HangUp(at=at, call_id=fields["hung_up"]) if "hung_up" in fields else Place(**fields | {"at": at})
 
 
-def _line(entry: Entry) -> bytes:
+def as_json(entry: Entry) -> dict[str, Any]:
+    """Return an entry as it stands in the ledger."""
     at = {"at": entry.at.isoformat()}
-    fields = at | {"hung_up": entry.call_id} if isinstance(entry, HangUp) else asdict(entry) | at
-    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+    return at | {"hung_up": entry.call_id} if isinstance(entry, HangUp) else asdict(entry) | at
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(as_json(entry), separators=(",", ":")).encode() + b"\n"
+
+
+_LITTLE: Final = 64 * 1024
+"""Bytes of a ledger that are read line by line."""
 
 
 class LedgerInUse(Exception):
@@ -89,12 +98,33 @@ class Ledger:
             os.close(self._file)
             raise LedgerInUse(path) from None
         _cut_unfinished_line(path)
+        self._reader = path.open("rb")
 
     def write(self, entry: Entry) -> None:
         """Append a line in one write, before anybody is answered."""
         os.write(self._file, _line(entry))
 
+    def since(self, at: datetime, *, limit: int) -> list[Entry]:
+        """Return the first entries from a time on; of a long file only the part around that time is read.
+
+        Where the clock was put back while it was written, what was written twice at one time may be left out.
+        """
+        low, high = 0, self._reader.seek(0, os.SEEK_END)
+        while high - low > _LITTLE:
+            middle = (low + high) // 2
+            self._reader.seek(middle)
+            begins_at = middle + len(self._reader.readline())
+            line = self._reader.readline()
+            if line and _entry(line).at < at:
+                low = begins_at
+            else:
+                high = middle
+        self._reader.seek(low)
+        later = (entry for entry in map(_entry, self._reader) if entry.at >= at)
+        return list(islice(later, limit))
+
     def close(self) -> None:
+        self._reader.close()
         os.close(self._file)
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dialer.carriers.simulation.agent import Agent
-from dialer.carriers.simulation.ledger import HangUp, Ledger, Place, entries
+from dialer.carriers.simulation.ledger import Entry, HangUp, Ledger, Place, entries
 from dialer.carriers.simulation.reporting import Reporter
 from dialer.carriers.simulation.script import LATE_BY, Course, Manner, Placing, Step, course
 
@@ -123,6 +123,9 @@ class Network:
 
     def find(self, call_id: str) -> Call | None:
         return self._calls.get(call_id)
+
+    def entries_since(self, at: datetime, *, limit: int) -> list[Entry]:
+        return self._ledger.since(at, limit=limit)
 
     def hang_up(self, call: Call) -> None:
         """End a call now, and write it down; one that is over stays as it is."""

@@ -14,13 +14,14 @@ import wave
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import UUID
 
 from dialer.carriers.simulation.agent import Agent
 from dialer.carriers.simulation.http import Reply, Request, Server
-from dialer.carriers.simulation.ledger import LedgerInUse
+from dialer.carriers.simulation.ledger import LedgerInUse, as_json
 from dialer.carriers.simulation.network import RETRY_AFTER, Asked, Call, Network, Verdict, carrier_call_id, changed
 from dialer.carriers.simulation.reporting import Reporter
 from dialer.carriers.simulation.script import Placing
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 SILENCE: Final = 30.0
 """Seconds at speed 1 after which a connection is closed on which no answer is to come."""
+LEDGER_PAGE: Final = 1_000
+"""Entries of the ledger in one answer."""
+_THE_BEGINNING: Final = "1970-01-01T00:00:00+00:00"
 _LONGEST_MENTIONED: Final = 100
 _RATE: Final = 8000
 _TONE: Final = 440.0
@@ -112,10 +116,17 @@ class Routes:
         match method, parts:
             case "POST", ["control"]:
                 return self._control(request)
+            case "GET", ["ledger"]:
+                return self._entries(request)
             case "POST", ["calls"]:
                 return self._place(request)
             case _, ["calls", *_] if self._network.control.down:
                 return Reply.json(503, {"error": "down"})
+            case _:
+                return self._route_to_call(method, parts)
+
+    def _route_to_call(self, method: str, parts: Sequence[str]) -> Reply:
+        match method, parts:
             case "GET", ["calls", call_id]:
                 return self._look_up(call_id)
             case "POST", ["calls", call_id, "hang-up"]:
@@ -132,6 +143,17 @@ class Routes:
         except ValueError as error:
             return Reply.json(400, {"error": str(error)})
         return self._state()
+
+    def _entries(self, request: Request) -> Reply:
+        try:
+            since = datetime.fromisoformat(request.query.get("since") or _THE_BEGINNING)
+        except ValueError as error:
+            return Reply.json(400, {"error": f"since: {error}"})
+        if since.tzinfo is None:
+            return Reply.json(400, {"error": "since: a time without a zone"})
+        found = self._network.entries_since(since, limit=LEDGER_PAGE + 1)
+        entries = [as_json(entry) for entry in found[:LEDGER_PAGE]]
+        return Reply.json(200, {"entries": entries, "has_more": len(found) > LEDGER_PAGE})
 
     def _place(self, request: Request) -> Reply:
         try:

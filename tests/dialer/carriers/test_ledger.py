@@ -1,6 +1,7 @@
 """The carrier's ledger as a file."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,26 @@ def test_a_hang_up_is_no_request_to_place_a_call(path: Path) -> None:
 
     assert entries(path) == [a_place("a"), hang_up]
     assert places(path) == [a_place("a")]
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000])
+def test_what_was_written_since_a_time_is_found_wherever_it_stands(path: Path, size: int) -> None:
+    begin = a_place("0").at
+    written = [replace(a_place(str(n)), at=begin + timedelta(seconds=n // 3)) for n in range(size)]
+    with Ledger(path) as ledger:
+        for place in written:
+            ledger.write(place)
+
+        for seconds in (-1.0, 0.0, 0.5, size / 6, size / 3 - 1, size / 3 + 1):
+            since = begin + timedelta(seconds=seconds)
+            expected = [place for place in written if place.at >= since]
+            assert ledger.since(since, limit=5_000) == expected
+            assert ledger.since(since, limit=2) == expected[:2]
+
+
+def test_what_is_written_after_a_reading_is_found_by_the_next(path: Path) -> None:
+    with Ledger(path) as ledger:
+        before = ledger.since(a_place("a").at, limit=10)
+        ledger.write(a_place("a"))
+
+        assert (before, ledger.since(a_place("a").at, limit=10)) == ([], [a_place("a")])

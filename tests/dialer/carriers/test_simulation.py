@@ -17,6 +17,7 @@ import pytest
 from dialer.carriers.base import Accepted, Busy, CannotSay, Found, NotFound, Unknown
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.script import LATE_BY
+from dialer.carriers.simulation.service import LEDGER_PAGE
 from tests.dialer.carriers.asking import a_call_to, adapter, kinds, moment, place
 from tests.dialer.carriers.conformance import a_request
 from tests.dialer.carriers.receiver import Receiver
@@ -39,6 +40,39 @@ def test_every_request_stands_in_the_ledger_accepted_or_not(simulated_carrier: R
         (str(invalid.call_id), False, "invalid_number"),
     ]
     assert {place.to for place in simulated_carrier.places_of(taken.call_id)} == {taken.to}
+
+
+def test_the_ledger_can_be_read_from_a_time_on(simulated_carrier: RunningCarrier) -> None:
+    first, second = place(simulated_carrier, "0018"), place(simulated_carrier, "0000")
+    adapter(simulated_carrier).hang_up(first.call_id)
+    since = simulated_carrier.places()[1].at.isoformat()
+
+    everything = simulated_carrier.request("GET", "/ledger").json()
+    later = simulated_carrier.request("GET", f"/ledger?since={since}").json()
+
+    lines = [json.loads(line) for line in simulated_carrier.ledger.read_text().splitlines()]
+    assert everything == {"entries": lines, "has_more": False}
+    assert later["entries"] == lines[1:]
+    assert [later["entries"][0]["call_id"], later["entries"][1]["hung_up"]] == [
+        str(second.call_id),
+        str(first.call_id),
+    ]
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2025-03-12T10:00:00"])
+def test_a_time_that_is_none_is_refused_by_the_ledger(simulated_carrier: RunningCarrier, since: str) -> None:
+    assert simulated_carrier.request("GET", f"/ledger?since={since}").status_code == 400
+
+
+def test_a_long_ledger_is_read_in_pages(simulated_carrier: RunningCarrier) -> None:
+    place(simulated_carrier, "0003")
+    simulated_carrier.kill()
+    simulated_carrier.ledger.write_text(simulated_carrier.ledger.read_text() * (LEDGER_PAGE + 1))
+    simulated_carrier.start()
+
+    page = simulated_carrier.request("GET", "/ledger").json()
+
+    assert (len(page["entries"]), page["has_more"]) == (LEDGER_PAGE, True)
 
 
 def test_twenty_requests_at_once_for_one_call_make_one_call(simulated_carrier: RunningCarrier) -> None:
