@@ -20,11 +20,12 @@ from dialer.calls import QueuedCall
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona, Suppression
 from dialer.rules.contact_limits import limits_from
 from dialer.rules.openings import Possible, Terms, next_possible
-from dialer.rules.statuses import CampaignStatus, Rank
+from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
+from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
 
 FURTHEST_AHEAD = timedelta(days=30)
@@ -122,28 +123,31 @@ def request(
     unless ``force`` names the check. Raises what is defined above, and leaves nothing half done.
     """
     with transaction.atomic():
-        contact = Contact.objects.in_workspace(workspace_id).get(pk=contact_id, deleted_at=None)
-        lock_numbers([(workspace_id, contact.phone)])
+        contact = _locked_contact(contact_id, workspace_id)
         if Suppression.objects.in_workspace(workspace_id).filter(phone=contact.phone).exists():
             raise ContactSuppressed
+        _share_campaign(campaign_id)
         setting = _setting(contact, campaign_id=campaign_id, origin_call_id=origin_call_id, persona_id=persona_id)
         wanted = _wanted(scheduled_at, local_time, setting.terms, now=now)
         possible = _possible(setting, wanted, force=force, now=now)
-        superseded, k, attempt = _supersede(setting, type, replace=replace, now=now)
+        campaign_contact_id = _campaign_contact(setting)
+        superseded = _supersede(setting, type, campaign_contact_id, replace=replace, now=now)
+        chain_id = campaign_contact_id or (setting.origin.chain_id if setting.origin else None)
+        attempts, retries_used = _made_in(chain_id)
         body = QueuedCall(
             workspace_id=workspace_id,
             contact_id=contact.pk,
             campaign_id=campaign_id,
-            campaign_contact_id=_campaign_contact(setting),
+            campaign_contact_id=campaign_contact_id,
             persona_id=setting.persona_id,
             line_id=setting.line.pk,
             number=contact.phone,
             caller_id=_caller_id(setting),
             rank=Rank.PROMISED,
             due_at=_at(possible),
-            chain_id=setting.origin.chain_id if setting.origin else None,
-            attempt_number=attempt,
-            retries_used=k,
+            chain_id=chain_id,
+            attempt_number=attempts + 1,
+            retries_used=retries_used,
             force=force.stored() if force else None,
             schedule=setting.origin.schedule if setting.origin else {},
             config_webhooks=setting.origin.config_webhooks
@@ -300,41 +304,87 @@ def _possible(setting: _Setting, wanted: datetime, *, force: Force | None, now: 
     return possible
 
 
-def _supersede(setting: _Setting, kind: CallbackType, *, replace: bool, now: datetime) -> tuple[int | None, int, int]:
-    """Make room for the promise; return what it superseded, the retries used so far, and the call's number."""
-    pending = (
-        Callback.objects.select_related("call")
-        .filter(contact=setting.contact, campaign=setting.campaign, status=CallbackStatus.PENDING.value)
-        .first()
+def _locked_contact(contact_id: UUID, workspace_id: UUID) -> Contact:
+    """Return the contact as it is under the locks that placing, deleting and changing it take."""
+    known = Contact.objects.in_workspace(workspace_id).filter(deleted_at=None)
+    seen: Contact = known.get(pk=contact_id)
+    lock_numbers([(workspace_id, seen.phone), (workspace_id, str(contact_id))])
+    locked: Contact = known.get(pk=contact_id)
+    return locked
+
+
+def _share_campaign(campaign_id: UUID | None) -> None:
+    """Keep the campaign from ending until the promise in it is made: then it has an open contact."""
+    if campaign_id is not None:
+        run("share_campaign", "SELECT id FROM dialer_campaign WHERE id = %(id)s FOR SHARE", {"id": campaign_id})
+
+
+def _supersede(
+    setting: _Setting, kind: CallbackType, campaign_contact_id: UUID | None, *, replace: bool, now: datetime
+) -> int | None:
+    """Make room for the promise in its chain, a queued first call included; return the callback it superseded.
+
+    A call that is live is locked: it ends before this, or sees the promise.
+    """
+    open_calls = run(
+        "lock_open_calls",
+        """
+        SELECT id, status FROM dialer_call
+        WHERE contact_id = %(contact)s AND campaign_id IS NOT DISTINCT FROM %(campaign)s
+            AND status IN ('queued', 'dialing', 'ringing', 'in_progress') AND direction = 'outbound'
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        {"contact": setting.contact.pk, "campaign": setting.campaign.pk if setting.campaign else None},
     )
-    last = setting.origin
-    if pending is None:
-        return None, last.retries_used if last else 0, last.attempt_number + 1 if last else 1
-    is_retry = pending.type == CallbackType.AUTO_RETRY
-    if kind is CallbackType.MANUAL and not (is_retry and replace):
+    pending = Callback.objects.filter(
+        contact=setting.contact, campaign=setting.campaign, status=CallbackStatus.PENDING.value
+    ).first()
+    is_retry = pending is not None and pending.type == CallbackType.AUTO_RETRY
+    if pending is not None and kind is CallbackType.MANUAL and not (is_retry and replace):
         raise AlreadyPending(pending.pk)
-    used = pending.call.retries_used - (1 if is_retry else 0)
-    if calls.withdraw([pending.call_id], why="superseded", now=now, ends_chain=False):
-        return pending.pk, used, pending.call.attempt_number
-    # It was handed over in this moment: the promise comes after it.
-    return None, pending.call.retries_used, pending.call.attempt_number + 1
+    # Outside campaigns other calls that are queued are chains of their own.
+    in_the_way = [row.id for row in open_calls if row.status == CallStatus.QUEUED] if campaign_contact_id else []
+    calls.withdraw([pending.call_id] if pending else in_the_way, why="superseded", now=now, ends_chain=False)
+    if campaign_contact_id and all(row.status == CallStatus.QUEUED for row in open_calls):
+        # While a call is live its end says what follows; a chain that was over begins to wait again.
+        CampaignContact.objects.filter(pk=campaign_contact_id).update(
+            state=ContactState.CALLBACK_PENDING, end_reason="", ended_at=None, due_at=None
+        )
+    return pending.pk if pending else None
 
 
 def _campaign_contact(setting: _Setting) -> UUID | None:
+    """Return the chain's campaign contact, made where there is none; no first call is claimed for it after this."""
     if setting.campaign is None:
         return None
     row, _ = CampaignContact.objects.get_or_create(
         workspace_id=setting.contact.workspace_id,
         campaign=setting.campaign,
         contact=setting.contact,
-        defaults={"id": new_id(), "state": "callback_pending"},
+        defaults={"id": new_id(), "state": ContactState.CALLBACK_PENDING},
     )
-    # While a call is live its end says what follows; a chain that was over begins to wait again.
-    CampaignContact.objects.filter(pk=row.pk).exclude(state="calling").update(
-        state="callback_pending", end_reason="", ended_at=None, due_at=None
+    # Waits for a claim that is under way; what that queued is seen, and superseded, afterwards.
+    CampaignContact.objects.filter(pk=row.pk, state=ContactState.WAITING).update(
+        state=ContactState.CALLBACK_PENDING, due_at=None
     )
     found: UUID = row.pk
     return found
+
+
+def _made_in(chain_id: UUID | None) -> tuple[int, int]:
+    """Count the calls of a chain that were handed over, and its retries used up: those dialled or skipped."""
+    if chain_id is None:
+        return 0, 0
+    row = run(
+        "chain_so_far",
+        """
+        SELECT COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts,
+            COALESCE(max(retries_used) FILTER (WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS used
+        FROM dialer_call WHERE chain_id = %(chain)s
+        """,
+        {"chain": chain_id},
+    )[0]
+    return row.attempts, row.used
 
 
 def _caller_id(setting: _Setting) -> str:
