@@ -68,27 +68,30 @@ class Agent:
     async def _tell(self, call: str, verb: str, body: Mapping[str, object]) -> None:
         url = f"{self._api_url}/calls/{call}/{verb}/"
         content = json.dumps(body).encode()
+        # One key per effect, also after a restart: what arrived although no answer came is not done twice.
+        headers = {"Authorization": f"Bearer {self._api_key}", "Idempotency-Key": f"simulated-carrier:{call}:{verb}"}
         problem = ""
         for wait in (0.0, *WAITS):
             await asyncio.sleep(wait)
             async with self._free:
-                problem, may_change = await self._attempt(url, content)
+                problem, may_change = await _attempt(url, headers, content)
             if not may_change:
                 break
         if problem and (verb, problem) not in self._said:
             self._said.add((verb, problem))
             log.warning("carrier.agent_refused verb=%s call=%s problem=%s", verb, call, problem)
 
-    async def _attempt(self, url: str, content: bytes) -> tuple[str, bool]:
-        """Return what went wrong, if anything, and whether another try may go better."""
-        try:
-            status = await post(url, {"Authorization": f"Bearer {self._api_key}"}, content)
-        except OSError as error:
-            return type(error).__name__, True
-        match status // 100:
-            case 2:
-                return "", False
-            case 5:
-                return f"HTTP {status}", True
-            case _:
-                return f"HTTP {status}", status in LATER
+
+async def _attempt(url: str, headers: Mapping[str, str], content: bytes) -> tuple[str, bool]:
+    """Return what went wrong, if anything, and whether another try may go better."""
+    try:
+        status = await post(url, headers, content)
+    except OSError as error:
+        return type(error).__name__, True
+    match status // 100:
+        case 2:
+            return "", False
+        case 5:
+            return f"HTTP {status}", True
+        case _:
+            return f"HTTP {status}", status in LATER

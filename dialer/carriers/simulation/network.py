@@ -268,28 +268,30 @@ class Network:
     def _converse(self, call: Call, answer: Step) -> None:
         """Let the callee ask for what it wants in the middle of the talk."""
         if call.course.script.asks and self._age(call) < call.course.end.at:
-            middle = (call.course.end.at - answer.at) / 2
-            call.timers.append(self._after(middle, self._ask, call))
+            middle = (answer.at + call.course.end.at) / 2
+            call.timers.append(self._after(middle - self._age(call), self._ask, call, middle))
 
-    def _ask(self, call: Call) -> None:
+    def _ask(self, call: Call, at: float) -> None:
         if call.course.script.asks == "dnc":
             self._agent.ask_not_to_be_called(call.place.public_id)
         else:
-            wanted = datetime.fromtimestamp(time.time() + CALLBACK_AFTER / self._speed, UTC)
-            self._agent.ask_for_callback(call.place.public_id, at=wanted)
+            self._agent.ask_for_callback(call.place.public_id, at=self._moment(call, at + CALLBACK_AFTER))
+
+    def _moment(self, call: Call, at: float) -> datetime:
+        """Return when it is so many seconds since a call was accepted; the same after a restart."""
+        return datetime.fromtimestamp(call.place.at.timestamp() + at / self._speed, UTC)
 
     def _analyse(self, call: Call) -> None:
         self._agent.tell_analysis(call.place.public_id, asked=call.course.script.asks)
 
     def _report(self, call: Call, step: Step) -> dict[str, object]:
-        happened = call.place.at.timestamp() + step.at / self._speed
         is_talk = step.kind == "ended" and step.talked_for is not None
         return {
             "kind": step.kind,
             "event_id": f"{call.carrier_call_id}-{step.kind}",
             "call_id": call.place.call_id,
             "carrier_call_id": call.carrier_call_id,
-            "occurred_at": datetime.fromtimestamp(happened, UTC).isoformat(),
+            "occurred_at": self._moment(call, step.at).isoformat(),
             "outcome": step.outcome,
             "ended_reason": step.ended_reason,
             "duration_seconds": round(step.talked_for) if step.talked_for is not None else None,

@@ -71,3 +71,44 @@ def test_an_api_that_refuses_is_no_concern_of_the_carriers(start_carrier: StartC
 
     receiver.wait_for(lambda received: len(received) == 2)
     assert running.is_running
+
+
+def test_every_try_of_an_effect_has_its_key_and_no_other_effect_has_it(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_carrier(api_url=receiver.url, api_key="rb_key")
+    receiver.statuses = [500, 409]
+    first = place(running, "0010")
+    tries = receiver.wait_for(lambda received: len(received) == 4)
+    second = place(running, "0000")
+
+    [other] = receiver.wait_for(lambda received: len(received) == 5)[4:]
+
+    keys: dict[str, set[str]] = {}
+    for request in (*tries, other):
+        keys.setdefault(request.path, set()).add(request.headers["Idempotency-Key"])
+    assert keys.keys() == {
+        f"/calls/{first.public_id}/request-dnc/",
+        f"/calls/{first.public_id}/analysis/",
+        f"/calls/{second.public_id}/analysis/",
+    }
+    assert [len(of_effect) for of_effect in keys.values()] == [1, 1, 1]
+    assert len(set.union(*keys.values())) == 3
+
+
+def test_a_wish_that_is_told_again_after_a_restart_is_the_same_wish(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_carrier(api_url=receiver.url, api_key="rb_key", speed=6)
+    place(running, "990009")  # which talks long enough to go on when the carrier is back
+    receiver.wait_for(lambda received: len(received) == 1)
+    running.kill()
+
+    running.start()
+
+    first, again = [
+        (request.path, request.headers["Idempotency-Key"], request.body)
+        for request in receiver.wait_for(lambda received: sum("callback" in one.path for one in received) == 2)
+        if "callback" in request.path
+    ]
+    assert first == again
