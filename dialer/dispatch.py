@@ -19,7 +19,7 @@ from dialer import calls
 from dialer.calls import QueuedCall
 from dialer.facts import parsed
 from dialer.rules.pacing import Budget, Owner, interleave
-from dialer.rules.statuses import Rank
+from dialer.rules.statuses import CampaignStatus, Rank
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import run
 
@@ -49,6 +49,10 @@ class _Queue:
     campaign_id: UUID | None
     owners: tuple[Owner, ...]
     campaign: Any = None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.campaign is not None and self.campaign.status == CampaignStatus.PAUSED
 
     @property
     def is_limited(self) -> bool:
@@ -122,18 +126,26 @@ def release_expired(*, limit: int, now: datetime) -> int:
     return len(rows)
 
 
+_IS_OPEN = """
+    (k.status = 'running' OR (k.status = 'paused' AND EXISTS (
+        SELECT FROM dialer_call f WHERE f.workspace_id = k.workspace_id AND f.campaign_id = k.id AND f.status = 'queued'
+            AND f.lease_until IS NULL AND f.rank = 0 AND f.force->'checks' ? 'campaign_paused')))
+"""
+"""A paused campaign is claimed from where an operator wants a call at once and forces it past the pause."""
+
+
 def _lock_workspaces(*, now: datetime) -> list[Any]:
     return run(
         "lock_claiming_workspaces",
-        """
+        f"""
         SELECT w.id, w.calls_per_second, w.max_concurrent_calls FROM workspaces_workspace w
         WHERE w.closed_at IS NULL AND (
             EXISTS (SELECT FROM dialer_call c WHERE c.workspace_id = w.id AND c.status = 'queued'
                 AND c.lease_until IS NULL AND c.campaign_id IS NULL AND c.due_at <= %(horizon)s)
-            OR EXISTS (SELECT FROM dialer_campaign k WHERE k.workspace_id = w.id AND k.status = 'running')
+            OR EXISTS (SELECT FROM dialer_campaign k WHERE k.workspace_id = w.id AND {_IS_OPEN})
         )
         ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED
-        """,
+        """,  # noqa: S608 — a constant of this module
         {"horizon": now + timedelta(seconds=settings.HORIZON_SECONDS)},
     )
 
@@ -143,11 +155,11 @@ def _budget(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict[U
     ids = [row.id for row in workspaces]
     paces = run(
         "read_paces",
-        """
+        f"""
         SELECT owner_id, next_free_at FROM dialer_pace WHERE owner_id = ANY(%(ids)s)
-            OR owner_id IN (SELECT id FROM dialer_campaign WHERE workspace_id = ANY(%(ids)s) AND status = 'running')
+            OR owner_id IN (SELECT k.id FROM dialer_campaign k WHERE k.workspace_id = ANY(%(ids)s) AND {_IS_OPEN})
             OR owner_id IN (SELECT id FROM dialer_line WHERE workspace_id = ANY(%(ids)s))
-        """,
+        """,  # noqa: S608 — a constant of this module
         {"ids": ids},
     )
     used = run(
@@ -191,18 +203,19 @@ def _owner(row: Any) -> Owner:  # noqa: ANN401 — a row with the two limits
 
 
 def _queues(workspaces: Sequence[Any], lines: Mapping[UUID, Owner], *, now: datetime) -> list[_Queue]:
-    """List what may be claimed from: running campaigns by priority, then the calls outside campaigns."""
+    """List what may be claimed from: open campaigns by priority, then the calls outside campaigns."""
     by_id = {row.id: _owner(row) for row in workspaces}
     campaigns = run(
-        "running_campaigns",
-        """
-        SELECT k.id, k.workspace_id, k.line_id, k.persona_id, k.caller_id, k.calls_per_second, k.max_concurrent_calls,
-            k.config_webhooks::text AS config_webhooks, l.caller_ids::text AS caller_ids
+        "open_campaigns",
+        f"""
+        SELECT k.id, k.status, k.workspace_id, k.line_id, k.persona_id, k.caller_id, k.calls_per_second,
+            k.max_concurrent_calls, k.config_webhooks::text AS config_webhooks, l.caller_ids::text AS caller_ids
         FROM dialer_campaign k JOIN dialer_line l ON l.id = k.line_id
-        WHERE k.workspace_id = ANY(%(ids)s) AND k.status = 'running'
-            AND (k.end_at IS NULL OR k.end_at > %(now)s) AND (l.down_until IS NULL OR l.down_until <= %(now)s)
+        WHERE k.workspace_id = ANY(%(ids)s) AND {_IS_OPEN}
+            AND (k.status = 'paused' OR k.end_at IS NULL OR k.end_at > %(now)s)
+            AND (l.down_until IS NULL OR l.down_until <= %(now)s)
         ORDER BY k.priority DESC, k.id
-        """,
+        """,  # noqa: S608 — a constant of this module
         {"ids": list(by_id), "now": now},
     )
     return [
@@ -233,13 +246,14 @@ def _rooms(
 _QUEUED_OF = """
     SELECT c.id AS call_id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at, false AS is_first,
         NULL::uuid AS campaign_contact_id, c.contact_id, c.number AS phone
-    FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(rooms)s::int[], %(untils)s::timestamptz[])
-        AS o(workspace_id, campaign_id, room, until)
+    FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(paused)s::boolean[], %(rooms)s::int[],
+        %(untils)s::timestamptz[]) AS o(workspace_id, campaign_id, is_paused, room, until)
     CROSS JOIN (VALUES (0), (1), (2), (3)) AS r(rank)
     CROSS JOIN LATERAL (
         SELECT * FROM dialer_call q
         WHERE q.workspace_id = o.workspace_id AND {campaign} AND q.status = 'queued' AND q.lease_until IS NULL
             AND q.rank = r.rank AND q.due_at <= o.until AND (q.not_after IS NULL OR q.not_after >= %(now)s)
+            AND (NOT o.is_paused OR (r.rank = 0 AND q.force->'checks' ? 'campaign_paused'))
         ORDER BY q.due_at, q.id LIMIT o.room FOR NO KEY UPDATE OF q SKIP LOCKED
     ) AS c
 """
@@ -259,6 +273,7 @@ def _take_queued(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
                 {
                     "workspaces": [room.queue.workspace_id for room in mine],
                     "campaigns": [room.queue.campaign_id for room in mine],
+                    "paused": [room.queue.is_paused for room in mine],
                     "rooms": [room.calls for room in mine],
                     "untils": [room.until for room in mine],
                     "now": now,
@@ -269,7 +284,7 @@ def _take_queued(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
 
 def _take_waiting(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
     """Lock campaign contacts whose first call is due; each gets the id that its call will have."""
-    mine = [room for room in rooms if room.queue.campaign_id]
+    mine = [room for room in rooms if room.queue.campaign_id and not room.queue.is_paused]
     if not mine:
         return []
     rows = run(
@@ -301,7 +316,7 @@ def _take_waiting(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
     return [_FirstCall(call_id=new_id(), **row._asdict()) for row in rows]
 
 
-def _caller_id(campaign: Any) -> str:  # noqa: ANN401 — a row of running_campaigns
+def _caller_id(campaign: Any) -> str:  # noqa: ANN401 — a row of open_campaigns
     shown: str = campaign.caller_id or next(iter(parsed(campaign.caller_ids)), "")
     return shown
 

@@ -9,6 +9,7 @@ from callbacks import actions, scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import AlreadyPending, ContactSuppressed, Force, InvalidTime, OutsideWindow
+from dialer import campaigns
 from dialer.models import Call, CampaignContact
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
@@ -267,3 +268,23 @@ def test_a_promise_made_during_an_answered_call_keeps_the_chain_open(carrier: In
     assert "call.exhausted" not in types()
     ended = Event.objects.get(type="call.ended")
     assert b'"callback"' in bytes(ended.body)
+
+
+def test_a_callback_forced_past_a_pause_is_dialled_while_the_campaign_is_paused(carrier: InProcessCarrier) -> None:
+    campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]})
+    for _ in range(2):
+        make_campaign_contact(campaign)
+    dial(NOW)
+    end_all(NOW, "no_answer")
+    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SARA, now=NOW)
+    callback, other = Callback.objects.order_by("id")
+    force = Force(checks=frozenset({"campaign_paused"}), reason="The customer waits")
+    at = NOW + 120 * MINUTE
+
+    actions.call_now(callback.pk, workspace_id=callback.workspace_id, actor=SARA, now=at, force=force)
+
+    assert dial(at) == {"placed": 1, "held": 0, "dropped": 0, "stale": 0}
+    callback.refresh_from_db()
+    other.refresh_from_db()
+    assert (callback.status, other.status) == ("dialing", "pending")
+    assert dial(at + MINUTE)["placed"] == 0
