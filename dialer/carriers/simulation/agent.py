@@ -38,6 +38,12 @@ class Agent:
     def ask_not_to_be_called(self, call: str) -> None:
         self._start(call, "request-dnc", {})
 
+    def can_speak_for(self, call: str) -> bool:
+        return bool(self._api_url and self._api_key and call)
+
+    def tell_recording(self, call: str, *, transcript: str, recording_url: str) -> None:
+        self._start(call, "recording", {"transcript": transcript, "recording_url": recording_url})
+
     def tell_analysis(self, call: str, *, asked: str | None) -> None:
         """Tell what an answered call meant; ``asked`` is what the callee asked for while it lasted."""
         summary, outcome_id, score = {
@@ -59,7 +65,7 @@ class Agent:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, call: str, verb: str, body: Mapping[str, object]) -> None:
-        if not (self._api_url and self._api_key and call):
+        if not self.can_speak_for(call):
             return
         task = asyncio.ensure_future(self._tell(call, verb, body))
         self._tasks.add(task)

@@ -240,8 +240,8 @@ class Network:
             call.timers = []
         else:
             self._schedule(call, position + 1)
-        analyse = self._analyse if is_end and step.outcome == "answered" else None
-        then = None if analyse is None else lambda: analyse(call)
+        conclude = self._conclude if is_end and step.outcome == "answered" else None
+        then = None if conclude is None else lambda: conclude(call)
         match call.manner:
             case Manner.NORMAL:
                 self._send(call, step, then)
@@ -281,11 +281,22 @@ class Network:
         """Return when it is so many seconds since a call was accepted; the same after a restart."""
         return datetime.fromtimestamp(call.place.at.timestamp() + at / self._speed, UTC)
 
-    def _analyse(self, call: Call) -> None:
+    def _conclude(self, call: Call) -> None:
+        if self._is_recorded_later(call):
+            self._agent.tell_recording(
+                call.place.public_id, transcript=_transcript(call.course), recording_url=self._recording_url(call)
+            )
         self._agent.tell_analysis(call.place.public_id, asked=call.course.script.asks)
 
+    def _is_recorded_later(self, call: Call) -> bool:
+        """Say whether the agent tells what was said; where it cannot speak, the last report has it."""
+        return call.course.records_later and self._agent.can_speak_for(call.place.public_id)
+
+    def _recording_url(self, call: Call) -> str:
+        return f"{self._recordings_url}/{call.carrier_call_id}.wav"
+
     def _report(self, call: Call, step: Step) -> dict[str, object]:
-        is_talk = step.kind == "ended" and step.talked_for is not None
+        is_told = step.kind == "ended" and step.talked_for is not None and not self._is_recorded_later(call)
         return {
             "kind": step.kind,
             "event_id": f"{call.carrier_call_id}-{step.kind}",
@@ -295,8 +306,8 @@ class Network:
             "outcome": step.outcome,
             "ended_reason": step.ended_reason,
             "duration_seconds": round(step.talked_for) if step.talked_for is not None else None,
-            "transcript": _transcript(call.course) if is_talk else None,
-            "recording_url": f"{self._recordings_url}/{call.carrier_call_id}.wav" if is_talk else None,
+            "transcript": _transcript(call.course) if is_told else None,
+            "recording_url": self._recording_url(call) if is_told else None,
         }
 
 

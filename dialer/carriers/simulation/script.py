@@ -5,7 +5,7 @@ for. So a carrier that was killed knows after its restart what became of its cal
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -43,6 +43,7 @@ class Script:
     asks: Literal["callback", "dnc"] | None = None  # what the callee wants, told through the API while talking
     talks_on: bool = False  # until somebody hangs up, or the longest talk
     is_late_machine: bool = False  # first looks like a person
+    records_later: bool = False  # what was said is not in the last report, and comes through the API
 
 
 SCRIPTS: Final = {
@@ -83,6 +84,9 @@ SCRIPTS: Final = {
     "17": Script(meaning="answers, and is a machine as is seen later", outcome="voicemail", is_late_machine=True),
     "18": Script(meaning="answers and talks until somebody hangs up", outcome="answered", talks_on=True),
     "19": Script(meaning="answers; the reports come late", outcome="answered", manner=Manner.LATE),
+    "20": Script(
+        meaning="answers; transcript and recording come through the API", outcome="answered", records_later=True
+    ),
 }
 """By the number's last two digits, for numbers whose last four are ``00`` and these."""
 
@@ -106,6 +110,8 @@ BY_CHANCE: Final = {
     for outcome in CHANCES
 }
 
+RECORDS_LATER: Final = 0.2
+"""How many of those whom chance lets answer are recorded later."""
 PROGRESS: Final = 0.5
 """Seconds until a phone rings, or a busy or broken line is noticed. All seconds here are those of speed 1."""
 RING: Final = (2.0, 8.0)
@@ -135,6 +141,7 @@ class Course:
 
     script: Script
     steps: tuple[Step, ...]
+    records_later: bool = False
 
     @property
     def end(self) -> Step:
@@ -154,7 +161,7 @@ class Course:
             ended_reason="cancelled" if answer is None else "agent_hangup",
             talked_for=None if answer is None else at - answer.at,
         )
-        return Course(script=self.script, steps=(*past, end))
+        return replace(self, steps=(*past, end))
 
 
 def course(*, seed: str, number: str, nth: int, ring_timeout: float, max_duration: float) -> Course:
@@ -164,9 +171,11 @@ def course(*, seed: str, number: str, nth: int, ring_timeout: float, max_duratio
     ring = PROGRESS + dice.uniform(*RING)
     talk = dice.uniform(*(TALK if script.outcome == "answered" else MACHINE_TALK))
     ringing = Step(kind="ringing", at=PROGRESS)
+    records_later = script.records_later or (script is BY_CHANCE["answered"] and dice.random() < RECORDS_LATER)
     match script.outcome:
         case "answered" | "voicemail" if ring < PROGRESS + ring_timeout:
-            return Course(script=script, steps=(ringing, *_talk(script, ring, talk, max_duration)))
+            steps = (ringing, *_talk(script, ring, talk, max_duration))
+            return Course(script=script, steps=steps, records_later=records_later)
         case "declined" if ring < PROGRESS + ring_timeout:
             return Course(script=script, steps=(ringing, _end("declined", ring)))
         case "answered" | "voicemail" | "declined" | "no_answer":

@@ -50,6 +50,34 @@ def test_an_answered_call_is_analysed_after_its_end_was_taken(start_carrier: Sta
     assert analysis.content.keys() == {"summary", "outcome_id", "score", "structured_data", "flow_completed"}
 
 
+def test_what_was_said_is_told_by_the_agent_where_the_end_says_nothing_of_it(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_with_agent(start_carrier, receiver)
+    request = place(running, "0020")
+
+    recording, analysis = sorted(told(receiver, times=2), key=lambda request: "recording" not in request.path)
+
+    end = receiver.reports(str(request.call_id))[-1]
+    assert (end["outcome"], end["transcript"], end["recording_url"]) == ("answered", None, None)
+    assert recording.path == f"/api/v1/calls/{request.public_id}/recording/"
+    assert recording.content.keys() == {"transcript", "recording_url"}
+    assert recording.content["transcript"].startswith("Agent: Hello")
+    sound = running.request("GET", recording.content["recording_url"].removeprefix(running.url))
+    assert sound.headers["Content-Type"] == "audio/wav"
+    assert analysis.path.endswith("/analysis/")
+
+
+def test_without_an_agent_the_end_says_what_was_said(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url)
+    request = place(running, "0020")
+
+    end = receiver.reports(str(request.call_id))[-1]
+
+    assert end["transcript"]
+    assert end["recording_url"]
+
+
 def test_a_machine_is_not_analysed(start_carrier: StartCarrier, receiver: Receiver) -> None:
     running = start_with_agent(start_carrier, receiver)
     machine = place(running, "0001")

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from dialer.carriers.simulation.script import CHANCES, SCRIPTS, Course, Placing, Step, course, script_of
+from dialer.carriers.simulation.script import CHANCES, RECORDS_LATER, SCRIPTS, Course, Placing, Step, course, script_of
 from dialer.rules.statuses import Outcome
 
 
@@ -23,7 +23,7 @@ def test_a_scripted_number_ends_as_its_script_says_at_every_call(digits: str) ->
     assert ends == {SCRIPTS[digits].outcome}
 
 
-@pytest.mark.parametrize("number", ["+493012341200", "+493012340020", "+493012340100"])
+@pytest.mark.parametrize("number", ["+493012341200", "+493012340021", "+493012340100"])
 def test_only_four_digits_of_a_script_name_it(number: str) -> None:
     assert script_of(number) is None
 
@@ -106,3 +106,13 @@ def test_hanging_up_after_the_end_changes_nothing() -> None:
     whole = course_of("+493012340000")
 
     assert whole.cut(whole.end.at) is whole
+
+
+def test_some_of_those_who_answer_by_chance_are_recorded_later() -> None:
+    every = [course_of(f"+4930{number:07d}9") for number in range(4_000)]
+    answered = [of for of in every if of.end.outcome == "answered"]
+    later = [of for of in every if of.records_later]
+
+    assert len(later) / len(answered) == pytest.approx(RECORDS_LATER, abs=0.03)
+    assert all(of in answered for of in later)
+    assert later[0].cut(later[0].end.at - 1).records_later
