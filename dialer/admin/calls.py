@@ -1,6 +1,6 @@
 """Calls: history, and the list of those that need a person."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -20,6 +20,7 @@ from dialer.rules.statuses import LIVE, CallStatus, Outcome
 from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, bulk, button, column, linked
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry
+from dialer.workspaces.transitions import TransitionConflict
 
 _COLOURS = OUTCOME_TONES | {status.value: "info" for status in CallStatus}
 
@@ -49,6 +50,10 @@ class StatusFilter(admin.SimpleListFilter):
         if chosen == "live":
             return queryset.filter(status__in=LIVE)
         return queryset.filter(status=chosen) if chosen in {status.value for status in CallStatus} else queryset
+
+
+class NeedsNobody(Exception):
+    """The call is not on the list of those that need a person."""
 
 
 class HandledForm(ReasonForm):
@@ -107,6 +112,7 @@ class CallAdmin(ReadOnlyAdmin):
     actions = ("handle_selected",)
     actions_detail = ("mark_handled", "cancel")
     change_form_outer_after_template = "dialer/admin/timeline.html"
+    refusals: ClassVar[Any] = {NeedsNobody: lambda _: "it needs nobody"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         rows: QuerySet[Call] = super().get_queryset(request)
@@ -234,14 +240,17 @@ class CallAdmin(ReadOnlyAdmin):
 
 
 def _handle(request: HttpRequest, form: HandledForm, row: Call) -> None:
-    unknown.mark_handled(
-        row.pk,
-        workspace_id=row.workspace_id,
-        verb=form.cleaned_data["verb"],
-        actor=actor_of(request),
-        reason=form.cleaned_data["reason"],
-        now=database_now(),
-    )
+    try:
+        unknown.mark_handled(
+            row.pk,
+            workspace_id=row.workspace_id,
+            verb=form.cleaned_data["verb"],
+            actor=actor_of(request),
+            reason=form.cleaned_data["reason"],
+            now=database_now(),
+        )
+    except TransitionConflict as conflict:
+        raise NeedsNobody from conflict
 
 
 def _story(row: Call) -> list[Entry]:

@@ -180,27 +180,30 @@ class LineAdmin(ArchivingAdmin):
         return "reachable", "reachable"
 
 
+_WORKSPACE_FIELDS = (
+    "name",
+    "time_zone",
+    "contact_limits",
+    "stale_after_hours",
+    "calls_per_second",
+    "max_concurrent_calls",
+)
+
+
 class WorkspaceForm(WriteForm, ScheduleFields):
     invalid = (InvalidSettings,)
     names = NAMES
 
     class Meta:
         model = Workspace
-        fields = (
-            "name",
-            "time_zone",
-            "contact_limits",
-            "stale_after_hours",
-            "calls_per_second",
-            "max_concurrent_calls",
-        )
+        fields = _WORKSPACE_FIELDS
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
         super().__init__(*args, **options)
         self.initial.update(initial_of(self.instance.schedule))
 
     def write(self, about: Mapping[str, Any]) -> Workspace:
-        fields: Any = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        fields: Any = {name: self.cleaned_data[name] for name in _WORKSPACE_FIELDS}
         fields["contact_limits"] = fields["contact_limits"] or []
         fields["schedule"] = schedule_of(self.cleaned_data)
         if self.is_new:
