@@ -27,6 +27,7 @@ CALLBACK_AFTER: Final = 120.0
 RESUMED: Final = 60.0
 """Seconds: reports of calls that ended this long before a start may not have been delivered, and are sent again."""
 RETRY_AFTER: Final = 1.0
+LONGEST_DELAY: Final = 3600.0
 _NOT_ACCEPTED: Final = {
     Placing.REFUSED: "invalid_number",
     Placing.BUSY_ONCE: "capacity_once",
@@ -316,11 +317,13 @@ def changed(control: Control, wishes: dict[str, object]) -> Control:
     match wishes:
         case {"reports": str(manner), **others}:
             return changed(replace(control, reports=Manner(manner)), others)
-        case {"capacity": int() | None as capacity, **others}:
+        case {"capacity": int() | None as capacity, **others} if not isinstance(capacity, bool):
             return changed(replace(control, capacity=capacity), others)
         case {"down": bool(down), **others}:
             return changed(replace(control, down=down), others)
-        case {"answer_delay": int() | float() as delay, **others} if delay >= 0:
+        case {"answer_delay": int() | float() as delay, **others} if (
+            not isinstance(delay, bool) and 0 <= delay <= LONGEST_DELAY
+        ):
             return changed(replace(control, answer_delay=float(delay)), others)
         case _ if wishes:
             message = f"cannot be controlled: {', '.join(wishes)}"

@@ -5,6 +5,7 @@ for. So a carrier that was killed knows after its restart what became of its cal
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
@@ -166,8 +167,8 @@ class Course:
 
 def course(*, seed: str, number: str, nth: int, ring_timeout: float, max_duration: float) -> Course:
     """Return what becomes of the ``nth`` call (from 0) to a number."""
-    dice = random.Random(f"{seed}:{number}:{nth}")  # noqa: S311 — chance that can be repeated is what is wanted
-    script = script_of(number) or BY_CHANCE[dice.choices(list(CHANCES), list(CHANCES.values()))[0]]
+    dice = _dice(seed, number, nth)
+    script = script_of(number) or BY_CHANCE[_chance(seed, number, dice)]
     ring = PROGRESS + dice.uniform(*RING)
     talk = dice.uniform(*(TALK if script.outcome == "answered" else MACHINE_TALK))
     ringing = Step(kind="ringing", at=PROGRESS)
@@ -182,6 +183,24 @@ def course(*, seed: str, number: str, nth: int, ring_timeout: float, max_duratio
             return Course(script=script, steps=(ringing, _end("no_answer", PROGRESS + ring_timeout)))
         case outcome:
             return Course(script=script, steps=(_end(outcome, PROGRESS),))
+
+
+def _dice(seed: str, number: str, nth: int) -> random.Random:
+    return random.Random(f"{seed}:{number}:{nth}")  # noqa: S311 — chance that can be repeated is what is wanted
+
+
+def _chance(seed: str, number: str, dice: random.Random) -> str:
+    """Draw the outcome of a call; whether a number exists is drawn once for all its calls."""
+    outcome = _draw(dice, CHANCES)
+    if _draw(_dice(seed, number, 0), CHANCES) == "invalid_number":
+        return "invalid_number"
+    if outcome != "invalid_number":
+        return outcome
+    return _draw(dice, {name: share for name, share in CHANCES.items() if name != "invalid_number"})
+
+
+def _draw(dice: random.Random, shares: Mapping[str, float]) -> str:
+    return dice.choices(list(shares), list(shares.values()))[0]
 
 
 def script_of(number: str) -> Script | None:

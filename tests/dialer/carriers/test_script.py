@@ -63,6 +63,13 @@ def test_chance_refuses_numbers_that_it_makes_invalid() -> None:
     assert set(invalid) == {Placing.REFUSED}
 
 
+def test_whether_a_number_exists_does_not_change_from_call_to_call() -> None:
+    for number in range(300):
+        ends = [course_of(f"+4930{number:07d}9", nth=nth).end.outcome for nth in range(10)]
+
+        assert ends.count("invalid_number") in (0, len(ends))
+
+
 def test_a_phone_nobody_answers_rings_as_long_as_was_asked_for() -> None:
     of = course_of("+493012340002", ring=17)
 

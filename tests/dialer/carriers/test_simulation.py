@@ -162,11 +162,23 @@ def test_a_late_answer_is_ambiguous_and_the_call_is_placed(simulated_carrier: Ru
     assert [place.accepted for place in simulated_carrier.places_of(request.call_id)] == [True]
 
 
-@pytest.mark.parametrize("wish", [{"reports": "sometimes"}, {"capacity": "many"}, {"answer_delay": -1}, {"mood": 1}])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"reports": "sometimes"},
+        {"capacity": "many"},
+        {"capacity": True},
+        {"answer_delay": -1},
+        {"answer_delay": True},
+        {"answer_delay": 1e999},
+        {"answer_delay": 10**400},
+        {"mood": 1},
+    ],
+)
 def test_what_cannot_be_controlled_is_refused(simulated_carrier: RunningCarrier, wish: dict[str, object]) -> None:
     before = simulated_carrier.request("GET", "/health").json()
 
-    response = simulated_carrier.request("POST", "/control", json={"down": True, **wish})
+    response = simulated_carrier.request("POST", "/control", data=json.dumps({"down": True, **wish}))
 
     assert response.status_code == 400
     assert simulated_carrier.request("GET", "/health").json() == before
