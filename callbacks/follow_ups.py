@@ -65,15 +65,28 @@ class Callbacks:
         )
 
     def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
-        """The carrier gave calls back before it took them: the promises are pending again, or promised for later."""
+        """The carrier gave calls back before it took them: the promises are pending again, or promised for later.
+
+        One whose contact was promised another call meanwhile makes room for that.
+        """
+        ids = [move.call_id for move in moves]
         run(
             "callbacks_put_back",
             """
-            UPDATE callbacks_callback SET status = 'pending', dialled_at = NULL, updated_at = %(now)s
-            WHERE call_id = ANY(%(calls)s) AND status = 'dialing'
+            UPDATE callbacks_callback b SET status = 'pending', dialled_at = NULL, updated_at = %(now)s
+            WHERE b.call_id = ANY(%(calls)s) AND b.status = 'dialing' AND NOT EXISTS (
+                SELECT FROM callbacks_callback o
+                WHERE o.contact_id = b.contact_id AND o.campaign_id IS NOT DISTINCT FROM b.campaign_id
+                    AND o.status = 'pending')
             """,
-            {"calls": [move.call_id for move in moves], "now": now},
+            {"calls": ids, "now": now},
         )
+        left = run(
+            "callbacks_in_the_way",
+            "SELECT call_id FROM callbacks_callback WHERE call_id = ANY(%(calls)s) AND status = 'dialing'",
+            {"calls": ids},
+        )
+        calls.withdraw([row.call_id for row in left], why="superseded", now=now)
         self._move_promises([move for move in moves if move.reason == "rescheduled"], now=now)
 
     def _move_promises(self, moves: Sequence[Move], *, now: datetime) -> None:
@@ -96,8 +109,8 @@ class Callbacks:
         rows = run(
             "callbacks_withdrawn",
             """
-            UPDATE callbacks_callback SET status = %(status)s, updated_at = %(now)s
-            WHERE call_id = ANY(%(calls)s) AND status = 'pending' RETURNING id
+            UPDATE callbacks_callback SET status = %(status)s, dialled_at = NULL, updated_at = %(now)s
+            WHERE call_id = ANY(%(calls)s) AND status IN ('pending', 'dialing') RETURNING id
             """,
             {"calls": list(call_ids), "status": status.value, "now": now},
         )

@@ -226,12 +226,7 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
         if not rows:
             raise TransitionConflict(what="the call", from_=call.status, to=Outcome.CANCELLED)
         if call.status == CallStatus.ENDED:
-            promises().calls_withdrawn([call.id], "cancelled", now=now)
-            if call.campaign_contact_id:
-                finish_contacts(
-                    [call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now
-                )
-            record_events(events.cancelled_before_dialling(call), now=now)
+            _cancelled_before_dialling(call, now=now)
         record(
             actor,
             [
@@ -248,6 +243,30 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
             now=now,
         )
     return call
+
+
+def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> None:
+    """End queued calls whose cancelling was asked for while they were live; in the caller's transaction."""
+    rows = run(
+        "end_cancelled",
+        """
+        UPDATE dialer_call SET status = 'ended', outcome = 'cancelled', ended_reason = 'cancelled',
+            ended_at = %(now)s, lease_until = NULL, generation = generation + 1
+        WHERE id = ANY(%(ids)s) AND status = 'queued' AND cancel_requested_at IS NOT NULL
+        RETURNING id
+        """,
+        {"ids": list(call_ids), "now": now},
+    )
+    for call in Call.objects.select_related("contact", "campaign").filter(pk__in=[row.id for row in rows]):
+        _cancelled_before_dialling(call, now=now)
+
+
+def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
+    """End the promise and the chain of a call that was never handed over, and tell it."""
+    promises().calls_withdrawn([call.id], "cancelled", now=now)
+    if call.campaign_contact_id:
+        finish_contacts([call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now)
+    record_events(events.cancelled_before_dialling(call), now=now)
 
 
 def _json(value: Any) -> str | None:  # noqa: ANN401 — JSON

@@ -308,7 +308,6 @@ def _record(rows: Sequence[Any], answers: Sequence[Answer], *, now: datetime) ->
         if refused:
             record_ends(refused, now=now)
         _record_accepted(accepted)
-        _put_back(busy, now=now)
         if ambiguous:
             run(
                 "look_up_soon",
@@ -318,6 +317,10 @@ def _record(rows: Sequence[Any], answers: Sequence[Answer], *, now: datetime) ->
                 """,
                 {"ids": ambiguous, "at": now + SOON},
             )
+    if busy:
+        with transaction.atomic():
+            _lock_numbers_of([move.call_id for move in busy])
+            _put_back(busy, now=now)
 
 
 def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
@@ -336,17 +339,23 @@ def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
     """Return calls that the carrier refused before taking them to the queue: no attempt was made.
 
     Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
+    One whose chain was promised another call meanwhile is withdrawn, one that was cancelled meanwhile ends.
     """
-    if not moves:
-        return
     rows = run(
         "put_back",
         """
-        UPDATE dialer_call c SET status = 'queued', dialing_at = NULL, check_at = NULL, due_at = t.due_at,
-            held_reason = t.reason, generation = c.generation + 1
-        FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS t(id, due_at, reason)
+        UPDATE dialer_call c SET dialing_at = NULL, check_at = NULL, due_at = t.due_at,
+            status = CASE WHEN t.is_superseded THEN 'withdrawn' ELSE 'queued' END,
+            held_reason = CASE WHEN t.is_superseded THEN 'superseded' ELSE t.reason END, generation = c.generation + 1
+        FROM (
+            SELECT m.*, EXISTS (
+                SELECT FROM dialer_call o JOIN dialer_call q ON q.chain_id = o.chain_id AND q.status = 'queued'
+                WHERE o.id = m.id
+            ) AS is_superseded
+            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS m(id, due_at, reason)
+        ) AS t
         WHERE c.id = t.id AND c.status = 'dialing' AND c.carrier_call_id = ''
-        RETURNING c.id
+        RETURNING c.id, c.status, c.campaign_contact_id
         """,
         {
             "ids": [move.call_id for move in moves],
@@ -354,5 +363,16 @@ def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
             "reasons": [move.reason[:32] for move in moves],
         },
     )
-    back = {row.id for row in rows}
+    superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]
+    if superseded:
+        promises().calls_withdrawn([row.id for row in superseded], "superseded", now=now)
+        run(
+            "contacts_promised",
+            """
+            UPDATE dialer_campaigncontact SET state = 'callback_pending' WHERE id = ANY(%(ids)s) AND state = 'calling'
+            """,
+            {"ids": [row.campaign_contact_id for row in superseded if row.campaign_contact_id]},
+        )
+    back = {row.id for row in rows if row.status == CallStatus.QUEUED}
     promises().calls_moved([move for move in moves if move.call_id in back], now=now)
+    calls.end_cancelled(list(back), now=now)
