@@ -18,6 +18,7 @@ from django.db import OperationalError, transaction
 from dialer import events, facts
 from dialer.carriers.base import Report
 from dialer.endings import End, record_ends, suppress_who_asked
+from dialer.models import CarrierEvent
 from dialer.rules.statuses import ORDER, CallStatus, Outcome
 from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
@@ -99,6 +100,12 @@ def apply_stored(*, limit: int, now: datetime) -> int:
             {"now": now, "ids": [row.id for row in rows], "notes": [notes.get(row.id, "") for row in rows]},
         )
     return len(rows)
+
+
+def has_unapplied(call_id: UUID) -> bool:
+    """Tell whether reports of this call are stored that nobody has applied yet."""
+    found: bool = CarrierEvent.objects.filter(call_id=call_id, applied_at=None).exists()
+    return found
 
 
 def _apply_or_isolate(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:

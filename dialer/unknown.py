@@ -55,7 +55,12 @@ def check_due(*, limit: int, now: datetime) -> int:
     connection.close()
     answers = [_look_up(lines[call.line_id], call.call_id) for call in open_calls]
     for call, answer in zip(open_calls, answers, strict=True):
-        _settle(call, answer, now=now)
+        try:
+            _settle(call, answer, now=now)
+        except Exception as error:
+            # One that cannot be settled holds up no other; nothing was learnt of it, and the deadline decides.
+            log.exception("call.not_settled call=%s", call.call_id)
+            _settle(call, CannotSay(reason=type(error).__name__), now=now)
     return len(open_calls)
 
 
@@ -126,10 +131,11 @@ def _settle(call: _Open, answer: LookUp, *, now: datetime) -> None:
     is_over = now > call.last_end
     match answer:
         case Found():
-            carrier_events.store(call.carrier, answer.reports)
+            is_news = carrier_events.store(call.carrier, answer.reports) > 0
             if answer.is_live and not is_over:
                 _check_again(call.call_id, at=now + LIVE_RECHECK)
-            elif not any(report.kind == "ended" for report in answer.reports):
+            elif not is_news and not carrier_events.has_unapplied(call.call_id):
+                # All that the carrier says was applied, and did not end it.
                 _end_unknown(call.call_id, now=now)
         case NotFound():
             if now > call.handed_over_at + RECONCILE_WINDOW:

@@ -1,0 +1,89 @@
+"""Looking up quiet calls: one that cannot be settled holds up no other, and none stays live for ever."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dialer import carrier_events, unknown
+from dialer.carriers.base import Found, LookUp, NotFound
+from dialer.models import Call
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from tests.in_process_carrier import InProcessCarrier, ended, report
+from tests.pipeline import carrier, dial
+
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["carrier"]
+
+SECOND = timedelta(seconds=1)
+
+
+def two_live_calls() -> list[UUID]:
+    campaign = make_campaign(schedule=ROUND_THE_CLOCK)
+    for _ in range(2):
+        make_campaign_contact(campaign)
+    dial(NOW)
+    return list(Call.objects.order_by("id").values_list("pk", flat=True))
+
+
+def look(seconds: int) -> None:
+    now = NOW + seconds * SECOND
+    unknown.check_due(limit=10, now=now)
+    carrier_events.apply_stored(limit=10, now=now)
+
+
+def found(call_id: UUID, **fields: Any) -> Found:
+    """Find a call that ended; the carrier's report of it has the same id at every look."""
+    end = ended(call_id, NOW + SECOND, fields.pop("outcome", "busy"), **fields)
+    return Found(reports=[replace(end, event_id=f"end-{call_id}")], is_live=False)
+
+
+def test_a_look_up_that_cannot_be_stored_does_not_keep_others_from_being_settled(carrier: InProcessCarrier) -> None:
+    broken, good = two_live_calls()
+
+    def fate(call_id: UUID) -> LookUp:
+        return found(call_id, transcript="\x00") if call_id == broken else found(call_id)
+
+    carrier.fate = fate
+    look(60)
+
+    assert Call.objects.get(pk=good).outcome == "busy"
+    assert Call.objects.get(pk=broken).status == "dialing"
+    look(3600 * 3)
+    assert Call.objects.get(pk=broken).outcome == "unknown"
+
+
+def test_a_call_whose_end_cannot_be_applied_ends_unknown(carrier: InProcessCarrier) -> None:
+    broken, good = two_live_calls()
+    carrier.fate = lambda call_id: found(call_id, outcome="no such outcome" if call_id == broken else "busy")
+
+    look(60)
+    look(70)
+
+    assert Call.objects.get(pk=good).outcome == "busy"
+    assert Call.objects.get(pk=broken).outcome == "unknown"
+
+
+def test_an_end_that_waits_to_be_applied_is_not_overtaken(carrier: InProcessCarrier) -> None:
+    one, _ = two_live_calls()
+    carrier.fate = lambda call_id: found(call_id) if call_id == one else NotFound()
+
+    # Hours after every deadline, and twice before anything is applied.
+    unknown.check_due(limit=10, now=NOW + timedelta(hours=5))
+    unknown.check_due(limit=10, now=NOW + timedelta(hours=5, seconds=10))
+    carrier_events.apply_stored(limit=10, now=NOW + timedelta(hours=5, seconds=20))
+
+    assert Call.objects.get(pk=one).outcome == "busy"
+
+
+def test_a_call_that_is_gone_without_a_report_of_its_end_ends_unknown(carrier: InProcessCarrier) -> None:
+    two_live_calls()
+    ringing = {call_id: report("ringing", call_id, NOW) for call_id in Call.objects.values_list("pk", flat=True)}
+    carrier.fate = lambda call_id: Found(reports=[ringing[call_id]], is_live=False)
+
+    look(60)
+    look(130)
+
+    assert set(Call.objects.values_list("outcome", flat=True)) == {"unknown"}
