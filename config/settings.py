@@ -116,7 +116,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
-DATETIME_FORMAT = "D j M Y H:i:s"
+FORMAT_MODULE_PATH = ["config.formats"]
 
 # PostgreSQL, the record ---------------------------------------------------------------------------------------------
 _timeouts = {

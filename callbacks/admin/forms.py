@@ -1,5 +1,6 @@
 """What the operator's five actions ask for, and what is shown while they are filled in."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,15 +9,21 @@ from zoneinfo import ZoneInfo
 from django import forms
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
 from callbacks.models import Callback
+from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, instant_of
+from dialer.models import Campaign, Contact
+from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.admin.base import VerbForm
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
+from dialer.workspaces.ids import MalformedId, parse_public_id
 
 CHECKS = (
     ("outside_window", "the calling window"),
@@ -62,7 +69,7 @@ class ForceForm(ReasonForm):
         label="Force it",
         help_text="Past the calling window, the contact limit and a pause, for this one dial; needs a reason",
     )
-    field_order = ("when", "clock", "force", "reason")
+    field_order: Sequence[str] = ("when", "clock", "force", "reason")
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
         super().__init__(*args, **options)
@@ -132,6 +139,65 @@ class RescheduleForm(ForceForm):
     def instant(self, row: Callback) -> datetime:
         zone = zone_of(row) if self.cleaned_data["clock"] == self.THEIRS else operator_zone().key
         return instant_of(self.cleaned_data["when"], zone).astimezone(UTC)
+
+
+class NewCallbackForm(RescheduleForm):
+    """A promise that an operator makes, or takes down for the contact."""
+
+    who = forms.CharField(
+        label="Contact", widget=UnfoldAdminTextInputWidget, help_text="Whole number with + and country, or id (ct_…)"
+    )
+    campaign = forms.ModelChoiceField(
+        queryset=Campaign.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="No campaign"
+    )
+    type = forms.ChoiceField(
+        choices=[
+            (CallbackType.CUSTOMER_REQUESTED.value, "The contact asked for it"),
+            (CallbackType.MANUAL.value, "We decided it"),
+        ],
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    notes = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+    replace = forms.BooleanField(
+        required=False, widget=UnfoldBooleanWidget, label="In place of a retry that is pending"
+    )
+    field_order = ("who", "campaign", "type", "when", "clock", "notes", "replace", "force", "reason")
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        mine = Campaign.objects.visible_to(self.request.user).filter(status__in=_OPEN).order_by("name", "id")
+        self.fields["campaign"].queryset = mine
+        self.fields["type"].initial = CallbackType.CUSTOMER_REQUESTED.value
+
+    def clean_who(self) -> Contact:
+        """Find the contact: of several with the number the newest."""
+        wanted = self.cleaned_data["who"].strip()
+        rows = Contact.objects.visible_to(self.request.user).filter(deleted_at=None)
+        try:
+            found = rows.filter(pk=parse_public_id(Contact.public_prefix, wanted))
+        except MalformedId:
+            found = rows.filter(phone=f"+{re.sub(r'[^0-9]', '', wanted)}")
+        contact: Contact | None = found.order_by("-id").first()
+        if contact is None:
+            message = "There is no such contact."
+            raise forms.ValidationError(message)
+        return contact
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        campaign, contact = cleaned.get("campaign"), cleaned.get("who")
+        if campaign and contact and campaign.workspace_id != contact.workspace_id:
+            self.add_error("campaign", "It belongs to another workspace than the contact.")
+        return cleaned
+
+    def time(self) -> dict[str, Any]:
+        """Return the time as ``request`` takes it: on the contact's clock, or as an instant."""
+        if self.cleaned_data["clock"] == self.THEIRS:
+            return {"local_time": self.cleaned_data["when"]}
+        return {"scheduled_at": instant_of(self.cleaned_data["when"], operator_zone().key)}
+
+
+_OPEN = (CampaignStatus.DRAFT, CampaignStatus.RUNNING, CampaignStatus.PAUSED)
 
 
 def zone_of(row: Callback) -> str:

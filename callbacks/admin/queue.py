@@ -10,12 +10,13 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
+from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
-from callbacks import actions
+from callbacks import actions, scheduling
 from callbacks.actions import NotARetry
-from callbacks.admin.forms import ForceForm, ReasonForm, RescheduleForm, zone_of
+from callbacks.admin.forms import ForceForm, NewCallbackForm, ReasonForm, RescheduleForm, zone_of
 from callbacks.admin.timeline import of_chain
 from callbacks.models import Callback
 from callbacks.queue_views import (
@@ -29,7 +30,14 @@ from callbacks.queue_views import (
     why_waiting,
 )
 from callbacks.rules.statuses import CallbackStatus, CallbackType
-from callbacks.scheduling import ContactSuppressed, InvalidTime, OutsideWindow
+from callbacks.scheduling import (
+    AlreadyPending,
+    CampaignOver,
+    ContactSuppressed,
+    InvalidTime,
+    NoLineOrPersona,
+    OutsideWindow,
+)
 from dialer.admin.choices import CampaignFilter, OutcomeFilter, PersonaFilter
 from dialer.admin.contacts import matching
 from dialer.models import Contact
@@ -39,6 +47,7 @@ from dialer.workspaces.admin.base import (
     bulk,
     button,
     column,
+    go_to,
     its_own_words,
     linked,
     workspaces_of,
@@ -207,6 +216,7 @@ class CallbackAdmin(ReadOnlyAdmin):
     id_prefixes = {"contact_id": "ct", "call_id": "call", "campaign_id": "camp"}
     list_fullwidth = True
     actions = ("call_selected", "reschedule_selected", "skip_selected", "cancel_selected", "complete_selected")
+    actions_list = ("promise",)
     actions_row = actions_detail = ("call_now", "reschedule", "skip", "cancel", "complete")
     fieldsets = (
         (None, {"fields": (("who_linked", "state"), ("where_linked", "why_again"), ("promised", "lateness"))}),
@@ -217,6 +227,9 @@ class CallbackAdmin(ReadOnlyAdmin):
         OutsideWindow: outside_window,
         NotARetry: lambda _: "only a retry can be skipped; a promise is called, moved, cancelled or completed",
         ContactSuppressed: lambda _: "the contact is on the do-not-call list",
+        AlreadyPending: lambda _: "the contact has a pending callback already; a retry can be replaced",
+        CampaignOver: lambda _: "the campaign has ended",
+        NoLineOrPersona: lambda _: "nothing says who calls over which line; name a campaign",
         InvalidTime: lambda raised: f"the time {its_own_words(raised)}",
     }
 
@@ -358,6 +371,39 @@ class CallbackAdmin(ReadOnlyAdmin):
             return f"{row.contact} is done."
 
         return self.act(request, object_id, do, form=form)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="New callback",
+        icon="add_call",
+        permissions=["act"],
+        dialog={
+            "title": "New callback",
+            "description": "Outside the calling window the time moves to the next opening, and the notice says so.",
+            "form_class": NewCallbackForm,
+            "form_submit_text": "Promise",
+        },
+    )
+    def promise(self, request: HttpRequest, form: NewCallbackForm) -> HttpResponse:
+        contact, campaign = form.cleaned_data["who"], form.cleaned_data["campaign"]
+        try:
+            made = scheduling.request(
+                workspace_id=contact.workspace_id,
+                contact_id=contact.pk,
+                campaign_id=campaign.pk if campaign else None,
+                type=CallbackType(form.cleaned_data["type"]),
+                notes=form.cleaned_data["notes"],
+                force=form.forced(),
+                replace=form.cleaned_data["replace"],
+                actor=actor_of(request),
+                now=database_now(),
+                **form.time(),
+            )
+        except self.refusal_kinds() as refused:
+            return self.ask_again(request, form, type(self).promise.dialog, refused)
+        theirs = on_clock(made.callback.scheduled_at, made.callback.time_zone, now=database_now())
+        moved = f" (moved: {made.adjusted_reason.replace('_', ' ')})" if made.adjusted_reason else ""
+        self.message_user(request, f"{contact} is promised a call on {theirs}{moved}.")
+        return go_to(request, self.url_of("change", made.callback.pk))
 
     # The same for the rows ticked -----------------------------------------------------------------------------------
 

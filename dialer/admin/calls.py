@@ -88,8 +88,9 @@ class CallAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("contact_linked", "campaign_linked"),
                     ("state", "ended_reason"),
-                    ("number", "caller_id", "attempt_number"),
+                    ("number", "caller_id"),
                     ("persona", "line"),
+                    "attempt_number",
                     "public_id",
                     "carrier_call_id",
                 )

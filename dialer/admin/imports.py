@@ -38,6 +38,11 @@ class ImportForm(WriteForm):
         model = Import
         fields = ("workspace", "campaign")
 
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        if "campaign" in self.fields:  # not on the page of an import that was made
+            self.fields["campaign"].required = False
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         campaign, workspace = cleaned.get("campaign"), cleaned.get("workspace")

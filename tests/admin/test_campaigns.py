@@ -269,6 +269,14 @@ def test_an_uploaded_file_is_read_with_progress_and_its_bad_rows_come_back(
     assert stranger.get(reverse("admin:dialer_import_bad_rows", args=[source.pk])).status_code == 404
 
 
+def test_a_file_may_be_for_no_campaign(browser: Client, workspace: Workspace) -> None:
+    file = SimpleUploadedFile("people.csv", b"name,phone\nAnna,+4930123456\n")
+
+    browser.post(reverse("admin:dialer_import_add"), {"workspace": workspace.pk, "campaign": "", "file": file})
+
+    assert Import.objects.get().campaign is None
+
+
 def test_a_file_cannot_be_put_into_a_campaign_of_another_workspace(browser: Client, workspace: Workspace) -> None:
     theirs = make_campaign(make_workspace(name="Globex"))
     file = SimpleUploadedFile("people.csv", b"name,phone\nAnna,+4930123456\n")

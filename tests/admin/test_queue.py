@@ -333,6 +333,45 @@ def test_a_page_of_the_queue_asks_as_often_for_50_rows_as_for_5(browser: Client,
     assert asked_for_few == asked_for_many < 25
 
 
+def test_an_operator_promises_a_call_by_number(workspace: Workspace) -> None:
+    operator = browser_of(workspace, role="operator")
+    campaign = make_campaign(workspace, schedule=ROUND_THE_CLOCK)
+    contact = make_contact(workspace, name="Erika Muster")
+    day = (database_now() + timedelta(days=3)).date()
+    url = reverse("admin:callbacks_callback_promise")
+    form = {
+        **CONFIRMED,
+        "who": contact.phone,
+        "campaign": str(campaign.pk),
+        "type": "customer_requested",
+        "when": f"{day}T14:30",
+        "clock": "theirs",
+        "notes": "Ask for Max",
+    }
+    assert "New callback" in listed(operator)
+    assert "There is no such contact" in operator.post(url, form | {"who": "+4911111111"}).content.decode()
+
+    answer = operator.post(url, form)
+
+    callback = Callback.objects.get()
+    assert "is promised a call on" in said(answer)
+    assert (callback.type, callback.notes) == ("customer_requested", "Ask for Max")
+    assert f"{callback.scheduled_at.astimezone(ZoneInfo('Europe/Berlin')):%Y-%m-%dT%H:%M}" == f"{day}T14:30"
+    again = operator.post(url, form | {"type": "manual"}).content.decode()
+    assert "The contact has a pending callback already" in again
+
+
+def test_nobody_promises_calls_to_contacts_of_other_workspaces(workspace: Workspace) -> None:
+    contact = make_contact(workspace)
+    stranger = browser_of(make_workspace(name="Globex"))
+    form = {**CONFIRMED, "who": contact.public_id, "type": "manual", "when": "2027-03-01T10:00", "clock": "mine"}
+
+    answer = stranger.post(reverse("admin:callbacks_callback_promise"), form)
+
+    assert "There is no such contact" in answer.content.decode()
+    assert not Callback.objects.exists()
+
+
 def test_no_status_can_be_written_by_hand(browser: Client, workspace: Workspace) -> None:
     callback = make_callback(workspace)
     url = reverse("admin:callbacks_callback_change", args=[callback.pk])

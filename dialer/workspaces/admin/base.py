@@ -279,13 +279,23 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         except self.model.DoesNotExist:
             said, level = "There is no such row any more.", messages.ERROR
         except self.refusal_kinds() as refused:
-            said, level = f"{_upper_first(self.refusal(refused))}.", messages.ERROR
             if isinstance(form, VerbForm):
-                form.refused = said
-                asked_again = {"dialog": form.dialog, "form": form, "form_submit_text": form.dialog["form_submit_text"]}
-                return render(request, "unfold/helpers/dialog.html", asked_again)
+                return self.ask_again(request, form, form.dialog, refused)
+            said, level = self._sentence(refused), messages.ERROR
         self.message_user(request, said, level)
         return go_to(request, (level == messages.SUCCESS and then) or self._where_from(request, object_id))
+
+    def ask_again(
+        self, request: HttpRequest, form: VerbForm, dialog: Mapping[str, Any], refused: Exception
+    ) -> HttpResponse:
+        """Show the dialog as it was filled in, with the reason for the refusal on top."""
+        form.refused = self._sentence(refused)
+        asked = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
+        return render(request, "unfold/helpers/dialog.html", asked)
+
+    def _sentence(self, refused: Exception) -> str:
+        text = self.refusal(refused)
+        return f"{text[:1].upper()}{text[1:]}."
 
     def do_to_each(self, request: HttpRequest, rows: Iterable[_Row], do: Callable[[_Row], object], *, did: str) -> None:
         """Do a verb to each row, and say how many changed and how many did not, and why."""
@@ -352,10 +362,6 @@ def go_to(request: HttpRequest, url: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
-
-
-def _upper_first(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def linked(page: str, pk: object, text: object) -> str:
