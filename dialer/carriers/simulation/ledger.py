@@ -3,9 +3,11 @@
 Ringback never writes it, so it can judge Ringback: a call that was asked for twice stands here twice.
 """
 
+import errno
 import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -98,18 +100,38 @@ class Ledger:
             os.close(self._file)
             raise LedgerInUse(path) from None
         _cut_unfinished_line(path)
+        self._length = path.stat().st_size
         self._reader = path.open("rb")
 
-    def write(self, entry: Entry) -> None:
-        """Append a line in one write, before anybody is answered."""
-        os.write(self._file, _line(entry))
+    def write(self, entry: Entry) -> int:
+        """Append a line in one write, before anybody is answered; return where it begins, for :meth:`read`.
+
+        Raises ``OSError`` where there is no room for the whole line, and leaves nothing of it.
+        """
+        begins_at, line = self._length, _line(entry)
+        if os.write(self._file, line) < len(line):
+            os.ftruncate(self._file, begins_at)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._length += len(line)
+        return begins_at
+
+    def read(self, begins_at: int) -> Entry:
+        self._reader.seek(begins_at)
+        return _entry(self._reader.readline())
+
+    def entries(self) -> Iterator[tuple[int, Entry]]:
+        """Yield all entries with where they begin; nothing else may be read meanwhile."""
+        begins_at = self._reader.seek(0)
+        for line in self._reader:
+            yield begins_at, _entry(line)
+            begins_at += len(line)
 
     def since(self, at: datetime, *, limit: int) -> list[Entry]:
         """Return the first entries from a time on; of a long file only the part around that time is read.
 
         Where the clock was put back while it was written, what was written twice at one time may be left out.
         """
-        low, high = 0, self._reader.seek(0, os.SEEK_END)
+        low, high = 0, self._length
         while high - low > _LITTLE:
             middle = (low + high) // 2
             self._reader.seek(middle)

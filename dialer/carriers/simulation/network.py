@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from dialer.carriers.simulation.agent import Agent
-from dialer.carriers.simulation.ledger import Entry, HangUp, Ledger, Place, entries
+from dialer.carriers.simulation.ledger import Entry, HangUp, Ledger, Place
 from dialer.carriers.simulation.reporting import Reporter
 from dialer.carriers.simulation.script import LATE_BY, Course, Manner, Placing, Step, course
 
@@ -26,6 +27,8 @@ CALLBACK_AFTER: Final = 120.0
 """Seconds at speed 1 after which a callee wants to be called back."""
 RESUMED: Final = 60.0
 """Seconds: reports of calls that ended this long before a start may not have been delivered, and are sent again."""
+KEPT: Final = 60.0
+"""Seconds at speed 1 that a call stays in memory after its end; later the ledger is asked."""
 RETRY_AFTER: Final = 1.0
 LONGEST_DELAY: Final = 3600.0
 _NOT_ACCEPTED: Final = {
@@ -73,7 +76,7 @@ class Call:
     course: Course
     manner: Manner
     timers: list[asyncio.TimerHandle]
-    next_step: int = 0
+    next_step: int = 0  # behind the last one: it is over
 
     @property
     def carrier_call_id(self) -> str:
@@ -97,24 +100,26 @@ class Network:
         self._reporter = reporter
         self._agent = agent
         self._recordings_url = recordings_url
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Call] = {}  # that go on, or ended not long ago
+        self._placed: dict[str, int] = {}  # every call that was accepted: where its line is in the ledger
+        self._hung_up: dict[str, int] = {}
         self._called: Counter[str] = Counter()
         self._refused_once: set[str] = set()
         self._loop = asyncio.get_running_loop()
         self._ledger = Ledger(ledger)  # locked before it is read
-        for entry in entries(ledger):
-            self._remember(entry)
-        for call in self._calls.values():
+        for line, entry in self._ledger.entries():
+            self._remember(line, entry)
+        for call in list(self._calls.values()):
             self._resume(call)
 
     def place(self, asked: Asked) -> Verdict:
         """Judge a request, and write it down whatever becomes of it; an accepted call begins."""
         verdict = self._judge(asked)
-        place = self._write(asked, verdict.reason)
+        line, place = self._write(asked, verdict.reason)
         if verdict.placing is Placing.BUSY_ONCE:
             self._refused_once.add(asked.call_id)
         if place.accepted:
-            self._begin(place)
+            self._begin(line, place)
         return verdict
 
     def refuse(self, asked: Asked | None, reason: str) -> None:
@@ -122,18 +127,39 @@ class Network:
         if asked is not None:
             self._write(asked, reason)
 
+    @property
+    def remembered(self) -> int:
+        """How many calls are in memory."""
+        return len(self._calls)
+
     def find(self, call_id: str) -> Call | None:
-        return self._calls.get(call_id)
+        """Return an accepted call, however long ago it was."""
+        return self._calls.get(call_id) or self._recall(call_id)
+
+    def has_recording(self, recording: str) -> bool:
+        """Say whether a talk that is over was recorded under the carrier's own id of the call."""
+        try:
+            call = self.find(str(UUID(recording.removeprefix("sim_"))))
+        except ValueError:
+            return False
+        return (
+            call is not None
+            and recording == call.carrier_call_id
+            and call.course.end.talked_for is not None
+            and not self.is_live(call)
+        )
 
     def entries_since(self, at: datetime, *, limit: int) -> list[Entry]:
         return self._ledger.since(at, limit=limit)
 
     def hang_up(self, call: Call) -> None:
         """End a call now, and write it down; one that is over stays as it is."""
+        if call.next_step == len(call.course.steps):
+            return
         hang_up = HangUp(at=datetime.now(UTC), call_id=call.place.call_id)
         cut = self._cut(call, hang_up)
         if cut is not call.course:
-            self._ledger.write(hang_up)
+            self._hung_up[hang_up.call_id] = self._ledger.write(hang_up)
             self._cancel(call)
             call.course = cut
             self._schedule(call, min(call.next_step, len(cut.steps) - 1))
@@ -151,16 +177,15 @@ class Network:
             self._cancel(call)
         self._ledger.close()
 
-    def _write(self, asked: Asked, reason: str) -> Place:
+    def _write(self, asked: Asked, reason: str) -> tuple[int, Place]:
         place = Place(
             at=datetime.now(UTC), **asdict(asked), accepted=not reason, reason=reason, nth=self._called[asked.to]
         )
-        self._ledger.write(place)
-        return place
+        return self._ledger.write(place), place
 
     def _judge(self, asked: Asked) -> Verdict:
         problems = {
-            "repeated": asked.call_id in self._calls,  # before all else: what was accepted is not refused
+            "repeated": asked.call_id in self._placed,  # before all else: what was accepted is not refused
             "down": self.control.down,
             "invalid_number": not E164.fullmatch(asked.to),
             "capacity": self.control.capacity is not None and self.live >= self.control.capacity,
@@ -173,35 +198,64 @@ class Network:
             placing = Placing.ACCEPTED
         return Verdict(placing=placing, reason=_NOT_ACCEPTED.get(placing, ""))
 
-    def _begin(self, place: Place) -> None:
-        call = self._add(place)
+    def _begin(self, line: int, place: Place) -> None:
+        call = self._add(line, place)
         if call.manner is Manner.NORMAL:
             call.manner = self.control.reports
         self.live += 1
         self._schedule(call, 0)
 
-    def _remember(self, entry: Place | HangUp) -> None:
+    def _remember(self, line: int, entry: Entry) -> None:
         match entry:
-            case HangUp():
-                call = self._calls[entry.call_id]
-                call.course = self._cut(call, entry)
+            case HangUp(call_id=call_id):
+                self._hung_up[call_id] = line
+                if call_id in self._calls:
+                    self._calls[call_id].course = self._cut(self._calls[call_id], entry)
             case Place(accepted=True):
-                self._add(entry)
+                call = self._add(line, entry)
+                if self._ended_long_ago(call):
+                    self._forget(call)
             case Place(reason="capacity_once"):
                 self._refused_once.add(entry.call_id)
 
     def _resume(self, call: Call) -> None:
         """Let a call of the ledger go on as it would have where it is not over, or was not long ago."""
-        if self._age(call) < call.course.end.at + RESUMED * self._speed:
+        if self._ended_long_ago(call):
+            self._forget(call)
+        else:
             self.live += 1
             self._schedule(call, 0)
 
-    def _add(self, place: Place) -> Call:
-        its_course = self._course(place, place.nth)
-        call = Call(place=place, course=its_course, manner=its_course.script.manner, timers=[])
-        self._calls[place.call_id] = call
+    def _ended_long_ago(self, call: Call) -> bool:
+        return self._age(call) >= call.course.end.at + RESUMED * self._speed
+
+    def _add(self, line: int, place: Place) -> Call:
+        self._placed[place.call_id] = line
         self._called[place.to] += 1
+        self._refused_once.discard(place.call_id)
+        call = self._calls[place.call_id] = self._call(place)
         return call
+
+    def _forget(self, call: Call) -> None:
+        self._calls.pop(call.place.call_id, None)
+
+    def _recall(self, call_id: str) -> Call | None:
+        """Make a call that is over anew from what the ledger has of it."""
+        if call_id not in self._placed:
+            return None
+        place = self._ledger.read(self._placed[call_id])
+        assert isinstance(place, Place)
+        call = self._call(place)
+        if call_id in self._hung_up:
+            hang_up = self._ledger.read(self._hung_up[call_id])
+            assert isinstance(hang_up, HangUp)
+            call.course = self._cut(call, hang_up)
+        call.next_step = len(call.course.steps)
+        return call
+
+    def _call(self, place: Place) -> Call:
+        its_course = self._course(place, place.nth)
+        return Call(place=place, course=its_course, manner=its_course.script.manner, timers=[])
 
     def _course(self, of: Asked | Place, nth: int) -> Course:
         return course(
@@ -239,6 +293,8 @@ class Network:
         if is_end:
             self.live -= 1
             call.timers = []
+            call.next_step = position + 1
+            self._after(KEPT, self._forget, call)
         else:
             self._schedule(call, position + 1)
         conclude = self._conclude if is_end and step.outcome == "answered" else None

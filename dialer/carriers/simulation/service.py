@@ -100,8 +100,8 @@ class Routes:
         match request.method, request.path.strip("/").split("/"):
             case "GET", ["health"]:
                 return self._state()
-            case "GET", ["recordings", name] if name.endswith(".wav"):
-                return Reply(body=_tone(), content_type="audio/wav")
+            case "GET", ["recordings", name]:
+                return self._recording(name)
             case method, parts if not self._has_secret(request):
                 if (method, parts) == ("POST", ["calls"]):
                     self._network.refuse(_mentioned(request.body), "unauthorized")
@@ -135,7 +135,14 @@ class Routes:
                 return Reply.json(404, {"error": "no such route"})
 
     def _state(self) -> Reply:
-        return Reply.json(200, {"ok": True, "live": self._network.live, "control": asdict(self._network.control)})
+        network = self._network
+        numbers = {"live": network.live, "remembered": network.remembered}
+        return Reply.json(200, {"ok": True, **numbers, "control": asdict(network.control)})
+
+    def _recording(self, name: str) -> Reply:
+        if not (name.endswith(".wav") and self._network.has_recording(name.removesuffix(".wav"))):
+            return Reply.json(404, {"error": "there is no such recording"})
+        return Reply(body=_tone(), content_type="audio/wav")
 
     def _control(self, request: Request) -> Reply:
         try:

@@ -1,5 +1,7 @@
 """The carrier's ledger as a file."""
 
+import resource
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,3 +106,33 @@ def test_what_is_written_after_a_reading_is_found_by_the_next(path: Path) -> Non
         ledger.write(a_place("a"))
 
         assert (before, ledger.since(a_place("a").at, limit=10)) == ([], [a_place("a")])
+
+
+def test_an_entry_is_found_again_where_it_was_written(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.write(a_place("a"))
+    with Ledger(path) as ledger:
+        begins_at = ledger.write(a_place("b"))
+        ledger.write(a_place("c"))
+
+        assert ledger.read(begins_at) == a_place("b")
+        assert [(ledger.read(line), entry) for line, entry in list(ledger.entries())] == [
+            (a_place(call_id), a_place(call_id)) for call_id in "abc"
+        ]
+
+
+def test_a_line_that_does_not_fit_leaves_nothing_behind(path: Path) -> None:
+    whole = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Ledger(path) as ledger:
+        ledger.write(a_place("a"))
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, whole[1]))
+        try:
+            with pytest.raises(OSError, match="No space left"):
+                ledger.write(a_place("b"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, whole)
+            signal.signal(signal.SIGXFSZ, handler)
+        ledger.write(a_place("c"))
+
+    assert [place.call_id for place in places(path)] == ["a", "c"]

@@ -1,7 +1,8 @@
-"""What a simulated carrier that died knows when it is started again on its ledger."""
+"""What a simulated carrier knows by its ledger: after its death, and of calls that it no longer has in memory."""
 
 import socket
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -104,3 +105,40 @@ def test_a_carrier_that_cannot_read_its_ledger_never_listened(tmp_path: Path) ->
 
     assert process.returncode == 1
     assert not has_listened
+
+
+def until_nothing_is_remembered(running: RunningCarrier) -> None:
+    deadline = time.monotonic() + 10
+    while running.request("GET", "/health").json()["remembered"]:
+        assert time.monotonic() < deadline
+
+
+def test_a_call_that_ended_leaves_the_memory_and_is_told_from_the_ledger(
+    start_carrier: StartCarrier, receiver: Receiver
+) -> None:
+    running = start_carrier(report_url=receiver.url, speed=200)
+    requests = [place(running, digits) for digits in ("0018", "0000", "0003")]
+    adapter(running).hang_up(requests[0].call_id)
+    told = [receiver.reports(str(request.call_id)) for request in requests]
+
+    until_nothing_is_remembered(running)
+
+    for request, reports in zip(requests, told, strict=True):
+        found = running.request("GET", f"/calls/{request.call_id}").json()
+        assert (found["is_live"], found["reports"]) == (False, reports)
+        assert isinstance(adapter(running).place(request), Unknown)
+        assert running.request("POST", f"/calls/{request.call_id}/hang-up", json={}).json() == found
+    assert [line.accepted for line in running.places()] == [True, True, True, False, False, False]
+
+
+def test_calls_that_ended_long_before_a_start_are_not_taken_into_memory(tmp_path: Path) -> None:
+    running = RunningCarrier(ledger=tmp_path / "ledger.jsonl")
+    running.ledger.write_text(PLACE.replace('"a"', '"01957a3c-0000-7000-8000-000000000001"'))
+    running.start()
+
+    health = running.request("GET", "/health").json()
+    found = running.request("GET", "/calls/01957a3c-0000-7000-8000-000000000001").json()
+    running.stop()
+
+    assert (health["live"], health["remembered"]) == (0, 0)
+    assert [report["kind"] for report in found["reports"]] == ["ringing", "answered", "ended"]

@@ -366,6 +366,20 @@ def test_a_recording_is_a_sound_that_can_be_played(start_carrier: StartCarrier, 
         assert recording.getnframes() / recording.getframerate() == 1
 
 
+def test_there_is_a_recording_only_of_a_talk_that_is_over(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    running = start_carrier(report_url=receiver.url)
+    busy, live = place(running, "0003"), place(running, "0018")
+    receiver.reports(str(busy.call_id))
+    names = [f"sim_{request.call_id.hex}" for request in (busy, live)]
+
+    answers = [
+        running.request("GET", f"/recordings/{name}").status_code
+        for name in (f"{names[0]}.wav", f"{names[1]}.wav", f"{live.call_id.hex}.wav", "anything.wav", ".wav", names[1])
+    ]
+
+    assert answers == [404] * 6
+
+
 def test_hanging_up_while_it_rings_is_reported_as_cancelled(start_carrier: StartCarrier, receiver: Receiver) -> None:
     running = start_carrier(report_url=receiver.url, speed=5)
     request = place(running, "0002")
