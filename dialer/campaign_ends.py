@@ -41,7 +41,8 @@ def sweep(*, limit: int = 100, now: datetime) -> dict[str, int]:
 def complete_finished(*, limit: int = 100, now: datetime) -> list[UUID]:
     """Complete campaigns whose last contact is at its end, no import runs, and nobody added a contact lately."""
     grace = now - timedelta(seconds=settings.CAMPAIGN_COMPLETION_GRACE_SECONDS)
-    candidates = _finished().filter(Q(completes_at_once=True) | Q(contact_added_at__lte=grace))
+    nobody_came = Q(contact_added_at=None, started_at__lte=grace)
+    candidates = _finished().filter(Q(completes_at_once=True) | Q(contact_added_at__lte=grace) | nobody_came)
     completed = []
     for campaign_id in candidates.values_list("id", flat=True)[:limit]:
         with transaction.atomic():
