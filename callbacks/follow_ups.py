@@ -139,7 +139,8 @@ class Callbacks:
         rows = run(
             "needless_retries",
             """
-            SELECT b.call_id FROM callbacks_callback b
+            SELECT b.call_id, c.chain_id FROM callbacks_callback b
+            JOIN dialer_call c ON c.id = b.call_id
             JOIN unnest(%(contacts)s::uuid[], %(campaigns)s::uuid[]) AS t(contact_id, campaign_id)
                 ON b.contact_id = t.contact_id AND b.campaign_id IS NOT DISTINCT FROM t.campaign_id
             WHERE b.status = 'pending' AND b.type = 'auto_retry'
@@ -149,7 +150,10 @@ class Callbacks:
                 "campaigns": [call.campaign_id for call in answered],
             },
         )
-        calls.withdraw([row.call_id for row in rows], why="answered", now=now, ends_chain=False)
+        # Outside campaigns the retries may be those of other chains, which nothing else brings to their end.
+        mine = {call.chain_id for call in answered}
+        calls.withdraw([row.call_id for row in rows if row.chain_id in mine], why="answered", now=now, ends_chain=False)
+        calls.withdraw([row.call_id for row in rows if row.chain_id not in mine], why="answered", now=now)
 
 
 def _key(call: EndedCall) -> tuple[UUID, UUID | None]:
