@@ -7,7 +7,7 @@ decides later, one call at a time, and tells both then.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,9 @@ from dialer.workspaces.statements import run
 from webhooks.outbox import NewEvent, record_events
 
 log = logging.getLogger(__name__)
+
+UNDECIDED_WAIT = timedelta(minutes=1)
+"""When a decision that failed again is tried the next time."""
 
 _FINAL = (CallStatus.ENDED, CallStatus.WITHDRAWN)
 _STATE_BY_OUTCOME = {
@@ -90,12 +93,18 @@ def record_ends(ends: Sequence[End], *, now: datetime, locked: Sequence[Any] | N
 
 
 def decide_undecided(*, limit: int, now: datetime) -> int:
-    """Decide what follows calls whose decision failed, each in a transaction of its own; return how many were."""
+    """Decide what follows calls whose decision failed, each in a transaction of its own; return how many were.
+
+    One that fails again is left alone for a while, so that those behind it have their turn.
+    """
     decided = 0
     for row in run(
         "undecided_calls",
-        "SELECT id FROM dialer_call WHERE follow_up_pending ORDER BY id LIMIT %(limit)s",
-        {"limit": limit},
+        """
+        SELECT id FROM dialer_call WHERE follow_up_pending AND (check_at IS NULL OR check_at <= %(now)s)
+        ORDER BY id LIMIT %(limit)s
+        """,
+        {"limit": limit, "now": now},
     ):
         try:
             with transaction.atomic():
@@ -103,6 +112,11 @@ def decide_undecided(*, limit: int, now: datetime) -> int:
         except Exception:
             # One call that cannot be decided must not keep the others waiting; it stays marked and is tried again.
             log.exception("follow_up.failed_again call=%s", row.id)
+            run(
+                "decide_later",
+                "UPDATE dialer_call SET check_at = %(at)s WHERE id = %(id)s AND follow_up_pending",
+                {"id": row.id, "at": now + UNDECIDED_WAIT},
+            )
     return decided
 
 
@@ -127,7 +141,11 @@ def _decide_later(call_id: UUID, *, now: datetime) -> bool:
         recording_url=rows[0].recording_url,
     )
     record_events(_decide(rows, {call_id: ended}, now=now), now=now)
-    run("mark_decided", "UPDATE dialer_call SET follow_up_pending = false WHERE id = %(id)s", {"id": call_id})
+    run(
+        "mark_decided",
+        "UPDATE dialer_call SET follow_up_pending = false, check_at = NULL WHERE id = %(id)s",
+        {"id": call_id},
+    )
     return True
 
 
@@ -152,8 +170,8 @@ def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — 
     return Ended(
         outcome=outcome,
         ended_reason=reason,
-        # A carrier's clock may be ahead; an end in the future would schedule from a time that has not come.
-        ended_at=min(end.at, now),
+        # A carrier's clock may be ahead or behind; retries are scheduled from a time at which the call can have ended.
+        ended_at=min(max(end.at, fact.dialing_at or end.at), now),
         duration_seconds=end.duration_seconds,
         transcript=end.transcript or fact.transcript,
         recording_url=end.recording_url or fact.recording_url,
