@@ -110,11 +110,13 @@ def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
 def withdraw(call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: bool = True) -> list[UUID]:
     """Take queued calls out of the queue and tell whoever promised them; return those that were still queued.
 
-    The chains they belong to come to their end, unless something else follows (``ends_chain`` false). Runs in the
-    caller's transaction; call rows are locked in the order of their ids.
+    The chains they belong to come to their end, unless something else follows (``ends_chain`` false) or a call of
+    theirs is live, whose end then is the chain's. Runs in the caller's transaction; live calls are locked before
+    queued ones, each in the order of their ids.
     """
     if not call_ids:
         return []
+    live = _lock_live_chains(call_ids) if ends_chain else set()
     rows = run(
         "withdraw_calls",
         """
@@ -124,29 +126,45 @@ def withdraw(call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: b
         UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,
             generation = c.generation + 1
         FROM mine WHERE c.id = mine.id AND c.status = 'queued'
-        RETURNING c.id, c.campaign_contact_id
+        RETURNING c.id, c.campaign_contact_id, c.chain_id
         """,
         {"ids": list(call_ids), "why": why},
     )
     withdrawn = [row.id for row in rows]
     if withdrawn:
         promises().calls_withdrawn(withdrawn, why, now=now)
-    if withdrawn and ends_chain:
+    over = [row for row in rows if row.chain_id not in live]
+    if over and ends_chain:
         record_events(
             [
                 events.call_exhausted(fact, result=why, reason=why, attempts=fact.attempt_number - 1, at=now)
-                for fact in facts.facts_of(withdrawn)
+                for fact in facts.facts_of([row.id for row in over])
                 if fact.attempt_number > 1
             ],
             now=now,
         )
         finish_contacts(
-            [row.campaign_contact_id for row in rows if row.campaign_contact_id],
+            [row.campaign_contact_id for row in over if row.campaign_contact_id],
             state=WITHDRAWN_STATE.get(why, ContactState.CANCELLED),
             end_reason=why,
             now=now,
         )
     return withdrawn
+
+
+def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those chains of these calls that have a live call, which stays live until the transaction ends."""
+    rows = run(
+        "lock_live_of_chains",
+        """
+        SELECT l.chain_id FROM dialer_call l
+        WHERE l.chain_id IN (SELECT chain_id FROM dialer_call WHERE id = ANY(%(ids)s))
+            AND l.status IN ('dialing', 'ringing', 'in_progress')
+        ORDER BY l.id FOR NO KEY UPDATE OF l
+        """,
+        {"ids": list(call_ids)},
+    )
+    return {row.chain_id for row in rows}
 
 
 def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, now: datetime) -> list[UUID]:
@@ -262,11 +280,13 @@ def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> None:
 
 
 def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
-    """End the promise and the chain of a call that was never handed over, and tell it."""
+    """End the promise of a call that was never handed over, and its chain unless another call of it is live."""
+    is_over = not _lock_live_chains([call.id])
     promises().calls_withdrawn([call.id], "cancelled", now=now)
-    if call.campaign_contact_id:
+    if call.campaign_contact_id and is_over:
         finish_contacts([call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now)
-    record_events(events.cancelled_before_dialling(call), now=now)
+    told = events.cancelled_before_dialling(call)
+    record_events(told if is_over else told[:1], now=now)
 
 
 def _json(value: Any) -> str | None:  # noqa: ANN401 — JSON

@@ -1,0 +1,146 @@
+"""Ends in the order in which they are told, decided fairly, and by times that make sense."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from callbacks import actions, scheduling
+from callbacks.follow_ups import Callbacks
+from callbacks.models import Callback
+from callbacks.rules.statuses import CallbackType
+from dialer import campaign_ends, carrier_events, endings, single_calls, suppressions
+from dialer.models import Call, CampaignContact
+from dialer.workspaces.audit import SYSTEM
+from tests.factories import (
+    NOW,
+    ROUND_THE_CLOCK,
+    make_call,
+    make_campaign,
+    make_campaign_contact,
+    make_contact,
+    make_line,
+    make_persona,
+    make_workspace,
+)
+from tests.in_process_carrier import InProcessCarrier, ended
+from tests.pipeline import carrier, dial, end_all
+from webhooks.models import Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["carrier"]
+
+HOUR = timedelta(hours=1)
+POISON = "poison"
+
+
+class PoisonedCallbacks(Callbacks):
+    """Cannot decide about calls whose reason for ending is poison."""
+
+    def calls_ended(self, ended: Any, *, now: Any) -> Any:
+        if any(call.metadata.get(POISON) for call in ended):
+            raise RuntimeError(POISON)
+        return super().calls_ended(ended, now=now)
+
+
+@pytest.fixture
+def poisoned() -> Iterator[None]:
+    with override_settings(CALL_PROMISES=f"{__name__}.PoisonedCallbacks"):
+        yield
+
+
+def types() -> list[str]:
+    return list(Event.objects.exclude(chain_id=None).order_by("sequence").values_list("type", flat=True))
+
+
+def promised_during_a_call() -> tuple[CampaignContact, Callback]:
+    member = make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK, completes_at_once=True))
+    dial(NOW)
+    callback = scheduling.request(
+        workspace_id=member.workspace_id,
+        contact_id=member.contact_id,
+        campaign_id=member.campaign_id,
+        type=CallbackType.CUSTOMER_REQUESTED,
+        scheduled_at=NOW + HOUR,
+        actor=SYSTEM,
+        now=NOW,
+    ).callback
+    return member, callback
+
+
+def test_a_promise_cancelled_during_a_call_leaves_the_end_of_the_chain_to_the_call(carrier: InProcessCarrier) -> None:
+    member, callback = promised_during_a_call()
+
+    actions.cancel(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=NOW)
+    assert campaign_ends.complete_finished(now=NOW) == []
+    end_all(NOW, "answered")
+
+    member.refresh_from_db()
+    assert member.state == "reached"
+    assert types()[-2:] == ["call.ended", "call.exhausted"]
+
+
+def test_a_suppression_during_a_call_is_told_before_the_end_of_the_chain(carrier: InProcessCarrier) -> None:
+    member, _ = promised_during_a_call()
+
+    suppressions.add(member.workspace_id, [member.contact.phone], reason="manual", actor=SYSTEM, now=NOW)
+    end_all(NOW, "no_answer")
+
+    member.refresh_from_db()
+    assert member.state == "suppressed"
+    assert types()[-2:] == ["call.ended", "call.exhausted"]
+
+
+@pytest.mark.usefixtures("poisoned")
+def test_calls_that_cannot_be_decided_do_not_keep_others_waiting() -> None:
+    for index in range(3):
+        make_call(
+            status="ended",
+            outcome="answered",
+            follow_up_pending=True,
+            metadata={POISON: True} if index < 2 else {},
+        )
+
+    assert endings.decide_undecided(limit=2, now=NOW) == 0
+    assert endings.decide_undecided(limit=2, now=NOW + timedelta(seconds=1)) == 1
+    # Those that could not be decided are tried again, not at every tick.
+    Call.objects.update(metadata={})
+    assert endings.decide_undecided(limit=2, now=NOW + timedelta(seconds=2)) == 0
+    assert endings.decide_undecided(limit=2, now=NOW + timedelta(minutes=2)) == 2
+
+
+def test_an_end_before_the_call_was_handed_over_is_a_carrier_whose_clock_is_behind(carrier: InProcessCarrier) -> None:
+    make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}))
+    dial(NOW)
+
+    carrier_events.store("simulated", [ended(carrier.placed[0].call_id, NOW - 3 * HOUR, "no_answer")])
+    carrier_events.apply_stored(limit=10, now=NOW + HOUR)
+
+    assert Call.objects.get(status="ended").ended_at == NOW
+    assert Callback.objects.get().scheduled_at == NOW + HOUR
+
+
+def test_an_answer_outside_campaigns_ends_the_chains_whose_retries_it_cancels(carrier: InProcessCarrier) -> None:
+    contact = make_contact(make_workspace(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [600]}))
+    make_persona(contact.workspace)
+    make_line(contact.workspace)
+    for at, outcome in ((NOW, "no_answer"), (NOW + HOUR, "answered")):
+        single_calls.create(contact.workspace_id, contact_id=contact.pk, actor=SYSTEM, now=at)
+        dial(at)
+        end_all(at, outcome)
+
+    first, second = (
+        set(Event.objects.filter(chain_id=chain).values_list("type", flat=True))
+        for chain in Call.objects.filter(attempt_number=1).order_by("id").values_list("chain_id", flat=True)
+    )
+    assert "call.exhausted" in first
+    assert "call.exhausted" in second
+
+
+def test_a_campaign_whose_import_brought_nobody_completes() -> None:
+    campaign = make_campaign(contact_added_at=None, started_at=NOW)
+
+    assert campaign_ends.complete_finished(now=NOW + timedelta(seconds=1)) == []
+    assert campaign_ends.complete_finished(now=NOW + HOUR) == [campaign.pk]
