@@ -7,6 +7,7 @@ the call is looked up by its id later (``dialer.unknown``).
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, assert_never
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from dialer import calls, carriers, facts
 from dialer.carriers.base import Accepted, Answer, Busy, PlaceRequest, Refused, Unknown
@@ -38,8 +39,8 @@ SOON = timedelta(seconds=2)
 """When a call with an ambiguous answer is looked up."""
 
 STALLED_SECONDS = 10.0
-"""A worker that stood still for so long between its commit and its request does not make it: others may have given up
-the call by then."""
+"""A worker that took so long from its first look to its request does not make it: others may have given up the call by
+then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +57,36 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
     Safe to repeat: a second run finds other generations. The database connection is given back before the carrier
     is asked.
     """
-    with transaction.atomic():
-        cleared, counts = _clear(claims, now=now)
-        requests = _requests(cleared)
+    before = time.monotonic() + STALLED_SECONDS
+    try:
+        with transaction.atomic():
+            cleared, counts = _clear(claims, now=now)
+            requests = _requests(cleared)
+    except OperationalError:
+        # A deadlock or a lost connection is nobody's call: the lease runs out, and the batch comes again.
+        raise
+    except Exception:
+        if len(claims) == 1:
+            raise
+        log.exception("calls.batch_failed count=%s", len(claims))
+        return _place_one_by_one(claims, now=now)
     if not cleared:
         return counts
     connection.close()
-    answers = _ask(requests, before=time.monotonic() + STALLED_SECONDS)
+    answers = _ask(requests, before=before)
     _record(cleared, answers, now=now)
     return counts
+
+
+def _place_one_by_one(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
+    """Place calls of which one breaks the batch; that one waits for the end of its lease, alone."""
+    counts: Counter[str] = Counter()
+    for claim in claims:
+        try:
+            counts.update(place([claim], now=now))
+        except Exception:
+            log.exception("call.not_placed call=%s", public_id("call", claim.call_id))
+    return dict(counts)
 
 
 def hang_up(call_id: UUID) -> None:
