@@ -39,8 +39,7 @@ from callbacks.scheduling import (
     OutsideWindow,
 )
 from dialer.admin.choices import CampaignFilter, OutcomeFilter, PersonaFilter
-from dialer.admin.contacts import matching
-from dialer.models import Contact
+from dialer.admin.contacts import found_by
 from dialer.workspaces.admin.base import (
     ReadOnlyAdmin,
     actor_of,
@@ -249,7 +248,7 @@ class CallbackAdmin(ReadOnlyAdmin):
         return QueueList
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
-        return queryset.filter(contact__in=matching(Contact.objects.visible_to(request.user), wanted))
+        return queryset.filter(contact_id__in=found_by(request, wanted))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         counts = counts_of(request, now=database_now())

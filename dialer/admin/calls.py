@@ -13,9 +13,9 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget
 from dialer import calls, placing, unknown
 from dialer.admin import timeline
 from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilter
-from dialer.admin.contacts import ReasonForm, matching
+from dialer.admin.contacts import ReasonForm, found_by
 from dialer.admin.timeline import OUTCOME_TONES, Entry
-from dialer.models import Call, CarrierEvent, Contact
+from dialer.models import Call, CarrierEvent
 from dialer.rules.statuses import LIVE, CallStatus, Outcome
 from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, bulk, button, column, linked
 from dialer.workspaces.clock import database_now
@@ -122,7 +122,7 @@ class CallAdmin(ReadOnlyAdmin):
         return rows.defer("transcript", "analysis", "metadata", "schedule", "config_webhooks") if is_list else rows
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
-        return queryset.filter(contact__in=matching(Contact.objects.visible_to(request.user), wanted))
+        return queryset.filter(contact_id__in=found_by(request, wanted))
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Show the verbs that its state allows; the verbs themselves refuse the rest."""
@@ -224,7 +224,7 @@ class CallAdmin(ReadOnlyAdmin):
 
     @column("Talk")
     def duration(self, row: Call) -> str:
-        return f"{row.duration_seconds} s" if row.duration_seconds is not None else ""
+        return f"{row.duration_seconds}\N{NO-BREAK SPACE}s" if row.duration_seconds is not None else ""
 
     @column("Recording")
     def recording(self, row: Call) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -40,6 +41,7 @@ STATE_COLOURS = {
     ContactState.INVALID.value: "danger",
     ContactState.SUPPRESSED.value: "danger",
 }
+_MOST_FOUND = 1_000
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]{4,}")
 
 
@@ -53,6 +55,15 @@ def matching(rows: QuerySet[Contact], wanted: str) -> QuerySet[Contact]:
         return rows.none()
     query = SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config="simple")
     return rows.annotate(words=SearchVector("name", config="simple")).filter(words=query)
+
+
+def found_by(request: HttpRequest, wanted: str) -> list[UUID]:
+    """Return the ids of contacts that match, for the search of rows of theirs; of very many only some.
+
+    Looked up first: joined, the planner would walk the rows in order and look for the name in each.
+    """
+    rows = Contact.objects.visible_to(request.user)
+    return list(matching(rows, wanted).values_list("pk", flat=True)[:_MOST_FOUND])
 
 
 class ReasonForm(VerbForm):
@@ -278,7 +289,7 @@ class CampaignContactAdmin(ReadOnlyAdmin):
     fields = (("contact_linked", "campaign_linked"), ("state_now", "result", "end_reason"), ("due_at", "ended_at"))
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
-        return queryset.filter(contact__in=matching(Contact.objects.visible_to(request.user), wanted))
+        return queryset.filter(contact_id__in=found_by(request, wanted))
 
     @column("Contact", header=True)
     def who(self, row: CampaignContact) -> list[str]:
