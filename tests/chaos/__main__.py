@@ -150,7 +150,7 @@ def _load(*, contacts: int, promises: int) -> None:
         name="Chaos",
         persona_id=persona.id,
         schedule={"calling_hours": {"start": "00:00", "end": "24:00"}, "callback_retry_schedule": [1]},
-        calls_per_second=12,
+        calls_per_second=20,
         actor=SYSTEM,
         now=now,
     ).campaign
@@ -171,7 +171,7 @@ def _load(*, contacts: int, promises: int) -> None:
             contact_id=person.id,
             campaign_id=campaign.id,
             type=CallbackType.CUSTOMER_REQUESTED,
-            scheduled_at=now + timedelta(seconds=5 + 30 * n / max(promises, 1)),
+            scheduled_at=now + timedelta(seconds=5 + 25 * n / max(promises, 1)),
             actor=SYSTEM,
             now=now,
         )
