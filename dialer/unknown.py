@@ -6,9 +6,12 @@ the contact as reached.
 """
 
 import logging
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -32,6 +35,10 @@ LIVE_RECHECK = timedelta(seconds=60)
 SLACK = timedelta(minutes=5)
 """A call longer than its ring timeout, its longest talk and this has ended, whatever its carrier says."""
 
+LOOK_UPS_AT_ONCE = 8
+
+_checking = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Open:
@@ -46,14 +53,24 @@ class _Open:
 def check_due(*, limit: int, now: datetime) -> int:
     """Look up live calls that were quiet for too long; return how many were looked up.
 
-    The rows' next look is set before the carrier is asked, so two workers do not ask about one call at once.
+    The rows' next look is set before the carrier is asked, so two workers do not ask about one call at once. Of one
+    process only one thread does it: a carrier that hangs must not keep them all from placing calls.
     """
+    if not _checking.acquire(blocking=False):
+        return 0
+    try:
+        return _check(limit=limit, now=now)
+    finally:
+        _checking.release()
+
+
+def _check(*, limit: int, now: datetime) -> int:
     open_calls = _take(limit=limit, now=now)
     if not open_calls:
         return 0
     lines = {line.pk: line for line in Line.objects.filter(pk__in={call.line_id for call in open_calls})}
     connection.close()
-    answers = [_look_up(lines[call.line_id], call.call_id) for call in open_calls]
+    answers = list(_pool().map(lambda call: _look_up(lines[call.line_id], call.call_id), open_calls))
     for call, answer in zip(open_calls, answers, strict=True):
         try:
             _settle(call, answer, now=now)
@@ -84,6 +101,11 @@ def mark_handled(call_id: UUID, *, workspace_id: UUID, verb: str, actor: Actor, 
             ],
             now=now,
         )
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=LOOK_UPS_AT_ONCE, thread_name_prefix="look-up")
 
 
 def _take(*, limit: int, now: datetime) -> Sequence[_Open]:

@@ -1,11 +1,13 @@
 """Looking up quiet calls: one that cannot be settled holds up no other, and none stays live for ever."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 
 from dialer import carrier_events, unknown
 from dialer.carriers.base import Found, LookUp, NotFound
@@ -87,3 +89,34 @@ def test_a_call_that_is_gone_without_a_report_of_its_end_ends_unknown(carrier: I
     look(130)
 
     assert set(Call.objects.values_list("outcome", flat=True)) == {"unknown"}
+
+
+def test_a_carrier_that_is_slow_to_say_is_asked_about_several_calls_at_once(carrier: InProcessCarrier) -> None:
+    two_live_calls()
+    both = threading.Barrier(2, timeout=5)
+
+    def fate(_: UUID) -> LookUp:
+        both.wait()
+        return NotFound()
+
+    carrier.fate = fate
+    look(60)
+
+    assert set(Call.objects.values_list("outcome", flat=True)) == {"unknown"}
+
+
+def test_a_look_that_lasts_keeps_only_one_thread(carrier: InProcessCarrier) -> None:
+    two_live_calls()
+    counts: list[int] = []
+
+    def fate(_: UUID) -> LookUp:
+        # A second nudge comes while this look waits for the carrier, and the calls are due again.
+        counts.append(unknown.check_due(limit=10, now=NOW + timedelta(minutes=10)))
+        connection.close()
+        return NotFound()
+
+    carrier.fate = fate
+    look(60)
+
+    assert counts == [0, 0]
+    assert unknown.check_due(limit=10, now=NOW + timedelta(minutes=10)) == 0
