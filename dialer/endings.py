@@ -214,6 +214,7 @@ def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUI
 def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime) -> list[NewEvent]:
     """Let the promises decide, move the campaign contacts, and return what is to be told, in its order."""
     follow_ups = promises().calls_ended([for_promises(fact, endings[fact.id]) for fact in rows], now=now)
+    reached = _reached_before([fact for fact in rows if follow_ups[fact.id].pending is None])
     told: list[NewEvent] = []
     ids: list[UUID] = []
     states: list[str] = []
@@ -226,7 +227,7 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
             told.append(
                 events.call_exhausted(
                     fact,
-                    result="reached" if ended.outcome == Outcome.ANSWERED else "exhausted",
+                    result="reached" if ended.outcome == Outcome.ANSWERED or fact.chain_id in reached else "exhausted",
                     reason=follow_up.stop,
                     attempts=fact.attempt_number,
                     at=ended.ended_at,
@@ -234,10 +235,25 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
             )
         if fact.campaign_contact_id:
             ids.append(fact.campaign_contact_id)
-            states.append(_contact_state(ended.outcome, follow_up))
+            state = _contact_state(ended.outcome, follow_up)
+            has_been_reached = state == ContactState.EXHAUSTED and fact.chain_id in reached
+            states.append(ContactState.REACHED if has_been_reached else state)
             reasons.append("" if follow_up.pending else follow_up.stop)
     _write_contacts(ids, states, reasons, [endings[f.id].outcome for f in rows if f.campaign_contact_id], now=now)
     return told
+
+
+def _reached_before(rows: Sequence[Any]) -> set[UUID]:
+    """Return the chains in which the contact was reached, also where a later promise was in vain."""
+    later = [fact.chain_id for fact in rows if fact.attempt_number > 1]
+    if not later:
+        return set()
+    found = run(
+        "answered_chains",
+        "SELECT DISTINCT chain_id FROM dialer_call WHERE chain_id = ANY(%(chains)s) AND outcome = 'answered'",
+        {"chains": later},
+    )
+    return {row.chain_id for row in found}
 
 
 def _contact_state(outcome: str, follow_up: FollowUp) -> str:

@@ -1,5 +1,6 @@
 """Ends in the order in which they are told, decided fairly, and by times that make sense."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -144,3 +145,20 @@ def test_a_campaign_whose_import_brought_nobody_completes() -> None:
 
     assert campaign_ends.complete_finished(now=NOW + timedelta(seconds=1)) == []
     assert campaign_ends.complete_finished(now=NOW + HOUR) == [campaign.pk]
+
+
+def test_a_contact_who_was_reached_stays_reached_when_the_promise_that_followed_was_in_vain(
+    carrier: InProcessCarrier,
+) -> None:
+    member, _ = promised_during_a_call()
+    member.campaign.schedule = {**ROUND_THE_CLOCK, "auto_callback": False}
+    member.campaign.save()
+    end_all(NOW, "answered")
+    dial(NOW + HOUR)
+
+    end_all(NOW + HOUR, "no_answer")
+
+    member.refresh_from_db()
+    assert (member.state, member.result, member.end_reason) == ("reached", "answered", "auto_callback_off")
+    told = json.loads(bytes(Event.objects.get(type="call.exhausted").body))
+    assert (told["data"]["result"], told["data"]["reason"]) == ("reached", "auto_callback_off")
