@@ -95,8 +95,9 @@ app.conf.update(
     result_backend="disabled://",
     task_acks_late=False,  # the lease in the row is the one recovery; late acks add repeats, not safety
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0},  # publish at once or leave it to the next tick
-    worker_prefetch_multiplier=1,  # with early acks: a worker takes what it can start,
-    worker_disable_prefetch=_scheme in ("redis", "rediss"),  # no more; Celery knows this for Redis only
+    worker_prefetch_multiplier=1,  # a worker holds few messages more than it has threads
+    # Not worker_disable_prefetch: a worker whose threads are all busy then looks for more once a second only. Measured
+    # with 4 threads a process: 180 calls/s with it, 800 without. What a killed worker held comes back by its lease.
     worker_eta_task_limit=20_000,  # a guard of memory only: above the highest rate times HORIZON_SECONDS
     worker_soft_shutdown_timeout=10,  # a worker told to stop at once (QUIT) lets a dial under way end
     worker_cancel_long_running_tasks_on_connection_loss=False,  # early ack: never abort a dial half way
