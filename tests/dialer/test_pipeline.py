@@ -8,7 +8,15 @@ from callbacks.models import Callback
 from dialer import carrier_events, dispatch, placing, unknown
 from dialer.carriers.base import Accepted, Busy, Found, PlaceRequest, Refused, Unknown
 from dialer.models import Call
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_contact, make_suppression
+from tests.factories import (
+    NOW,
+    ROUND_THE_CLOCK,
+    make_call,
+    make_campaign,
+    make_campaign_contact,
+    make_contact,
+    make_suppression,
+)
 from tests.in_process_carrier import InProcessCarrier, ended, report
 from tests.pipeline import carrier, claim, dial, end_all
 from webhooks.models import Event
@@ -260,3 +268,13 @@ def test_the_adapter_breaking_is_taken_as_an_ambiguous_answer(carrier: InProcess
     call = Call.objects.get()
     assert call.status == "dialing"
     assert call.check_at is not None
+
+
+def test_a_contact_that_waits_beside_a_queued_call_does_not_stop_the_claim(carrier: InProcessCarrier) -> None:
+    campaign = make_campaign(schedule=ROUND_THE_CLOCK)
+    odd, other = make_campaign_contact(campaign), make_campaign_contact(campaign)
+    make_call(campaign_contact=odd, rank=2)
+
+    assert dial(NOW)["placed"] == 2
+
+    assert sorted(carrier.numbers()) == sorted([odd.contact.phone, other.contact.phone])
