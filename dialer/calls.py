@@ -290,4 +290,6 @@ def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
 
 
 def _json(value: Any) -> str | None:  # noqa: ANN401 — JSON
-    return None if value is None else json.dumps(value)
+    if not value:
+        return None if value is None else "{}" if isinstance(value, Mapping) else "[]"
+    return json.dumps(value)

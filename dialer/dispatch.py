@@ -378,7 +378,8 @@ def _lease(starts: Mapping[UUID, datetime]) -> list[Dispatched]:
         """
         UPDATE dialer_call c SET generation = c.generation + 1, lease_until = t.start_at + %(lease)s
         FROM unnest(%(ids)s::uuid[], %(starts)s::timestamptz[]) AS t(id, start_at)
-        WHERE c.id = t.id AND c.status = 'queued' RETURNING c.id, c.generation
+        -- Not "=": see take_to_dialing.
+        WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'queued' RETURNING c.id, c.generation
         """,
         {
             "ids": list(starts),

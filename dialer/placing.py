@@ -214,7 +214,8 @@ def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> None:
         UPDATE dialer_call c SET status = 'dialing', dialing_at = %(now)s, number = t.number, lease_until = NULL,
             held_reason = '', check_at = %(check_at)s
         FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(numbers)s::text[]) AS t(id, generation, number)
-        WHERE c.id = t.id AND c.generation = t.generation AND c.status = 'queued'
+        -- Written so that no partial index of queued rows can serve it: with old statistics the planner would walk one.
+        WHERE c.id = t.id AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'
         """,
         {
             "now": now,
@@ -376,7 +377,7 @@ def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
             ) AS is_superseded
             FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS m(id, due_at, reason)
         ) AS t
-        WHERE c.id = t.id AND c.status = 'dialing' AND c.carrier_call_id = ''
+        WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'dialing' AND c.carrier_call_id = ''
         RETURNING c.id, c.status, c.campaign_contact_id
         """,
         {

@@ -85,13 +85,13 @@ def publish(dispatched: Iterable[Dispatched], *, now: datetime, began: float) ->
     """
     with current_app.producer_or_acquire() as producer:
         for start_at, batch in _slots(dispatched):
+            message = ([(str(call.call_id), call.generation) for call in batch],)
             wait = (start_at - now).total_seconds() - (time.monotonic() - began)
-            place_calls.apply_async(
-                args=([(str(call.call_id), call.generation) for call in batch],),
-                # A message with a time goes through the worker's timer; what is due goes straight to a thread.
-                **({"countdown": wait} if wait > 0 else {}),
-                producer=producer,
-            )
+            if wait > 0:
+                place_calls.apply_async(args=message, countdown=wait, producer=producer)
+            else:
+                # Without a time it takes no way through the worker's timer, but goes straight to a thread.
+                place_calls.apply_async(args=message, producer=producer)
 
 
 def _slots(dispatched: Iterable[Dispatched]) -> Iterator[tuple[datetime, Sequence[Dispatched]]]:

@@ -4,11 +4,13 @@ A public id is the TypeID form: the prefix, an underscore, and the 128 bits in 2
 lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by time of making.
 """
 
+from functools import lru_cache
 from uuid import UUID
 
 import uuid6
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _LENGTH = 26
 _FIRST_MAX = 7
@@ -24,14 +26,15 @@ def new_id() -> UUID:
     return uuid6.uuid7()
 
 
+@lru_cache(maxsize=16_384)
 def public_id(prefix: str, value: UUID) -> str:
-    """Write ``value`` as ``prefix_`` and 26 characters."""
+    """Write ``value`` as ``prefix_`` and 26 characters; remembered, as one event names the same rows several times."""
     bits = value.int
-    characters = []
-    for _ in range(_LENGTH):
-        characters.append(_ALPHABET[bits & 31])
-        bits >>= 5
-    return f"{prefix}_{''.join(reversed(characters))}"
+    pairs = []
+    for _ in range(_LENGTH // 2):
+        pairs.append(_PAIRS[bits & 1023])
+        bits >>= 10
+    return f"{prefix}_{''.join(reversed(pairs))}"
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:

@@ -44,7 +44,7 @@ COMPARE_AND_SET: Rewrites = {
         ("WHERE workspace_id", "WHERE false AND workspace_id"),
         ("WHERE contact_id", "WHERE false AND contact_id"),
     ),
-    "take_to_dialing": (("AND c.generation = t.generation AND c.status = 'queued'", ""),),
+    "take_to_dialing": (("AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'", ""),),
 }
 CAMPAIGN_STATUS: Rewrites = {
     "lock_call_facts": (("k.status AS campaign_status", "'running' AS campaign_status"),),

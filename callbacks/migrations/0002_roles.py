@@ -74,10 +74,10 @@ def make_roles(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("callbacks", "0004_force_and_lateness"),
-        ("dialer", "0006_search_by_name"),
-        ("webhooks", "0002_workspace_in_forms"),
-        ("workspaces", "0003_workspace_in_forms"),
+        ("callbacks", "0001_initial"),
+        ("dialer", "0001_initial"),
+        ("webhooks", "0001_initial"),
+        ("workspaces", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
