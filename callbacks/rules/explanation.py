@@ -27,6 +27,13 @@ class Code(StrEnum):
     FORCED = "forced"  # an operator overrode checks
 
 
+_WORDS = {
+    "no_answer": "unanswered",
+    "busy": "busy",
+    "voicemail": "at a machine",
+    "network_error": "in a network fault",
+    "declined": "declined",
+}
 _LEVELS = {
     "call": "the call's own settings",
     "campaign": "the campaign",
@@ -61,8 +68,8 @@ def of_retry(retry: Retry, *, outcome: str, ended_at: datetime, at: datetime) ->
     return [
         step(
             Code.DELAY,
-            f"The call ended {outcome}; {_LEVELS[retry.delay_level]} ask for retry {retry.number} "
-            f"{_minutes(retry.delay_minutes)} later.",
+            f"The call ended {_WORDS.get(outcome, outcome)}: retry {retry.number} follows "
+            f"{_minutes(retry.delay_minutes)} later, by {_LEVELS[retry.delay_level]}.",
             at=at,
             level=retry.delay_level,
             from_=ended_at,
