@@ -56,9 +56,7 @@ class _Queue:
 
     @property
     def is_limited(self) -> bool:
-        return any(
-            owner.calls_per_second is not None or owner.max_concurrent_calls is not None for owner in self.owners
-        )
+        return any(owner.is_limited for owner in self.owners)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,11 +328,15 @@ def _assign(
     room_of = {(room.queue.workspace_id, room.queue.campaign_id): room for room in rooms}
     order = {room.queue.campaign_id: position for position, room in enumerate(rooms)}
     kept = {key: math.ceil(room.calls * NEW_SHARE) for key, room in room_of.items() if room.queue.is_limited}
+    limited: dict[tuple[UUID, UUID | None, UUID], list[Owner]] = {}
     starts: dict[UUID, datetime] = {}
     for row in interleave(rows, order=order, kept=kept):
         room = room_of[row.workspace_id, row.campaign_id]
-        owners = {owner.id: owner for owner in (*room.queue.owners, lines[row.line_id])}
-        start = budget.take(owners.values(), due_at=max(row.due_at, now), until=room.until)
+        key = (row.workspace_id, row.campaign_id, row.line_id)
+        if key not in limited:
+            owners = {owner.id: owner for owner in (*room.queue.owners, lines[row.line_id])}
+            limited[key] = [owner for owner in owners.values() if owner.is_limited]
+        start = budget.take(limited[key], due_at=max(row.due_at, now), until=room.until)
         if start is not None:
             starts[row.call_id] = start
     return starts

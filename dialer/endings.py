@@ -179,6 +179,8 @@ def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — 
 
 
 def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUID, End]) -> None:
+    written = [endings[fact.id] for fact in rows]
+    reported = [ends[fact.id] for fact in rows]
     run(
         "end_calls",
         """
@@ -198,15 +200,15 @@ def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUI
         """,
         {
             "id": [fact.id for fact in rows],
-            "outcome": [endings[fact.id].outcome for fact in rows],
-            "reason": [endings[fact.id].ended_reason for fact in rows],
-            "at": [endings[fact.id].ended_at for fact in rows],
-            "duration": [endings[fact.id].duration_seconds for fact in rows],
-            "transcript": [endings[fact.id].transcript for fact in rows],
-            "recording": [endings[fact.id].recording_url for fact in rows],
-            "ringing": [ends[fact.id].ringing_at for fact in rows],
-            "answered": [ends[fact.id].answered_at for fact in rows],
-            "carrier_id": [ends[fact.id].carrier_call_id for fact in rows],
+            "outcome": [ended.outcome for ended in written],
+            "reason": [ended.ended_reason for ended in written],
+            "at": [ended.ended_at for ended in written],
+            "duration": [ended.duration_seconds for ended in written],
+            "transcript": [ended.transcript for ended in written],
+            "recording": [ended.recording_url for ended in written],
+            "ringing": [end.ringing_at for end in reported],
+            "answered": [end.answered_at for end in reported],
+            "carrier_id": [end.carrier_call_id for end in reported],
         },
     )
 

@@ -17,6 +17,10 @@ class Owner:
     calls_per_second: float | None
     max_concurrent_calls: int | None
 
+    @property
+    def is_limited(self) -> bool:
+        return self.calls_per_second is not None or self.max_concurrent_calls is not None
+
 
 @dataclass(slots=True, kw_only=True)
 class Budget:
@@ -26,12 +30,11 @@ class Budget:
     in_use: MutableMapping[UUID, int] = field(default_factory=dict)
     changed: set[UUID] = field(default_factory=set)
 
-    def take(self, owners: Iterable[Owner], *, due_at: datetime, until: datetime) -> datetime | None:
+    def take(self, owners: Sequence[Owner], *, due_at: datetime, until: datetime) -> datetime | None:
         """Take one start for all owners at once; ``None``, and nothing taken, where there is none before ``until``.
 
         A start is never earlier than ``due_at`` and at least ``1 / calls_per_second`` after the owner's last one.
         """
-        owners = list(owners)
         start = due_at
         for owner in owners:
             if owner.max_concurrent_calls is not None and self.in_use.get(owner.id, 0) >= owner.max_concurrent_calls:
@@ -41,7 +44,8 @@ class Budget:
         if start > until:
             return None
         for owner in owners:
-            self.in_use[owner.id] = self.in_use.get(owner.id, 0) + 1
+            if owner.max_concurrent_calls is not None:
+                self.in_use[owner.id] = self.in_use.get(owner.id, 0) + 1
             if owner.calls_per_second is not None:
                 self.next_free_at[owner.id] = start + timedelta(seconds=1 / owner.calls_per_second)
                 self.changed.add(owner.id)
