@@ -25,6 +25,8 @@ CLAIM = 500
 TICK_SECONDS = 0.8
 """A tick claims on for so long when there is more; the next second has a tick of its own."""
 REPORTS = 200
+REPORTS_PAUSE_SECONDS = 0.05
+"""Between two looks for reports, unless there are more: what comes in meanwhile shares one transaction."""
 
 
 @shared_task(name="dialer.tick")
@@ -57,7 +59,7 @@ def _apply_some() -> int:
     return carrier_events.apply_stored(limit=REPORTS, now=database_now())
 
 
-_reports = Drain(_apply_some)
+_reports = Drain(_apply_some, pause_seconds=REPORTS_PAUSE_SECONDS, batch=REPORTS)
 
 
 @shared_task(name="dialer.apply_carrier_events")
