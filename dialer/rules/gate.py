@@ -9,6 +9,8 @@ from dialer.rules.openings import Terms, next_possible
 
 BUSY_CONTACT_WAIT = timedelta(seconds=10)
 """When a contact who is on the phone is tried again."""
+EARLY = timedelta(seconds=1)
+"""A call that comes earlier than this before its time was sent by a host whose clock is wrong; it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> V
         return Drop(reason="campaign_ended")
     if candidate.campaign_status not in (None, "running") and "campaign_paused" not in candidate.forced:
         return Hold(reason="campaign_paused", due_at=candidate.due_at)
+    if candidate.due_at > now + EARLY:
+        return Hold(reason="early", due_at=candidate.due_at)
     if candidate.not_after is not None and now > candidate.not_after:
         return Hold(reason="stale", due_at=candidate.due_at)
     if candidate.is_contact_busy:

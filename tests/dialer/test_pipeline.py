@@ -278,3 +278,15 @@ def test_a_contact_that_waits_beside_a_queued_call_does_not_stop_the_claim(carri
     assert dial(NOW)["placed"] == 2
 
     assert sorted(carrier.numbers()) == sorted([odd.contact.phone, other.contact.phone])
+
+
+def test_a_message_that_comes_before_its_time_does_not_dial_early(carrier: InProcessCarrier) -> None:
+    make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [1]}))
+    dial(NOW)
+    end_all(NOW, "busy", lasted=timedelta())
+    ahead = NOW + 40 * SECOND
+    claims = claim(ahead)
+
+    assert placing.place(claims, now=ahead) == {"placed": 0, "held": 1, "dropped": 0, "stale": 0}
+    assert dial(NOW + MINUTE)["placed"] == 1
+    assert len(carrier.placed) == 2
