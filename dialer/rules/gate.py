@@ -53,12 +53,8 @@ Verdict = Go | Hold | Drop
 
 def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> Verdict:  # noqa: PLR0911 — one per reason
     """Judge one call at ``now``. Suppression cannot be forced; a live call to the contact cannot either."""
-    if candidate.is_suppressed:
-        return Drop(reason="suppressed")
-    if candidate.is_contact_gone:
-        return Drop(reason="contact_deleted")
-    if candidate.campaign_status in ("completed", "cancelled", "failed"):
-        return Drop(reason="campaign_ended")
+    if gone := _reason_gone(candidate):
+        return Drop(reason=gone)
     if candidate.campaign_status not in (None, "running") and "campaign_paused" not in candidate.forced:
         return Hold(reason="campaign_paused", due_at=candidate.due_at)
     if candidate.due_at > now + EARLY:
@@ -75,3 +71,12 @@ def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> V
     if possible.shifts:
         return Hold(reason=possible.shifts[0].reason, due_at=possible.at)
     return Go()
+
+
+def _reason_gone(candidate: Candidate) -> str:
+    """Say why nobody wants this call any more; empty where somebody does."""
+    if candidate.is_suppressed:
+        return "suppressed"
+    if candidate.is_contact_gone:
+        return "contact_deleted"
+    return "campaign_ended" if candidate.campaign_status in ("completed", "cancelled", "failed") else ""
