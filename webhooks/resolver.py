@@ -59,14 +59,16 @@ class Resolver:
 
         ``on_done`` is called, from another thread, when a future is done.
         """
+        # First the lookup, then its answer: one that ends in between has kept it by the time that is looked for.
+        future = self._under_way.get(host)
+        is_under_way = future is not None and not future.done()
         kept = self._kept.get(host)
         if kept is not None and time.monotonic() < kept[0]:
             return kept[1]
         if local := self._local(host):
             self._keep(host, local, _HOSTS_KEPT_SECONDS)
             return local
-        future = self._under_way.get(host)
-        if future is None or future.done():
+        if future is None or not is_under_way:
             future = asyncio.run_coroutine_threadsafe(self._ask(host), self._running_loop())
             self._under_way[host] = future
             future.add_done_callback(lambda _: self._on_done())
