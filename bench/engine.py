@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def cpu_seconds() -> float:
-    """Return what this process, its workers and PostgreSQL have used: steadier than time on a machine that is shared."""
+    """Return what this process, its workers and PostgreSQL have used: on a shared machine steadier than time."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         postmaster = psutil.Process(cursor.fetchone()[0]).parent()
