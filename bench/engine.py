@@ -146,9 +146,12 @@ def lifecycles_per_second(campaign: Campaign, count: int) -> float:
     add_contacts(campaign, count)
     before = callbacks_made()
     began = time.monotonic()
+    next_tick = began
     while callbacks_made() - before < count:
-        tick()
-        time.sleep(0.25)
+        if time.monotonic() >= next_tick:
+            tick()
+            next_tick += 1  # as beat does
+        time.sleep(0.1)
     return count / (time.monotonic() - began)
 
 
