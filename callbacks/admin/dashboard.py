@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from callbacks.admin.queue import TITLES, counted, counts_of
+from callbacks.admin.tabs import TITLES, counted, counts_of
 from callbacks.queue_views import OVERDUE
 from dialer.workspaces.admin.base import workspaces_of
 from dialer.workspaces.clock import database_now
