@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import connection
 
 from dialer import carrier_events
-from dialer.carriers.base import Accepted, Answer, LookUp, NotFound, PlaceRequest, Report
+from dialer.carriers.base import Accepted, Answer, LookUp, NotFound, PlaceRequest, Report, ReportNotAuthentic
 
 _REPORTS_AT_ONCE = 100
 _PAUSE_SECONDS = 0.005
@@ -56,8 +56,9 @@ class Carrier:
     def hang_up(self, call_id: UUID) -> None:
         """Nobody is on the phone."""
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
-        raise NotImplementedError
+    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
+        """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""
+        raise ReportNotAuthentic
 
 
 def _note(call_id: UUID, at: float) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.test import override_settings
 
 from dialer import carriers
-from dialer.carriers.base import Accepted, Answer, CannotSay, LookUp, NotFound, PlaceRequest, Report
+from dialer.carriers.base import Accepted, Answer, CannotSay, LookUp, NotFound, PlaceRequest, Report, ReportNotAuthentic
 
 _event_ids = itertools.count(1)
 
@@ -56,8 +56,9 @@ class Adapter:
     def hang_up(self, call_id: UUID) -> None:
         current.hung_up.append(call_id)
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
-        raise NotImplementedError
+    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
+        """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""
+        raise ReportNotAuthentic
 
 
 @contextmanager
