@@ -64,9 +64,9 @@ def through(*wrappers: Any) -> Generator[None]:
 class Threads:
     """Runs functions in threads of their own, each with a connection of its own."""
 
-    def __init__(self, rewrites: Rewrites) -> None:
+    def __init__(self, rewrites: Rewrites, *, most: int) -> None:
         self._mutant = Mutant(rewrites)
-        self._pool = ThreadPoolExecutor(max_workers=4)
+        self._pool = ThreadPoolExecutor(max_workers=most)
         # A guard holds a thread back for as long as it is asked to wait; without guards it gets through in the end.
         self._time = PATIENCE if rewrites else 0.05
 
@@ -89,8 +89,8 @@ class Threads:
 
 
 @contextmanager
-def threads(rewrites: Rewrites) -> Iterator[Threads]:
-    running = Threads(rewrites)
+def threads(rewrites: Rewrites, *, most: int = 4) -> Iterator[Threads]:
+    running = Threads(rewrites, most=most)
     try:
         yield running
     finally:
