@@ -180,6 +180,7 @@ def _move(row: _Open, at: datetime, *, rank: Rank, force: Force | None, steps: l
         local_time="",
         adjusted_from=None,
         adjusted_reason="",
+        late_event_at=None,
         explanation=[*row.callback.explanation, *steps],
         updated_at=now,
     )

@@ -65,5 +65,6 @@ def _event(row: Any, change: str, *, reason: str, at: datetime) -> NewEvent:  # 
         campaign_id=row.campaign_id,
         persona_id=row.persona_id,
         call_id=row.call_id,
-        inline_webhooks=parsed(row.config_webhooks),
+        # An alert is for whoever runs the queue, whatever the call's own webhooks are.
+        inline_webhooks=None if change == "late" else parsed(row.config_webhooks),
     )

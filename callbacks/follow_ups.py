@@ -30,6 +30,8 @@ _STATUS_WHEN_WITHDRAWN = {
     "expired": CallbackStatus.EXPIRED,
 }
 """What a callback becomes when its call is withdrawn, by the reason; any other reason cancels it."""
+_REASON_TOLD = {"expired": "stale_for_7_days"}
+"""What ``callback.*`` gives as the reason where the word for the withdrawal says no more than the event's name."""
 _ENDS_RETRIES = (Outcome.ANSWERED, Outcome.DNC_REQUEST)
 
 
@@ -114,7 +116,8 @@ class Callbacks:
             """,
             {"calls": list(call_ids), "status": status.value, "now": now},
         )
-        record_events(events.of_callbacks([row.id for row in rows], status.value, reason=why, at=now), now=now)
+        reason = _REASON_TOLD.get(why, why)
+        record_events(events.of_callbacks([row.id for row in rows], status.value, reason=reason, at=now), now=now)
 
     def calls_ended(self, ended: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:
         """Close the callbacks that were called, cancel retries that an answer made needless, make the new ones."""

@@ -76,6 +76,13 @@ class Callback(Owned):
                 fields=["workspace", "-dialled_at"], condition=Q(dialled_at__isnull=False), name="callback_dialled"
             ),
             models.Index(fields=["contact", "-id"], name="callback_newest_of_contact"),
+            # What the sweep for late promises reads, oldest first. Retries, which are nearly all rows, are not in it,
+            # so their way through the queue writes nothing here; nor are promises that were told.
+            models.Index(
+                fields=["scheduled_at"],
+                condition=_PENDING & ~Q(type=CallbackType.AUTO_RETRY.value) & Q(late_event_at=None),
+                name="callback_late_to_tell",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -37,6 +37,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.apply_carrier_events", 1, ()),
     ("dialer.check_open_calls", 1, ()),
     ("dialer.sweep_campaigns", 5, ()),
+    ("callbacks.keep_deadlines", 10, ()),
     ("dialer.resume_imports", 15, ()),
     ("dialer.forget_answers", 60, ()),
     ("webhooks.deliver_due", 1, ()),

@@ -25,6 +25,8 @@ from webhooks.outbox import record_events
 WITHDRAWN_STATE = {
     "suppressed": ContactState.SUPPRESSED,
     "completed": ContactState.REACHED,
+    "expired": ContactState.EXHAUSTED,
+    "no_opening": ContactState.EXHAUSTED,
 }
 """End of a campaign contact whose queued call is withdrawn, by the reason; any other reason cancels it."""
 
@@ -107,8 +109,12 @@ def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
     )
 
 
-def withdraw(call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: bool = True) -> list[UUID]:
+def withdraw(
+    call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: bool = True, only_stale: bool = False
+) -> list[UUID]:
     """Take queued calls out of the queue and tell whoever promised them; return those that were still queued.
+
+    With ``only_stale`` one that is no longer too late to be dialled by itself, an operator having moved it, stays.
 
     The chains they belong to come to their end, unless something else follows (``ends_chain`` false) or a call of
     theirs is live, whose end then is the chain's. Runs in the caller's transaction; live calls are locked before
@@ -121,35 +127,51 @@ def withdraw(call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: b
         "withdraw_calls",
         """
         WITH mine AS (
-            SELECT id FROM dialer_call WHERE id = ANY(%(ids)s) AND status = 'queued' ORDER BY id FOR NO KEY UPDATE
+            SELECT id FROM dialer_call
+            WHERE id = ANY(%(ids)s) AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)
+            ORDER BY id FOR NO KEY UPDATE
         )
         UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,
             generation = c.generation + 1
         FROM mine WHERE c.id = mine.id AND c.status = 'queued'
         RETURNING c.id, c.campaign_contact_id, c.chain_id
         """,
-        {"ids": list(call_ids), "why": why},
+        {"ids": list(call_ids), "why": why, "only_stale": only_stale, "now": now},
     )
     withdrawn = [row.id for row in rows]
     if withdrawn:
         promises().calls_withdrawn(withdrawn, why, now=now)
-    over = [row for row in rows if row.chain_id not in live]
-    if over and ends_chain:
-        record_events(
-            [
-                events.call_exhausted(fact, result=why, reason=why, attempts=fact.attempt_number - 1, at=now)
-                for fact in facts.facts_of([row.id for row in over])
-                if fact.attempt_number > 1
-            ],
-            now=now,
-        )
-        finish_contacts(
-            [row.campaign_contact_id for row in over if row.campaign_contact_id],
-            state=WITHDRAWN_STATE.get(why, ContactState.CANCELLED),
-            end_reason=why,
-            now=now,
-        )
+    if ends_chain:
+        _end_chains([row for row in rows if row.chain_id not in live], why=why, now=now)
     return withdrawn
+
+
+def _end_chains(rows: Sequence[Any], *, why: str, now: datetime) -> None:
+    """Bring chains whose call was withdrawn to their end; one that ran out keeps what it had reached before."""
+    state = WITHDRAWN_STATE.get(why, ContactState.CANCELLED)
+    ran_out = state is ContactState.EXHAUSTED
+    reached = facts.chains_reached([row.chain_id for row in rows]) if ran_out else frozenset()
+    record_events(
+        [
+            events.call_exhausted(
+                fact,
+                result="reached" if fact.chain_id in reached else state.value if ran_out else why,
+                reason=why,
+                attempts=fact.attempt_number - 1,
+                at=now,
+            )
+            for fact in facts.facts_of([row.id for row in rows])
+            if fact.attempt_number > 1
+        ],
+        now=now,
+    )
+    for end, mine in (
+        (ContactState.REACHED, [row for row in rows if row.chain_id in reached]),
+        (state, [row for row in rows if row.chain_id not in reached]),
+    ):
+        finish_contacts(
+            [row.campaign_contact_id for row in mine if row.campaign_contact_id], state=end, end_reason=why, now=now
+        )
 
 
 def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
@@ -165,6 +187,23 @@ def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
         {"ids": list(call_ids)},
     )
     return {row.chain_id for row in rows}
+
+
+def renumber(chain_ids: Sequence[UUID]) -> None:
+    """Count promises that were made beside a call which then was not made after all: their numbers are one lower."""
+    run(
+        "renumber_promises",
+        """
+        UPDATE dialer_call q SET attempt_number = so_far.attempts + 1, retries_used = so_far.used
+        FROM (
+            SELECT chain_id, COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts,
+                COALESCE(max(retries_used) FILTER (WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS used
+            FROM dialer_call WHERE chain_id = ANY(%(chains)s) GROUP BY chain_id
+        ) so_far
+        WHERE q.chain_id = so_far.chain_id AND q.status = 'queued' AND q.not_after IS NULL
+        """,
+        {"chains": list(chain_ids)},
+    )
 
 
 def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, now: datetime) -> list[UUID]:

@@ -27,6 +27,8 @@ UNDECIDED_WAIT = timedelta(minutes=1)
 """When a decision that failed again is tried the next time."""
 
 _FINAL = (CallStatus.ENDED, CallStatus.WITHDRAWN)
+_STANDS_AFTER_CANCEL = (Outcome.ANSWERED, Outcome.UNKNOWN)
+"""What an operator's wish to stop a live call does not change: it connected first, or nobody knows that it did not."""
 _STATE_BY_OUTCOME = {
     Outcome.ANSWERED: ContactState.REACHED,
     Outcome.DNC_REQUEST: ContactState.SUPPRESSED,
@@ -165,7 +167,7 @@ def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — 
     outcome, reason = end.outcome, end.ended_reason
     if outcome is Outcome.ANSWERED and fact.dnc_requested_at is not None:
         outcome, reason = Outcome.DNC_REQUEST, "dnc_request"
-    elif fact.cancel_requested_at is not None and fact.answered_at is None and outcome is not Outcome.ANSWERED:
+    elif fact.cancel_requested_at is not None and fact.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:
         outcome, reason = Outcome.CANCELLED, "cancelled"
     return Ended(
         outcome=outcome,
@@ -216,7 +218,9 @@ def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUI
 def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime) -> list[NewEvent]:
     """Let the promises decide, move the campaign contacts, and return what is to be told, in its order."""
     follow_ups = promises().calls_ended([for_promises(fact, endings[fact.id]) for fact in rows], now=now)
-    reached = _reached_before([fact for fact in rows if follow_ups[fact.id].pending is None])
+    reached = facts.chains_reached(
+        [fact.chain_id for fact in rows if follow_ups[fact.id].pending is None and fact.attempt_number > 1]
+    )
     told: list[NewEvent] = []
     ids: list[UUID] = []
     states: list[str] = []
@@ -243,19 +247,6 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
             reasons.append("" if follow_up.pending else follow_up.stop)
     _write_contacts(ids, states, reasons, [endings[f.id].outcome for f in rows if f.campaign_contact_id], now=now)
     return told
-
-
-def _reached_before(rows: Sequence[Any]) -> set[UUID]:
-    """Return the chains in which the contact was reached, also where a later promise was in vain."""
-    later = [fact.chain_id for fact in rows if fact.attempt_number > 1]
-    if not later:
-        return set()
-    found = run(
-        "answered_chains",
-        "SELECT DISTINCT chain_id FROM dialer_call WHERE chain_id = ANY(%(chains)s) AND outcome = 'answered'",
-        {"chains": later},
-    )
-    return {row.chain_id for row in found}
 
 
 def _contact_state(outcome: str, follow_up: FollowUp) -> str:

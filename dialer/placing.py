@@ -378,7 +378,7 @@ def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
             FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS m(id, due_at, reason)
         ) AS t
         WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'dialing' AND c.carrier_call_id = ''
-        RETURNING c.id, c.status, c.campaign_contact_id
+        RETURNING c.id, c.status, c.campaign_contact_id, c.chain_id
         """,
         {
             "ids": [move.call_id for move in moves],
@@ -396,6 +396,7 @@ def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
             """,
             {"ids": [row.campaign_contact_id for row in superseded if row.campaign_contact_id]},
         )
+        calls.renumber([row.chain_id for row in superseded])
     back = {row.id for row in rows if row.status == CallStatus.QUEUED}
     promises().calls_moved([move for move in moves if move.call_id in back], now=now)
     calls.end_cancelled(list(back), now=now)

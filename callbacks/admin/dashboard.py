@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from callbacks.admin.tabs import TITLES, counted, counts_of
+from callbacks.deadlines import LATE_AFTER
 from callbacks.queue_views import OVERDUE
 from dialer.workspaces.admin.base import workspaces_of
 from dialer.workspaces.clock import database_now
@@ -134,7 +135,7 @@ def _needs_a_person(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, Any
             (SELECT count(*) FROM dialer_line WHERE workspace_id = ANY(%(ids)s) AND archived_at IS NULL
                 AND down_until > %(now)s) AS lines
         """,
-        {"ids": list(ids), "now": now, "promise_late": now - timedelta(minutes=15), "most": 1_000},
+        {"ids": list(ids), "now": now, "promise_late": now - LATE_AFTER, "most": 1_000},
     )[0]
     queue = f"{reverse('admin:callbacks_callback_changelist')}?queue=overdue"
     told = (

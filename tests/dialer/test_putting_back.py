@@ -86,6 +86,7 @@ def test_a_promise_made_meanwhile_takes_its_place_and_the_batch_is_recorded(
     assert not Call.objects.filter(contact=member.contact, status="dialing").exists()
     queued = Call.objects.get(contact=member.contact, status="queued")
     assert Callback.objects.get(contact=member.contact, status="pending").call_id == queued.pk
+    assert (queued.attempt_number, queued.retries_used) == (2 if is_retry else 1, 0)
     member.refresh_from_db()
     assert member.state == "callback_pending"
 

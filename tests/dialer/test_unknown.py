@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from dialer import carrier_events, unknown
+from dialer import calls, carrier_events, unknown
 from dialer.carriers.base import Found, LookUp, NotFound
 from dialer.models import Call
+from dialer.workspaces.audit import SYSTEM
 from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
 from tests.in_process_carrier import InProcessCarrier, ended, report
 from tests.pipeline import carrier, dial
@@ -120,3 +121,14 @@ def test_a_look_that_lasts_keeps_only_one_thread(carrier: InProcessCarrier) -> N
 
     assert counts == [0, 0]
     assert unknown.check_due(limit=10, now=NOW + timedelta(minutes=10)) == 0
+
+
+def test_a_call_that_was_to_be_stopped_and_of_which_nothing_was_heard_ends_unknown(carrier: InProcessCarrier) -> None:
+    one, _ = two_live_calls()
+    workspace_id = Call.objects.get(pk=one).workspace_id
+    calls.cancel(one, workspace_id=workspace_id, actor=SYSTEM, reason="", now=NOW + SECOND)
+    carrier.fate = lambda _: NotFound()
+
+    look(60)
+
+    assert Call.objects.get(pk=one).outcome == "unknown"
