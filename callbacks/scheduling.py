@@ -123,10 +123,10 @@ def request(
     unless ``force`` names the check. Raises what is defined above, and leaves nothing half done.
     """
     with transaction.atomic():
-        contact = _locked_contact(contact_id, workspace_id)
+        contact = locked_contact(contact_id, workspace_id)
         if Suppression.objects.in_workspace(workspace_id).filter(phone=contact.phone).exists():
             raise ContactSuppressed
-        _share_campaign(campaign_id)
+        share_campaign(campaign_id)
         setting = _setting(contact, campaign_id=campaign_id, origin_call_id=origin_call_id, persona_id=persona_id)
         wanted = _wanted(scheduled_at, local_time, setting.terms, now=now)
         possible = _possible(setting, wanted, force=force, now=now)
@@ -304,7 +304,7 @@ def _possible(setting: _Setting, wanted: datetime, *, force: Force | None, now: 
     return possible
 
 
-def _locked_contact(contact_id: UUID, workspace_id: UUID) -> Contact:
+def locked_contact(contact_id: UUID, workspace_id: UUID) -> Contact:
     """Return the contact as it is under the locks that placing, deleting and changing it take."""
     known = Contact.objects.in_workspace(workspace_id).filter(deleted_at=None)
     seen: Contact = known.get(pk=contact_id)
@@ -313,7 +313,7 @@ def _locked_contact(contact_id: UUID, workspace_id: UUID) -> Contact:
     return locked
 
 
-def _share_campaign(campaign_id: UUID | None) -> None:
+def share_campaign(campaign_id: UUID | None) -> None:
     """Keep the campaign from ending until the promise in it is made: then it has an open contact."""
     if campaign_id is not None:
         run("share_campaign", "SELECT id FROM dialer_campaign WHERE id = %(id)s FOR SHARE", {"id": campaign_id})

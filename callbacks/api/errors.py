@@ -3,6 +3,7 @@
 from callbacks.actions import NotARetry
 from callbacks.rules.explanation import written
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, NoLineOrPersona, OutsideWindow
+from callbacks.undoing import NotUndoable
 from dialer.workspaces.api.errors import Problem, answers
 
 _WHY_NOT_THEN = {
@@ -15,6 +16,11 @@ _WHY_NOT_THEN = {
 @answers(NotARetry)
 def _not_a_retry(_: NotARetry) -> Problem:
     return _conflict("not_a_retry", "Only an automatic retry can be skipped.")
+
+
+@answers(NotUndoable)
+def _not_undoable(error: NotUndoable) -> Problem:
+    return _conflict("not_undoable", f"This cannot be taken back: {error}.", why=error.why)
 
 
 @answers(OutsideWindow)

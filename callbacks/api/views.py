@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
-from callbacks import actions, preview, queue_views, scheduling
+from callbacks import actions, preview, queue_views, scheduling, undoing
 from callbacks.api import errors as _errors  # noqa: F401 — registers what refusals mean
 from callbacks.api.serializers import (
     Acted,
@@ -182,6 +182,13 @@ class Callbacks(_ShowsCallbacks, Lists, Reads):
     def complete(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
         """Handled by other means; ends the chain as handled."""
         return self._act(id, actions.complete, **self.given(Acted))
+
+    @extend_schema(summary="Undo", request=Acted, responses={200: CallbackShown})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def undo(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
+        """Take back a cancel, a skip or a completion, while nothing took the callback's place."""
+        return self._act(id, undoing.undo, **self.given(Acted))
 
     @extend_schema(summary="Act on many", request=Bulk, responses={200: BulkShown})
     @action(detail=False, methods=["post"], pagination_class=None)

@@ -1,0 +1,182 @@
+"""Taking back what an operator did: a callback that was cancelled, skipped or completed is pending again.
+
+Only while nothing took its place: the same row and the same queued call, at the time that was promised, with the
+counter of its chain as it was. What other systems were told stays told; they hear ``callback.scheduled`` again.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from callbacks import events
+from callbacks.models import Callback
+from callbacks.rules import explanation
+from callbacks.rules.explanation import Code, step
+from callbacks.rules.statuses import CallbackStatus, CallbackType
+from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, locked_contact, share_campaign
+from dialer import calls, restoring
+from dialer.models import Campaign, Contact, Suppression
+from dialer.rules.statuses import CampaignStatus, Direction, Outcome
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+from webhooks.outbox import record_events
+
+INBOUND_CALL = "inbound_call"
+"""``completed_by`` of a callback that the contact's own call made needless."""
+INBOUND_UNDOABLE = timedelta(hours=24)
+_UNDOABLE = {
+    CallbackStatus.CANCELLED: "cancelled",
+    CallbackStatus.SKIPPED: "skipped",
+    CallbackStatus.COMPLETED: "completed",
+}
+"""States that can be taken back, with the reason for which their call was withdrawn: no other reason was a person's."""
+_OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
+
+
+class NotUndoable(Exception):
+    """Something took the callback's place, or nobody's action ended it; ``why`` is a code."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(WHY_NOT[why])
+        self.why = why
+
+
+WHY_NOT = {
+    "not_by_hand": "it was not an operator who ended it",
+    "contact_called": "the contact was called since",
+    "contact_answered": "the contact was reached since",
+    "contact_deleted": "the contact was deleted",
+    "too_late": "what the contact's own call completed can be taken back for 24 hours only",
+}
+
+
+def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
+    """Make a cancelled, skipped or completed callback pending again, due when it was promised.
+
+    The retry that a skip scheduled is superseded by it. Raises ``TransitionConflict``, :class:`NotUndoable`,
+    ``ContactSuppressed``, ``CampaignOver`` and, where something else is promised, ``AlreadyPending``.
+    """
+    with transaction.atomic():
+        callback = _locked(callback_id, workspace_id)
+        _refuse_what_nobody_did(callback, now=now)
+        _refuse_if_gone_on(callback)
+        _make_room(callback, now=now)
+        restoring.requeue(callback.call_id)
+        text = f"An operator took back that it was {callback.status}."
+        Callback.objects.filter(pk=callback_id).update(
+            status=CallbackStatus.PENDING.value,
+            completed_by="",
+            explanation=[*callback.explanation, step(Code.UNDONE, text, at=now, to=callback.scheduled_at)],
+            updated_at=now,
+        )
+        record_events(events.of_callbacks([callback_id], "scheduled", reason="undone", at=now), now=now)
+        record(actor, [_change(callback, reason)], now=now)
+    return Callback.objects.get(pk=callback_id)
+
+
+def _locked(callback_id: int, workspace_id: UUID) -> Callback:
+    """Lock everything that could take the callback's place, in the order of all locks, and the callback last."""
+    owned = Callback.objects.in_workspace(workspace_id)
+    seen: Callback = owned.get(pk=callback_id)
+    try:
+        contact = locked_contact(seen.contact_id, workspace_id)
+    except Contact.DoesNotExist:
+        raise NotUndoable(why="contact_deleted") from None
+    if Suppression.objects.in_workspace(workspace_id).filter(phone=contact.phone).exists():
+        raise ContactSuppressed
+    share_campaign(seen.campaign_id)
+    if seen.campaign_id and Campaign.objects.filter(pk=seen.campaign_id, status__in=_OVER).exists():
+        raise CampaignOver
+    run(
+        "lock_calls_to_undo",
+        """
+        SELECT id FROM dialer_call
+        WHERE id = %(call)s OR (contact_id = %(contact)s AND campaign_id IS NOT DISTINCT FROM %(campaign)s
+            AND status IN ('queued', 'dialing', 'ringing', 'in_progress'))
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        {"call": seen.call_id, "contact": seen.contact_id, "campaign": seen.campaign_id},
+    )
+    locked: Callback = (
+        owned.select_related("call", "campaign").select_for_update(of=("self",), no_key=True).get(pk=callback_id)
+    )
+    return locked
+
+
+def _refuse_what_nobody_did(callback: Callback, *, now: datetime) -> None:
+    withdrawn_because = _UNDOABLE.get(CallbackStatus(callback.status))
+    if withdrawn_because is None:
+        raise TransitionConflict(
+            what=f"callback {callback.pk}", from_=callback.status, to=f"{CallbackStatus.PENDING} again"
+        )
+    if callback.completed_by == INBOUND_CALL:
+        if now > callback.updated_at + INBOUND_UNDOABLE:
+            raise NotUndoable(why="too_late")
+    elif callback.call.held_reason != withdrawn_because:
+        raise NotUndoable(why="not_by_hand")
+
+
+def _refuse_if_gone_on(callback: Callback) -> None:
+    """Refuse where the chain went on without the callback; ``updated_at`` of one that is over is when it ended."""
+    since = run(
+        "calls_since",
+        """
+        SELECT bool_or(direction = %(outbound)s AND dialing_at >= %(ended)s) AS was_called,
+            bool_or(outcome = ANY(%(reached)s) AND ended_at >= %(ended)s) AS was_reached
+        FROM dialer_call
+        WHERE contact_id = %(contact)s
+            AND (campaign_id IS NOT DISTINCT FROM %(campaign)s OR direction <> %(outbound)s)
+        """,
+        {
+            "contact": callback.contact_id,
+            "campaign": callback.campaign_id,
+            "ended": callback.updated_at,
+            "outbound": Direction.OUTBOUND.value,
+            "reached": [Outcome.ANSWERED.value, Outcome.DNC_REQUEST.value],
+        },
+    )[0]
+    if since.was_called:
+        raise NotUndoable(why="contact_called")
+    is_retry = callback.type == CallbackType.AUTO_RETRY
+    if is_retry and since.was_reached and callback.completed_by != INBOUND_CALL:
+        raise NotUndoable(why="contact_answered")
+
+
+def _make_room(callback: Callback, *, now: datetime) -> None:
+    """Withdraw the retry that followed from a skip; any other pending callback stays, and refuses."""
+    pending: Any = (
+        Callback.objects.filter(
+            contact_id=callback.contact_id, campaign=callback.campaign, status=CallbackStatus.PENDING.value
+        )
+        .select_related("call")
+        .first()
+    )
+    if pending is None:
+        return
+    follows_from_skip = (
+        callback.status == CallbackStatus.SKIPPED
+        and pending.type == CallbackType.AUTO_RETRY
+        and pending.call.chain_id == callback.call.chain_id
+        and pending.call.retries_used == callback.call.retries_used + 1
+    )
+    if not follows_from_skip:
+        raise AlreadyPending(pending.pk)
+    calls.withdraw([pending.call_id], why="superseded", now=now, ends_chain=False)
+
+
+def _change(callback: Callback, reason: str) -> Change:
+    return Change(
+        workspace_id=callback.workspace_id,
+        verb="undo",
+        object_type="callback",
+        object_id=str(callback.pk),
+        from_state={"status": callback.status},
+        to_state={
+            "status": CallbackStatus.PENDING.value,
+            "scheduled_at": explanation.written(callback.scheduled_at),
+        },
+        reason=reason,
+    )

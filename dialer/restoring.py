@@ -1,0 +1,38 @@
+"""Putting a call back that was withdrawn by mistake: the same row, the same promise, still at most one request.
+
+A withdrawn row was never handed over, and its messages carry old generations; so it may wait again.
+"""
+
+from uuid import UUID
+
+from dialer.rules.statuses import CallStatus, ContactState
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+
+
+def requeue(call_id: UUID) -> None:
+    """Queue a withdrawn call as it was, and let its campaign contact wait for it again; in the caller's transaction.
+
+    The caller holds the locks of the contact and of the campaign, and has seen that nothing took the call's place.
+    Raises ``TransitionConflict`` for a call in any other state.
+    """
+    rows = run(
+        "requeue_withdrawn",
+        """
+        UPDATE dialer_call SET status = 'queued', held_reason = '', lease_until = NULL, generation = generation + 1
+        WHERE id = %(id)s AND status = 'withdrawn' AND dialing_at IS NULL RETURNING campaign_contact_id
+        """,
+        {"id": call_id},
+    )
+    if not rows:
+        raise TransitionConflict(what="the call", from_="no longer withdrawn", to=CallStatus.QUEUED)
+    if rows[0].campaign_contact_id:
+        run(
+            "reopen_campaign_contact",
+            """
+            UPDATE dialer_campaigncontact SET state = %(state)s, end_reason = '', ended_at = NULL, due_at = NULL
+            -- Of one that is being called, the end of that call says what follows.
+            WHERE id = %(id)s AND state <> 'calling'
+            """,
+            {"id": rows[0].campaign_contact_id, "state": ContactState.CALLBACK_PENDING.value},
+        )
