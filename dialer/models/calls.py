@@ -13,6 +13,7 @@ from dialer.workspaces.models import Owned, PublicId, Workspace
 
 _QUEUED = Q(status=CallStatus.QUEUED.value)
 _LIVE_OUTBOUND = Q(status__in=[s.value for s in LIVE], direction=Direction.OUTBOUND.value)
+_INBOUND = Q(direction=Direction.INBOUND.value)
 
 
 class Call(Owned, PublicId):
@@ -55,7 +56,7 @@ class Call(Owned, PublicId):
     generation = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     queued_at = models.DateTimeField(db_default=Now())
-    dialing_at = models.DateTimeField(null=True, help_text="Handed to the carrier")
+    dialing_at = models.DateTimeField(null=True, help_text="Handed to the carrier; inbound: when it rang us")
     ringing_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -98,6 +99,12 @@ class Call(Owned, PublicId):
             models.UniqueConstraint(
                 fields=["campaign_contact"], condition=_QUEUED, name="call_one_queued_per_campaign_contact"
             ),
+            # A carrier knows a call that it brings us by its own id only; two reports of it make one row.
+            models.UniqueConstraint(
+                fields=["line", "carrier_call_id"],
+                condition=_INBOUND & ~Q(carrier_call_id=""),
+                name="call_inbound_once_per_carrier_id",
+            ),
         ]
         indexes = [
             models.Index(
@@ -118,6 +125,13 @@ class Call(Owned, PublicId):
                 fields=["workspace", "-id"], condition=Q(outcome="unknown", handled_at=None), name="call_needs_a_person"
             ),
             models.Index(fields=["id"], condition=Q(follow_up_pending=True), name="call_undecided"),
+            # Who is on the phone with us is not dialled; there are few of them, and outbound calls write nothing here.
+            models.Index(
+                fields=["workspace", "number"],
+                condition=_INBOUND & Q(status__in=[s.value for s in LIVE]),
+                name="call_inbound_live",
+            ),
+            models.Index(fields=["workspace", "-id"], condition=_INBOUND, name="call_newest_inbound"),
         ]
 
     def __str__(self) -> str:

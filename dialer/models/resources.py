@@ -52,6 +52,17 @@ class Line(Owned, PublicId):
     calls_per_second = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.001)])
     max_concurrent_calls = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     is_default = models.BooleanField(default=False)
+    inbound_campaign = models.ForeignKey(
+        "dialer.Campaign",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Calls that come in over this line belong to it, where nothing else says to which they belong",
+    )
+    failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+    outages_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     down_until = models.DateTimeField(null=True, editable=False)
     down_reason = models.CharField(max_length=200, blank=True, editable=False)
     archived_at = models.DateTimeField(null=True, editable=False)
