@@ -165,6 +165,8 @@ def suppress_who_asked(call_ids: Sequence[UUID], *, now: datetime) -> None:
 
 def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — a row of facts
     outcome, reason = end.outcome, end.ended_reason
+    if outcome is Outcome.VOICEMAIL and fact.person_confirmed_at is not None:
+        outcome, reason = Outcome.ANSWERED, reason_of_a_talk(reason)
     if outcome is Outcome.ANSWERED and fact.dnc_requested_at is not None:
         outcome, reason = Outcome.DNC_REQUEST, "dnc_request"
     elif fact.cancel_requested_at is not None and fact.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:
@@ -178,6 +180,11 @@ def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — 
         transcript=end.transcript or fact.transcript,
         recording_url=end.recording_url or fact.recording_url,
     )
+
+
+def reason_of_a_talk(reason: str) -> str:
+    """Return why a call ended that was taken for a machine's: nobody knows then who hung up."""
+    return "unknown" if reason == Outcome.VOICEMAIL else reason
 
 
 def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUID, End]) -> None:
@@ -229,7 +236,7 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
         ended, follow_up = endings[fact.id], follow_ups[fact.id]
         told.extend(follow_up.events)
         told.append(events.call_ended(fact, ended, follow_up))
-        if follow_up.pending is None:
+        if follow_up.pending is None and fact.direction == Direction.OUTBOUND:
             told.append(
                 events.call_exhausted(
                     fact,
@@ -304,6 +311,9 @@ def for_promises(
         retries_used=fact.retries_used,
         outcome=ended.outcome,
         ended_at=ended.ended_at,
+        is_inbound=fact.direction == Direction.INBOUND,
+        began_at=fact.dialing_at,
+        talked_seconds=_talked(fact, ended),
         was_dialled=fact.dialing_at is not None,
         is_suppressed=fact.is_suppressed,
         call_schedule=facts.parsed(fact.call_schedule) or {},
@@ -317,3 +327,10 @@ def for_promises(
         config_webhooks=facts.parsed(fact.config_webhooks),
         metadata=facts.parsed(fact.metadata) or {},
     )
+
+
+def _talked(fact: Any, ended: Ended) -> float:  # noqa: ANN401 — a row of facts
+    """Say how long a talk lasted: as the carrier counts it, else from the answer to the end."""
+    if ended.duration_seconds is not None or fact.answered_at is None:
+        return ended.duration_seconds or 0
+    return max((ended.ended_at - fact.answered_at).total_seconds(), 0)

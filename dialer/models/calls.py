@@ -66,6 +66,9 @@ class Call(Owned, PublicId):
     dnc_requested_at = models.DateTimeField(
         null=True, help_text="When the contact asked, in this call, not to be called"
     )
+    person_confirmed_at = models.DateTimeField(
+        null=True, help_text="When somebody said that it was a person, no machine, who answered"
+    )
     cancel_requested_at = models.DateTimeField(null=True, help_text="When an operator asked the carrier to hang up")
     handled_at = models.DateTimeField(null=True, help_text="When a person dealt with an unknown end")
 
