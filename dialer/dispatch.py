@@ -5,7 +5,6 @@ campaigns and lines are counted exactly, and each waits for nothing (``SKIP LOCK
 anything is published; a lost message costs the lease, never a call.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,18 +17,11 @@ from django.db import transaction
 from dialer import calls
 from dialer.calls import QueuedCall
 from dialer.facts import parsed
-from dialer.rules.pacing import Budget, Owner, interleave
-from dialer.rules.statuses import CampaignStatus, Rank
+from dialer.rooms import IS_OPEN, SOON, Queue, Room, budget_of, lines_of, queues_of, rooms_of
+from dialer.rules.pacing import Budget, Owner, in_turn, weight
+from dialer.rules.statuses import Rank
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import run
-
-SOON = timedelta(seconds=2)
-"""How far ahead starts are given out where a pace or a number of slots decides: two ticks, so that what is more urgent
-does not wait behind what was claimed long before."""
-NEW_SHARE = 0.2
-"""Of a limited owner's room, what is kept for first calls while there are any."""
-MAX_CLAIMED = 4_000
-"""Claimed and not yet handed over, per workspace: more would only wait in the workers' queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,33 +31,6 @@ class Dispatched:
     call_id: UUID
     generation: int
     start_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Queue:
-    """Queued calls of one campaign, or of one workspace outside campaigns."""
-
-    workspace_id: UUID
-    campaign_id: UUID | None
-    owners: tuple[Owner, ...]
-    campaign: Any = None
-
-    @property
-    def is_paused(self) -> bool:
-        return self.campaign is not None and self.campaign.status == CampaignStatus.PAUSED
-
-    @property
-    def is_limited(self) -> bool:
-        return any(owner.is_limited for owner in self.owners)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Room:
-    """What may be claimed of one queue: so many calls, due before ``until``; ``kept`` of them are for first calls."""
-
-    queue: _Queue
-    calls: int
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,18 +54,18 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
     """Claim up to ``limit`` calls that fall due within the horizon, fairly over campaigns, and commit.
 
     Calls without a pace are claimed ``HORIZON_SECONDS`` ahead, each for its own second; the rest, and first calls,
-    as they come near.
+    as they come near. There may be more to claim until a claim finds nothing.
     """
     with transaction.atomic():
         workspaces = _lock_workspaces(now=now)
         if not workspaces:
             return []
-        lines = _lines(workspaces)
-        queues = _queues(workspaces, lines, now=now)
-        budget, late = _budget(workspaces, now=now)
-        rooms = _rooms(queues, budget, late, limit=limit, now=now)
+        lines = lines_of(workspaces)
+        queues = queues_of(workspaces, lines, now=now)
+        budget, late = budget_of(workspaces, now=now)
+        rooms = rooms_of(queues, budget, late, limit=limit, now=now)
         rows = _take_queued(rooms, now=now) + _take_waiting(rooms, now=now)
-        starts = _assign(rows, rooms, lines, budget, now=now)
+        starts = _assign(rows, rooms, lines, budget, limit=limit, now=now)
         _queue_first_calls([row for row in rows if row.is_first and row.call_id in starts], queues, now=now)
         dispatched = _lease(starts)
         _write_paces(budget)
@@ -124,14 +89,6 @@ def release_expired(*, limit: int, now: datetime) -> int:
     return len(rows)
 
 
-_IS_OPEN = """
-    (k.status = 'running' OR (k.status = 'paused' AND EXISTS (
-        SELECT FROM dialer_call f WHERE f.workspace_id = k.workspace_id AND f.campaign_id = k.id AND f.status = 'queued'
-            AND f.lease_until IS NULL AND f.rank = 0 AND f.force->'checks' ? 'campaign_paused')))
-"""
-"""A paused campaign is claimed from where an operator wants a call at once and forces it past the pause."""
-
-
 def _lock_workspaces(*, now: datetime) -> list[Any]:
     return run(
         "lock_claiming_workspaces",
@@ -140,105 +97,12 @@ def _lock_workspaces(*, now: datetime) -> list[Any]:
         WHERE w.closed_at IS NULL AND (
             EXISTS (SELECT FROM dialer_call c WHERE c.workspace_id = w.id AND c.status = 'queued'
                 AND c.lease_until IS NULL AND c.campaign_id IS NULL AND c.due_at <= %(horizon)s)
-            OR EXISTS (SELECT FROM dialer_campaign k WHERE k.workspace_id = w.id AND {_IS_OPEN})
+            OR EXISTS (SELECT FROM dialer_campaign k WHERE k.workspace_id = w.id AND {IS_OPEN})
         )
         ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED
         """,  # noqa: S608 — a constant of this module
         {"horizon": now + timedelta(seconds=settings.HORIZON_SECONDS)},
     )
-
-
-def _budget(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict[UUID, int]]:
-    """Read when each owner may start again, and what it has in use: claimed rows and live ones."""
-    ids = [row.id for row in workspaces]
-    paces = run(
-        "read_paces",
-        f"""
-        SELECT owner_id, next_free_at FROM dialer_pace WHERE owner_id = ANY(%(ids)s)
-            OR owner_id IN (SELECT k.id FROM dialer_campaign k WHERE k.workspace_id = ANY(%(ids)s) AND {_IS_OPEN})
-            OR owner_id IN (SELECT id FROM dialer_line WHERE workspace_id = ANY(%(ids)s))
-        """,  # noqa: S608 — a constant of this module
-        {"ids": ids},
-    )
-    used = run(
-        "slots_in_use",
-        """
-        SELECT workspace_id, line_id, campaign_id, sum(claimed)::int AS claimed, sum(late)::int AS late,
-            count(*)::int AS used
-        FROM (
-            SELECT workspace_id, line_id, campaign_id, 0 AS claimed, 0 AS late FROM dialer_call
-            WHERE status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
-            UNION ALL
-            SELECT workspace_id, line_id, campaign_id, 1, (due_at <= %(now)s)::int FROM dialer_call
-            WHERE lease_until IS NOT NULL
-        ) AS taken
-        WHERE workspace_id = ANY(%(ids)s) GROUP BY 1, 2, 3
-        """,
-        {"ids": ids, "now": now},
-    )
-    budget = Budget(next_free_at={row.owner_id: row.next_free_at for row in paces})
-    waiting: dict[UUID, int] = {}
-    for row in used:
-        waiting[row.workspace_id] = waiting.get(row.workspace_id, 0) + row.late
-        for owner in {row.workspace_id, row.line_id, row.campaign_id} - {None}:
-            budget.in_use[owner] = budget.in_use.get(owner, 0) + row.used
-    return budget, waiting
-
-
-def _lines(workspaces: Sequence[Any]) -> dict[UUID, Owner]:
-    rows = run(
-        "line_limits",
-        """
-        SELECT id, calls_per_second, max_concurrent_calls FROM dialer_line WHERE workspace_id = ANY(%(ids)s)
-        """,
-        {"ids": [row.id for row in workspaces]},
-    )
-    return {row.id: _owner(row) for row in rows}
-
-
-def _owner(row: Any) -> Owner:  # noqa: ANN401 — a row with the two limits
-    return Owner(id=row.id, calls_per_second=row.calls_per_second, max_concurrent_calls=row.max_concurrent_calls)
-
-
-def _queues(workspaces: Sequence[Any], lines: Mapping[UUID, Owner], *, now: datetime) -> list[_Queue]:
-    """List what may be claimed from: open campaigns by priority, then the calls outside campaigns."""
-    by_id = {row.id: _owner(row) for row in workspaces}
-    campaigns = run(
-        "open_campaigns",
-        f"""
-        SELECT k.id, k.status, k.workspace_id, k.line_id, k.persona_id, k.caller_id, k.calls_per_second,
-            k.max_concurrent_calls, k.config_webhooks::text AS config_webhooks, l.caller_ids::text AS caller_ids
-        FROM dialer_campaign k JOIN dialer_line l ON l.id = k.line_id
-        WHERE k.workspace_id = ANY(%(ids)s) AND {_IS_OPEN}
-            AND (k.status = 'paused' OR k.end_at IS NULL OR k.end_at > %(now)s)
-            AND (l.down_until IS NULL OR l.down_until <= %(now)s)
-        ORDER BY k.priority DESC, k.id
-        """,  # noqa: S608 — a constant of this module
-        {"ids": list(by_id), "now": now},
-    )
-    return [
-        _Queue(
-            workspace_id=row.workspace_id,
-            campaign_id=row.id,
-            owners=(_owner(row), lines[row.line_id], by_id[row.workspace_id]),
-            campaign=row,
-        )
-        for row in campaigns
-    ] + [_Queue(workspace_id=owner.id, campaign_id=None, owners=(owner,)) for owner in by_id.values()]
-
-
-def _rooms(
-    queues: Sequence[_Queue], budget: Budget, late: Mapping[UUID, int], *, limit: int, now: datetime
-) -> list[_Room]:
-    rooms = []
-    for queue in queues:
-        ahead = SOON if queue.is_limited else timedelta(seconds=settings.HORIZON_SECONDS)
-        until = now + ahead
-        most = min(limit, MAX_CLAIMED - late.get(queue.workspace_id, 0))
-        room = budget.room(queue.owners, now=now, until=until, limit=max(most, 0))
-        if room:
-            rooms.append(_Room(queue=queue, calls=room, until=until))
-    return rooms
 
 
 _QUEUED_OF = """
@@ -257,7 +121,7 @@ _QUEUED_OF = """
 """
 
 
-def _take_queued(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
+def _take_queued(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
     """Lock due queued calls of each queue; the index serves one rank of one queue, so each is asked for by itself."""
     rows = []
     for name, condition, mine in (
@@ -280,7 +144,7 @@ def _take_queued(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
     return rows
 
 
-def _take_waiting(rooms: Sequence[_Room], *, now: datetime) -> list[Any]:
+def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
     """Lock campaign contacts whose first call is due; each gets the id that its call will have."""
     mine = [room for room in rooms if room.queue.campaign_id and not room.queue.is_paused]
     if not mine:
@@ -322,27 +186,39 @@ def _caller_id(campaign: Any) -> str:  # noqa: ANN401 — a row of open_campaign
 
 
 def _assign(
-    rows: Sequence[Any], rooms: Sequence[_Room], lines: Mapping[UUID, Owner], budget: Budget, *, now: datetime
+    rows: Sequence[Any],
+    rooms: Sequence[Room],
+    lines: Mapping[UUID, Owner],
+    budget: Budget,
+    *,
+    limit: int,
+    now: datetime,
 ) -> dict[UUID, datetime]:
-    """Give each row its start while the owners' budgets last; a row without one stays where it is."""
+    """Give up to ``limit`` rows their starts while the owners' budgets last; a row without one stays where it is."""
     room_of = {(room.queue.workspace_id, room.queue.campaign_id): room for room in rooms}
-    order = {room.queue.campaign_id: position for position, room in enumerate(rooms)}
-    kept = {key: math.ceil(room.calls * NEW_SHARE) for key, room in room_of.items() if room.queue.is_limited}
+    weights = {queue.campaign_id: weight(queue.campaign.priority) for queue in _campaigns(rooms)}
     limited: dict[tuple[UUID, UUID | None, UUID], list[Owner]] = {}
     starts: dict[UUID, datetime] = {}
-    for row in interleave(rows, order=order, kept=kept):
+    for row in in_turn(rows, weights=weights, now=now):
+        if len(starts) == limit:
+            break
         room = room_of[row.workspace_id, row.campaign_id]
         key = (row.workspace_id, row.campaign_id, row.line_id)
         if key not in limited:
-            owners = {owner.id: owner for owner in (*room.queue.owners, lines[row.line_id])}
-            limited[key] = [owner for owner in owners.values() if owner.is_limited]
+            # A promise keeps the line it was made on, whatever its campaign calls over by now.
+            owners = [owner for owner in room.queue.owners if owner.id not in lines] + [lines[row.line_id]]
+            limited[key] = [owner for owner in owners if owner.is_limited]
         start = budget.take(limited[key], due_at=max(row.due_at, now), until=room.until)
         if start is not None:
             starts[row.call_id] = start
     return starts
 
 
-def _queue_first_calls(rows: Sequence[_FirstCall], queues: Sequence[_Queue], *, now: datetime) -> None:
+def _campaigns(rooms: Sequence[Room]) -> list[Queue]:
+    return [room.queue for room in rooms if room.queue.campaign is not None]
+
+
+def _queue_first_calls(rows: Sequence[_FirstCall], queues: Sequence[Queue], *, now: datetime) -> None:
     campaigns = {queue.campaign_id: queue.campaign for queue in queues}
     calls.queue(
         [

@@ -1,5 +1,7 @@
 """How fast calls may start: every owner (campaign, line, workspace) has a pace and a number of slots."""
 
+import hashlib
+import math
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,6 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from dialer.rules.statuses import Rank
+
+NEW_SHARE = 0.2
+"""Of the turns of a campaign, what is kept for first calls while retries would take them all."""
+_LAST = len(Rank)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +39,8 @@ class Budget:
     def take(self, owners: Sequence[Owner], *, due_at: datetime, until: datetime) -> datetime | None:
         """Take one start for all owners at once; ``None``, and nothing taken, where there is none before ``until``.
 
-        A start is never earlier than ``due_at`` and at least ``1 / calls_per_second`` after the owner's last one.
+        A start is never earlier than ``due_at`` and at least ``1 / calls_per_second`` after the owner's last one: what
+        was not used is not saved up, so that a window that opens starts no burst.
         """
         start = due_at
         for owner in owners:
@@ -47,7 +54,7 @@ class Budget:
             if owner.max_concurrent_calls is not None:
                 self.in_use[owner.id] = self.in_use.get(owner.id, 0) + 1
             if owner.calls_per_second is not None:
-                self.next_free_at[owner.id] = start + timedelta(seconds=1 / owner.calls_per_second)
+                self.next_free_at[owner.id] = start + spacing(owner.calls_per_second)
                 self.changed.add(owner.id)
         return start
 
@@ -59,31 +66,51 @@ class Budget:
                 room = min(room, owner.max_concurrent_calls - self.in_use.get(owner.id, 0))
             if owner.calls_per_second is not None:
                 free = max(now, self.next_free_at.get(owner.id, now))
-                room = min(room, int((until - free).total_seconds() * owner.calls_per_second) + 1)
+                room = min(room, (until - free) // spacing(owner.calls_per_second) + 1)
         return max(room, 0)
 
 
-def interleave(
-    rows: Sequence[Any],
-    *,
-    order: Mapping[UUID | None, int],
-    kept: Mapping[tuple[UUID, UUID | None], int],
-) -> list[Any]:
-    """Order claimed rows: by rank, then queues in turn (those of higher priority first), then by due time.
+def spacing(calls_per_second: float) -> timedelta:
+    """Return the time between two starts, rounded up: rounded down, a fourth of three a second would fit in."""
+    return timedelta(microseconds=math.ceil(1_000_000 / calls_per_second))
 
-    ``order`` ranks the campaigns by priority. The first ``kept`` first calls of a queue take their turn among its
-    retries, so that a campaign with many retries still reaches new contacts.
+
+def in_turn(rows: Sequence[Any], *, weights: Mapping[UUID | None, float], now: datetime) -> list[Any]:
+    """Order claimed rows by who has a right to the next start.
+
+    Of what is due: first what an operator wants now, then promises, each by its time. Then retries and first calls,
+    queue by queue in turn: a queue of twice the weight has twice as many turns (``weights`` by campaign, see
+    :func:`weight`), and within a queue one call in five is a first one, where there are any. Of two queues that always
+    meet with room for one, neither is always the first: where their turns begin differs from claim to claim.
+
+    What falls due within the claim's reach comes last, by its time: taken before, it would hold up all that is due.
     """
-    turns: dict[tuple[int, UUID, UUID | None], int] = {}
-    firsts: dict[tuple[UUID, UUID | None], int] = {}
+    taken: dict[tuple[UUID, UUID | None, bool], int] = {}
+    begins: dict[tuple[UUID, UUID | None, bool], float] = {}
     keyed = []
-    for row in sorted(rows, key=lambda row: (row.rank, row.due_at)):
-        queue = (row.workspace_id, row.campaign_id)
-        rank = row.rank
-        if rank == Rank.NEW:
-            firsts[queue] = firsts.get(queue, 0) + 1
-            if firsts[queue] <= kept.get(queue, 0):
-                rank = Rank.RETRY
-        turn = turns[rank, *queue] = turns.get((rank, *queue), -1) + 1
-        keyed.append(((rank, turn, order.get(row.campaign_id, 0), row.due_at, row.call_id), row))
+    for row in sorted(rows, key=lambda row: (row.rank, row.due_at, row.call_id)):
+        if row.due_at > now or row.rank in (Rank.CALL_NOW, Rank.PROMISED):
+            keyed.append(((_LAST if row.due_at > now else row.rank, 0.0, row.due_at, row.call_id), row))
+            continue
+        is_new = row.rank == Rank.NEW
+        queue = (row.workspace_id, row.campaign_id, is_new)
+        if queue not in begins:
+            begins[queue] = _beginning(queue, now)
+        number = taken[queue] = taken.get(queue, -1) + 1
+        share = weights.get(row.campaign_id, 1.0) * (NEW_SHARE if is_new else 1 - NEW_SHARE)
+        keyed.append(((Rank.RETRY, (begins[queue] + number) / share, row.due_at, row.call_id), row))
     return [row for _, row in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def weight(priority: int) -> float:
+    """Return the weight of a campaign: ten more of priority is twice as many turns; none has so few that it starves."""
+    return float(2 ** (priority / 10))
+
+
+def _beginning(queue: tuple[UUID, UUID | None, bool], now: datetime) -> float:
+    """Spread the beginnings of turns over claims so that who is first is a matter of weight alone.
+
+    Distributed exponentially: then the chance to come first among several is exactly one's share of their weights.
+    """
+    digest = hashlib.blake2b(f"{now.timestamp()} {queue}".encode(), digest_size=8).digest()
+    return -math.log((int.from_bytes(digest, "big") + 1) / (1 << 64))

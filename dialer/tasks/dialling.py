@@ -41,7 +41,8 @@ def tick() -> None:
         batch = dispatch.claim_due(limit=CLAIM, now=now)
         publish(batch, now=now, began=began)
         claimed += len(batch)
-        if len(batch) < CLAIM or time.monotonic() - began > TICK_SECONDS:
+        # A claim shares its room among campaigns that have too little for theirs and those that have more.
+        if not batch or time.monotonic() - began > TICK_SECONDS:
             break
     if claimed or expired or undecided:
         log.info("tick claimed=%d expired=%d undecided=%d", claimed, expired, undecided)
