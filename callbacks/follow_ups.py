@@ -129,34 +129,38 @@ class Callbacks:
             """,
             {"calls": [call.call_id for call in ended], "now": now},
         )
-        self._cancel_needless_retries(ended, now=now)
+        cancel_needless_retries([call for call in ended if call.outcome in _ENDS_RETRIES], now=now)
         pending = _pending_of(ended)
         decisions = [decision_on(call, has_pending=_key(call) in pending) for call in ended]
         made = make_retries(decisions, now=now)
         return {decision.call.call_id: _follow_up(decision, made, pending) for decision in decisions}
 
-    def _cancel_needless_retries(self, ended: Sequence[EndedCall], *, now: datetime) -> None:
-        answered = [call for call in ended if call.outcome in _ENDS_RETRIES]
-        if not answered:
-            return
-        rows = run(
-            "needless_retries",
-            """
-            SELECT b.call_id, c.chain_id FROM callbacks_callback b
-            JOIN dialer_call c ON c.id = b.call_id
-            JOIN unnest(%(contacts)s::uuid[], %(campaigns)s::uuid[]) AS t(contact_id, campaign_id)
-                ON b.contact_id = t.contact_id AND b.campaign_id IS NOT DISTINCT FROM t.campaign_id
-            WHERE b.status = 'pending' AND b.type = 'auto_retry'
-            """,
-            {
-                "contacts": [call.contact_id for call in answered],
-                "campaigns": [call.campaign_id for call in answered],
-            },
-        )
-        # Outside campaigns the retries may be those of other chains, which nothing else brings to their end.
-        mine = {call.chain_id for call in answered}
-        calls.withdraw([row.call_id for row in rows if row.chain_id in mine], why="answered", now=now, ends_chain=False)
-        calls.withdraw([row.call_id for row in rows if row.chain_id not in mine], why="answered", now=now)
+
+def cancel_needless_retries(answered: Sequence[EndedCall], *, now: datetime) -> None:
+    """Withdraw the pending retries of contacts who were reached, in the campaign of the call; promises stay.
+
+    The chains of these calls are left to the caller, who says what follows in them.
+    """
+    if not answered:
+        return
+    rows = run(
+        "needless_retries",
+        """
+        SELECT b.call_id, c.chain_id FROM callbacks_callback b
+        JOIN dialer_call c ON c.id = b.call_id
+        JOIN unnest(%(contacts)s::uuid[], %(campaigns)s::uuid[]) AS t(contact_id, campaign_id)
+            ON b.contact_id = t.contact_id AND b.campaign_id IS NOT DISTINCT FROM t.campaign_id
+        WHERE b.status = 'pending' AND b.type = 'auto_retry'
+        """,
+        {
+            "contacts": [call.contact_id for call in answered],
+            "campaigns": [call.campaign_id for call in answered],
+        },
+    )
+    # Outside campaigns the retries may be those of other chains, which nothing else brings to their end.
+    mine = {call.chain_id for call in answered}
+    calls.withdraw([row.call_id for row in rows if row.chain_id in mine], why="answered", now=now, ends_chain=False)
+    calls.withdraw([row.call_id for row in rows if row.chain_id not in mine], why="answered", now=now)
 
 
 def _key(call: EndedCall) -> tuple[UUID, UUID | None]:

@@ -132,7 +132,7 @@ def request(
         possible = _possible(setting, wanted, force=force, now=now)
         campaign_contact_id = _campaign_contact(setting)
         superseded = _supersede(setting, type, campaign_contact_id, replace=replace, now=now)
-        chain_id = campaign_contact_id or (setting.origin.chain_id if setting.origin else None)
+        chain_id = campaign_contact_id or _chain_outside_campaigns(setting.origin)
         attempts, retries_used = _made_in(chain_id)
         body = QueuedCall(
             workspace_id=workspace_id,
@@ -369,6 +369,11 @@ def _campaign_contact(setting: _Setting) -> UUID | None:
     )
     found: UUID = row.pk
     return found
+
+
+def _chain_outside_campaigns(origin: Call | None) -> UUID | None:
+    """Return the chain that a promise outside campaigns goes on with; one after a campaign's call begins its own."""
+    return origin.chain_id if origin and origin.campaign_id is None else None
 
 
 def _made_in(chain_id: UUID | None) -> tuple[int, int]:

@@ -1,0 +1,193 @@
+"""What a person knows better: a call that was taken for a machine's, and calls whose fate nobody could learn.
+
+A contact who was reached after all counts as reached from then on: retries that are pending end as with any answer,
+promises stay. What was told about the call's end stays told; others hear what follows from the correction.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from callbacks import scheduling
+from callbacks.follow_ups import cancel_needless_retries
+from callbacks.rules.statuses import CallbackType
+from callbacks.scheduling import Force, Scheduled
+from dialer import facts, unknown
+from dialer.endings import for_promises, reason_of_a_talk
+from dialer.events import Ended, call_exhausted
+from dialer.models import Call
+from dialer.rules.statuses import LIVE, CampaignStatus, ContactState, Outcome
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+from webhooks.outbox import record_events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Locked:
+    """A call and its facts, locked with all that waits or talks in its chain."""
+
+    call: Call
+    fact: Any
+
+
+def was_a_person(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Call:
+    """Correct the verdict that a machine answered: of a live call for its end, of one that ended ``voicemail`` now.
+
+    The call is then ``answered`` and its contact reached. Repeating it changes nothing while the call is live; raises
+    ``TransitionConflict`` for a call that ended in any other way, or was never handed over.
+    """
+    with _locked(call_id, workspace_id) as row:
+        before = row.call.outcome or row.call.status
+        if row.call.status in LIVE:
+            Call.objects.filter(pk=call_id, person_confirmed_at=None).update(person_confirmed_at=now)
+        elif row.call.outcome == Outcome.VOICEMAIL:
+            Call.objects.filter(pk=call_id).update(
+                outcome=Outcome.ANSWERED.value,
+                ended_reason=reason_of_a_talk(row.call.ended_reason),
+                person_confirmed_at=now,
+            )
+            _count_as_reached(row, now=now)
+        else:
+            raise TransitionConflict(what="the call", from_=before, to=Outcome.ANSWERED)
+        after = Outcome.ANSWERED if before == Outcome.VOICEMAIL else before
+        record(actor, [_change(row.call, "was_a_person", before, after, reason)], now=now)
+    return _read(call_id)
+
+
+def mark_reached(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Call:
+    """Settle an ``unknown`` call: the contact was reached. The call's outcome stays, for nobody knows of its talk.
+
+    Raises ``TransitionConflict`` for a call that needs nobody.
+    """
+    with _locked(call_id, workspace_id) as row:
+        unknown.mark_handled(
+            call_id, workspace_id=workspace_id, verb="mark_reached", actor=actor, reason=reason, now=now
+        )
+        _count_as_reached(row, now=now)
+    return _read(call_id)
+
+
+def call_back(
+    call_id: UUID,
+    *,
+    workspace_id: UUID,
+    scheduled_at: datetime | None = None,
+    local_time: datetime | None = None,
+    notes: str = "",
+    force: Force | None = None,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> Scheduled:
+    """Settle an ``unknown`` call by promising another: now, or at the time given, as :func:`scheduling.request` does.
+
+    In the call's campaign, or outside campaigns where that is over. Raises ``TransitionConflict`` for a call that
+    needs nobody, and what ``request`` raises.
+    """
+    with transaction.atomic():
+        call: Call = Call.objects.in_workspace(workspace_id).select_related("campaign").get(pk=call_id)
+        is_open = call.campaign is not None and call.campaign.status not in _OVER
+        done = scheduling.request(
+            workspace_id=workspace_id,
+            contact_id=call.contact_id,
+            campaign_id=call.campaign_id if is_open else None,
+            origin_call_id=call_id,
+            type=CallbackType.MANUAL,
+            scheduled_at=now if scheduled_at is None and local_time is None else scheduled_at,
+            local_time=local_time,
+            notes=notes,
+            force=force,
+            actor=actor,
+            now=now,
+        )
+        unknown.mark_handled(call_id, workspace_id=workspace_id, verb="call_back", actor=actor, reason=reason, now=now)
+    return done
+
+
+_OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
+
+
+@contextmanager
+def _locked(call_id: UUID, workspace_id: UUID) -> Iterator[_Locked]:
+    """Lock the call, and what waits or talks in its chain: each of them ends before this, or sees it."""
+    with transaction.atomic():
+        chain_id = Call.objects.in_workspace(workspace_id).values_list("chain_id", flat=True).get(pk=call_id)
+        run(
+            "lock_chain",
+            """
+            SELECT id FROM dialer_call
+            WHERE id = %(id)s OR (chain_id = %(chain)s AND status IN ('queued', 'dialing', 'ringing', 'in_progress'))
+            ORDER BY id FOR NO KEY UPDATE
+            """,
+            {"id": call_id, "chain": chain_id},
+        )
+        yield _Locked(call=_read(call_id), fact=facts.facts_of([call_id])[0])
+
+
+def _count_as_reached(row: _Locked, *, now: datetime) -> None:
+    """Do what an answer does: end the retries that wait, and the chain unless something else goes on in it."""
+    call, fact = row.call, row.fact
+    assert call.ended_at is not None
+    answered = Ended(
+        outcome=Outcome.ANSWERED,
+        ended_reason=call.ended_reason,
+        ended_at=call.ended_at,
+        duration_seconds=call.duration_seconds,
+        transcript=call.transcript,
+        recording_url=call.recording_url,
+    )
+    cancel_needless_retries([for_promises(fact, answered)], now=now)
+    chain = run(
+        "chain_left",
+        """
+        SELECT bool_or(status IN ('queued', 'dialing', 'ringing', 'in_progress')) AS goes_on,
+            COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts
+        FROM dialer_call WHERE chain_id = %(chain)s
+        """,
+        {"chain": fact.chain_id},
+    )[0]
+    if fact.campaign_contact_id:
+        run(
+            "campaign_contact_reached",
+            """
+            UPDATE dialer_campaigncontact SET result = 'answered',
+                state = CASE WHEN is_over THEN %(reached)s ELSE state END,
+                end_reason = CASE WHEN is_over THEN 'answered' ELSE end_reason END,
+                ended_at = CASE WHEN is_over THEN COALESCE(ended_at, %(now)s) ELSE ended_at END
+            FROM (SELECT NOT %(goes_on)s AS is_over) t
+            WHERE id = %(id)s
+            """,
+            {
+                "id": fact.campaign_contact_id,
+                "goes_on": chain.goes_on,
+                "reached": ContactState.REACHED.value,
+                "now": now,
+            },
+        )
+    if not chain.goes_on:
+        # Once per chain: where its end was told already, this is silently the first.
+        told = call_exhausted(fact, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)
+        record_events([told], now=now)
+
+
+def _read(call_id: UUID) -> Call:
+    found: Call = Call.objects.select_related("contact").get(pk=call_id)
+    return found
+
+
+def _change(call: Call, verb: str, before: str, after: str, reason: str) -> Change:
+    return Change(
+        workspace_id=call.workspace_id,
+        verb=verb,
+        object_type="call",
+        object_id=call.public_id,
+        from_state={"outcome": before},
+        to_state={"outcome": after},
+        reason=reason,
+    )
