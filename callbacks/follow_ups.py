@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from callbacks import events
+from callbacks.callers import INBOUND_CALL, complete_for_callers
 from callbacks.rules import explanation
 from callbacks.rules.retry import Resolved, Retry, Stop, decide
 from callbacks.rules.settings import resolved
@@ -27,6 +28,7 @@ _STATUS_WHEN_WITHDRAWN = {
     "skipped": CallbackStatus.SKIPPED,
     "superseded": CallbackStatus.SUPERSEDED,
     "completed": CallbackStatus.COMPLETED,
+    INBOUND_CALL: CallbackStatus.COMPLETED,
     "expired": CallbackStatus.EXPIRED,
 }
 """What a callback becomes when its call is withdrawn, by the reason; any other reason cancels it."""
@@ -111,10 +113,16 @@ class Callbacks:
         rows = run(
             "callbacks_withdrawn",
             """
-            UPDATE callbacks_callback SET status = %(status)s, dialled_at = NULL, updated_at = %(now)s
+            UPDATE callbacks_callback SET status = %(status)s, completed_by = %(by)s, dialled_at = NULL,
+                updated_at = %(now)s
             WHERE call_id = ANY(%(calls)s) AND status IN ('pending', 'dialing') RETURNING id
             """,
-            {"calls": list(call_ids), "status": status.value, "now": now},
+            {
+                "calls": list(call_ids),
+                "status": status.value,
+                "by": INBOUND_CALL if why == INBOUND_CALL else "",
+                "now": now,
+            },
         )
         reason = _REASON_TOLD.get(why, why)
         record_events(events.of_callbacks([row.id for row in rows], status.value, reason=reason, at=now), now=now)
@@ -129,11 +137,15 @@ class Callbacks:
             """,
             {"calls": [call.call_id for call in ended], "now": now},
         )
-        cancel_needless_retries([call for call in ended if call.outcome in _ENDS_RETRIES], now=now)
+        ours = [call for call in ended if not call.is_inbound]
+        theirs = [call for call in ended if call.is_inbound]
+        cancel_needless_retries([call for call in ours if call.outcome in _ENDS_RETRIES], now=now)
+        complete_for_callers(theirs, now=now)
         pending = _pending_of(ended)
-        decisions = [decision_on(call, has_pending=_key(call) in pending) for call in ended]
+        decisions = [decision_on(call, has_pending=_key(call) in pending) for call in ours]
         made = make_retries(decisions, now=now)
-        return {decision.call.call_id: _follow_up(decision, made, pending) for decision in decisions}
+        follow_ups = {decision.call.call_id: _follow_up(decision, made, pending) for decision in decisions}
+        return follow_ups | {call.call_id: _after_their_call(call, pending) for call in theirs}
 
 
 def cancel_needless_retries(answered: Sequence[EndedCall], *, now: datetime) -> None:
@@ -294,19 +306,31 @@ def _follow_up(
             stop="",
             events=[new.event],
         )
-    stop = decision.stop or "no_opening"
-    # Outside campaigns a contact may have several chains: another one's promise does not keep this one alive.
-    row = pending.get(_key(call))
-    waiting = (
-        PendingCallback(id=row.id, scheduled_at=row.scheduled_at) if row and row.chain_id == call.chain_id else None
-    )
     return FollowUp(
         will_retry=False,
         next_retry_at=None,
         attempts_left=_left(decision),
-        pending=waiting,
-        stop=stop,
+        pending=_waiting(call, pending),
+        stop=decision.stop or "no_opening",
     )
+
+
+def _after_their_call(call: EndedCall, pending: Mapping[tuple[UUID, UUID | None], Any]) -> FollowUp:
+    """No call that came in is retried, but what the contact asked for in it is promised."""
+    return FollowUp(
+        will_retry=False, next_retry_at=None, attempts_left=0, pending=_waiting(call, pending), stop=call.outcome
+    )
+
+
+def _waiting(call: EndedCall, pending: Mapping[tuple[UUID, UUID | None], Any]) -> PendingCallback | None:
+    """Return what the call's chain waits for.
+
+    Outside campaigns a contact may have several chains: another one's promise does not keep this one alive.
+    """
+    row = pending.get(_key(call))
+    if row is None or row.chain_id != call.chain_id:
+        return None
+    return PendingCallback(id=row.id, scheduled_at=row.scheduled_at)
 
 
 def _left(decision: Decision) -> int:

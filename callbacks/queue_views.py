@@ -114,8 +114,17 @@ def _busy(rows: Sequence[Any]) -> set[Any]:
         SELECT workspace_id, number, contact_id FROM dialer_call
         WHERE (workspace_id, number) IN (SELECT * FROM unnest(%(workspaces)s::uuid[], %(numbers)s::text[]))
             AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
+        UNION ALL
+        SELECT workspace_id, number, contact_id FROM dialer_call
+        WHERE workspace_id = ANY(%(workspaces)s::uuid[])
+            AND (number = ANY(%(numbers)s::text[]) OR contact_id = ANY(%(contacts)s::uuid[]))
+            AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'inbound'
         """,
-        {"workspaces": [fact.workspace_id for fact in rows], "numbers": [fact.phone for fact in rows]},
+        {
+            "workspaces": [fact.workspace_id for fact in rows],
+            "numbers": [fact.phone for fact in rows],
+            "contacts": [fact.contact_id for fact in rows],
+        },
     )
     return {(row.workspace_id, row.number) for row in live} | {row.contact_id for row in live}
 

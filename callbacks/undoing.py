@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from callbacks import events
+from callbacks.callers import INBOUND_CALL
 from callbacks.models import Callback
 from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, step
@@ -24,8 +25,6 @@ from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
 
-INBOUND_CALL = "inbound_call"
-"""``completed_by`` of a callback that the contact's own call made needless."""
 INBOUND_UNDOABLE = timedelta(hours=24)
 _UNDOABLE = {
     CallbackStatus.CANCELLED: "cancelled",

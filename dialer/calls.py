@@ -25,10 +25,13 @@ from webhooks.outbox import record_events
 WITHDRAWN_STATE = {
     "suppressed": ContactState.SUPPRESSED,
     "completed": ContactState.REACHED,
+    "inbound_call": ContactState.REACHED,
     "expired": ContactState.EXHAUSTED,
     "no_opening": ContactState.EXHAUSTED,
 }
 """End of a campaign contact whose queued call is withdrawn, by the reason; any other reason cancels it."""
+_RESULT_TOLD = {"expired": "exhausted", "no_opening": "exhausted", "inbound_call": "reached"}
+"""``result`` of ``call.exhausted`` by the reason of the withdrawal; any other reason is the result as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,7 @@ def _end_chains(rows: Sequence[Any], *, why: str, now: datetime) -> None:
         [
             events.call_exhausted(
                 fact,
-                result="reached" if fact.chain_id in reached else state.value if ran_out else why,
+                result="reached" if fact.chain_id in reached else _RESULT_TOLD.get(why, why),
                 reason=why,
                 attempts=fact.attempt_number - 1,
                 at=now,
@@ -165,6 +168,12 @@ def _end_chains(rows: Sequence[Any], *, why: str, now: datetime) -> None:
         ],
         now=now,
     )
+    if why == "inbound_call":
+        run(
+            "contacts_talked_to",
+            "UPDATE dialer_campaigncontact SET result = 'answered' WHERE id = ANY(%(ids)s)",
+            {"ids": [row.campaign_contact_id for row in rows if row.campaign_contact_id]},
+        )
     for end, mine in (
         (ContactState.REACHED, [row for row in rows if row.chain_id in reached]),
         (state, [row for row in rows if row.chain_id not in reached]),

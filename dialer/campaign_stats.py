@@ -57,7 +57,7 @@ def stats(campaign_id: UUID) -> Stats:
         "campaign_talk_time",
         """
         SELECT coalesce(round(avg(duration_seconds)), 0)::int AS seconds FROM dialer_call
-        WHERE campaign_id = %(campaign)s AND outcome IN ('answered', 'dnc_request')
+        WHERE campaign_id = %(campaign)s AND outcome IN ('answered', 'dnc_request') AND direction = 'outbound'
         """,
         {"campaign": campaign_id},
     )[0].seconds

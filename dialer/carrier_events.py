@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 
-from dialer import events, facts
+from dialer import events, facts, inbound
 from dialer.carriers.base import Report
 from dialer.endings import End, record_ends, suppress_who_asked
 from dialer.models import CarrierEvent
@@ -83,7 +83,8 @@ def apply_stored(*, limit: int, now: datetime) -> int:
         rows = run(
             "take_carrier_events",
             """
-            SELECT id, call_id, carrier_call_id, kind, occurred_at, facts::text AS facts FROM dialer_carrierevent
+            SELECT id, line_carrier, call_id, carrier_call_id, kind, occurred_at, facts::text AS facts
+            FROM dialer_carrierevent
             WHERE applied_at IS NULL ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
             """,
             {"limit": limit},
@@ -134,13 +135,20 @@ def _apply_or_isolate(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
 def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
     notes: dict[int, str] = {}
     by_call: dict[UUID, list[Any]] = defaultdict(list)
+    adopted = inbound.adopt(rows, now=now)
     for row in rows:
-        if row.call_id is None:
-            notes[row.id] = "names no call of ours"
+        whose = adopted.get(row.id, row.call_id)
+        if isinstance(whose, UUID):
+            by_call[whose].append(row)
         else:
-            by_call[row.call_id].append(row)
+            notes[row.id] = whose or "names no call of ours"
     suppress_who_asked(
-        [row.call_id for row in rows if row.call_id and row.kind == "ended" and _asked_not_to_be_called(row)], now=now
+        [
+            call_id
+            for call_id, reports in by_call.items()
+            if any(row.kind == "ended" and _asked_not_to_be_called(row) for row in reports)
+        ],
+        now=now,
     )
     progress: dict[UUID, _Progress] = {}
     known = {fact.id: fact for fact in facts.locked_facts_of(by_call)}
@@ -213,7 +221,8 @@ def _write(progress: dict[UUID, _Progress], *, now: datetime) -> None:
             dialing_at = COALESCE(c.dialing_at, %(now)s), lease_until = NULL,
             carrier_call_id = CASE WHEN t.carrier_id = '' THEN c.carrier_call_id ELSE t.carrier_id END,
             ringing_at = COALESCE(c.ringing_at, t.ringing_at), answered_at = COALESCE(c.answered_at, t.answered_at),
-            check_at = %(check_at)s
+            -- A carrier cannot be asked about a call that it brought us; its row says when it is over at the latest.
+            check_at = CASE WHEN c.direction = 'inbound' THEN c.check_at ELSE %(check_at)s END
         FROM unnest(%(ids)s::uuid[], %(status)s::text[], %(carrier_ids)s::text[], %(ringing)s::timestamptz[],
             %(answered)s::timestamptz[]) AS t(id, status, carrier_id, ringing_at, answered_at)
         WHERE c.id = t.id
@@ -253,11 +262,10 @@ def _end(call_id: UUID, step: _Progress) -> End:
     )
 
 
+_FACTS = ("outcome", "ended_reason", "duration_seconds", "transcript", "recording_url")
+_FACTS_OF_INBOUND = (*_FACTS, "direction", "from_number", "to_number")
+
+
 def _facts(report: Report) -> str:
-    return json.dumps(
-        {
-            name: value
-            for name in ("outcome", "ended_reason", "duration_seconds", "transcript", "recording_url")
-            if (value := getattr(report, name)) is not None
-        }
-    )
+    names = _FACTS_OF_INBOUND if report.direction == "inbound" else _FACTS
+    return json.dumps({name: value for name in names if (value := getattr(report, name)) is not None})

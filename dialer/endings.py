@@ -333,4 +333,5 @@ def _talked(fact: Any, ended: Ended) -> float:  # noqa: ANN401 — a row of fact
     """Say how long a talk lasted: as the carrier counts it, else from the answer to the end."""
     if ended.duration_seconds is not None or fact.answered_at is None:
         return ended.duration_seconds or 0
-    return max((ended.ended_at - fact.answered_at).total_seconds(), 0)
+    lasted: timedelta = ended.ended_at - fact.answered_at
+    return max(lasted.total_seconds(), 0)

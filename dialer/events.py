@@ -46,6 +46,17 @@ def call_started(fact: Fact, *, at: datetime) -> NewEvent:
     )
 
 
+def call_received(fact: Fact, *, at: datetime) -> NewEvent:
+    """Somebody rings us."""
+    return _call_event(
+        fact,
+        "call.received",
+        at=at,
+        data={**_identity(fact), "type": "inbound", "received_at": written(at), "to": fact.caller_id},
+        unique_key=f"call.received:{fact.id}",
+    )
+
+
 def call_attempted(fact: Fact, ended: Ended) -> NewEvent:
     """Every outbound attempt that was handed over, when it has ended."""
     return _call_event(

@@ -184,7 +184,7 @@ def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> 
 
 
 def _taken(rows: Sequence[Any]) -> set[tuple[UUID, Any]]:
-    """Return the numbers and contacts of these rows that have a live call."""
+    """Return the numbers and contacts of these rows that have a live call, one that they made to us included."""
     live = run(
         "live_calls",
         """
@@ -195,6 +195,10 @@ def _taken(rows: Sequence[Any]) -> set[tuple[UUID, Any]]:
         SELECT workspace_id, number, contact_id FROM dialer_call
         WHERE contact_id = ANY(%(contacts)s)
             AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
+        UNION ALL
+        SELECT workspace_id, number, contact_id FROM dialer_call
+        WHERE workspace_id = ANY(%(workspaces)s) AND (number = ANY(%(numbers)s) OR contact_id = ANY(%(contacts)s))
+            AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'inbound'
         """,
         {
             "workspaces": list({fact.workspace_id for fact in rows}),

@@ -36,6 +36,10 @@ class EndedCall:
     retries_used: int
     outcome: str
     ended_at: datetime
+    is_inbound: bool
+    began_at: datetime | None
+    """When it was handed over, or came in."""
+    talked_seconds: float
     was_dialled: bool
     is_suppressed: bool
     call_schedule: Mapping[str, Any]

@@ -26,6 +26,7 @@ class Code(StrEnum):
     CALL_NOW = "call_now"  # an operator wants it at once
     FORCED = "forced"  # an operator overrode checks
     UNDONE = "undone"  # an operator took back that it was cancelled, skipped or completed
+    CONTACT_CALLED = "contact_called"  # the contact called us, which made it needless
     EXPIRED = "expired"  # too late to be called, and given up
     CLOCK_CHANGED = "clock_changed"  # the contact's time zone changed, and with it the instant that was promised
     CAMPAIGN_RESUMED = "campaign_resumed"  # its time passed while the campaign was paused

@@ -59,7 +59,11 @@ Answer = Accepted | Refused | Busy | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A carrier's report about a call; ``event_id`` is the carrier's id of it and makes a repetition known."""
+    """A carrier's report about a call; ``event_id`` is the carrier's id of it and makes a repetition known.
+
+    Every report of an inbound call says who rang which number: any of them may be the first that arrives, and the
+    carrier knows none of our ids.
+    """
 
     kind: Literal["ringing", "answered", "machine", "ended"]
     event_id: str
@@ -71,6 +75,9 @@ class Report:
     duration_seconds: int | None = None
     transcript: str | None = None
     recording_url: str | None = None
+    direction: Literal["outbound", "inbound"] = "outbound"
+    from_number: str | None = None
+    to_number: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 LONGEST_ID: Final = 100
 LONGEST_TRANSCRIPT: Final = 1_000_000
 LONGEST_URL: Final = 2_000
+LONGEST_NUMBER: Final = 32
 LONGEST_TALK: Final = timedelta(days=7)
 LONGEST_RAW: Final = 100_000
 """Characters of a report that are kept as text where it cannot be kept as JSON."""
@@ -96,10 +97,11 @@ def _report(entry: Mapping[str, Any], *, now: datetime) -> Report:
         message = f"unknown kind {kind!r}"
         raise ValueError(message)
     told = entry.get("outcome")
+    is_inbound = entry.get("direction") == "inbound"
     return Report(
         kind=kind,
         event_id=identifier(entry["event_id"]),
-        call_id=UUID(entry["call_id"]),
+        call_id=None if is_inbound else UUID(entry["call_id"]),
         carrier_call_id=identifier(entry["carrier_call_id"]),
         occurred_at=_moment(entry["occurred_at"], now=now),
         outcome=None if told is None else outcome(told),
@@ -107,6 +109,9 @@ def _report(entry: Mapping[str, Any], *, now: datetime) -> Report:
         duration_seconds=_seconds(entry.get("duration_seconds")),
         transcript=text(entry.get("transcript"), longest=LONGEST_TRANSCRIPT),
         recording_url=_url(entry.get("recording_url")),
+        direction="inbound" if is_inbound else "outbound",
+        from_number=text(entry.get("from"), longest=LONGEST_NUMBER) if is_inbound else None,
+        to_number=text(entry.get("to"), longest=LONGEST_NUMBER) if is_inbound else None,
         raw=_raw(entry),
     )
 

@@ -39,6 +39,11 @@ def parse(text: str) -> str:
     raise NumberNotDialable(message)
 
 
+def digits_of(text: str) -> str:
+    """Return a number's digits alone, to compare numbers that are written in different ways."""
+    return re.sub(r"[^0-9]", "", text)
+
+
 @lru_cache(maxsize=65_536)
 def doubts(phone: str) -> tuple[str, ...]:
     """Return what the phone-number library doubts about a number that has the right shape; mostly nothing."""

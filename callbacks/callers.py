@@ -1,0 +1,81 @@
+"""Contacts who call us: what their own call makes needless is completed, and can be taken back for 24 hours."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from callbacks.rules.explanation import Code, step
+from dialer import calls
+from dialer.promises import EndedCall
+from dialer.rules.statuses import Outcome
+from dialer.workspaces.audit import SYSTEM, Change, record
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.statements import run
+
+INBOUND_CALL = "inbound_call"
+"""``completed_by`` of these callbacks, and the reason that their events give."""
+A_TALK = timedelta(seconds=10)
+"""A talk this long keeps the promise of a requested callback; any talk makes retries needless."""
+
+
+def complete_for_callers(ended: Sequence[EndedCall], *, now: datetime) -> list[UUID]:
+    """Complete what waits for contacts whose own call was answered, in all campaigns; return the calls withdrawn.
+
+    What was promised while they called stays, and so does what an operator made: that is our wish, not theirs.
+    """
+    withdrawn: list[UUID] = []
+    for call in ended:
+        if call.outcome == Outcome.ANSWERED:
+            withdrawn += _complete(call, now=now)
+    return withdrawn
+
+
+def _complete(call: EndedCall, *, now: datetime) -> list[UUID]:
+    needless = run(
+        "callbacks_of_caller",
+        """
+        SELECT call_id FROM callbacks_callback
+        WHERE contact_id = %(contact)s AND status = 'pending' AND created_at <= %(began)s
+            AND (type = 'auto_retry' OR (type = 'customer_requested' AND %(talked)s >= %(a_talk)s))
+        """,
+        {
+            "contact": call.contact_id,
+            "began": call.began_at,
+            "talked": call.talked_seconds,
+            "a_talk": A_TALK.total_seconds(),
+        },
+    )
+    withdrawn = calls.withdraw([row.call_id for row in needless], why=INBOUND_CALL, now=now)
+    if withdrawn:
+        _explain(withdrawn, call, now=now)
+    return withdrawn
+
+
+def _explain(withdrawn: Sequence[UUID], call: EndedCall, *, now: datetime) -> None:
+    text = f"The contact called us ({public_id('call', call.call_id)})."
+    rows: list[Any] = run(
+        "explain_completion_by_caller",
+        """
+        UPDATE callbacks_callback SET explanation = explanation || %(step)s::jsonb
+        WHERE call_id = ANY(%(calls)s) RETURNING id, workspace_id, scheduled_at
+        """,
+        {"calls": list(withdrawn), "step": json.dumps([step(Code.CONTACT_CALLED, text, at=now)])},
+    )
+    record(
+        SYSTEM,
+        [
+            Change(
+                workspace_id=row.workspace_id,
+                verb="complete",
+                object_type="callback",
+                object_id=str(row.id),
+                from_state={"status": "pending"},
+                to_state={"status": "completed", "completed_by": INBOUND_CALL},
+                reason=text,
+            )
+            for row in rows
+        ],
+        now=now,
+    )
