@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from dialer.carriers.simulation.agent import Agent
+from dialer.carriers.simulation.callers import Callers, Ring
 from dialer.carriers.simulation.http import Reply, Request, Server
 from dialer.carriers.simulation.ledger import LedgerInUse, as_json
 from dialer.carriers.simulation.network import RETRY_AFTER, Asked, Call, Network, Verdict, carrier_call_id, changed
@@ -91,8 +92,9 @@ DEFAULTS: Final[Mapping[str, object]] = {
 class Routes:
     """What is answered to each request; all but health and recordings need the secret."""
 
-    def __init__(self, network: Network, options: Options) -> None:
+    def __init__(self, network: Network, callers: Callers, options: Options) -> None:
         self._network = network
+        self._callers = callers
         self._expected = f"Bearer {options.secret}".encode()
         self._silence = SILENCE / options.speed
 
@@ -120,6 +122,8 @@ class Routes:
                 return self._entries(request)
             case "POST", ["calls"]:
                 return self._place(request)
+            case "POST", ["inbound"]:
+                return self._ring(request)
             case _, ["calls", *_] if self._network.control.down:
                 return Reply.json(503, {"error": "down"})
             case _:
@@ -150,6 +154,13 @@ class Routes:
         except ValueError as error:
             return Reply.json(400, {"error": str(error)})
         return self._state()
+
+    def _ring(self, request: Request) -> Reply:
+        try:
+            ring = Ring.of(_object(request.body))
+        except ValueError as error:
+            return Reply.json(400, {"error": str(error)})
+        return Reply.json(202, {"carrier_call_id": self._callers.ring(ring)})
 
     def _entries(self, request: Request) -> Reply:
         try:
@@ -235,7 +246,7 @@ async def serve(options: Options) -> None:
         agent=agent,
         recordings_url=f"{url}/recordings",
     )
-    server = Server(Routes(network, options))
+    server = Server(Routes(network, Callers(reporter=reporter, speed=options.speed), options))
     await server.listen(own)
     sending = asyncio.ensure_future(reporter.run())
     sys.stdout.write(f"simulated carrier at {url}, ledger {options.ledger}\n")

@@ -394,6 +394,32 @@ def test_hanging_up_while_it_rings_is_reported_as_cancelled(start_carrier: Start
 # The process --------------------------------------------------------------------------------------------------------
 
 
+def test_somebody_rings_on_request_and_every_report_says_who(start_carrier: StartCarrier, receiver: Receiver) -> None:
+    carrier = start_carrier(report_url=receiver.url)
+
+    answer = carrier.request("POST", "/inbound", json={"from": "+49301", "to": "+49302", "talk_seconds": 12})
+
+    assert answer.status_code == 202
+    received = receiver.wait_for(lambda all_: any(r["kind"] == "ended" for one in all_ for r in one.content["reports"]))
+    reports = [report for one in received for report in one.content["reports"]]
+    assert [report["kind"] for report in reports] == ["ringing", "answered", "ended"]
+    assert {(report["direction"], report["from"], report["to"]) for report in reports} == {
+        ("inbound", "+49301", "+49302")
+    }
+    assert {report["carrier_call_id"] for report in reports} == {answer.json()["carrier_call_id"]}
+    assert reports[-1]["duration_seconds"] == 12
+    parsed = adapter(carrier).parse_reports(received[0].headers, received[0].body)
+    assert (parsed[0].direction, parsed[0].call_id, parsed[0].from_number) == ("inbound", None, "+49301")
+    assert carrier.places() == []
+
+
+@pytest.mark.parametrize(
+    "ring", [{}, {"from": "+49301"}, {"to": 5}, {"to": "+49302", "talk_seconds": True}, {"to": "+49302", "who": "me"}]
+)
+def test_a_ring_that_is_not_understood_is_refused(simulated_carrier: RunningCarrier, ring: dict[str, object]) -> None:
+    assert simulated_carrier.request("POST", "/inbound", json=ring).status_code == 400
+
+
 def test_sigterm_ends_it_cleanly_with_calls_reports_and_answers_under_way(start_carrier: StartCarrier) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody_answers:
         url = f"http://127.0.0.1:{nobody_answers.getsockname()[1]}"
