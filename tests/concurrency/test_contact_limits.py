@@ -83,7 +83,7 @@ def make_campaigns() -> list[Campaign]:
 
 
 def a_number_wanted_by(campaigns: Sequence[Campaign]) -> str:
-    phone = f"+4930{next(_numbers):06d}7711"
+    phone = f"+4930{next(_numbers):05d}0002"
     contacts = [make_contact(campaigns[0].workspace, phone=phone) for _ in range(CONTACTS)]
     for campaign in campaigns:
         for contact in contacts:
