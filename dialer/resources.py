@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from dialer.contacts import is_time_zone
-from dialer.models import Line, Persona, RetryPolicy
+from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules import schedule_settings, values
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.values import Unfit
@@ -75,6 +75,7 @@ class LineFields(TypedDict, total=False):
     calls_per_second: float | None
     max_concurrent_calls: int | None
     is_default: bool
+    inbound_campaign_id: UUID | None
 
 
 class PolicyFields(TypedDict, total=False):
@@ -133,11 +134,21 @@ def archive_persona(persona_id: UUID, *, workspace_id: UUID, actor: Actor, now: 
 
 def create_line(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[LineFields]) -> Line:
     """Make a line; one that is made the default takes the place of the former. Raises :class:`InvalidResource`."""
-    return _create(Line, workspace_id, _read(fields, _LINE, required=("name",)), actor=actor, now=now)
+    columns = _read(fields, _LINE, required=("name",))
+    _check_campaign(columns, workspace_id)
+    return _create(Line, workspace_id, columns, actor=actor, now=now)
 
 
 def edit_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[LineFields]) -> Line:
-    return _edit(Line, line_id, workspace_id, _read(fields, _LINE), actor=actor, now=now)
+    columns = _read(fields, _LINE)
+    _check_campaign(columns, workspace_id)
+    return _edit(Line, line_id, workspace_id, columns, actor=actor, now=now)
+
+
+def _check_campaign(columns: Mapping[str, Any], workspace_id: UUID) -> None:
+    campaign_id = columns.get("inbound_campaign_id")
+    if campaign_id and not Campaign.objects.in_workspace(workspace_id).filter(pk=campaign_id).exists():
+        raise InvalidResource({"inbound_campaign_id": ["does not exist"]})
 
 
 def archive_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Line:
@@ -235,7 +246,10 @@ def _save(row: Workspace | Persona | Line | RetryPolicy, changes: Mapping[str, A
 
 def _change(row: Workspace | Persona | Line | RetryPolicy, verb: str, columns: Mapping[str, Any]) -> Change:
     """Say which columns changed, and to what but for secrets."""
-    shown = {name: "(changed)" if name == "credentials" else value for name, value in columns.items()}
+    shown = {
+        name: "(changed)" if name == "credentials" else str(value) if isinstance(value, UUID) else value
+        for name, value in columns.items()
+    }
     return Change(
         workspace_id=row.id if isinstance(row, Workspace) else row.workspace_id,
         verb=verb,
@@ -321,6 +335,7 @@ _LINE: _Readers = {
     "calls_per_second": values.calls_per_second,
     "max_concurrent_calls": values.max_concurrent_calls,
     "is_default": values.boolean,
+    "inbound_campaign_id": lambda value: value,
 }
 _POLICY: _Readers = {
     "name": values.name,

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from dialer import resources
+from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
-from dialer.models import Line, Persona
+from dialer.models import Campaign, Line, Persona
 from dialer.resources import DefaultNeeded
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.workspaces.admin.base import actor_of, button, column
@@ -114,10 +116,18 @@ class LineForm(WriteForm):
             "calls_per_second",
             "max_concurrent_calls",
             "is_default",
+            "inbound_campaign",
         )
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
         super().__init__(*args, **options)
+        # The newest of its own workspace; a new line gets one when it is there.
+        mine = Campaign.objects.filter(workspace_id=self.instance.workspace_id).order_by("-id")
+        newest = mine.values("pk")[:MOST_OFFERED]
+        offered: Any = self.fields["inbound_campaign"]
+        offered.queryset = mine.filter(
+            Q(pk__in=list(newest.values_list("pk", flat=True))) | Q(pk=self.instance.inbound_campaign_id)
+        )
         self.initial["numbers"] = "\n".join(self.instance.caller_ids)
 
     def clean_new_credentials(self) -> Any:  # noqa: ANN401 — JSON
@@ -129,8 +139,10 @@ class LineForm(WriteForm):
             raise forms.ValidationError(message) from error
 
     def write(self, about: Mapping[str, Any]) -> Line:
-        extra = ("workspace", "new_credentials", "numbers")
+        extra = ("workspace", "new_credentials", "numbers", "inbound_campaign")
         given: Any = {name: value for name, value in self.cleaned_data.items() if name not in extra}
+        campaign = self.cleaned_data["inbound_campaign"]
+        given["inbound_campaign_id"] = campaign.pk if campaign else None
         given["caller_ids"] = [line.strip() for line in self.cleaned_data["numbers"].splitlines() if line.strip()]
         if self.cleaned_data["new_credentials"] is not None:
             given["credentials"] = self.cleaned_data["new_credentials"]
@@ -156,6 +168,7 @@ class LineAdmin(ArchivingAdmin):
     readonly_fields = ("public_id", "state", "health")
     fieldsets = (
         (None, {"fields": ("workspace", ("name", "carrier"), "numbers", "new_credentials", "is_default")}),
+        ("Calls that come in", {"fields": ("inbound_campaign",)}),
         (
             "Limits",
             {

@@ -128,6 +128,13 @@ class CallFilter(Filters):
     chain_id = PublicIdField(CampaignContact.public_prefix, required=False)
 
 
+class InboundCallFilter(Filters):
+    outcome = OneOfField(choices=[outcome.value for outcome in Outcome], required=False)
+    campaign_id = PublicIdField(Campaign.public_prefix, required=False)
+    contact_id = PublicIdField(Contact.public_prefix, required=False)
+    line_id = PublicIdField(Line.public_prefix, required=False)
+
+
 class Calls(Lists, Reads):
     """Attempts to reach a contact, and calls received."""
 
@@ -221,3 +228,14 @@ class Calls(Lists, Reads):
             ),
             CallDetail,
         )
+
+
+class InboundCalls(Lists):
+    """Calls that came in: whose they are, and how they went."""
+
+    queryset = Call.objects.filter(direction=Direction.INBOUND.value)
+    serializer_class = CallSerializer
+    filters = InboundCallFilter
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        return rows.filter(**asked).defer("transcript", "analysis")

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from dialer import resources
 from dialer.api.shapes import RulesField
-from dialer.models import Line, Persona, RetryPolicy
+from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.resources import LONGEST_CALLER_ID, LONGEST_ENDPOINT, MAX_DURATIONS, MOST_CALLER_IDS, RING_TIMEOUTS
 from dialer.rules.values import (
     LEAST_CALLS_PER_SECOND,
@@ -85,6 +85,12 @@ class LineSerializer(Pace):
     ring_timeout_seconds = WholeNumberField(required=False, min_value=RING_TIMEOUTS[0], max_value=RING_TIMEOUTS[-1])
     max_duration_seconds = WholeNumberField(required=False, min_value=MAX_DURATIONS[0], max_value=MAX_DURATIONS[-1])
     is_default = TruthField(required=False)
+    inbound_campaign_id = PublicIdField(
+        Campaign.public_prefix,
+        required=False,
+        allow_null=True,
+        help_text="Calls that come in belong to it where nothing else says to which campaign they belong",
+    )
     health = serializers.SerializerMethodField()
     archived_at = InstantField(read_only=True, allow_null=True)
     created_at = InstantField(read_only=True)

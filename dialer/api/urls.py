@@ -4,7 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from dialer.api import errors as errors  # noqa: PLC0414 — what the nouns' exceptions mean is registered there
-from dialer.api.calls import Calls
+from dialer.api.calls import Calls, InboundCalls
 from dialer.api.campaigns import Campaigns
 from dialer.api.contacts import Contacts, Imports
 from dialer.api.resources import Lines, Personas, RetryPolicies
@@ -15,6 +15,7 @@ router = SimpleRouter()
 router.register("contacts", Contacts)
 router.register("imports", Imports)
 router.register("calls", Calls)
+router.register("inbound-calls", InboundCalls, basename="inbound-call")
 router.register("campaigns", Campaigns)
 router.register("personas", Personas)
 router.register("lines", Lines)

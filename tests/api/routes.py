@@ -73,6 +73,9 @@ ROWS: dict[str, Callable[[Workspace], str]] = {
     "contacts": lambda workspace: make_contact(workspace).public_id,
     "deliveries": lambda workspace: make_delivery(make_endpoint(workspace)).public_id,
     "imports": lambda workspace: Import.objects.create(workspace=workspace).public_id,
+    "inbound-calls": lambda workspace: (
+        make_call(make_contact(workspace), direction="inbound", status="ended", outcome="answered").public_id
+    ),
     "lines": lambda workspace: make_line(workspace).public_id,
     "personas": lambda workspace: make_persona(workspace).public_id,
     "retry-policies": lambda workspace: make_policy(workspace).public_id,

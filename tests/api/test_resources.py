@@ -4,7 +4,7 @@ import pytest
 
 from dialer.models import Line, Persona
 from tests.api.client import Api, error_of
-from tests.factories import make_line, make_persona, make_policy
+from tests.factories import make_call, make_campaign, make_contact, make_line, make_persona, make_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -119,3 +119,23 @@ def test_another_workspaces_line_is_not_there() -> None:
         404,
         404,
     ]
+
+
+def test_a_line_names_the_campaign_of_calls_that_come_in_and_only_one_of_its_workspace() -> None:
+    api = Api()
+    mine, theirs = make_campaign(api.workspace), make_campaign()
+    line = make_line(api.workspace)
+
+    taken = api.patch(f"lines/{line.public_id}/", {"inbound_campaign_id": mine.public_id})
+    refused = api.patch(f"lines/{line.public_id}/", {"inbound_campaign_id": theirs.public_id})
+
+    assert (taken.status_code, taken.json()["inbound_campaign_id"]) == (200, mine.public_id)
+    assert (refused.status_code, list(refused.json()["error"]["fields"])) == (400, ["inbound_campaign_id"])
+
+
+def test_calls_that_came_in_are_listed_apart() -> None:
+    api = Api(scope="read")
+    inbound = make_call(make_contact(api.workspace), direction="inbound", status="ended", outcome="answered")
+    make_call(inbound.contact, status="ended")
+
+    assert [row["id"] for row in api.get("inbound-calls/").json()["results"]] == [inbound.public_id]
