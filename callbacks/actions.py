@@ -37,7 +37,7 @@ class NotARetry(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Open:
+class Opened:
     """A pending callback with its call's facts, both locked."""
 
     callback: Callback
@@ -54,13 +54,12 @@ def call_now(
     reason: str = "",
 ) -> Callback:
     """Make it due at once, ahead of all others; outside the window, limit or a running campaign only by ``force``."""
-    with _open(callback_id, workspace_id=workspace_id, to="due now") as row:
+    with opened(callback_id, workspace_id=workspace_id, to="due now") as row:
         _refuse_unless_possible(row, at=now, force=force, now=now)
         text = "An operator wants the call at once."
         _move(row, now, rank=Rank.CALL_NOW, force=force, steps=[step(Code.CALL_NOW, text, at=now, to=now)], now=now)
-        _leave_trace(
-            row, "call_now", actor, to_state={"scheduled_at": explanation.written(now)}, reason=reason, now=now
-        )
+        moved = {"scheduled_at": explanation.written(now)}
+        leave_trace(row, "call_now", actor, to_state=moved, reason=reason, force=force, now=now)
         record_events(events.of_callbacks([callback_id], "rescheduled", reason="call_now", at=now), now=now)
     return Callback.objects.get(pk=callback_id)
 
@@ -77,27 +76,26 @@ def reschedule(
 ) -> Callback:
     """Promise another time; one that is not permitted is refused with the next that is, unless ``force`` names it."""
     wanted = check_ahead(scheduled_at, now=now)
-    with _open(callback_id, workspace_id=workspace_id, to="rescheduled") as row:
+    with opened(callback_id, workspace_id=workspace_id, to="rescheduled") as row:
         _refuse_unless_possible(row, at=wanted, force=force, now=now)
         text = f"An operator moved it from {explanation.written(row.callback.scheduled_at)}."
         steps = [step(Code.RESCHEDULED, text, at=now, from_=row.callback.scheduled_at, to=wanted)]
         rank = Rank.RETRY if row.callback.type == CallbackType.AUTO_RETRY else Rank.PROMISED
         _move(row, wanted, rank=rank, force=force, steps=steps, now=now)
-        _leave_trace(
-            row, "reschedule", actor, to_state={"scheduled_at": explanation.written(wanted)}, reason=reason, now=now
-        )
+        moved = {"scheduled_at": explanation.written(wanted)}
+        leave_trace(row, "reschedule", actor, to_state=moved, reason=reason, force=force, now=now)
         record_events(events.of_callbacks([callback_id], "rescheduled", reason=reason, at=now), now=now)
     return Callback.objects.get(pk=callback_id)
 
 
 def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
     """Use this retry up; the next is scheduled from ``max(scheduled_at, now)``, or the chain ends ``exhausted``."""
-    with _open(callback_id, workspace_id=workspace_id, to=CallbackStatus.SKIPPED) as row:
+    with opened(callback_id, workspace_id=workspace_id, to=CallbackStatus.SKIPPED) as row:
         if row.callback.type != CallbackType.AUTO_RETRY:
             raise NotARetry
         calls.withdraw([row.fact.id], why="skipped", now=now, ends_chain=False)
         _retry_after_skip(row, now=now)
-        _leave_trace(row, "skip", actor, to_state={"status": "skipped"}, reason=reason, now=now)
+        leave_trace(row, "skip", actor, to_state={"status": "skipped"}, reason=reason, now=now)
     return Callback.objects.get(pk=callback_id)
 
 
@@ -118,16 +116,16 @@ def complete(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetim
 def _finish(
     callback_id: int, why: str, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime
 ) -> Callback:
-    with _open(callback_id, workspace_id=workspace_id, to=why) as row:
+    with opened(callback_id, workspace_id=workspace_id, to=why) as row:
         calls.withdraw([row.fact.id], why=why, now=now)
         if why == "completed":
             Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
-        _leave_trace(row, verb, actor, to_state={"status": why}, reason=reason, now=now)
+        leave_trace(row, verb, actor, to_state={"status": why}, reason=reason, now=now)
     return Callback.objects.get(pk=callback_id)
 
 
 @contextmanager
-def _open(callback_id: int, *, workspace_id: UUID, to: str) -> Iterator[_Open]:
+def opened(callback_id: int, *, workspace_id: UUID, to: str) -> Iterator[Opened]:
     """Lock a pending callback and its call in one transaction; raises ``TransitionConflict`` for any other state."""
     with transaction.atomic():
         callback = Callback.objects.in_workspace(workspace_id).get(pk=callback_id)
@@ -136,10 +134,10 @@ def _open(callback_id: int, *, workspace_id: UUID, to: str) -> Iterator[_Open]:
         if callback.status != CallbackStatus.PENDING or fact.status != CallStatus.QUEUED:
             from_ = callback.status if callback.status != CallbackStatus.PENDING else fact.status
             raise TransitionConflict(what=f"callback {callback_id}", from_=from_, to=to)
-        yield _Open(callback=callback, fact=fact)
+        yield Opened(callback=callback, fact=fact)
 
 
-def _refuse_unless_possible(row: _Open, *, at: datetime, force: Force | None, now: datetime) -> None:
+def _refuse_unless_possible(row: Opened, *, at: datetime, force: Force | None, now: datetime) -> None:
     fact = row.fact
     if fact.is_suppressed:
         raise ContactSuppressed
@@ -154,7 +152,7 @@ def _refuse_unless_possible(row: _Open, *, at: datetime, force: Force | None, no
         raise OutsideWindow(possible.shifts[0].reason if possible.shifts else "outside_window", possible.at)
 
 
-def _move(row: _Open, at: datetime, *, rank: Rank, force: Force | None, steps: list[Step], now: datetime) -> None:
+def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: list[Step], now: datetime) -> None:
     """Give the call another time; its generation rises, so a message that is under way finds nothing."""
     if force:
         checks = ", ".join(sorted(force.checks))
@@ -186,7 +184,7 @@ def _move(row: _Open, at: datetime, *, rank: Rank, force: Force | None, steps: l
     )
 
 
-def _retry_after_skip(row: _Open, *, now: datetime) -> None:
+def _retry_after_skip(row: Opened, *, now: datetime) -> None:
     """Schedule what would have followed the skipped call, had it failed like the one before; or end the chain."""
     fact, callback = row.fact, row.callback
     ended = Ended(
@@ -222,7 +220,17 @@ def _retry_after_skip(row: _Open, *, now: datetime) -> None:
         )
 
 
-def _leave_trace(row: _Open, verb: str, actor: Actor, *, to_state: dict[str, Any], reason: str, now: datetime) -> None:
+def leave_trace(
+    row: Opened,
+    verb: str,
+    actor: Actor,
+    *,
+    to_state: dict[str, Any],
+    reason: str,
+    force: Force | None = None,
+    now: datetime,
+) -> None:
+    """Write who did what to the callback, from which state, why, and which checks it was forced past."""
     record(
         actor,
         [
@@ -235,8 +243,8 @@ def _leave_trace(row: _Open, verb: str, actor: Actor, *, to_state: dict[str, Any
                     "status": row.callback.status,
                     "scheduled_at": explanation.written(row.callback.scheduled_at),
                 },
-                to_state=to_state,
-                reason=reason,
+                to_state={**to_state, "forced": sorted(force.checks)} if force else to_state,
+                reason=reason or (force.reason if force else ""),
             )
         ],
         now=now,

@@ -4,9 +4,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from callbacks.rules.statuses import CallbackStatus, CallbackType
+from callbacks.rules.statuses import BulkStatus, CallbackStatus, CallbackType
 from dialer.models import Call, Campaign, Contact, Persona
-from dialer.workspaces.models import Owned, Workspace
+from dialer.workspaces.models import Owned, PublicId, Workspace
 
 _PENDING = Q(status=CallbackStatus.PENDING.value)
 
@@ -87,3 +87,57 @@ class Callback(Owned):
 
     def __str__(self) -> str:
         return f"callback {self.pk}"
+
+
+class BulkAction(Owned, PublicId):
+    """One action on all callbacks that a filter named: a job that any worker goes on with."""
+
+    public_prefix = "bulk"
+
+    action = models.CharField(max_length=16)
+    fields = models.JSONField(default=dict, help_text="What the action was given")
+    asked = models.JSONField(default=dict, help_text="How the callbacks were chosen")
+    dry_run = models.BooleanField(default=False)
+    status = models.CharField(
+        max_length=8, choices=[(s.value, s.value) for s in BulkStatus], default=BulkStatus.RUNNING.value
+    )
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    refused = models.JSONField(default=dict, help_text="How many were refused, by reason")
+    actor_kind = models.CharField(max_length=8)
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_label = models.CharField(max_length=200)
+    lease_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=[s.value for s in BulkStatus]), name="bulk_status_known")
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="bulk_newest"),
+            models.Index(fields=["id"], condition=Q(status=BulkStatus.RUNNING.value), name="bulk_running"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.public_id}"
+
+
+class BulkRow(models.Model):
+    """One callback that a bulk action is to change; ``outcome`` is empty until it was asked."""
+
+    bulk = models.ForeignKey(BulkAction, on_delete=models.CASCADE, related_name="rows", db_index=False)
+    callback = models.ForeignKey(Callback, on_delete=models.CASCADE, related_name="+", db_index=False)
+    outcome = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bulk", "callback"], name="bulk_row_once")]
+        indexes = [
+            models.Index(fields=["bulk", "id"], condition=Q(outcome=""), name="bulk_row_left"),
+            models.Index(fields=["bulk", "outcome"], name="bulk_row_outcomes"),
+            models.Index(fields=["callback"], name="bulk_row_of_callback"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.callback_id} {self.outcome}".strip()

@@ -66,12 +66,21 @@ class OutsideWindow(Exception):
         self.next_opening = next_opening
 
 
+FORCEABLE = ("outside_window", "contact_limit", "campaign_paused")
+"""Checks that an operator may override; a suppression is none of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Force:
-    """Checks that one dial may pass (``outside_window``, ``contact_limit``, ``campaign_paused``), and why."""
+    """Checks that one dial may pass, some of ``FORCEABLE``, and why. Raises ``ValueError`` without either."""
 
     checks: frozenset[str]
     reason: str
+
+    def __post_init__(self) -> None:
+        if not self.checks or not self.checks <= set(FORCEABLE) or not self.reason.strip():
+            message = f"force names checks ({', '.join(FORCEABLE)}) and a reason"
+            raise ValueError(message)
 
     def stored(self) -> dict[str, Any]:
         return {"checks": sorted(self.checks), "reason": self.reason}
@@ -421,6 +430,10 @@ def _change(workspace_id: UUID, callback_id: int, new: NewCallback, force: Force
         verb="schedule",
         object_type="callback",
         object_id=str(callback_id),
-        to_state={"type": new.type.value, "scheduled_at": explanation.written(new.scheduled_at)},
+        to_state={
+            "type": new.type.value,
+            "scheduled_at": explanation.written(new.scheduled_at),
+            **({"forced": sorted(force.checks)} if force else {}),
+        },
         reason=force.reason if force else "",
     )

@@ -1,13 +1,18 @@
 """Celery tasks of the callback queue: each reads the clock and calls one function."""
 
 import logging
+import time
+from uuid import UUID
 
 from celery import shared_task
 
-from callbacks import deadlines
+from callbacks import bulk, deadlines
 from dialer.workspaces.clock import database_now
 
 log = logging.getLogger(__name__)
+
+BULK_TURN_SECONDS = 10
+"""Jobs of any size share the workers: each goes on for so long, then waits for its next turn."""
 
 
 @shared_task(name="callbacks.keep_deadlines")
@@ -17,3 +22,24 @@ def keep_deadlines() -> None:
     late, expired = deadlines.tell_late(now=now), deadlines.expire(now=now)
     if late or expired:
         log.info("deadlines.kept late=%d expired=%d", len(late), len(expired))
+
+
+@shared_task(name="callbacks.run_bulk")
+def run_bulk(bulk_id: str) -> None:
+    """Go on with a bulk action, then make room for what else waits; a repeated message finds nothing left to do."""
+    began = time.monotonic()
+    batches = 1
+    while has_more := bulk.run_batch(UUID(bulk_id), now=database_now()):
+        if time.monotonic() - began > BULK_TURN_SECONDS:
+            break
+        batches += 1
+    log.info("bulk.run bulk=%s batches=%d", bulk_id, batches)
+    if has_more:
+        run_bulk.delay(bulk_id)
+
+
+@shared_task(name="callbacks.resume_bulks")
+def resume_bulks() -> None:
+    """Nudge workers to bulk actions whose message was lost or whose worker was killed."""
+    for bulk_id in bulk.resume_open(now=database_now()):
+        run_bulk.delay(str(bulk_id))

@@ -39,6 +39,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.sweep_campaigns", 5, ()),
     ("callbacks.keep_deadlines", 10, ()),
     ("dialer.resume_imports", 15, ()),
+    ("callbacks.resume_bulks", 15, ()),
     ("dialer.forget_answers", 60, ()),
     ("webhooks.deliver_due", 1, ()),
     ("webhooks.suppress_unheard", 5, ()),

@@ -12,6 +12,7 @@ from callbacks.models import Callback
 from callbacks.queue_views import GRACE, QUEUES, Waiting
 from callbacks.rules.explanation import Code
 from callbacks.rules.statuses import PROMISES, CallbackStatus, CallbackType
+from callbacks.scheduling import FORCEABLE
 from dialer.api.shapes import LONGEST_REASON, Reason, ScheduleField
 from dialer.models import Campaign, Contact, Persona, RetryPolicy
 from dialer.rules import phone_number
@@ -31,7 +32,6 @@ from dialer.workspaces.api.serializers import Filters, Strict
 LONGEST_NOTES = 2000
 MOST_OUTCOMES = 60
 MOST_AT_ONCE = 200
-FORCEABLE = ("outside_window", "contact_limit", "campaign_paused")
 ACTIONS = ("call_now", "reschedule", "skip", "cancel", "complete")
 
 

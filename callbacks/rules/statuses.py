@@ -20,5 +20,11 @@ class CallbackType(StrEnum):
     MANUAL = "manual"  # an operator made it
 
 
+class BulkStatus(StrEnum):
+    RUNNING = "running"  # rows are left; workers take them in batches
+    DONE = "done"  # final: every row was asked
+    STOPPED = "stopped"  # final: a person stopped it; what was done stays done
+
+
 PROMISES = (CallbackType.CUSTOMER_REQUESTED, CallbackType.MANUAL)
 """Never dropped: they are called, or listed for a person."""
