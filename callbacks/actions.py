@@ -169,7 +169,7 @@ def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: 
             "id": row.fact.id,
             "at": at,
             "rank": rank.value,
-            "force": json.dumps(force.stored()) if force else None,
+            "force": json.dumps(force.stored(at=at)) if force else None,
             "stale": timedelta(hours=row.fact.stale_after_hours),
         },
     )

@@ -12,6 +12,7 @@ from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
 from dialer import facts
 from dialer.rules.contact_limits import Handed
+from dialer.rules.forcing import in_force
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import CallStatus
 from dialer.workspaces.statements import run
@@ -89,8 +90,9 @@ def _why(  # noqa: PLR0911 — one per reason
     *,
     now: datetime,
 ) -> tuple[str, datetime | None] | None:
-    possible = next_possible(terms, at=now, ledger=ledger)
-    if fact.campaign_status not in (None, "running"):
+    forced = in_force(facts.parsed(fact.force), now=now)
+    possible = next_possible(terms, at=now, ledger=ledger, forced=forced)
+    if fact.campaign_status not in (None, "running") and "campaign_paused" not in forced:
         return "campaign_paused", None
     if fact.not_after is not None and now > fact.not_after:
         return "stale", None

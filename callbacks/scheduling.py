@@ -19,6 +19,7 @@ from dialer import calls, facts
 from dialer.calls import QueuedCall
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona, Suppression
 from dialer.rules.contact_limits import limits_from
+from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
 from dialer.workspaces.audit import Actor, Change, record
@@ -82,8 +83,9 @@ class Force:
             message = f"force names checks ({', '.join(FORCEABLE)}) and a reason"
             raise ValueError(message)
 
-    def stored(self) -> dict[str, Any]:
-        return {"checks": sorted(self.checks), "reason": self.reason}
+    def stored(self, *, at: datetime) -> dict[str, Any]:
+        """Return what a call due ``at`` keeps of it; it is void some minutes later."""
+        return forced_at(at, self.checks, self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ def request(
             chain_id=chain_id,
             attempt_number=attempts + 1,
             retries_used=retries_used,
-            force=force.stored() if force else None,
+            force=force.stored(at=_at(possible)) if force else None,
             schedule=setting.origin.schedule if setting.origin else {},
             config_webhooks=setting.origin.config_webhooks
             if setting.origin

@@ -101,7 +101,7 @@ def _lock_workspaces(*, now: datetime) -> list[Any]:
         )
         ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED
         """,  # noqa: S608 — a constant of this module
-        {"horizon": now + timedelta(seconds=settings.HORIZON_SECONDS)},
+        {"now": now, "horizon": now + timedelta(seconds=settings.HORIZON_SECONDS)},
     )
 
 
@@ -115,7 +115,8 @@ _QUEUED_OF = """
         SELECT * FROM dialer_call q
         WHERE q.workspace_id = o.workspace_id AND {campaign} AND q.status = 'queued' AND q.lease_until IS NULL
             AND q.rank = r.rank AND q.due_at <= o.until AND (q.not_after IS NULL OR q.not_after >= %(now)s)
-            AND (NOT o.is_paused OR (r.rank = 0 AND q.force->'checks' ? 'campaign_paused'))
+            AND (NOT o.is_paused OR (r.rank = 0 AND q.force->'checks' ? 'campaign_paused'
+                AND (q.force->>'until')::timestamptz >= %(now)s))
         ORDER BY q.due_at, q.id LIMIT o.room FOR NO KEY UPDATE OF q SKIP LOCKED
     ) AS c
 """

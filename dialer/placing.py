@@ -25,6 +25,7 @@ from dialer.endings import End, record_ends
 from dialer.models import Line
 from dialer.promises import Move, promises
 from dialer.rules.contact_limits import Handed
+from dialer.rules.forcing import in_force
 from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, judge
 from dialer.rules.statuses import CallStatus, Outcome
 from dialer.workspaces.ids import public_id
@@ -157,7 +158,6 @@ def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> 
             # The number changed between reading and locking it; the new one is not locked.
             verdicts[fact.id] = Hold(reason="number_changed", due_at=fact.due_at)
             continue
-        force = facts.parsed(fact.force) or {}
         verdict = judge(
             Candidate(
                 due_at=fact.due_at,
@@ -168,7 +168,7 @@ def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> 
                 is_contact_busy=bool(taken & {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}),
                 campaign_status=fact.campaign_status,
                 line_down_until=fact.down_until,
-                forced=frozenset(force.get("checks", ())),
+                forced=in_force(facts.parsed(fact.force), now=now),
             ),
             ledger=ledger.get((fact.workspace_id, fact.phone), ()),
             now=now,

@@ -24,9 +24,11 @@ MAX_CLAIMED = 4_000
 IS_OPEN = """
     (k.status = 'running' OR (k.status = 'paused' AND EXISTS (
         SELECT FROM dialer_call f WHERE f.workspace_id = k.workspace_id AND f.campaign_id = k.id AND f.status = 'queued'
-            AND f.lease_until IS NULL AND f.rank = 0 AND f.force->'checks' ? 'campaign_paused')))
+            AND f.lease_until IS NULL AND f.rank = 0 AND f.force->'checks' ? 'campaign_paused'
+            AND (f.force->>'until')::timestamptz >= %(now)s)))
 """
-"""A paused campaign is claimed from where an operator wants a call at once and forces it past the pause."""
+"""A paused campaign is claimed from where an operator wants a call at once and forces it past the pause, and while that
+force lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def budget_of(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict
             OR owner_id IN (SELECT k.id FROM dialer_campaign k WHERE k.workspace_id = ANY(%(ids)s) AND {IS_OPEN})
             OR owner_id IN (SELECT id FROM dialer_line WHERE workspace_id = ANY(%(ids)s))
         """,  # noqa: S608 — a constant of this module
-        {"ids": ids},
+        {"ids": ids, "now": now},
     )
     used = run(
         "slots_in_use",

@@ -1,0 +1,87 @@
+"""A force lasts for one dial, the checks it named, and a quarter of an hour after the time it was meant for."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from callbacks import actions
+from callbacks.models import Callback
+from callbacks.queue_views import why_waiting
+from callbacks.scheduling import Force
+from dialer import campaigns, dispatch
+from dialer.models import Call, Campaign
+from dialer.rules.forcing import FORCE_LASTS
+from dialer.workspaces.audit import SYSTEM
+from tests.factories import NOW, make_campaign, make_campaign_contact
+from tests.in_process_carrier import InProcessCarrier, in_process_carrier
+from tests.pipeline import dial, end_all
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SECOND = timedelta(seconds=1)
+EVENING = NOW + timedelta(hours=11)
+"""22:00 in Berlin: the default window closed two hours ago."""
+
+
+@pytest.fixture
+def _carrier() -> Iterator[InProcessCarrier]:
+    with in_process_carrier() as carrier:
+        yield carrier
+
+
+@pytest.fixture
+def retry(_carrier: InProcessCarrier) -> Callback:
+    make_campaign_contact(make_campaign(schedule={"callback_retry_schedule": [60, 60]}))
+    dial(NOW)
+    end_all(NOW, "no_answer", lasted=timedelta())
+    made: Callback = Callback.objects.get()
+    return made
+
+
+def force(retry: Callback, *checks: str) -> None:
+    actions.call_now(
+        retry.pk,
+        workspace_id=retry.workspace_id,
+        force=Force(checks=frozenset(checks), reason="She asked for it"),
+        actor=SYSTEM,
+        now=EVENING,
+    )
+
+
+def test_a_call_forced_past_the_window_is_dialled_for_a_quarter_of_an_hour(retry: Callback) -> None:
+    force(retry, "outside_window")
+
+    assert why_waiting([Callback.objects.get()], now=EVENING + SECOND) == {}
+    assert dial(EVENING + FORCE_LASTS)["placed"] == 1
+
+
+def test_a_force_is_void_where_the_call_could_not_be_dialled_in_time(retry: Callback) -> None:
+    force(retry, "outside_window")
+    late = EVENING + FORCE_LASTS + SECOND
+
+    assert why_waiting([Callback.objects.get()], now=late)[retry.pk].code == "outside_window"
+    assert dial(late) == {"placed": 0, "held": 1, "dropped": 0, "stale": 0}
+
+    call = Call.objects.get(pk=retry.call_id)
+    assert (call.held_reason, call.due_at) == ("outside_window", NOW + timedelta(hours=22))
+    assert dial(call.due_at)["placed"] == 1
+
+
+def test_a_force_past_a_pause_is_void_as_late_and_the_claim_leaves_the_call_alone(retry: Callback) -> None:
+    campaign = Campaign.objects.get()
+    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    force(retry, "campaign_paused", "outside_window")
+
+    assert dispatch.claim_due(limit=10, now=EVENING + FORCE_LASTS + SECOND) == []
+    assert len(dispatch.claim_due(limit=10, now=EVENING + FORCE_LASTS)) == 1
+
+
+def test_a_force_lasts_for_one_dial(retry: Callback) -> None:
+    force(retry, "outside_window")
+    dial(EVENING)
+    end_all(EVENING, "no_answer", lasted=timedelta())
+
+    following = Callback.objects.get(status="pending")
+    assert following.scheduled_at == NOW + timedelta(hours=22)
+    assert Call.objects.get(pk=following.call_id).force is None
