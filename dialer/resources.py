@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from dialer.contacts import is_time_zone
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules import schedule_settings, values
+from dialer.rules.limit_presets import Preset, presets
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.values import Unfit
 from dialer.workspaces.audit import Actor, Change, record
@@ -27,6 +28,8 @@ MOST_CALLER_IDS = 1_000
 RING_TIMEOUTS = range(5, 601)
 MAX_DURATIONS = range(10, 14_401)
 STALE_AFTER_HOURS = range(1, 8_761)
+CALLS_PER_SECOND = 10.0
+"""The pace of a new line that says nothing of it: without any, a window that opens would start everything at once."""
 DEFAULT_RULES: Mapping[str, Mapping[str, Any]] = {
     "voicemail": {"delays": [1_440], "limit": 3},
     "no_answer": {"delays": [1_440], "limit": 3},
@@ -47,7 +50,10 @@ class DefaultNeeded(Exception):
 
 
 class WorkspaceFields(TypedDict, total=False):
-    """The defaults of a workspace; a field that is left out stays as it is."""
+    """The defaults of a workspace; a field that is left out stays as it is.
+
+    ``preset`` names a jurisdiction (``limit_presets``) whose limits and window take the place of what is there.
+    """
 
     name: str
     time_zone: str
@@ -56,6 +62,7 @@ class WorkspaceFields(TypedDict, total=False):
     stale_after_hours: int
     calls_per_second: float | None
     max_concurrent_calls: int | None
+    preset: str
 
 
 class PersonaFields(TypedDict, total=False):
@@ -88,7 +95,7 @@ class PolicyFields(TypedDict, total=False):
 
 def open_workspace(*, actor: Actor, now: datetime, **fields: Unpack[WorkspaceFields]) -> Workspace:
     """Make a workspace with its default retry policy; raises :class:`InvalidResource`."""
-    columns = _read(fields, _WORKSPACE, required=("name",))
+    columns = _with_preset(_read(fields, _WORKSPACE, required=("name",)), schedule={})
     with transaction.atomic():
         workspace = Workspace.objects.create(created_at=now, **columns)
         ensure_default_policy(workspace.id, now=now)
@@ -101,8 +108,19 @@ def edit_workspace(workspace_id: UUID, *, actor: Actor, now: datetime, **fields:
     columns = _read(fields, _WORKSPACE)
     with transaction.atomic():
         workspace = Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
+        columns = _with_preset(columns, schedule=workspace.schedule)
         _write(workspace, columns, actor=actor, now=now)
     return workspace
+
+
+def _with_preset(columns: dict[str, Any], *, schedule: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the limits and the window of the preset that is named, if one is, in the place of what there was."""
+    preset: Preset | None = columns.pop("preset", None)
+    if preset is None:
+        return columns
+    if "contact_limits" in columns or "schedule" in columns:
+        raise InvalidResource({"preset": ["takes the place of contact_limits and schedule: give it without them"]})
+    return {**columns, "contact_limits": preset.contact_limits, "schedule": preset.over(schedule)}
 
 
 def ensure_default_policy(workspace_id: UUID, *, now: datetime) -> RetryPolicy:
@@ -133,8 +151,11 @@ def archive_persona(persona_id: UUID, *, workspace_id: UUID, actor: Actor, now: 
 
 
 def create_line(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[LineFields]) -> Line:
-    """Make a line; one that is made the default takes the place of the former. Raises :class:`InvalidResource`."""
-    columns = _read(fields, _LINE, required=("name",))
+    """Make a line; one that is made the default takes the place of the former. Raises :class:`InvalidResource`.
+
+    A line that says nothing of its pace starts ten calls a second at most; ``None`` is no limit.
+    """
+    columns = {"calls_per_second": CALLS_PER_SECOND, **_read(fields, _LINE, required=("name",))}
     _check_campaign(columns, workspace_id)
     return _create(Line, workspace_id, columns, actor=actor, now=now)
 
@@ -285,6 +306,14 @@ def _time_zone(value: object) -> str:
     return str(value)
 
 
+def _preset(value: object) -> Preset:
+    found = presets().get(value) if isinstance(value, str) else None
+    if found is None:
+        message = f"must be one of {', '.join(presets())}"
+        raise Unfit(message)
+    return found
+
+
 def _within(allowed: range) -> Callable[[object], int]:
     return lambda value: values.whole_number(value, within=allowed)
 
@@ -323,6 +352,7 @@ _WORKSPACE: _Readers = {
     "stale_after_hours": _within(STALE_AFTER_HOURS),
     "calls_per_second": values.calls_per_second,
     "max_concurrent_calls": values.max_concurrent_calls,
+    "preset": _preset,
 }
 _PERSONA: _Readers = {"name": values.name, "endpoint": _endpoint}
 _LINE: _Readers = {

@@ -66,6 +66,7 @@ def _make(*, now: datetime) -> Workspace:
         carrier="simulated",
         caller_ids=[CALLER_ID],
         ring_timeout_seconds=20,
+        calls_per_second=None,  # the simulated carrier takes what comes
         is_default=True,
         actor=SYSTEM,
         now=now,

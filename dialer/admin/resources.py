@@ -16,6 +16,7 @@ from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
 from dialer.models import Campaign, Line, Persona
 from dialer.resources import DefaultNeeded
+from dialer.rules.limit_presets import presets
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.workspaces.admin.base import actor_of, button, column
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
@@ -129,6 +130,8 @@ class LineForm(WriteForm):
             Q(pk__in=list(newest.values_list("pk", flat=True))) | Q(pk=self.instance.inbound_campaign_id)
         )
         self.initial["numbers"] = "\n".join(self.instance.caller_ids)
+        if self.is_new:
+            self.initial.setdefault("calls_per_second", resources.CALLS_PER_SECOND)
 
     def clean_new_credentials(self) -> Any:  # noqa: ANN401 — JSON
         text = self.cleaned_data["new_credentials"]
@@ -206,6 +209,13 @@ _WORKSPACE_FIELDS = (
 class WorkspaceForm(WriteForm, ScheduleFields):
     invalid = (InvalidSettings,)
     names = NAMES
+    preset = forms.ChoiceField(
+        required=False,
+        label="Take over what the law asks",
+        choices=lambda: [("", "Nothing"), *((code, preset.name) for code, preset in presets().items())],
+        widget=UnfoldAdminSelectWidget,
+        help_text="Its limits and its window take the place of those below, whatever these say. No legal advice.",
+    )
 
     class Meta:
         model = Workspace
@@ -217,8 +227,11 @@ class WorkspaceForm(WriteForm, ScheduleFields):
 
     def write(self, about: Mapping[str, Any]) -> Workspace:
         fields: Any = {name: self.cleaned_data[name] for name in _WORKSPACE_FIELDS}
+        schedule = schedule_of(self.cleaned_data)
         fields["contact_limits"] = fields["contact_limits"] or []
-        fields["schedule"] = schedule_of(self.cleaned_data)
+        if chosen := presets().get(self.cleaned_data["preset"]):
+            fields["contact_limits"], schedule = chosen.contact_limits, chosen.over(schedule)
+        fields["schedule"] = schedule
         if self.is_new:
             return resources.open_workspace(**about, **fields)
         return resources.edit_workspace(self.instance.pk, **about, **fields)
@@ -239,7 +252,7 @@ class WorkspaceAdmin(WritingAdmin):
         (None, {"fields": (("name", "time_zone"), "public_id")}),
         ("Calling window, where nothing below says otherwise", {"fields": WINDOW}),
         ("Callbacks", {"fields": (*CALLBACKS, "stale_after_hours")}),
-        ("Limits", {"fields": (("calls_per_second", "max_concurrent_calls"), "contact_limits")}),
+        ("Limits", {"fields": (("calls_per_second", "max_concurrent_calls"), "preset", "contact_limits")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401, ARG002

@@ -24,6 +24,7 @@ router.register("suppressions", Suppressions)
 
 urlpatterns = [
     path("settings/", Settings.as_view({"get": "retrieve", "patch": "partial_update"}), name="settings"),
+    path("settings/presets/", Settings.as_view({"get": "presets"}), name="settings-presets"),
     path("imports/<pk>/problems.csv", Imports.as_view({"get": "problems"}), name="import-problems"),
     path("", include(router.urls)),
 ]

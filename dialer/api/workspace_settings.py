@@ -1,16 +1,18 @@
-"""The workspace's defaults: the three callback fields, window, zone, limits."""
+"""The workspace's defaults: the three callback fields, window, zone, limits; and what laws propose for them."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.response import Response
 
 from dialer import resources
 from dialer.api.resources import Pace
 from dialer.api.shapes import LimitsField, ScheduleField
 from dialer.resources import STALE_AFTER_HOURS
+from dialer.rules.limit_presets import presets
 from dialer.rules.values import LONGEST_NAME
-from dialer.workspaces.api.fields import PublicIdField, TextField, WholeNumberField
+from dialer.workspaces.api.fields import OneOfField, PublicIdField, TextField, WholeNumberField
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiViewSet
 from dialer.workspaces.models import Workspace
@@ -25,6 +27,34 @@ class SettingsSerializer(Pace):
     stale_after_hours = WholeNumberField(
         required=False, min_value=STALE_AFTER_HOURS[0], max_value=STALE_AFTER_HOURS[-1]
     )
+    preset = OneOfField(
+        list(presets()),
+        required=False,
+        write_only=True,
+        help_text="A jurisdiction whose limits and window take the place of contact_limits and schedule's window",
+    )
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField()
+    url = serializers.URLField()
+
+
+class PresetSerializer(serializers.Serializer[Any]):
+    """Limits and hours that the law of a place asks for, and where it says so."""
+
+    code = serializers.CharField(help_text="As `preset` of the settings takes it")
+    name = serializers.CharField()
+    jurisdiction = serializers.CharField(help_text="ISO 3166")
+    applies_to = serializers.CharField()
+    note = serializers.CharField()
+    contact_limits = LimitsField()
+    schedule = ScheduleField()
+    sources = SourceSerializer(many=True)
+
+
+class PresetsSerializer(serializers.Serializer[Any]):
+    results = PresetSerializer(many=True)
 
 
 class Settings(ApiViewSet):
@@ -43,3 +73,8 @@ class Settings(ApiViewSet):
         return self.shown(
             resources.edit_workspace(request.workspace_id, actor=request.actor, now=request.now, **fields)
         )
+
+    @extend_schema(operation_id="settings_presets", summary="List presets by jurisdiction", responses=PresetsSerializer)
+    def presets(self, request: ApiRequest) -> Response:
+        """What laws ask of hours and limits, with their sources; to begin with, and no legal advice."""
+        return self.shown({"results": list(presets().values())}, PresetsSerializer)

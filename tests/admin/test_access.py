@@ -154,6 +154,9 @@ def test_a_workspace_is_changed_by_its_managers_and_opened_by_nobody_but_superus
     workspace.refresh_from_db()
     assert workspace.time_zone == "Europe/Vienna"
     assert workspace.schedule == {"calling_hours": {"start": "08:00", "end": "18:00"}, "days": "weekend_off"}
+    assert browser.post(url, form | {"preset": "us-fl"}).status_code == 302
+    workspace.refresh_from_db()
+    assert workspace.schedule == {"calling_hours": {"start": "08:00", "end": "20:00"}}, "as the law of Florida asks"
     assert browser.get(reverse("admin:workspaces_workspace_add")).status_code == 403
     opened = browser_of(None, is_superuser=True).post(reverse("admin:workspaces_workspace_add"), form | {"name": "New"})
     assert opened.status_code == 302

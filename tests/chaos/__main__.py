@@ -144,7 +144,7 @@ def _load(*, contacts: int, promises: int) -> None:
     now = database_now()
     workspace = resources.open_workspace(name="Chaos", actor=SYSTEM, now=now, contact_limits=[])
     persona = resources.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
-    resources.create_line(workspace.id, name="Simulated", is_default=True, actor=SYSTEM, now=now)
+    resources.create_line(workspace.id, name="Simulated", calls_per_second=None, is_default=True, actor=SYSTEM, now=now)
     campaign = campaigns.create(
         workspace.id,
         name="Chaos",
