@@ -8,7 +8,7 @@ MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint demo-check chaos bench bench-webhooks format reset login shell
+.PHONY: help install run test lint demo-check chaos simulate bench bench-webhooks format reset login shell
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo-check: $(INSTALLED)  ## what the demo promises, and what a `make run` besid
 
 chaos: $(INSTALLED)  ## dial workers killed at named points, the broker flushed; judged by the carrier's ledger
 	@$(ALONE) $(BIN)/python -m tests.chaos $(ARGS)
+
+simulate: $(INSTALLED)  ## two weeks of ten thousand people in virtual time, judged by a checker of its own, and its mutants
+	@$(ALONE) $(BIN)/python -m tests.simulation $(ARGS)
 
 bench: $(INSTALLED)  ## dial lifecycles beside bare Celery tasks, and lateness with a million held (alone on the machine)
 	@$(MEASURED) $(BIN)/python -m bench.engine $(ARGS)
