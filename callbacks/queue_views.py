@@ -10,12 +10,8 @@ from django.db.models import QuerySet
 
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
-from dialer import facts
-from dialer.rules.contact_limits import Handed
-from dialer.rules.forcing import in_force
-from dialer.rules.openings import next_possible
-from dialer.rules.statuses import CallStatus
-from dialer.workspaces.statements import run
+from dialer import placing
+from dialer.rules.gate import Drop, Hold, Verdict, Waits
 
 OVERDUE, DUE_TODAY, THIS_WEEK, ALL_PENDING = "overdue", "due_today", "this_week", "all_pending"
 QUEUES = (OVERDUE, DUE_TODAY, THIS_WEEK, ALL_PENDING)
@@ -23,19 +19,19 @@ GRACE = timedelta(seconds=60)
 """A callback is counted and coloured as overdue only after this."""
 
 _WORDS = {
-    "campaign_paused": "The campaign is paused.",
-    "outside_window": "Outside the calling window.",
-    "contact_limit": "One more call would exceed the contact limit.",
-    "contact_busy": "The contact is on the phone.",
-    "at_capacity": "All slots of the campaign, the line or the workspace are taken.",
-    "stale": "Too late to be dialled by itself; an operator decides.",
-    "carrier_down": "The carrier cannot be reached.",
+    Waits.CAMPAIGN_PAUSED: "The campaign is paused.",
+    Waits.OUTSIDE_WINDOW: "Outside the calling window.",
+    Waits.CONTACT_LIMIT: "One more call would exceed the contact limit.",
+    Waits.CONTACT_BUSY: "The contact is on the phone.",
+    Waits.AT_CAPACITY: "All starts or slots of the campaign, the line or the workspace are taken.",
+    Waits.STALE: "Too late to be dialled by itself; an operator decides.",
+    Waits.CARRIER_DOWN: "The carrier cannot be reached.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Why a due callback is not being dialled, and when it could be."""
+    """Why a due callback is not being dialled, and when it could be; ``None``: when a person decides so."""
 
     code: str
     text: str
@@ -63,72 +59,35 @@ def in_queue(
 
 
 def why_waiting(callbacks: Sequence[Callback], *, now: datetime) -> Mapping[int, Waiting]:
-    """Say for each pending callback that is due why it is not being dialled; one that just comes due is left out.
+    """Say for each pending callback that is due why it is not being dialled, as the last look before dialling sees it.
 
-    A constant number of statements, whatever the number of callbacks.
+    One that nothing holds is left out: it has just come due, or is on its way to a carrier. A constant number of
+    statements, whatever the number of callbacks.
     """
     due = {c.call_id: c for c in callbacks if c.status == CallbackStatus.PENDING and c.scheduled_at <= now}
-    rows = [fact for fact in facts.facts_of(due) if fact.status == CallStatus.QUEUED]
-    terms = {fact.id: facts.terms_of(fact) for fact in rows}
-    ledger = facts.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
-    busy = _busy(rows)
     waiting: dict[int, Waiting] = {}
-    for fact in rows:
-        callback = due[fact.id]
-        found = _why(fact, terms[fact.id], ledger.get((fact.workspace_id, fact.phone), ()), busy, now=now)
+    for call_id, (fact, verdict) in placing.verdicts_on(due, now=now).items():
+        found = _why(fact, verdict, now=now)
         if found is not None:
             code, at = found
-            waiting[callback.pk] = Waiting(code=code, text=_WORDS[code], next_possible_at=at)
+            waiting[due[call_id].pk] = Waiting(code=code.value, text=_WORDS[code], next_possible_at=at)
     return waiting
 
 
-def _why(  # noqa: PLR0911 — one per reason
-    fact: Any,  # noqa: ANN401 — a row of facts
-    terms: Any,  # noqa: ANN401
-    ledger: Sequence[Handed],
-    busy: set[Any],
-    *,
-    now: datetime,
-) -> tuple[str, datetime | None] | None:
-    forced = in_force(facts.parsed(fact.force), now=now)
-    possible = next_possible(terms, at=now, ledger=ledger, forced=forced)
-    if fact.campaign_status not in (None, "running") and "campaign_paused" not in forced:
-        return "campaign_paused", None
-    if fact.not_after is not None and now > fact.not_after:
-        return "stale", None
-    if fact.down_until is not None and now < fact.down_until:
-        return "carrier_down", fact.down_until
-    if possible.shifts:
-        return possible.shifts[0].reason, possible.at
-    if possible.at is None:
-        return "outside_window", None
-    if (fact.workspace_id, fact.phone) in busy or fact.contact_id in busy:
-        return "contact_busy", max(fact.due_at, now)
+def _why(fact: Any, verdict: Verdict, *, now: datetime) -> tuple[Waits, datetime | None] | None:  # noqa: ANN401 — a row of facts
+    match verdict:
+        case Hold(reason=(Waits.CAMPAIGN_PAUSED | Waits.STALE) as reason):
+            return Waits(reason), None
+        case Hold(reason=reason, due_at=at):
+            return Waits(reason), at
+        case Drop():
+            return None
+    if fact.due_at > now:
+        # Nothing holds it any more, but it is looked at again only then.
+        return Waits(fact.held_reason) if fact.held_reason in set(Waits) else Waits.AT_CAPACITY, fact.due_at
     if fact.lease_until is None and fact.due_at + GRACE < now:
-        return "at_capacity", None
+        return Waits.AT_CAPACITY, now
     return None
-
-
-def _busy(rows: Sequence[Any]) -> set[Any]:
-    live = run(
-        "contacts_on_the_phone",
-        """
-        SELECT workspace_id, number, contact_id FROM dialer_call
-        WHERE (workspace_id, number) IN (SELECT * FROM unnest(%(workspaces)s::uuid[], %(numbers)s::text[]))
-            AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
-        UNION ALL
-        SELECT workspace_id, number, contact_id FROM dialer_call
-        WHERE workspace_id = ANY(%(workspaces)s::uuid[])
-            AND (number = ANY(%(numbers)s::text[]) OR contact_id = ANY(%(contacts)s::uuid[]))
-            AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'inbound'
-        """,
-        {
-            "workspaces": [fact.workspace_id for fact in rows],
-            "numbers": [fact.phone for fact in rows],
-            "contacts": [fact.contact_id for fact in rows],
-        },
-    )
-    return {(row.workspace_id, row.number) for row in live} | {row.contact_id for row in live}
 
 
 def _days_later(midnight: datetime, days: int) -> datetime:

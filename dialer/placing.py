@@ -8,9 +8,9 @@ the call is looked up by its id later (``dialer.unknown``).
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, assert_never
@@ -27,6 +27,7 @@ from dialer.promises import Move, promises
 from dialer.rules.contact_limits import Handed
 from dialer.rules.forcing import in_force
 from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, judge
+from dialer.rules.openings import Terms
 from dialer.rules.statuses import CallStatus, Outcome
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
@@ -159,17 +160,7 @@ def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> 
             verdicts[fact.id] = Hold(reason="number_changed", due_at=fact.due_at)
             continue
         verdict = judge(
-            Candidate(
-                due_at=fact.due_at,
-                not_after=fact.not_after,
-                terms=terms[fact.id],
-                is_suppressed=fact.is_suppressed,
-                is_contact_gone=fact.phone == "",
-                is_contact_busy=bool(taken & {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}),
-                campaign_status=fact.campaign_status,
-                line_down_until=fact.down_until,
-                forced=in_force(facts.parsed(fact.force), now=now),
-            ),
+            _candidate(fact, terms[fact.id], taken, now=now),
             ledger=ledger.get((fact.workspace_id, fact.phone), ()),
             now=now,
         )
@@ -181,6 +172,38 @@ def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> 
                 handed.append(Handed(at=now, campaign_id=fact.campaign_id))
         verdicts[fact.id] = verdict
     return verdicts
+
+
+def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[Any, Verdict]]:
+    """Say of queued calls what would become of each, were it to start now: facts and verdict, by its id.
+
+    The very look that placing takes, without locks, and each call by itself; nothing is changed.
+    """
+    rows = [fact for fact in facts.facts_of(call_ids) if fact.status == CallStatus.QUEUED]
+    terms = {fact.id: facts.terms_of(fact) for fact in rows}
+    ledger = facts.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
+    taken = _taken(rows) if rows else set()
+    found: dict[UUID, tuple[Any, Verdict]] = {}
+    for fact in rows:
+        candidate = _candidate(fact, terms[fact.id], taken, now=now)
+        handed = ledger.get((fact.workspace_id, fact.phone), ())
+        due = replace(candidate, due_at=min(candidate.due_at, now))
+        found[fact.id] = (fact, judge(due, ledger=handed, now=now))
+    return found
+
+
+def _candidate(fact: Any, terms: Terms, taken: set[tuple[UUID, Any]], *, now: datetime) -> Candidate:  # noqa: ANN401 — a row of facts
+    return Candidate(
+        due_at=fact.due_at,
+        not_after=fact.not_after,
+        terms=terms,
+        is_suppressed=fact.is_suppressed,
+        is_contact_gone=fact.phone == "",
+        is_contact_busy=bool(taken & {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}),
+        campaign_status=fact.campaign_status,
+        line_down_until=fact.down_until,
+        forced=in_force(facts.parsed(fact.force), now=now),
+    )
 
 
 def _taken(rows: Sequence[Any]) -> set[tuple[UUID, Any]]:

@@ -16,6 +16,7 @@ from callbacks.scheduling import FORCEABLE
 from dialer.api.shapes import LONGEST_REASON, Reason, ScheduleField
 from dialer.models import Campaign, Contact, Persona, RetryPolicy
 from dialer.rules import phone_number
+from dialer.rules.gate import Waits
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.api.fields import (
     InstantField,
@@ -216,9 +217,9 @@ class _RetryShown(serializers.Serializer[Any]):
 
 
 class _WaitingShown(serializers.Serializer[Any]):
-    code = serializers.CharField()
+    code = serializers.ChoiceField([reason.value for reason in Waits])
     text = serializers.CharField()
-    next_possible_at = InstantField(allow_null=True)
+    next_possible_at = InstantField(allow_null=True, help_text="`null`: when a person decides so")
 
 
 class CallbackShown(serializers.Serializer[Callback]):

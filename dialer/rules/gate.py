@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from dialer.rules.contact_limits import Handed
 from dialer.rules.openings import Terms, next_possible
@@ -11,6 +12,18 @@ BUSY_CONTACT_WAIT = timedelta(seconds=10)
 """When a contact who is on the phone is tried again."""
 EARLY = timedelta(seconds=1)
 """A call that comes earlier than this before its time was sent by a host whose clock is wrong; it waits."""
+
+
+class Waits(StrEnum):
+    """Why a call that is due is not being dialled: a closed list, for programs."""
+
+    CAMPAIGN_PAUSED = "campaign_paused"  # until somebody resumes it
+    STALE = "stale"  # so late that an operator decides
+    CONTACT_BUSY = "contact_busy"  # on the phone with us
+    CARRIER_DOWN = "carrier_down"  # the line's carrier cannot be reached
+    OUTSIDE_WINDOW = "outside_window"  # until the next opening
+    CONTACT_LIMIT = "contact_limit"  # until the limit allows one more
+    AT_CAPACITY = "at_capacity"  # pace or slots, ours or the carrier's, are used up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
