@@ -88,7 +88,7 @@ def next_opening(
         start = max(at, span.start)
         if start > at + within:
             return None
-        if start <= span.end - ring_timeout:
+        if start < span.end and start + ring_timeout <= span.end:
             return start
     return None
 
