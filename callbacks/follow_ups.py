@@ -11,6 +11,7 @@ from uuid import UUID
 
 from callbacks import events
 from callbacks.callers import INBOUND_CALL, complete_for_callers
+from callbacks.local_times import derive_anew
 from callbacks.rules import explanation
 from callbacks.rules.retry import Resolved, Retry, Stop, decide
 from callbacks.rules.settings import resolved
@@ -56,7 +57,7 @@ class Made:
 
 
 class Callbacks:
-    """The four facts, as the callback queue takes them."""
+    """The facts, as the callback queue takes them."""
 
     def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
         run(
@@ -126,6 +127,9 @@ class Callbacks:
         )
         reason = _REASON_TOLD.get(why, why)
         record_events(events.of_callbacks([row.id for row in rows], status.value, reason=reason, at=now), now=now)
+
+    def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
+        derive_anew(contact_ids, now=now)
 
     def calls_ended(self, ended: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:
         """Close the callbacks that were called, cancel retries that an answer made needless, make the new ones."""

@@ -172,8 +172,8 @@ def request(
             origin_call_id=origin_call_id,
             original_outcome=setting.origin.outcome if setting.origin else "",
             scheduled_at=_at(possible),
-            local_time=local_time.isoformat(timespec="minutes") if local_time else "",
-            time_zone=possible.zones[0],
+            local_time=_as_said(local_time) if local_time else "",
+            time_zone=zone_read_in(setting.terms) if local_time else possible.zones[0],
             timezone_source=possible.source,
             adjusted_from=wanted if possible.shifts else None,
             adjusted_reason=possible.shifts[0].reason if possible.shifts else "",
@@ -214,6 +214,11 @@ def instant_of(local_time: datetime, zone: str) -> datetime:
         else:
             high = middle
     return high.replace(microsecond=0)
+
+
+def zone_read_in(terms: Terms) -> str:
+    """Return the zone in which a time on the contact's own clock is read."""
+    return terms.contact.zones[0] if terms.contact.zones else terms.fallback.zone
 
 
 def contact_terms(
@@ -294,10 +299,13 @@ def _wanted(scheduled_at: datetime | None, local_time: datetime | None, terms: T
         message = "give either scheduled_at or local_time"
         raise InvalidTime(message)
     if local_time is not None:
-        zone = terms.contact.zones[0] if terms.contact.zones else terms.fallback.zone
-        return check_ahead(instant_of(local_time, zone), now=now)
+        return check_ahead(instant_of(local_time, zone_read_in(terms)), now=now)
     assert scheduled_at is not None
     return check_ahead(scheduled_at, now=now)
+
+
+def _as_said(local_time: datetime) -> str:
+    return local_time.isoformat(timespec="seconds" if local_time.second else "minutes")
 
 
 def _possible(setting: _Setting, wanted: datetime, *, force: Force | None, now: datetime) -> Possible:

@@ -18,6 +18,7 @@ from django.db import transaction
 
 from dialer import calls, first_calls
 from dialer.models import Call, CampaignContact, CarrierEvent, Contact
+from dialer.promises import promises
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
@@ -133,7 +134,7 @@ def edit(
         changed = _change(contact, given)
         contact.save(update_fields=_WRITTEN)
         if changed & {"phone", "time_zone"}:
-            first_calls.look_again([contact_id], now=now)
+            _look_at_clocks([contact_id], now=now)
         record(actor, [_audited(contact, "edit", to_state={"changed": sorted(changed)})], now=now)
     return contact
 
@@ -229,7 +230,7 @@ class _Batch:
             self.updated.values(), update_conflicts=True, unique_fields=["id"], update_fields=_WRITTEN
         )
         if self.moved:
-            first_calls.look_again(sorted(self.moved), now=self.now)
+            _look_at_clocks(sorted(self.moved), now=self.now)
 
 
 def _checked(fields: ContactFields, *, is_whole: bool = True) -> ContactFields:
@@ -326,6 +327,12 @@ def _change(contact: Contact, row: ContactFields) -> set[str]:
         for name, value in _derived({**known, **row}).items():
             setattr(contact, name, value)
     return changed
+
+
+def _look_at_clocks(contact_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Follow contacts whose number or zone has changed: what was promised on their clock, and their first calls."""
+    promises().contacts_rezoned(contact_ids, now=now)
+    first_calls.look_again(contact_ids, now=now)
 
 
 def _lock_makers(workspace_id: UUID, rows: Iterable[ContactFields]) -> None:

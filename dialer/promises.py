@@ -1,4 +1,4 @@
-"""What the dialer tells whoever made a call necessary: four facts, in the transaction of the fact.
+"""What the dialer tells whoever made a call necessary: facts, in the transaction of the fact.
 
 A queued call is the body of a promise that somebody above made. The implementation is named by the setting
 ``CALL_PROMISES``; ``NoPromises`` is a dialer without callbacks.
@@ -88,7 +88,7 @@ class Move:
 
 
 class Promises(Protocol):
-    """The four facts; each in the caller's transaction, for a batch."""
+    """The facts; each in the caller's transaction, for a batch."""
 
     def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None: ...
 
@@ -97,6 +97,9 @@ class Promises(Protocol):
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None: ...
 
     def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None: ...
+
+    def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
+        """These contacts live by another clock now, or may: their number or their zone has changed."""
 
 
 class NoPromises:
@@ -122,6 +125,9 @@ class NoPromises:
 
     def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
         """Nothing waits for these calls."""
+
+    def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Nothing was promised for a time on anybody's clock."""
 
 
 @cache

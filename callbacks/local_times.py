@@ -1,0 +1,156 @@
+"""Promises for a time on the contact's own clock: kept as they were said, and derived anew when the clock changes.
+
+Only what was said as a local time moves. An instant that somebody named stays that instant, and a retry stays when its
+rule put it: the window on the new clock is asked when it is dialled, as for every call.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from callbacks import events
+from callbacks.models import Callback
+from callbacks.rules import explanation
+from callbacks.rules.explanation import Code, Step, step
+from callbacks.rules.statuses import CallbackStatus
+from callbacks.scheduling import instant_of, zone_read_in
+from dialer import facts
+from dialer.facts import Ledger
+from dialer.rules.forcing import in_force, moved_to
+from dialer.rules.openings import Terms, next_possible
+from dialer.rules.statuses import CallStatus
+from dialer.workspaces.audit import SYSTEM, Change, record
+from dialer.workspaces.statements import run
+from webhooks.outbox import record_events
+
+_WRITTEN = (
+    "scheduled_at",
+    "time_zone",
+    "timezone_source",
+    "adjusted_from",
+    "adjusted_reason",
+    "late_event_at",
+    "explanation",
+    "updated_at",
+)
+_REASON = "time_zone_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moved:
+    """A promise at its new time; one that is in the past is due now."""
+
+    callback: Callback
+    due_at: datetime
+    force: dict[str, Any] | None
+    was: datetime
+    was_in: str
+
+
+def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
+    """Move what was promised for a local time to where the contacts' clocks show it now; return what moved.
+
+    Derived into the past it is due now, and late. Runs in the transaction that changed the contacts, and locks their
+    calls before their callbacks.
+    """
+    pending = Callback.objects.filter(contact_id__in=contact_ids, status=CallbackStatus.PENDING.value)
+    rows = {row.id: row for row in facts.locked_facts_of(pending.values_list("call_id", flat=True))}
+    terms = {row.id: facts.terms_of(row) for row in rows.values() if row.status == CallStatus.QUEUED}
+    callbacks = [
+        callback
+        for callback in pending.select_for_update(no_key=True).order_by("id")
+        if callback.call_id in terms and callback.time_zone != zone_read_in(terms[callback.call_id])
+    ]
+    ledger = facts.ledger_of(
+        ((row.workspace_id, row.phone, terms[row.id]) for b in callbacks if (row := rows[b.call_id])), now=now
+    )
+    moved = []
+    for callback in callbacks:
+        fact = rows[callback.call_id]
+        if callback.local_time:
+            moved.append(_derived(callback, fact, terms[fact.id], ledger, now=now))
+        else:
+            _show_on(callback, terms[fact.id], now=now)
+    Callback.objects.bulk_update(callbacks, _WRITTEN)
+    _move_calls(moved)
+    ids = [move.callback.pk for move in moved]
+    record_events(events.of_callbacks(ids, "rescheduled", reason=_REASON, at=now), now=now)
+    record(SYSTEM, [_change(move) for move in moved], now=now)
+    return ids
+
+
+def _derived(callback: Callback, fact: Any, terms: Terms, ledger: Ledger, *, now: datetime) -> _Moved:  # noqa: ANN401
+    zone = zone_read_in(terms)
+    was, was_in = callback.scheduled_at, callback.time_zone
+    wanted = instant_of(datetime.fromisoformat(callback.local_time), zone)
+    force = facts.parsed(fact.force)
+    possible = next_possible(
+        terms,
+        at=max(wanted, now),
+        ledger=ledger.get((fact.workspace_id, fact.phone), ()),
+        forced=in_force(moved_to(force, wanted), now=now) if force else frozenset(),
+    )
+    is_past = wanted <= now
+    # One that is late keeps the time that was promised; where it may not be dialled at once, the gate says why.
+    at = wanted if is_past else possible.at or wanted
+    shifts = () if is_past else possible.shifts
+    callback.scheduled_at = at
+    callback.adjusted_from = wanted if shifts else None
+    callback.adjusted_reason = shifts[0].reason if shifts else ""
+    callback.late_event_at = callback.late_event_at if is_past else None
+    late = "; that has passed, so it is due now" if is_past else ""
+    text = f"The contact's clock is that of {zone} now, where it was asked for {explanation.written(wanted)}{late}."
+    steps: list[Step] = [step(Code.CLOCK_CHANGED, text, at=now, from_=was, to=wanted)]
+    if not is_past:
+        steps += explanation.of_shifts(possible, window_level=terms.window.hours_level, at=now)
+    callback.explanation = [*callback.explanation, *steps]
+    _show_on(callback, terms, now=now)
+    return _Moved(
+        callback=callback,
+        due_at=max(at, now),
+        force=moved_to(force, at) if force else None,
+        was=was,
+        was_in=was_in,
+    )
+
+
+def _show_on(callback: Callback, terms: Terms, *, now: datetime) -> None:
+    callback.time_zone = zone_read_in(terms)
+    callback.timezone_source = terms.contact.source if terms.contact.zones else terms.fallback.source
+    callback.updated_at = now
+
+
+def _move_calls(moved: Sequence[_Moved]) -> None:
+    if moved:
+        run(
+            "move_promised_calls",
+            """
+            UPDATE dialer_call c SET due_at = t.due_at, force = t.force::jsonb, lease_until = NULL, held_reason = '',
+                generation = c.generation + 1
+            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(forces)s::text[]) AS t(id, due_at, force)
+            WHERE c.id = t.id AND c.status = 'queued'
+            """,
+            {
+                "ids": [move.callback.call_id for move in moved],
+                "due": [move.due_at for move in moved],
+                "forces": [json.dumps(move.force) if move.force else None for move in moved],
+            },
+        )
+
+
+def _change(move: _Moved) -> Change:
+    return Change(
+        workspace_id=move.callback.workspace_id,
+        verb="reschedule",
+        object_type="callback",
+        object_id=str(move.callback.pk),
+        from_state={"scheduled_at": explanation.written(move.was), "time_zone": move.was_in},
+        to_state={
+            "scheduled_at": explanation.written(move.callback.scheduled_at),
+            "time_zone": move.callback.time_zone,
+        },
+        reason=_REASON,
+    )
