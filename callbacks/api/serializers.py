@@ -26,17 +26,14 @@ from dialer.workspaces.api.fields import (
     ReferenceField,
     TextField,
     TruthField,
-    WholeNumberField,
 )
 from dialer.workspaces.api.serializers import Filters, Strict
 
 LONGEST_NOTES = 2000
 MOST_OUTCOMES = 60
-MOST_AT_ONCE = 200
-ACTIONS = ("call_now", "reschedule", "skip", "cancel", "complete")
 
 
-class _Time(Strict):
+class Time(Strict):
     """A time to call at: an instant, or a time on the contact's own clock."""
 
     scheduled_at = InstantField(required=False, help_text="With an offset; up to 30 days ahead")
@@ -49,7 +46,7 @@ class _Time(Strict):
         return attrs
 
 
-class _Force(Strict):
+class Forcing(Strict):
     """Checks that one dial may pass; needs an ``admin`` key and a reason."""
 
     force = serializers.ListField(
@@ -64,11 +61,11 @@ class _Force(Strict):
         return attrs
 
 
-class CallbackRequested(_Time):
+class CallbackRequested(Time):
     """What a voice agent sends while it talks to the contact."""
 
 
-class CallbackMade(_Force, _Time):
+class CallbackMade(Forcing, Time):
     """A promise made by hand or for a contact that asked for it."""
 
     contact_id = ReferenceField(Contact, only={"deleted_at": None})
@@ -78,11 +75,11 @@ class CallbackMade(_Force, _Time):
     replace = TruthField(default=False, help_text="Replace a pending retry, never a promise")
 
 
-class CalledNow(_Force):
+class CalledNow(Forcing):
     """An operator wants the call at once."""
 
 
-class Rescheduled(_Force):
+class Rescheduled(Forcing):
     """An operator names another time."""
 
     scheduled_at = InstantField(help_text="With an offset; up to 30 days ahead")
@@ -92,21 +89,31 @@ class Acted(Reason):
     """An operator skips, cancels or completes."""
 
 
-class Bulk(_Force):
-    """One action on many callbacks, each by itself."""
+class Edited(Reason):
+    """An operator writes notes, or says who is to talk; what is not named stays."""
 
-    action = OneOfField(ACTIONS)
-    ids = serializers.ListField(
-        child=WholeNumberField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_AT_ONCE
+    notes = TextField(required=False, allow_blank=True, max_length=LONGEST_NOTES)
+    persona_id = ReferenceField(
+        Persona, only={"archived_at": None}, required=False, allow_null=True, help_text="null: nobody in particular"
     )
-    scheduled_at = InstantField(required=False, help_text="For reschedule")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() & {"notes", "persona_id"}:
+            raise serializers.ValidationError({"notes": ["give notes or persona_id"]})
+        return attrs
+
+
+class CalledBack(Forcing):
+    """When to call again somebody of whose call nothing could be learnt; at once unless said otherwise."""
+
+    scheduled_at = InstantField(required=False, help_text="With an offset; up to 30 days ahead")
+    local_time = LocalTimeField(required=False, help_text="On the contact's own clock, in place of scheduled_at")
+    notes = TextField(required=False, default="", allow_blank=True, max_length=LONGEST_NOTES)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
-        if (attrs["action"] == "reschedule") != ("scheduled_at" in attrs):
-            raise serializers.ValidationError({"scheduled_at": ["is for reschedule, which needs it"]})
-        if "force" in attrs and attrs["action"] not in ("call_now", "reschedule"):
-            raise serializers.ValidationError({"force": ["is for call_now and reschedule"]})
+        if "scheduled_at" in attrs and "local_time" in attrs:
+            raise serializers.ValidationError({"scheduled_at": ["give either scheduled_at or local_time"]})
         return attrs
 
 
@@ -323,23 +330,3 @@ class CallbackScheduled(CallbackShown):
     @extend_schema_field({"type": "string", "nullable": True})
     def get_held_by(self, _: Callback) -> str | None:
         return self.context["held_by"] or None
-
-
-class _Refusal(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    message = serializers.CharField()
-    details = serializers.DictField(child=serializers.JSONField())
-
-
-class _BulkRow(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    is_done = serializers.BooleanField()
-    error = _Refusal(allow_null=True)
-
-
-class BulkShown(serializers.Serializer[Any]):
-    """What a bulk action did to each row; only for the schema."""
-
-    done = serializers.IntegerField()
-    refused = serializers.IntegerField()
-    results = _BulkRow(many=True)

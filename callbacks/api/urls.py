@@ -3,13 +3,22 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from callbacks.api.views import Callbacks, PolicyPreview, RequestCallback
+from callbacks.api.bulk import BulkActions, BulkJob, StopBulkJob
+from callbacks.api.calls import CallBack, MarkHandled, MarkReached, RequestCallback, WasAPerson
+from callbacks.api.views import Callbacks, PolicyPreview
 
 _router = SimpleRouter()
 _router.register("callbacks", Callbacks, basename="callback")
 
 urlpatterns = [
+    path("callbacks/bulk/", BulkActions.as_view(), name="callback-bulk"),
+    path("callbacks/bulk/<str:pk>/", BulkJob.as_view(), name="callback-bulk-job"),
+    path("callbacks/bulk/<str:pk>/stop/", StopBulkJob.as_view(), name="callback-bulk-stop"),
     path("", include(_router.urls)),
     path("calls/<str:pk>/request-callback/", RequestCallback.as_view(), name="request-callback"),
+    path("calls/<str:pk>/call-back/", CallBack.as_view(), name="call-back"),
+    path("calls/<str:pk>/mark-reached/", MarkReached.as_view(), name="mark-reached"),
+    path("calls/<str:pk>/mark-handled/", MarkHandled.as_view(), name="mark-handled"),
+    path("calls/<str:pk>/was-a-person/", WasAPerson.as_view(), name="was-a-person"),
     path("retry-policies/<str:pk>/preview/", PolicyPreview.as_view(), name="retry-policy-preview"),
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,18 +13,16 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
-from callbacks import actions, preview, queue_views, scheduling, undoing
+from callbacks import actions, editing, preview, queue_views, scheduling, undoing
 from callbacks.api import errors as _errors  # noqa: F401 — registers what refusals mean
 from callbacks.api.serializers import (
     Acted,
-    Bulk,
-    BulkShown,
     CallbackFilters,
     CallbackMade,
-    CallbackRequested,
     CallbackScheduled,
     CallbackShown,
     CalledNow,
+    Edited,
     PolicyPreviewAsked,
     PreviewAsked,
     PreviewShown,
@@ -33,18 +32,18 @@ from callbacks.models import Callback
 from callbacks.questions import question_in
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, InvalidTime, Scheduled
-from dialer.models import Call, RetryPolicy
+from dialer.models import RetryPolicy
 from dialer.workspaces.api.authentication import reaches
-from dialer.workspaces.api.errors import InvalidFields, problem_of
-from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
+from dialer.workspaces.api.errors import InvalidFields
+from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiView, Lists, Reads
 
 _LONGEST_ID = 18
-_SHOWN = ("contact", "campaign", "call__persona")
+SHOWN = ("contact", "campaign", "call__persona")
 
 
-class _ShowsCallbacks(ApiView):
+class ShowsCallbacks(ApiView):
     """Views that answer with rows of the queue."""
 
     waiting: dict[int, Any]
@@ -60,7 +59,7 @@ class _ShowsCallbacks(ApiView):
     def row(self, callback_id: int) -> Callback:
         """Return one callback with everything that is shown of it."""
         callback: Callback = (
-            Callback.objects.in_workspace(self.request.workspace_id).select_related(*_SHOWN).get(pk=callback_id)
+            Callback.objects.in_workspace(self.request.workspace_id).select_related(*SHOWN).get(pk=callback_id)
         )
         self.waiting = dict(queue_views.why_waiting([callback], now=self.request.now))
         return callback
@@ -86,10 +85,10 @@ class _ShowsCallbacks(ApiView):
     retrieve=extend_schema(summary="Read a callback"),
 )
 @extend_schema(parameters=[OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)])
-class Callbacks(_ShowsCallbacks, Lists, Reads):
+class Callbacks(ShowsCallbacks, Lists, Reads):
     """Promises to call contacts at a time."""
 
-    queryset = Callback.objects.select_related(*_SHOWN)
+    queryset = Callback.objects.select_related(*SHOWN)
     serializer_class = CallbackShown
     filters = CallbackFilters
     orderings = ("-id", "id", "scheduled_at", "-scheduled_at")
@@ -100,10 +99,7 @@ class Callbacks(_ShowsCallbacks, Lists, Reads):
         return "scheduled_at" if "queue" in self.request.query_params else "-id"
 
     def filtered(self, rows: QuerySet[Callback], asked: dict[str, Any]) -> QuerySet[Callback]:
-        zone = self.request.key.workspace.time_zone
-        if queue := asked.pop("queue", None):
-            rows = queue_views.in_queue(rows, queue, now=self.request.now, time_zone=zone)
-        return rows.filter(**{_COLUMNS[name]: value for name, value in asked.items()})
+        return filtered(rows, asked, now=self.request.now, time_zone=self.request.key.workspace.time_zone)
 
     def prepared(self, page: Sequence[Any]) -> Sequence[Any]:
         self.waiting = dict(queue_views.why_waiting(page, now=self.request.now))
@@ -111,6 +107,14 @@ class Callbacks(_ShowsCallbacks, Lists, Reads):
 
     def retrieve(self, request: ApiRequest, id: str) -> Response:  # noqa: A002 — as the path names it
         return self.shown(self.row(_read_id(id)))
+
+    @extend_schema(summary="Write notes, assign a persona", request=Edited, responses={200: CallbackShown})
+    def partial_update(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
+        """Changes what it names of a pending callback; the persona then makes this call and those that follow it."""
+        given = self.given(Edited)
+        if "persona_id" in given:
+            given["persona_id"] = given["persona_id"].pk if given["persona_id"] else None
+        return self._act(id, editing.edit, **given)
 
     @extend_schema(summary="Promise a callback", request=CallbackMade, responses={201: CallbackScheduled})
     @idempotent
@@ -122,7 +126,7 @@ class Callbacks(_ShowsCallbacks, Lists, Reads):
         """
         given = self.given(CallbackMade)
         campaign, persona = given.get("campaign_id"), given.get("persona_id")
-        with _time_named(given):
+        with time_named(given):
             done = scheduling.request(
                 workspace_id=request.workspace_id,
                 contact_id=given["contact_id"].pk,
@@ -153,7 +157,7 @@ class Callbacks(_ShowsCallbacks, Lists, Reads):
     def reschedule(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
         """A new time; one that is not permitted is refused with the next that is, unless `force` names the check."""
         given = self.given(Rescheduled)
-        with _time_named(given):
+        with time_named(given):
             return self._act(
                 id,
                 actions.reschedule,
@@ -190,29 +194,6 @@ class Callbacks(_ShowsCallbacks, Lists, Reads):
         """Take back a cancel, a skip or a completion, while nothing took the callback's place."""
         return self._act(id, undoing.undo, **self.given(Acted))
 
-    @extend_schema(summary="Act on many", request=Bulk, responses={200: BulkShown})
-    @action(detail=False, methods=["post"], pagination_class=None)
-    @idempotent_in_steps
-    def bulk(self, request: ApiRequest) -> Response:
-        """One action on many callbacks, each by itself: what is refused stops no other, and says why."""
-        given = self.given(Bulk)
-        fields: dict[str, Any] = {"reason": given["reason"]}
-        if given["action"] in ("call_now", "reschedule"):
-            fields["force"] = self.force(given)
-        if "scheduled_at" in given:
-            fields["scheduled_at"] = given["scheduled_at"]
-        with _time_named(given):
-            refusals = {
-                callback_id: self._refusal(_VERBS[given["action"]], callback_id, fields)
-                for callback_id in dict.fromkeys(given["ids"])
-            }
-        refused = sum(refusal is not None for refusal in refusals.values())
-        results = [
-            {"id": callback_id, "is_done": refusal is None, "error": refusal}
-            for callback_id, refusal in refusals.items()
-        ]
-        return Response({"done": len(results) - refused, "refused": refused, "results": results})
-
     @extend_schema(summary="What would happen", request=PreviewAsked, responses={200: PreviewShown})
     @action(detail=False, methods=["post"], pagination_class=None)
     def preview(self, request: ApiRequest) -> Response:
@@ -231,58 +212,6 @@ class Callbacks(_ShowsCallbacks, Lists, Reads):
         )
         return self.shown(self.row(done.pk))
 
-    def _refusal(
-        self, verb: Callable[..., Callback], callback_id: int, fields: dict[str, Any]
-    ) -> dict[str, object] | None:
-        try:
-            verb(
-                callback_id,
-                workspace_id=self.request.workspace_id,
-                actor=self.request.actor,
-                now=self.request.now,
-                **fields,
-            )
-        except InvalidTime:
-            raise
-        except Exception as error:
-            problem = problem_of(error)
-            if problem is None:
-                raise
-            return {"code": problem.code, "message": problem.message, "details": dict(problem.details)}
-        return None
-
-
-class RequestCallback(_ShowsCallbacks):
-    """What a voice agent asks for while it talks."""
-
-    queryset = Call.objects.all()
-    serializer_class = CallbackScheduled
-
-    @extend_schema(
-        summary="Promise the callback that the contact asks for",
-        request=CallbackRequested,
-        responses={201: CallbackScheduled},
-    )
-    @idempotent
-    def post(self, request: ApiRequest, pk: str) -> Response:
-        """The time is an instant, or a time on the contact's own clock; whatever was pending is replaced."""
-        given = self.given(CallbackRequested)
-        call: Call = self.get_object()
-        with _time_named(given):
-            done = scheduling.request(
-                workspace_id=request.workspace_id,
-                contact_id=call.contact_id,
-                campaign_id=call.campaign_id,
-                origin_call_id=call.pk,
-                type=CallbackType.CUSTOMER_REQUESTED,
-                scheduled_at=given.get("scheduled_at"),
-                local_time=given.get("local_time"),
-                notes=given["notes"],
-                actor=request.actor,
-                now=request.now,
-            )
-        return self.scheduled(done)
-
 
 class PolicyPreview(ApiView):
     """What a retry policy means."""
@@ -300,20 +229,20 @@ class PolicyPreview(ApiView):
         return Response(preview.preview(question_in(request.key.workspace, policy=policy, **given)))
 
 
-_COLUMNS = {
+def filtered(rows: QuerySet[Callback], asked: dict[str, Any], *, now: datetime, time_zone: str) -> QuerySet[Callback]:
+    """Keep the callbacks that the filters of the list name."""
+    if queue := asked.pop("queue", None):
+        rows = queue_views.in_queue(rows, queue, now=now, time_zone=time_zone)
+    return rows.filter(**{COLUMNS[name]: value for name, value in asked.items()})
+
+
+COLUMNS = {
     "status": "status",
     "type": "type",
     "outcome": "original_outcome",
     "campaign": "campaign_id",
     "persona": "call__persona_id",
     "contact": "contact_id",
-}
-_VERBS: dict[str, Callable[..., Callback]] = {
-    "call_now": actions.call_now,
-    "reschedule": actions.reschedule,
-    "skip": actions.skip,
-    "cancel": actions.cancel,
-    "complete": actions.complete,
 }
 
 
@@ -324,7 +253,7 @@ def _read_id(text: str) -> int:
 
 
 @contextmanager
-def _time_named(given: dict[str, Any]) -> Iterator[None]:
+def time_named(given: dict[str, Any]) -> Iterator[None]:
     """Say of a time that cannot be promised in which field it was given."""
     try:
         yield

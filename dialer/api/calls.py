@@ -55,6 +55,7 @@ class CallSerializer(serializers.Serializer[Any]):
     ringing_at = InstantField(allow_null=True)
     answered_at = InstantField(allow_null=True)
     ended_at = InstantField(allow_null=True)
+    handled_at = InstantField(allow_null=True, help_text="When a person dealt with an unknown end")
     duration_seconds = serializers.IntegerField(allow_null=True)
     recording_url = TextField(allow_null=True)
     call = ScheduleField(source="schedule", help_text="Settings of the call itself")
@@ -126,6 +127,9 @@ class CallFilter(Filters):
     contact_id = PublicIdField(Contact.public_prefix, required=False)
     persona_id = PublicIdField(Persona.public_prefix, required=False)
     chain_id = PublicIdField(CampaignContact.public_prefix, required=False)
+    needs_a_person = OneOfField(
+        choices=["true"], required=False, help_text="Those of unknown fate that nobody has dealt with"
+    )
 
 
 class InboundCallFilter(Filters):
@@ -143,6 +147,8 @@ class Calls(Lists, Reads):
     filters = CallFilter
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        if asked.pop("needs_a_person", None):
+            rows = rows.filter(outcome=Outcome.UNKNOWN.value, handled_at=None)
         return rows.filter(**asked).defer("transcript", "analysis")
 
     @extend_schema(responses=CallDetail)

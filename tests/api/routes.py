@@ -7,7 +7,7 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from callbacks.models import Callback
+from callbacks.models import BulkAction, Callback
 from dialer.models import Import
 from dialer.workspaces.models import Workspace
 from tests.api.queue_rows import make_callback, open_campaign, soon
@@ -30,7 +30,9 @@ class Operation:
 
     @property
     def resource(self) -> str:
-        return "deliveries" if self.path.startswith("webhooks/deliveries/") else self.path.partition("/")[0]
+        if self.path.startswith("webhooks/deliveries/"):
+            return "deliveries"
+        return "bulk" if self.path.startswith("callbacks/bulk/") else self.path.partition("/")[0]
 
     @property
     def is_list(self) -> bool:
@@ -67,6 +69,9 @@ def _callback(workspace: Workspace) -> Callback:
 
 
 ROWS: dict[str, Callable[[Workspace], str]] = {
+    "bulk": lambda workspace: (
+        BulkAction.objects.create(workspace=workspace, action="cancel", actor_kind="key").public_id
+    ),
     "callbacks": lambda workspace: str(_callback(workspace).pk),
     "calls": lambda workspace: make_call(campaign=open_campaign(workspace), status="ended").public_id,
     "campaigns": lambda workspace: open_campaign(workspace).public_id,
@@ -85,6 +90,7 @@ ROWS: dict[str, Callable[[Workspace], str]] = {
 """How a row that a path can name is made, by resource; a new resource that is missing here fails the tests."""
 
 BODIES: dict[str, Callable[[], dict[str, Any]]] = {
+    "callbacks/{id}/": lambda: {"notes": "Ask for Max"},
     "callbacks/{id}/reschedule/": lambda: {"scheduled_at": soon(hours=3).isoformat()},
     "calls/{id}/request-callback/": lambda: {"scheduled_at": soon(hours=3).isoformat()},
     "calls/{id}/recording/": lambda: {"transcript": "Hello"},

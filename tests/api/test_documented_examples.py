@@ -16,7 +16,7 @@ from dialer.models import Call
 from dialer.workspaces.clock import database_now
 from tests.api.client import Answer, Api
 from tests.api.queue_rows import live_call, make_callback, open_campaign, soon
-from tests.factories import make_line, make_persona
+from tests.factories import make_call, make_contact, make_line, make_persona
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 PEOPLE = b"name,phone\nJane Roe,+49301234567\n"
@@ -99,6 +99,8 @@ class Reader:
             Call.objects.filter(status="in_progress").update(
                 status="ended", outcome="answered", ended_at=database_now(), check_at=None
             )
+        elif re.search(r"calls/call_…/(call-back|mark-reached|mark-handled)", example.url):
+            self.ids["call"] = make_call(make_contact(self.api.workspace), status="ended", outcome="unknown").public_id
         elif re.search(r"callbacks/42/(call-now|reschedule|skip)", example.url):
             self.ids["42"] = str(make_callback(open_campaign(self.api.workspace), at=soon(hours=5)).pk)
 

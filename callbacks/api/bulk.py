@@ -1,0 +1,275 @@
+"""One action on many callbacks: those named by id at once, those that a filter names as a job."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from callbacks import bulk
+from callbacks.api.serializers import LONGEST_NOTES, CallbackFilters, Forcing
+from callbacks.api.views import COLUMNS, ShowsCallbacks, filtered, time_named
+from callbacks.bulk import Order
+from callbacks.models import BulkAction, Callback
+from callbacks.refusals import code_of, counted, words_of
+from callbacks.rules.statuses import BulkStatus, CallbackStatus
+from callbacks.scheduling import check_ahead
+from callbacks.tasks import run_bulk
+from dialer.api.shapes import Reason
+from dialer.models import Persona
+from dialer.workspaces.api.errors import problem_of
+from dialer.workspaces.api.fields import (
+    InstantField,
+    LocalTimeField,
+    ObjectField,
+    OneOfField,
+    PublicIdField,
+    ReferenceField,
+    TextField,
+    TruthField,
+    WholeNumberField,
+)
+from dialer.workspaces.api.idempotency import idempotent_in_steps
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.views import ApiView
+
+MOST_AT_ONCE = 200
+_FIELDS = {
+    "call_now": {"force"},
+    "reschedule": {"force", "scheduled_at", "local_time"},
+    "edit": {"notes", "persona_id"},
+}
+"""What an action takes beside a reason."""
+_UNDOABLE = (CallbackStatus.CANCELLED, CallbackStatus.SKIPPED, CallbackStatus.COMPLETED)
+
+
+class BulkFilter(CallbackFilters):
+    """Which callbacks: the filters of the list, at least one. Only those are meant that the action can be done to."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {name: field for name, field in super().get_fields().items() if name != "status"}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"queue": ["name a filter; `all_pending` means every pending callback"]})
+        return attrs
+
+
+class Bulk(Forcing):
+    """One action on many callbacks, each by itself: by ``ids``, or by a ``filter``."""
+
+    action = OneOfField(bulk.ACTIONS)
+    ids = serializers.ListField(
+        child=WholeNumberField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_AT_ONCE, required=False
+    )
+    filter = BulkFilter(required=False)
+    dry_run = TruthField(required=False, default=False, help_text="Count what would change, and change nothing")
+    scheduled_at = InstantField(required=False, help_text="For reschedule")
+    local_time = LocalTimeField(required=False, help_text="For reschedule, on each contact's own clock")
+    notes = TextField(required=False, allow_blank=True, max_length=LONGEST_NOTES, help_text="For edit")
+    persona_id = ReferenceField(
+        Persona, only={"archived_at": None}, required=False, allow_null=True, help_text="For edit"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        action = attrs["action"]
+        takes = _FIELDS.get(action, set())
+        errors: dict[str, list[str]] = {
+            name: [f"is not for {action}"]
+            for name in ("force", "scheduled_at", "local_time", "notes", "persona_id")
+            if name in attrs and name not in takes
+        }
+        if action == "reschedule" and ("scheduled_at" in attrs) == ("local_time" in attrs):
+            errors["scheduled_at"] = ["is for reschedule, which needs it or local_time"]
+        if action == "edit" and not attrs.keys() & takes:
+            errors["notes"] = ["give notes or persona_id"]
+        if ("ids" in attrs) == ("filter" in attrs):
+            errors["ids"] = ["give either ids or filter"]
+        if action == "undo" and "queue" in attrs.get("filter", {}):
+            errors["filter.queue"] = ["holds pending callbacks, which have nothing to be taken back"]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return attrs
+
+
+class _Refusal(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    details = serializers.DictField(child=serializers.JSONField())
+
+
+class _BulkRow(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    is_done = serializers.BooleanField()
+    error = _Refusal(allow_null=True)
+
+
+class BulkShown(serializers.Serializer[Any]):
+    """What a bulk action did, or would have done, to each row; only for the schema."""
+
+    text = serializers.CharField(help_text="7 rescheduled, 2 already being dialled")
+    dry_run = serializers.BooleanField()
+    done = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = _BulkRow(many=True)
+
+
+class _Reason(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    text = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class _RefusedRow(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    code = serializers.CharField()
+
+
+class BulkJobShown(serializers.Serializer[BulkAction]):
+    """How far a job is; ``refused`` counts by reason, ``refusals`` names the first of those that refused."""
+
+    id = PublicIdField(BulkAction.public_prefix)
+    action = serializers.ChoiceField(bulk.ACTIONS)
+    dry_run = serializers.BooleanField()
+    filter = ObjectField(source="asked")
+    status = serializers.ChoiceField([status.value for status in BulkStatus])
+    text = serializers.SerializerMethodField(help_text="7 rescheduled, 2 already being dialled")
+    total = serializers.IntegerField()
+    done = serializers.IntegerField()
+    refused = serializers.SerializerMethodField()
+    refusals = serializers.SerializerMethodField()
+    created_at = InstantField()
+    finished_at = InstantField(allow_null=True)
+
+    def get_text(self, job: BulkAction) -> str:
+        return counted(job.action, done=job.done, refused=job.refused, dry_run=job.dry_run)
+
+    @extend_schema_field(_Reason(many=True))
+    def get_refused(self, job: BulkAction) -> list[dict[str, Any]]:
+        ordered = sorted(job.refused.items(), key=lambda pair: (-pair[1], pair[0]))
+        return [{"code": code, "text": words_of(code), "count": count} for code, count in ordered]
+
+    @extend_schema_field(_RefusedRow(many=True))
+    def get_refusals(self, job: BulkAction) -> list[dict[str, Any]]:
+        return [{"id": row.callback_id, "code": row.outcome} for row in bulk.refused_rows(job)]
+
+
+class BulkActions(ShowsCallbacks):
+    """Bulk actions are asked for here."""
+
+    queryset = Callback.objects.all()
+    serializer_class = BulkShown
+
+    @extend_schema(
+        operation_id="callbacks_bulk",
+        summary="Act on many",
+        request=Bulk,
+        responses={200: BulkShown, 202: BulkJobShown},
+    )
+    @idempotent_in_steps
+    def post(self, request: ApiRequest) -> Response:
+        """One action on many callbacks, each by itself: what is refused stops no other, and says why.
+
+        Callbacks named by `ids` are done at once. Those that a `filter` names are written down now and done by a
+        job: 202, and `GET callbacks/bulk/{id}/` tells how far it is.
+        """
+        given = self.given(Bulk)
+        order = self._order(given)
+        if "filter" in given:
+            return Response(BulkJobShown(self._start(order, given["filter"])).data, status=202)
+        answers = bulk.act(order, given["ids"], now=request.now)
+        refused = {callback_id: raised for callback_id, raised in answers.items() if raised is not None}
+        reasons: dict[str, int] = {}
+        for raised in refused.values():
+            code = code_of(raised) or ""
+            reasons[code] = reasons.get(code, 0) + 1
+        done = len(answers) - len(refused)
+        return Response(
+            {
+                "text": counted(order.action, done=done, refused=reasons, dry_run=order.dry_run),
+                "dry_run": order.dry_run,
+                "done": done,
+                "refused": len(refused),
+                "results": [
+                    {"id": callback_id, "is_done": raised is None, "error": _error(raised)}
+                    for callback_id, raised in answers.items()
+                ],
+            }
+        )
+
+    def _order(self, given: Mapping[str, Any]) -> Order:
+        """Read what is to be done; a time that nobody can be promised is the request's fault, not the rows'."""
+        fields: dict[str, Any] = {"reason": given["reason"]}
+        if "scheduled_at" in given:
+            with time_named(dict(given)):
+                fields["scheduled_at"] = check_ahead(given["scheduled_at"], now=self.request.now).isoformat()
+        if "local_time" in given:
+            fields["local_time"] = given["local_time"].isoformat()
+        if force := self.force(dict(given)):
+            fields["force"] = force.stored()
+        if "notes" in given:
+            fields["notes"] = given["notes"]
+        if "persona_id" in given:
+            fields["persona_id"] = str(given["persona_id"].pk) if given["persona_id"] else None
+        return Order(
+            action=given["action"],
+            fields=fields,
+            workspace_id=self.request.workspace_id,
+            actor=self.request.actor,
+            dry_run=given["dry_run"],
+        )
+
+    def _start(self, order: Order, chosen: dict[str, Any]) -> BulkAction:
+        rows: QuerySet[Callback] = filtered(
+            self.get_queryset(), dict(chosen), now=self.request.now, time_zone=self.request.key.workspace.time_zone
+        )
+        possible = _UNDOABLE if order.action == "undo" else (CallbackStatus.PENDING,)
+        rows = rows.filter(status__in=[status.value for status in possible])
+        body: Any = self.request.data
+        asked = {name: body["filter"][name] for name in chosen if name in (*COLUMNS, "queue")}
+        job = bulk.start(order, rows, asked=asked, now=self.request.now)
+        # A nudge; where it is lost, the sweep finds the row.
+        transaction.on_commit(lambda: run_bulk.delay(str(job.pk)), robust=True)
+        return job
+
+
+class BulkJob(ApiView):
+    """How far a bulk action is."""
+
+    queryset = BulkAction.objects.all()
+    serializer_class = BulkJobShown
+
+    @extend_schema(summary="Read a bulk action", responses=BulkJobShown)
+    def get(self, request: ApiRequest, pk: str) -> Response:
+        """Its counts so far, and the first callbacks that refused."""
+        return self.shown(self.get_object())
+
+
+class StopBulkJob(ApiView):
+    """The end of a bulk action that somebody thought better of."""
+
+    queryset = BulkAction.objects.all()
+    serializer_class = BulkJobShown
+
+    @extend_schema(summary="Stop a bulk action", request=Reason, responses=BulkJobShown)
+    def post(self, request: ApiRequest, pk: str) -> Response:
+        """What was done stays done; 409 where nothing is left to be done."""
+        job = bulk.stop(
+            self.named_id(),
+            workspace_id=request.workspace_id,
+            actor=request.actor,
+            now=request.now,
+            **self.given(Reason),
+        )
+        return self.shown(job)
+
+
+def _error(raised: Exception | None) -> dict[str, object] | None:
+    problem = problem_of(raised) if raised is not None else None
+    if problem is None:
+        return None
+    return {"code": problem.code, "message": problem.message, "details": dict(problem.details)}

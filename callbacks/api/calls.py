@@ -1,0 +1,122 @@
+"""What is asked for in a call, and what a person knows better of one: routes of calls that need the callback queue."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from callbacks import scheduling, verdicts
+from callbacks.api.serializers import CallbackRequested, CallbackScheduled, CalledBack
+from callbacks.api.views import ShowsCallbacks, time_named
+from callbacks.rules.statuses import CallbackType
+from dialer import unknown
+from dialer.api.calls import CallDetail
+from dialer.api.shapes import Reason
+from dialer.models import Call
+from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.views import ApiView
+
+
+class RequestCallback(ShowsCallbacks):
+    """What a voice agent asks for while it talks."""
+
+    queryset = Call.objects.all()
+    serializer_class = CallbackScheduled
+
+    @extend_schema(
+        summary="Promise the callback that the contact asks for",
+        request=CallbackRequested,
+        responses={201: CallbackScheduled},
+    )
+    @idempotent
+    def post(self, request: ApiRequest, pk: str) -> Response:
+        """The time is an instant, or a time on the contact's own clock; whatever was pending is replaced."""
+        given = self.given(CallbackRequested)
+        call: Call = self.get_object()
+        with time_named(given):
+            done = scheduling.request(
+                workspace_id=request.workspace_id,
+                contact_id=call.contact_id,
+                campaign_id=call.campaign_id,
+                origin_call_id=call.pk,
+                type=CallbackType.CUSTOMER_REQUESTED,
+                scheduled_at=given.get("scheduled_at"),
+                local_time=given.get("local_time"),
+                notes=given["notes"],
+                actor=request.actor,
+                now=request.now,
+            )
+        return self.scheduled(done)
+
+
+class CallBack(ShowsCallbacks):
+    """The first thing to do about a call whose fate is unknown."""
+
+    queryset = Call.objects.all()
+    serializer_class = CallbackScheduled
+
+    @extend_schema(summary="Call back", request=CalledBack, responses={201: CallbackScheduled})
+    @idempotent
+    def post(self, request: ApiRequest, pk: str) -> Response:
+        """Settle a call of outcome `unknown` by promising another, at once or at a time; 409 for any other call."""
+        given = self.given(CalledBack)
+        with time_named(given):
+            done = verdicts.call_back(
+                self.named_id(),
+                workspace_id=request.workspace_id,
+                scheduled_at=given.get("scheduled_at"),
+                local_time=given.get("local_time"),
+                notes=given["notes"],
+                force=self.force(given),
+                reason=given["reason"],
+                actor=request.actor,
+                now=request.now,
+            )
+        return self.scheduled(done)
+
+
+class _SettlesCalls(ApiView):
+    queryset = Call.objects.all()
+    serializer_class = CallDetail
+
+    def settle(self, verb: Callable[..., Call | None]) -> Response:
+        about: dict[str, Any] = {
+            "workspace_id": self.request.workspace_id,
+            "actor": self.request.actor,
+            "now": self.request.now,
+        }
+        verb(self.named_id(), **about, **self.given(Reason))
+        return self.shown(self.get_object(), CallDetail)
+
+
+class MarkReached(_SettlesCalls):
+    """The second: the contact was reached after all."""
+
+    @extend_schema(summary="Mark reached", request=Reason, responses=CallDetail)
+    def post(self, request: ApiRequest, pk: str) -> Response:
+        """Settle a call of outcome `unknown`: its contact counts as reached, and pending retries are cancelled."""
+        return self.settle(verdicts.mark_reached)
+
+
+class MarkHandled(_SettlesCalls):
+    """The third: nothing."""
+
+    @extend_schema(summary="Mark handled", request=Reason, responses=CallDetail)
+    def post(self, request: ApiRequest, pk: str) -> Response:
+        """Take a call of outcome `unknown` off the list of what needs a person; nothing more is to be done."""
+        return self.settle(partial(unknown.mark_handled, verb="mark_handled"))
+
+
+class WasAPerson(_SettlesCalls):
+    """A correction of what the carrier took for a machine."""
+
+    @extend_schema(summary="It was a person who answered", request=Reason, responses=CallDetail)
+    def post(self, request: ApiRequest, pk: str) -> Response:
+        """Correct the verdict: of a live call for its end, of one that ended `voicemail` at once.
+
+        The call is then `answered`, its pending retry is cancelled, and the contact is reached.
+        """
+        return self.settle(verdicts.was_a_person)
