@@ -28,7 +28,6 @@ env = environ.Env(
     PROCESS=(str, "command"),
     LOG_LEVEL=(str, "INFO"),
     DATABASE_POOL_SIZE=(int, 0),
-    DATABASE_PREPARE_AFTER=(int, 5),
     LOCK_TIMEOUT_SECONDS=(int, 5),
     STATEMENT_TIMEOUT_SECONDS=(int, 60),
     IDLE_TRANSACTION_TIMEOUT_SECONDS=(int, 30),
