@@ -7,7 +7,7 @@ lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by
 from functools import lru_cache
 from uuid import UUID
 
-import uuid6
+from uuid_utils.compat import uuid7
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -23,7 +23,7 @@ class MalformedId(ValueError):
 
 def new_id() -> UUID:
     """Make a UUIDv7: unique, and rising with time, so that new rows lie side by side in an index."""
-    return uuid6.uuid7()
+    return uuid7()
 
 
 @lru_cache(maxsize=16_384)
