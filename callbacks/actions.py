@@ -17,7 +17,6 @@ from django.db import transaction
 from callbacks import events
 from callbacks.follow_ups import decision_on, make_retries
 from callbacks.models import Callback
-from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
@@ -27,6 +26,7 @@ from dialer.events import Ended, call_exhausted
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import CallStatus, ContactState, Rank
 from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
@@ -58,7 +58,7 @@ def call_now(
         _refuse_unless_possible(row, at=now, force=force, now=now)
         text = "An operator wants the call at once."
         _move(row, now, rank=Rank.CALL_NOW, force=force, steps=[step(Code.CALL_NOW, text, at=now, to=now)], now=now)
-        moved = {"scheduled_at": explanation.written(now)}
+        moved = {"scheduled_at": written(now)}
         leave_trace(row, "call_now", actor, to_state=moved, reason=reason, force=force, now=now)
         record_events(events.of_callbacks([callback_id], "rescheduled", reason="call_now", at=now), now=now)
     return Callback.objects.get(pk=callback_id)
@@ -78,11 +78,11 @@ def reschedule(
     wanted = check_ahead(scheduled_at, now=now)
     with opened(callback_id, workspace_id=workspace_id, to="rescheduled") as row:
         _refuse_unless_possible(row, at=wanted, force=force, now=now)
-        text = f"An operator moved it from {explanation.written(row.callback.scheduled_at)}."
+        text = f"An operator moved it from {written(row.callback.scheduled_at)}."
         steps = [step(Code.RESCHEDULED, text, at=now, from_=row.callback.scheduled_at, to=wanted)]
         rank = Rank.RETRY if row.callback.type == CallbackType.AUTO_RETRY else Rank.PROMISED
         _move(row, wanted, rank=rank, force=force, steps=steps, now=now)
-        moved = {"scheduled_at": explanation.written(wanted)}
+        moved = {"scheduled_at": written(wanted)}
         leave_trace(row, "reschedule", actor, to_state=moved, reason=reason, force=force, now=now)
         record_events(events.of_callbacks([callback_id], "rescheduled", reason=reason, at=now), now=now)
     return Callback.objects.get(pk=callback_id)
@@ -241,7 +241,7 @@ def leave_trace(
                 object_id=str(row.callback.pk),
                 from_state={
                     "status": row.callback.status,
-                    "scheduled_at": explanation.written(row.callback.scheduled_at),
+                    "scheduled_at": written(row.callback.scheduled_at),
                 },
                 to_state={**to_state, "forced": sorted(force.checks)} if force else to_state,
                 reason=reason or (force.reason if force else ""),

@@ -14,6 +14,7 @@ from dialer import facts
 from dialer.rules.contact_limits import Handed, limits_from
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.time_zones import opening_for, zones_for
+from dialer.workspaces.instants import written
 
 RING_TIMEOUT = timedelta(seconds=30)
 
@@ -92,7 +93,7 @@ def _possible(decision: Retry | Stop, terms: Terms, ledger: Sequence[Handed]) ->
 def _attempt(number: int, at: datetime, outcome: str | None, steps: Sequence[Step]) -> dict[str, Any]:
     return {
         "attempt_number": number,
-        "at": explanation.written(at),
+        "at": written(at),
         "outcome": outcome,
         "explanation": list(steps),
     }

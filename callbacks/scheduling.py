@@ -24,6 +24,7 @@ from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
+from dialer.workspaces.instants import written
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
 from dialer.workspaces.statements import run
@@ -243,7 +244,7 @@ def contact_terms(
 def check_ahead(at: datetime, *, now: datetime) -> datetime:
     """Return the time to promise: ``at``, or ``now`` for one just past; raises ``InvalidTime``."""
     if at < now - PAST_GRACE:
-        message = f"is in the past (it is {explanation.written(now)})"
+        message = f"is in the past (it is {written(now)})"
         raise InvalidTime(message)
     if at > now + FURTHEST_AHEAD:
         message = f"is more than {FURTHEST_AHEAD.days} days ahead"
@@ -426,7 +427,7 @@ def _explained(
     kind: CallbackType, wanted: datetime, possible: Possible, setting: _Setting, force: Force | None, *, now: datetime
 ) -> list[Step]:
     who = "The contact asked" if kind is CallbackType.CUSTOMER_REQUESTED else "An operator asked"
-    steps = [step(Code.REQUESTED, f"{who} for a call at {explanation.written(wanted)}.", at=now, to=wanted)]
+    steps = [step(Code.REQUESTED, f"{who} for a call at {written(wanted)}.", at=now, to=wanted)]
     steps += explanation.of_shifts(possible, window_level=setting.terms.window.hours_level, at=now)
     if force:
         checks = ", ".join(sorted(force.checks))
@@ -442,7 +443,7 @@ def _change(workspace_id: UUID, callback_id: int, new: NewCallback, force: Force
         object_id=str(callback_id),
         to_state={
             "type": new.type.value,
-            "scheduled_at": explanation.written(new.scheduled_at),
+            "scheduled_at": written(new.scheduled_at),
             **({"forced": sorted(force.checks)} if force else {}),
         },
         reason=force.reason if force else "",

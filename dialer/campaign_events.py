@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from dialer.events import written
 from dialer.models import Campaign
+from dialer.workspaces.instants import written
 from webhooks.outbox import NewEvent
 
 

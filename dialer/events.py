@@ -13,6 +13,7 @@ from dialer.models import Call, Suppression
 from dialer.promises import FollowUp
 from dialer.rules.statuses import ENVELOPE_STATUS, Direction, Outcome
 from dialer.workspaces.ids import public_id
+from dialer.workspaces.instants import written
 from webhooks.outbox import NewEvent
 
 Fact = Any
@@ -29,11 +30,6 @@ class Ended:
     duration_seconds: int | None
     transcript: str | None
     recording_url: str | None
-
-
-def written(at: datetime) -> str:
-    """Write an instant as ``2025-01-15T10:30:00Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def call_started(fact: Fact, *, at: datetime) -> NewEvent:

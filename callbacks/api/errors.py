@@ -1,10 +1,10 @@
 """What the refusals of the callback queue mean to a client."""
 
 from callbacks.actions import NotARetry
-from callbacks.rules.explanation import written
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, NoLineOrPersona, OutsideWindow
 from callbacks.undoing import NotUndoable
 from dialer.workspaces.api.errors import Problem, answers
+from dialer.workspaces.instants import written
 
 _WHY_NOT_THEN = {
     "outside_window": "The contact may not be called then: outside the calling window.",

@@ -4,11 +4,12 @@ The codes are a closed list; texts are for people, codes for programs.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from callbacks.rules.retry import Retry
 from dialer.rules.openings import Possible, Shift
+from dialer.workspaces.instants import written
 
 Step = dict[str, str | None]
 """``code``, ``text``, ``level``, ``from``, ``to``, ``at``; times in UTC."""
@@ -122,10 +123,6 @@ def _of_shift(shift: Shift, possible: Possible, window_level: str, at: datetime)
         from_=shift.from_,
         to=shift.to,
     )
-
-
-def written(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _listed(zones: Sequence[str]) -> str:

@@ -7,10 +7,14 @@ once, signed and sent as they are, and repeated to the byte by every retry.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+
+from dialer.workspaces.instants import written
 
 OWN_KEYS = frozenset({"event", "event_id", "workspace_id", "timestamp", "chain_id", "sequence", "data", "metadata"})
 """What the envelope itself says; extra top-level keys may not take these names."""
+
+_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +32,6 @@ class Envelope:
     sequence: int | None = None
 
 
-def written(at: datetime) -> str:
-    """Write an instant as ``2025-01-15T10:30:00Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def render(envelope: Envelope) -> bytes:
     """Make the bytes that are signed and sent; raises ``ValueError`` where a value is not JSON (NaN, infinity)."""
     if taken := OWN_KEYS & envelope.top_level.keys():
@@ -47,4 +46,4 @@ def render(envelope: Envelope) -> bytes:
     if envelope.chain_id is not None:
         document |= {"chain_id": envelope.chain_id, "sequence": envelope.sequence}
     document |= {**envelope.top_level, "data": envelope.data, "metadata": envelope.metadata}
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _as_json(document).encode()
