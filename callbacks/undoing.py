@@ -13,7 +13,6 @@ from django.db import transaction
 from callbacks import events
 from callbacks.callers import INBOUND_CALL
 from callbacks.models import Callback
-from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, locked_contact, share_campaign
@@ -21,6 +20,7 @@ from dialer import calls, restoring
 from dialer.models import Campaign, Contact, Suppression
 from dialer.rules.statuses import CampaignStatus, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
@@ -175,7 +175,7 @@ def _change(callback: Callback, reason: str) -> Change:
         from_state={"status": callback.status},
         to_state={
             "status": CallbackStatus.PENDING.value,
-            "scheduled_at": explanation.written(callback.scheduled_at),
+            "scheduled_at": written(callback.scheduled_at),
         },
         reason=reason,
     )

@@ -56,6 +56,9 @@ class QueuedCall:
     schedule: Mapping[str, Any] = field(default_factory=dict)
     config_webhooks: Any = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0
+    lease_until: datetime | None = None
+    """Given where the claim makes the call: it is put in the queue as taken out of it, in one write."""
     id: UUID = field(default_factory=new_id)
 
 
@@ -68,19 +71,21 @@ def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
         """
         INSERT INTO dialer_call (id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id,
             number, caller_id, rank, due_at, chain_id, attempt_number, retries_used, not_after, force, schedule,
-            config_webhooks, metadata, queued_at, direction, status, outcome, ended_reason, held_reason, generation,
-            carrier_call_id, follow_up_pending)
+            config_webhooks, metadata, generation, lease_until, queued_at, direction, status, outcome, ended_reason,
+            held_reason, carrier_call_id, follow_up_pending)
         SELECT id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id, number, caller_id,
             rank, due_at, chain_id, attempt_number, retries_used, not_after, force::jsonb, schedule::jsonb,
-            config_webhooks::jsonb, metadata::jsonb, %(now)s, 'outbound', 'queued', '', '', '', 0, '', false
+            config_webhooks::jsonb, metadata::jsonb, generation, lease_until, %(now)s, 'outbound', 'queued', '', '', '',
+            '', false
         FROM unnest(%(id)s::uuid[], %(workspace_id)s::uuid[], %(contact_id)s::uuid[], %(campaign_id)s::uuid[],
             %(campaign_contact_id)s::uuid[], %(persona_id)s::uuid[], %(line_id)s::uuid[], %(number)s::text[],
             %(caller_id)s::text[], %(rank)s::smallint[], %(due_at)s::timestamptz[], %(chain_id)s::uuid[],
             %(attempt_number)s::int[], %(retries_used)s::int[], %(not_after)s::timestamptz[], %(force)s::text[],
-            %(schedule)s::text[], %(config_webhooks)s::text[], %(metadata)s::text[])
+            %(schedule)s::text[], %(config_webhooks)s::text[], %(metadata)s::text[],
+            %(generation)s::int[], %(lease_until)s::timestamptz[])
             AS t(id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id, number,
             caller_id, rank, due_at, chain_id, attempt_number, retries_used, not_after, force, schedule,
-            config_webhooks, metadata)
+            config_webhooks, metadata, generation, lease_until)
         """,
         {
             "now": now,
@@ -100,6 +105,8 @@ def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
                     "attempt_number",
                     "retries_used",
                     "not_after",
+                    "generation",
+                    "lease_until",
                 )
             },
             "rank": [int(call.rank) for call in calls],

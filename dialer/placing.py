@@ -211,20 +211,23 @@ def _taken(rows: Sequence[Any]) -> set[tuple[UUID, Any]]:
     live = run(
         "live_calls",
         """
-        SELECT workspace_id, number, contact_id FROM dialer_call
-        WHERE workspace_id = ANY(%(workspaces)s) AND number = ANY(%(numbers)s)
-            AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
+        -- By number and by contact, not by the partial indexes of live calls: to the planner those have a row or none,
+        -- so it walks all of one, dead rows too (measured with 4,000 live: 12 to 47 ms instead of 0.3).
+        SELECT c.workspace_id, c.number, c.contact_id
+        FROM unnest(%(workspaces)s::uuid[], %(numbers)s::text[]) AS t(workspace_id, number)
+        CROSS JOIN LATERAL (
+            SELECT * FROM dialer_call l WHERE l.workspace_id = t.workspace_id AND l.number = t.number
+                AND l.dialing_at IS NOT NULL OFFSET 0
+        ) AS c
+        WHERE c.status NOT IN ('queued', 'ended', 'withdrawn')
         UNION ALL
-        SELECT workspace_id, number, contact_id FROM dialer_call
-        WHERE contact_id = ANY(%(contacts)s)
-            AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
-        UNION ALL
-        SELECT workspace_id, number, contact_id FROM dialer_call
-        WHERE workspace_id = ANY(%(workspaces)s) AND (number = ANY(%(numbers)s) OR contact_id = ANY(%(contacts)s))
-            AND status IN ('dialing', 'ringing', 'in_progress') AND direction = 'inbound'
+        SELECT c.workspace_id, c.number, c.contact_id
+        FROM unnest(%(contacts)s::uuid[]) AS t(contact_id)
+        CROSS JOIN LATERAL (SELECT * FROM dialer_call l WHERE l.contact_id = t.contact_id OFFSET 0) AS c
+        WHERE c.status NOT IN ('queued', 'ended', 'withdrawn')
         """,
         {
-            "workspaces": list({fact.workspace_id for fact in rows}),
+            "workspaces": [fact.workspace_id for fact in rows],
             "numbers": [fact.phone for fact in rows],
             "contacts": [fact.contact_id for fact in rows],
         },
@@ -353,7 +356,8 @@ def _record(rows: Sequence[Any], answers: Sequence[Answer], *, now: datetime) ->
                 ambiguous.append(fact.id)
             case _:
                 assert_never(answer)
-        log.info("call.placed call=%s answer=%s", public_id("call", fact.id), type(answer).__name__.lower())
+        if log.isEnabledFor(logging.INFO):
+            log.info("call.placed call=%s answer=%s", public_id("call", fact.id), type(answer).__name__.lower())
     with transaction.atomic():
         if refused:
             record_ends(refused, now=now)
@@ -379,7 +383,8 @@ def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
             "record_accepted",
             """
             UPDATE dialer_call c SET carrier_call_id = t.carrier_call_id
-            FROM unnest(%(ids)s::uuid[], %(carrier_ids)s::text[]) AS t(id, carrier_call_id) WHERE c.id = t.id
+            FROM unnest(%(ids)s::uuid[], %(carrier_ids)s::text[]) AS t(id, carrier_call_id)
+            WHERE c.id = t.id AND c.carrier_call_id = ''  -- else a report was quicker
             """,
             {"ids": [call_id for call_id, _ in accepted], "carrier_ids": [text for _, text in accepted]},
         )

@@ -7,16 +7,17 @@ code under test before or after one statement.
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+_rows: dict[tuple[str, str], Callable[[Sequence[Any]], Any]] = {}
+"""How a row is made, by the statement's name and text: what the columns are called is looked up once."""
 
-@lru_cache(maxsize=512)
-def _row_type(name: str, columns: tuple[str, ...]) -> type[Any]:
+
+def _row_type(name: str, columns: Sequence[str]) -> type[Any]:
     return namedtuple(f"{name}_row", columns)  # noqa: PYI024 — the columns are known at run time only
 
 
@@ -31,7 +32,9 @@ def run(name: str, sql: str, params: dict[str, Any] | None = None) -> list[Any]:
         cursor.execute(f"/* {name} */ {sql}", params)
         if cursor.description is None:
             return []
-        make = _row_type(name, tuple(column.name for column in cursor.description))._make
+        make = _rows.get((name, sql))
+        if make is None:
+            make = _rows[name, sql] = _row_type(name, [column.name for column in cursor.description])._make
         return [make(row) for row in cursor.fetchall()]
 
 

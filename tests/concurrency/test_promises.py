@@ -94,7 +94,7 @@ def test_without_its_lock_the_campaign_completes_over_the_promise(carrier: InPro
 
 def test_a_promise_waits_for_a_claim_under_way_and_supersedes_its_call(carrier: InProcessCarrier) -> None:
     member = a_member()
-    stop = Stop(before="lease_calls")
+    stop = Stop(before="first_calls_claimed")
     with threads({}) as run:
         claiming = run.start(lambda: claim(NOW), stop)
         stop.wait()

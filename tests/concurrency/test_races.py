@@ -41,8 +41,8 @@ COMPARE_AND_SET: Rewrites = {
         ("c.generation, c.lease_until", "1 AS generation, now() + interval '9 years' AS lease_until"),
     ),
     "live_calls": (
-        ("WHERE workspace_id", "WHERE false AND workspace_id"),
-        ("WHERE contact_id", "WHERE false AND contact_id"),
+        ("AND l.dialing_at IS NOT NULL", "AND false"),
+        ("WHERE l.contact_id = t.contact_id", "WHERE false"),
     ),
     "take_to_dialing": (("AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'", ""),),
 }
