@@ -23,6 +23,7 @@ from dialer.rules.forcing import in_force, moved_to
 from dialer.rules.openings import Terms, next_possible
 from dialer.rules.statuses import CallStatus
 from dialer.workspaces.audit import SYSTEM, Change, record
+from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
 
@@ -102,7 +103,7 @@ def _derived(callback: Callback, fact: Any, terms: Terms, ledger: Ledger, *, now
     callback.adjusted_reason = shifts[0].reason if shifts else ""
     callback.late_event_at = callback.late_event_at if is_past else None
     late = "; that has passed, so it is due now" if is_past else ""
-    text = f"The contact's clock is that of {zone} now, where it was asked for {explanation.written(wanted)}{late}."
+    text = f"The contact's clock is that of {zone} now, where it was asked for {written(wanted)}{late}."
     steps: list[Step] = [step(Code.CLOCK_CHANGED, text, at=now, from_=was, to=wanted)]
     if not is_past:
         steps += explanation.of_shifts(possible, window_level=terms.window.hours_level, at=now)
@@ -147,9 +148,9 @@ def _change(move: _Moved) -> Change:
         verb="reschedule",
         object_type="callback",
         object_id=str(move.callback.pk),
-        from_state={"scheduled_at": explanation.written(move.was), "time_zone": move.was_in},
+        from_state={"scheduled_at": written(move.was), "time_zone": move.was_in},
         to_state={
-            "scheduled_at": explanation.written(move.callback.scheduled_at),
+            "scheduled_at": written(move.callback.scheduled_at),
             "time_zone": move.callback.time_zone,
         },
         reason=_REASON,
