@@ -198,7 +198,7 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
     # The skipped call was never made: the next one takes its number, and follows the call that it followed.
     skipped = for_promises(fact, ended, call_id=callback.origin_call_id, attempt_number=fact.attempt_number - 1)
     decision = decision_on(skipped, has_pending=False)
-    made = make_retries([decision], now=now)
+    made = make_retries([decision], now=now, is_skip=True)
     if made:
         record_events([new.event for new in made.values()], now=now)
         return

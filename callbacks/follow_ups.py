@@ -12,6 +12,7 @@ from uuid import UUID
 from callbacks import events
 from callbacks.callers import INBOUND_CALL, complete_for_callers
 from callbacks.local_times import derive_anew
+from callbacks.resuming import move_with_campaign, wanted_again
 from callbacks.rules import explanation
 from callbacks.rules.retry import Resolved, Retry, Stop, decide
 from callbacks.rules.settings import resolved
@@ -92,22 +93,10 @@ class Callbacks:
             {"calls": ids},
         )
         calls.withdraw([row.call_id for row in left], why="superseded", now=now)
-        self._move_promises([move for move in moves if move.reason == "rescheduled"], now=now)
+        move_with_campaign([move for move in moves if move.reason == "rescheduled"], now=now)
 
-    def _move_promises(self, moves: Sequence[Move], *, now: datetime) -> None:
-        if not moves:
-            return
-        rows = run(
-            "callbacks_rescheduled_with_campaign",
-            """
-            UPDATE callbacks_callback b SET scheduled_at = t.due_at, updated_at = %(now)s
-            FROM unnest(%(calls)s::uuid[], %(due)s::timestamptz[]) AS t(call_id, due_at)
-            WHERE b.call_id = t.call_id AND b.status = 'pending' RETURNING b.id
-            """,
-            {"calls": [move.call_id for move in moves], "due": [move.due_at for move in moves], "now": now},
-        )
-        told = events.of_callbacks([row.id for row in rows], "rescheduled", reason="campaign_resumed", at=now)
-        record_events(told, now=now)
+    def wanted_again(self, call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
+        return wanted_again(call_ids, now=now)
 
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
         status = _STATUS_WHEN_WITHDRAWN.get(why, CallbackStatus.CANCELLED)
@@ -221,8 +210,10 @@ def _obstacle(call: EndedCall, *, has_pending: bool) -> str:
     return "already_pending" if has_pending else ""
 
 
-def make_retries(decisions: Sequence[Decision], *, now: datetime) -> dict[UUID, Made]:
+def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool = False) -> dict[UUID, Made]:
     """Queue the calls and make the callbacks of all retries in a batch, by the call they follow.
+
+    ``is_skip`` tells that they follow retries that were skipped, in place of calls that ended.
 
     A retry that has no opening within 366 days is not made.
     """
@@ -274,7 +265,7 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime) -> dict[UUID, 
                 adjusted_from=retry.candidate if possible.shifts else None,
                 adjusted_reason=possible.shifts[0].reason if possible.shifts else "",
                 explanation=[
-                    *explanation.of_retry(retry, outcome=call.outcome, ended_at=call.ended_at, at=now),
+                    *explanation.of_retry(retry, outcome=call.outcome, ended_at=call.ended_at, is_skip=is_skip, at=now),
                     *explanation.of_shifts(possible, window_level=call.terms.window.hours_level, at=now),
                 ],
             )

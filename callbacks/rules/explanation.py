@@ -69,13 +69,19 @@ def step(
     }
 
 
-def of_retry(retry: Retry, *, outcome: str, ended_at: datetime, at: datetime) -> list[Step]:
-    """Explain the delay and the limit of an automatic retry."""
+def of_retry(retry: Retry, *, outcome: str, ended_at: datetime, at: datetime, is_skip: bool = False) -> list[Step]:
+    """Explain the delay and the limit of an automatic retry; ``is_skip``: it follows one that was skipped."""
+    follows = f"The call ended {_WORDS.get(outcome, outcome)}: retry {retry.number} follows"
+    steps = []
+    if is_skip:
+        text = f"An operator skipped retry {retry.number - 1}, which counts as used."
+        steps.append(step(Code.SKIPPED, text, at=at, from_=ended_at))
+        follows = f"Retry {retry.number} follows the one that was skipped"
     return [
+        *steps,
         step(
             Code.DELAY,
-            f"The call ended {_WORDS.get(outcome, outcome)}: retry {retry.number} follows "
-            f"{_minutes(retry.delay_minutes)} later, by {_LEVELS[retry.delay_level]}.",
+            f"{follows} {_minutes(retry.delay_minutes)} later, by {_LEVELS[retry.delay_level]}.",
             at=at,
             level=retry.delay_level,
             from_=ended_at,
