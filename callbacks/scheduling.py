@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from callbacks import events
+from callbacks import chains, events
 from callbacks.models import Callback
 from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
@@ -23,7 +23,6 @@ from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
 from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.ids import new_id
 from dialer.workspaces.instants import written
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
@@ -142,10 +141,12 @@ def request(
         setting = _setting(contact, campaign_id=campaign_id, origin_call_id=origin_call_id, persona_id=persona_id)
         wanted = _wanted(scheduled_at, local_time, setting.terms, now=now)
         possible = _possible(setting, wanted, force=force, now=now)
-        campaign_contact_id = _campaign_contact(setting)
-        superseded = _supersede(setting, type, campaign_contact_id, replace=replace, now=now)
-        chain_id = campaign_contact_id or _chain_outside_campaigns(setting.origin)
-        attempts, retries_used = _made_in(chain_id)
+        campaign_contact_id = chains.campaign_contact(setting.contact, setting.campaign)
+        chain_id = campaign_contact_id or chains.outside_campaigns(setting.origin)
+        superseded = _supersede(setting, type, campaign_contact_id, chain_id, replace=replace, now=now)
+        follows = setting.origin or (superseded.call if superseded else None)
+        chain_id = chain_id or (superseded.call.chain_id if superseded else None)
+        attempts, retries_used = chains.made_in(chain_id)
         body = QueuedCall(
             workspace_id=workspace_id,
             contact_id=contact.pk,
@@ -161,11 +162,11 @@ def request(
             attempt_number=attempts + 1,
             retries_used=retries_used,
             force=force.stored(at=_at(possible)) if force else None,
-            schedule=setting.origin.schedule if setting.origin else {},
-            config_webhooks=setting.origin.config_webhooks
-            if setting.origin
+            schedule=follows.schedule if follows else {},
+            config_webhooks=follows.config_webhooks
+            if follows
             else (setting.campaign.config_webhooks if setting.campaign else None),
-            metadata=setting.origin.metadata if setting.origin else {},
+            metadata=follows.metadata if follows else {},
         )
         new = NewCallback(
             call=body,
@@ -188,7 +189,7 @@ def request(
         record(actor, [_change(workspace_id, callback_id, new, force)], now=now)
         return Scheduled(
             callback=Callback.objects.get(pk=callback_id),
-            superseded_id=superseded,
+            superseded_id=superseded.pk if superseded else None,
             adjusted_from=new.adjusted_from,
             adjusted_reason=new.adjusted_reason,
             held_by="campaign_paused" if setting.campaign and setting.campaign.status == CampaignStatus.PAUSED else "",
@@ -340,11 +341,18 @@ def share_campaign(campaign_id: UUID | None) -> None:
 
 
 def _supersede(
-    setting: _Setting, kind: CallbackType, campaign_contact_id: UUID | None, *, replace: bool, now: datetime
-) -> int | None:
+    setting: _Setting,
+    kind: CallbackType,
+    campaign_contact_id: UUID | None,
+    chain_id: UUID | None,
+    *,
+    replace: bool,
+    now: datetime,
+) -> Callback | None:
     """Make room for the promise in its chain, a queued first call included; return the callback it superseded.
 
-    A call that is live is locked: it ends before this, or sees the promise.
+    A call that is live is locked: it ends before this, or sees the promise. Outside campaigns the callback may be of
+    another chain, which is then over; without a ``chain_id`` of its own the promise goes on with that chain.
     """
     open_calls = run(
         "lock_open_calls",
@@ -356,60 +364,28 @@ def _supersede(
         """,
         {"contact": setting.contact.pk, "campaign": setting.campaign.pk if setting.campaign else None},
     )
-    pending = Callback.objects.filter(
-        contact=setting.contact, campaign=setting.campaign, status=CallbackStatus.PENDING.value
-    ).first()
+    pending: Callback | None = (
+        Callback.objects.filter(contact=setting.contact, campaign=setting.campaign, status=CallbackStatus.PENDING.value)
+        .select_related("call")
+        .first()
+    )
     is_retry = pending is not None and pending.type == CallbackType.AUTO_RETRY
     if pending is not None and kind is CallbackType.MANUAL and not (is_retry and replace):
         raise AlreadyPending(pending.pk)
     # Outside campaigns other calls that are queued are chains of their own.
     in_the_way = [row.id for row in open_calls if row.status == CallStatus.QUEUED] if campaign_contact_id else []
-    calls.withdraw([pending.call_id] if pending else in_the_way, why="superseded", now=now, ends_chain=False)
+    calls.withdraw(
+        [pending.call_id] if pending else in_the_way,
+        why="superseded",
+        now=now,
+        ends_chain=pending is not None and chain_id not in (None, pending.call.chain_id),
+    )
     if campaign_contact_id and all(row.status == CallStatus.QUEUED for row in open_calls):
         # While a call is live its end says what follows; a chain that was over begins to wait again.
         CampaignContact.objects.filter(pk=campaign_contact_id).update(
             state=ContactState.CALLBACK_PENDING, end_reason="", ended_at=None, due_at=None
         )
-    return pending.pk if pending else None
-
-
-def _campaign_contact(setting: _Setting) -> UUID | None:
-    """Return the chain's campaign contact, made where there is none; no first call is claimed for it after this."""
-    if setting.campaign is None:
-        return None
-    row, _ = CampaignContact.objects.get_or_create(
-        workspace_id=setting.contact.workspace_id,
-        campaign=setting.campaign,
-        contact=setting.contact,
-        defaults={"id": new_id(), "state": ContactState.CALLBACK_PENDING},
-    )
-    # Waits for a claim that is under way; what that queued is seen, and superseded, afterwards.
-    CampaignContact.objects.filter(pk=row.pk, state=ContactState.WAITING).update(
-        state=ContactState.CALLBACK_PENDING, due_at=None
-    )
-    found: UUID = row.pk
-    return found
-
-
-def _chain_outside_campaigns(origin: Call | None) -> UUID | None:
-    """Return the chain that a promise outside campaigns goes on with; one after a campaign's call begins its own."""
-    return origin.chain_id if origin and origin.campaign_id is None else None
-
-
-def _made_in(chain_id: UUID | None) -> tuple[int, int]:
-    """Count the calls of a chain that were handed over, and its retries used up: those dialled or skipped."""
-    if chain_id is None:
-        return 0, 0
-    row = run(
-        "chain_so_far",
-        """
-        SELECT COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts,
-            COALESCE(max(retries_used) FILTER (WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS used
-        FROM dialer_call WHERE chain_id = %(chain)s
-        """,
-        {"chain": chain_id},
-    )[0]
-    return row.attempts, row.used
+    return pending
 
 
 def _caller_id(setting: _Setting) -> str:
