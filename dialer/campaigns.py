@@ -5,13 +5,12 @@ just being handed over, and no call is handed over after it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Unpack
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from dialer import calls, campaign_contacts, campaign_ends, campaign_events, facts, first_calls
 from dialer.campaign_contacts import FINAL, Added
@@ -20,14 +19,13 @@ from dialer.campaign_settings import CampaignFields, columns_of
 from dialer.models import Call, Campaign, CampaignContact, Import
 from dialer.promises import Move, promises
 from dialer.rules.openings import next_possible
-from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, ImportStatus, Rank
+from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
 
 Overdue = Literal["call", "reschedule", "cancel"]
-_DAY = timedelta(days=1)
 _MOVES = 1_000
 _AFFECT_FIRST_CALLS = {"schedule", "time_zone", "start_at", "start_at_local", "line_id"}
 
@@ -42,10 +40,14 @@ class Touched:
 
     campaign: Campaign
     callbacks: int = 0
+    promises: int = 0
+    """Of the callbacks, those that a contact asked for or an operator made."""
     waiting: int = 0
     live: int = 0
     overdue: int = 0
     """Overdue retries that a resume called, moved or cancelled."""
+    stale: int = 0
+    """Retries too late to be called by themselves, which a resume left to an operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +148,11 @@ def resume(
     reason: str = "",
     now: datetime,
 ) -> Touched:
-    """Go on. Retries that fell due meanwhile are called at once, moved, or cancelled; promises are always called.
+    """Go on. Retries that fell due meanwhile are called, moved, or cancelled; promises are always called.
 
-    Moved means: to the same time of day, the next day or later, at which the contact may be called. Raises
-    ``TransitionConflict``, and :class:`CampaignNotStartable` where ``end_at`` has passed.
+    Moved means: by their own delay from now on, to when the contact may be called. Moving and cancelling take stale
+    ones too, since an operator decides here; called by themselves they are not. Raises ``TransitionConflict``, and
+    :class:`CampaignNotStartable` where ``end_at`` has passed.
     """
     with transaction.atomic():
         campaign = _locked(campaign_id, workspace_id)
@@ -157,8 +160,10 @@ def resume(
         _check_startable(campaign, now=now)
         touched = _touched(campaign)
         late = _overdue_retries(campaign_id, now=now)
-        for first in range(0, len(late), _MOVES):
-            batch = late[first : first + _MOVES]
+        stale = [call_id for call_id, is_stale in late.items() if is_stale and overdue == "call"]
+        late_ids = [call_id for call_id in late if call_id not in set(stale)]
+        for first in range(0, len(late_ids), _MOVES):
+            batch = late_ids[first : first + _MOVES]
             if overdue == "cancel":
                 calls.withdraw(batch, why="cancelled", now=now)
             elif overdue == "reschedule":
@@ -166,13 +171,7 @@ def resume(
         change = changed(campaign, "resume", from_=CampaignStatus.PAUSED, to=CampaignStatus.RUNNING, reason=reason)
         record(actor, [change], now=now)
         record_events([campaign_events.campaign_resumed(campaign, now=now)], now=now)
-    return Touched(
-        campaign=campaign,
-        callbacks=touched.callbacks,
-        waiting=touched.waiting,
-        live=touched.live,
-        overdue=len(late),
-    )
+    return replace(touched, overdue=len(late_ids), stale=len(stale))
 
 
 def cancel(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
@@ -261,38 +260,42 @@ def _has_contacts(campaign: Campaign) -> bool:
 
 
 def _touched(campaign: Campaign) -> Touched:
-    mine = Call.objects.filter(workspace_id=campaign.workspace_id, campaign=campaign)
+    mine = Call.objects.filter(workspace_id=campaign.workspace_id, campaign=campaign, direction=Direction.OUTBOUND)
+    promised = mine.filter(status=CallStatus.QUEUED).exclude(rank=Rank.NEW)
     return Touched(
         campaign=campaign,
-        callbacks=mine.filter(status=CallStatus.QUEUED).exclude(rank=Rank.NEW).count(),
+        callbacks=promised.count(),
+        # A retry becomes stale; what was promised to, or by, a person does not.
+        promises=promised.filter(not_after=None).count(),
         waiting=CampaignContact.objects.filter(campaign=campaign, state=ContactState.WAITING).count()
         + mine.filter(status=CallStatus.QUEUED, rank=Rank.NEW).count(),
         live=mine.filter(status__in=LIVE).count(),
     )
 
 
-def _overdue_retries(campaign_id: UUID, *, now: datetime) -> list[UUID]:
-    """Find retries that are late and not stale: those wait for a person whatever was asked for."""
+def _overdue_retries(campaign_id: UUID, *, now: datetime) -> dict[UUID, bool]:
+    """Find retries that are late, and whether each is stale."""
     found = Call.objects.filter(
-        Q(not_after=None) | Q(not_after__gte=now),
-        campaign_id=campaign_id,
-        status=CallStatus.QUEUED,
-        rank=Rank.RETRY,
-        due_at__lte=now,
-    )
-    return list(found.order_by("id").values_list("id", flat=True))
+        campaign_id=campaign_id, status=CallStatus.QUEUED, rank=Rank.RETRY, due_at__lte=now
+    ).order_by("id")
+    return {
+        call_id: not_after is not None and not_after < now
+        for call_id, not_after in found.values_list("id", "not_after")
+    }
 
 
 def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Move retries to the same time of day on a later day, and from there to when the contact may be called."""
+    """Move retries by their own delay from now on, and from there to when the contact may be called."""
     rows = [row for row in facts.locked_facts_of(call_ids) if row.status == CallStatus.QUEUED]
     terms = {row.id: facts.terms_of(row) for row in rows}
     ledger = facts.ledger_of(((row.workspace_id, row.phone, terms[row.id]) for row in rows), now=now)
+    wanted = promises().wanted_again([row.id for row in rows], now=now)
+    stale_after = {row.id: row.stale_after_hours for row in rows}
     moves = []
     hopeless = []
     for row in rows:
-        wanted = row.due_at + _DAY * (1 + (now - row.due_at) // _DAY)
-        possible = next_possible(terms[row.id], at=wanted, ledger=ledger.get((row.workspace_id, row.phone), ()))
+        handed = ledger.get((row.workspace_id, row.phone), ())
+        possible = next_possible(terms[row.id], at=wanted.get(row.id, now), ledger=handed)
         if possible.at is None:
             hopeless.append(row.id)
         else:
@@ -300,11 +303,16 @@ def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
     run(
         "move_retries",
         """
-        UPDATE dialer_call c SET not_after = c.not_after + (t.due_at - c.due_at), due_at = t.due_at,
-            lease_until = NULL, generation = c.generation + 1
-        FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[]) AS t(id, due_at) WHERE c.id = t.id
+        UPDATE dialer_call c SET due_at = t.due_at, not_after = t.not_after, held_reason = '', lease_until = NULL,
+            generation = c.generation + 1
+        FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(not_after)s::timestamptz[]) AS t(id, due_at, not_after)
+        WHERE c.id = t.id
         """,
-        {"ids": [move.call_id for move in moves], "due": [move.due_at for move in moves]},
+        {
+            "ids": [move.call_id for move in moves],
+            "due": [move.due_at for move in moves],
+            "not_after": [move.due_at + timedelta(hours=stale_after[move.call_id]) for move in moves],
+        },
     )
     promises().calls_moved(moves, now=now)
     calls.withdraw(hopeless, why="no_opening", now=now)

@@ -36,7 +36,7 @@ _FACTS = """
         WHERE c.id = ANY(%(ids)s) ORDER BY c.id {lock}
     ), campaigns AS MATERIALIZED (
         SELECT k.id, k.status, k.schedule::text AS schedule, k.time_zone, k.contact_limits::text AS limits,
-            k.metadata::text AS metadata, k.start_at, r.rules::text AS policy
+            k.metadata::text AS metadata, k.start_at, k.end_at, r.rules::text AS policy
         FROM dialer_campaign k LEFT JOIN dialer_retrypolicy r ON r.id = k.retry_policy_id
         WHERE k.id IN (SELECT campaign_id FROM calls)
     ), workspaces AS MATERIALIZED (
@@ -48,7 +48,8 @@ _FACTS = """
     )
     SELECT c.*, a.endpoint AS persona_endpoint,
         k.status AS campaign_status, k.schedule AS campaign_schedule, k.time_zone AS campaign_zone,
-        k.limits AS campaign_limits, k.metadata AS campaign_metadata, k.start_at, k.policy AS campaign_policy,
+        k.limits AS campaign_limits, k.metadata AS campaign_metadata, k.start_at,
+        k.end_at AS campaign_end_at, k.policy AS campaign_policy,
         l.carrier, l.ring_timeout_seconds, l.max_duration_seconds, l.down_until,
         w.time_zone AS workspace_zone, w.schedule AS workspace_schedule, w.limits AS workspace_limits,
         w.stale_after_hours, w.closed_at, w.policy AS workspace_policy

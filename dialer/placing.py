@@ -28,7 +28,7 @@ from dialer.rules.contact_limits import Handed
 from dialer.rules.forcing import in_force
 from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, judge
 from dialer.rules.openings import Terms
-from dialer.rules.statuses import CallStatus, Outcome
+from dialer.rules.statuses import CallStatus, CampaignStatus, Outcome
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
@@ -200,10 +200,17 @@ def _candidate(fact: Any, terms: Terms, taken: set[tuple[UUID, Any]], *, now: da
         is_suppressed=fact.is_suppressed,
         is_contact_gone=fact.phone == "",
         is_contact_busy=bool(taken & {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}),
-        campaign_status=fact.campaign_status,
+        campaign_status=_campaign_status(fact, now=now),
         line_down_until=fact.down_until,
         forced=in_force(facts.parsed(fact.force), now=now),
     )
+
+
+def _campaign_status(fact: Any, *, now: datetime) -> str | None:  # noqa: ANN401 — a row of facts
+    """Return the campaign's status; one whose ``end_at`` has come is paused, a moment before the sweep says so."""
+    status: str | None = fact.campaign_status
+    is_over = status == CampaignStatus.RUNNING and fact.campaign_end_at is not None and fact.campaign_end_at <= now
+    return CampaignStatus.PAUSED.value if is_over else status
 
 
 def _taken(rows: Sequence[Any]) -> set[tuple[UUID, Any]]:

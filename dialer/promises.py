@@ -101,6 +101,13 @@ class Promises(Protocol):
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         """These contacts live by another clock now, or may: their number or their zone has changed."""
 
+    def wanted_again(self, call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
+        """Answer the one question: from when retries are wanted whose time passed while their campaign was paused.
+
+        One that is left out is wanted at once.
+        """
+        ...
+
 
 class NoPromises:
     """Nobody promised anything: every chain is over with its first call."""
@@ -128,6 +135,9 @@ class NoPromises:
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         """Nothing was promised for a time on anybody's clock."""
+
+    def wanted_again(self, call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:  # noqa: ARG002
+        return {}
 
 
 @cache

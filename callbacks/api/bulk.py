@@ -210,7 +210,7 @@ class BulkActions(ShowsCallbacks):
         if "local_time" in given:
             fields["local_time"] = given["local_time"].isoformat()
         if force := self.force(dict(given)):
-            fields["force"] = force.stored()
+            fields["force"] = {"checks": sorted(force.checks), "reason": force.reason}
         if "notes" in given:
             fields["notes"] = given["notes"]
         if "persona_id" in given:

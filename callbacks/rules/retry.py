@@ -137,7 +137,6 @@ def decide(settings: Resolved, *, outcome: str, ended_at: datetime, used: int) -
         return Stop(reason=outcome)
     if not settings.auto_callback:
         return Stop(reason="auto_callback_off")
-    delays = settings.schedule if settings.schedule is not None else rule.delays
     if settings.limit is not None:
         limit, limit_level = settings.limit, settings.limit_level
     elif settings.schedule is not None:
@@ -146,7 +145,7 @@ def decide(settings: Resolved, *, outcome: str, ended_at: datetime, used: int) -
         limit, limit_level = rule.limit, settings.policy_level
     if used >= limit:
         return Stop(reason="exhausted")
-    delay = delays[min(used, len(delays) - 1)]
+    delay = _delay(settings, rule, used=used)
     return Retry(
         candidate=ended_at + timedelta(minutes=delay),
         delay_minutes=delay,
@@ -155,3 +154,19 @@ def decide(settings: Resolved, *, outcome: str, ended_at: datetime, used: int) -
         limit=limit,
         limit_level=limit_level,
     )
+
+
+def delay_before(settings: Resolved, *, outcome: str, number: int) -> timedelta:
+    """Return the delay before retry ``number`` of calls that ended with ``outcome``, as things are now.
+
+    None where the outcome is not retried any more.
+    """
+    rule = settings.policy.rules.get(outcome)
+    if rule is None:
+        return timedelta()
+    return timedelta(minutes=_delay(settings, rule, used=number - 1))
+
+
+def _delay(settings: Resolved, rule: OutcomeRule, *, used: int) -> int:
+    delays = settings.schedule if settings.schedule is not None else rule.delays
+    return delays[min(used, len(delays) - 1)]

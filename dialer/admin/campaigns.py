@@ -112,12 +112,13 @@ class ResumeForm(ReasonForm):
         label="Retries that fell due meanwhile",
         choices=[
             ("call", "Call them at once"),
-            ("reschedule", "The same time on a later day"),
+            ("reschedule", "Move them: by their own delay from now on"),
             ("cancel", "Cancel them"),
         ],
         initial="call",
         widget=UnfoldAdminRadioSelectWidget,
-        help_text="What contacts asked for, and what operators promised, is always called.",
+        help_text="What contacts asked for, and what operators promised, is always called. Retries that are too late "
+        "to be called by themselves wait for you in the queue, unless they are moved or cancelled here.",
     )
     field_order = ("overdue", "reason")
 
@@ -229,7 +230,8 @@ class CampaignAdmin(WritingAdmin):
                 reason=form.cleaned_data["reason"],
                 now=database_now(),
             )
-            return f"{row.name} is running. {_touched(done)}; {done.overdue} retries were overdue."
+            stale = f", {done.stale} more are stale and wait for you" if done.stale else ""
+            return f"{row.name} is running. {_touched(done)}; {done.overdue} retries were overdue{stale}."
 
         return self.act(request, object_id, do, form=form)
 
@@ -279,7 +281,10 @@ _POSSIBLE = {
 
 
 def _touched(done: Touched) -> str:
-    return f"It has {done.callbacks} callbacks promised, {done.waiting} contacts not called yet, {done.live} live calls"
+    return (
+        f"It has {done.callbacks} callbacks pending ({done.promises} of them promises), {done.waiting} contacts not "
+        f"called yet, {done.live} live calls"
+    )
 
 
 def _iso(at: datetime | None) -> str | None:

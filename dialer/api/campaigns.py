@@ -153,9 +153,11 @@ class TouchedSerializer(serializers.Serializer[Any]):
     """What the verb found under way."""
 
     callbacks = serializers.IntegerField()
+    promises = serializers.IntegerField(help_text="Callbacks that a contact asked for or an operator made")
     waiting = serializers.IntegerField(help_text="Contacts not called yet")
     live = serializers.IntegerField(help_text="Calls, which finish in any case")
     overdue = serializers.IntegerField(help_text="Late retries that `resume` called, moved or cancelled")
+    stale = serializers.IntegerField(help_text="Retries too late to be called, which `resume` left to an operator")
 
 
 class TouchedCampaign(CampaignSerializer):

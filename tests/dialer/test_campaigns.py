@@ -276,7 +276,16 @@ def test_resume_calls_overdue_retries_unless_told_otherwise(workspace: Workspace
     assert told("campaign.resumed")
 
 
-def test_resume_may_cancel_overdue_retries_but_no_promise_and_nothing_stale(workspace: Workspace) -> None:
+def test_resume_leaves_stale_retries_to_an_operator_and_counts_them(workspace: Workspace) -> None:
+    campaign = make_campaign(workspace, status="paused")
+    overdue_retry(campaign, not_after=NOW - timedelta(hours=1))
+
+    touched = campaigns.resume(campaign.id, **by_ann(workspace))
+
+    assert (touched.overdue, touched.stale, touched.callbacks) == (0, 1, 1)
+
+
+def test_resume_may_cancel_overdue_retries_stale_ones_too_but_no_promise(workspace: Workspace) -> None:
     campaign = make_campaign(workspace, status="paused")
     late = overdue_retry(campaign)
     promised = overdue_retry(campaign, rank=1, not_after=None)
@@ -287,24 +296,8 @@ def test_resume_may_cancel_overdue_retries_but_no_promise_and_nothing_stale(work
 
     for call in (late, promised, stale, early):
         call.refresh_from_db()
-    assert touched.overdue == 1
-    assert [call.status for call in (late, promised, stale, early)] == ["withdrawn", "queued", "queued", "queued"]
-
-
-def test_resume_may_move_overdue_retries_to_the_same_time_of_a_day_to_come(workspace: Workspace) -> None:
-    campaign = make_campaign(workspace, status="paused")
-    late = overdue_retry(campaign)
-    at_night = overdue_retry(campaign, due_at=NOW - timedelta(hours=12))
-
-    campaigns.resume(campaign.id, overdue="reschedule", **by_ann(workspace))
-
-    late.refresh_from_db()
-    at_night.refresh_from_db()
-    assert late.due_at == NOW + timedelta(hours=22)  # 05:00 in Berlin is closed: 09:00 there
-    assert late.not_after is not None
-    assert late.not_after - late.due_at == timedelta(hours=72)
-    assert at_night.due_at == NOW + timedelta(hours=22)
-    assert at_night.generation == 1
+    assert (touched.overdue, touched.stale, touched.callbacks, touched.promises) == (2, 0, 4, 1)
+    assert [call.status for call in (late, promised, stale, early)] == ["withdrawn", "queued", "withdrawn", "queued"]
 
 
 def test_cancel_stops_what_waits_lets_live_calls_finish_and_then_tells_the_end_once(workspace: Workspace) -> None:

@@ -1,0 +1,82 @@
+"""Retries whose time passed while their campaign stood still: when they are wanted again, and what they then say."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from callbacks import events
+from callbacks.rules.explanation import Code, step
+from callbacks.rules.retry import delay_before
+from callbacks.rules.settings import resolved
+from dialer import facts
+from dialer.promises import Move
+from dialer.workspaces.instants import written
+from dialer.workspaces.statements import run
+from webhooks.outbox import record_events
+
+_REASON = "campaign_resumed"
+
+
+def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
+    """Say from when each retry is wanted: its own delay from now on, as if the call that it follows had ended now.
+
+    So the pause counts as no time, and days stay what the rule made of them: minutes after a call, then the window.
+    """
+    rows = run(
+        "retries_missed",
+        "SELECT call_id, original_outcome, number FROM callbacks_callback WHERE call_id = ANY(%(calls)s)",
+        {"calls": list(call_ids)},
+    )
+    callbacks = {row.call_id: row for row in rows if row.number is not None}
+    return {
+        fact.id: now
+        + delay_before(
+            resolved(
+                call=facts.parsed(fact.call_schedule) or {},
+                campaign=facts.parsed(fact.campaign_schedule) or {},
+                workspace=facts.parsed(fact.workspace_schedule) or {},
+                campaign_policy=facts.parsed(fact.campaign_policy),
+                workspace_policy=facts.parsed(fact.workspace_policy),
+            ),
+            outcome=callbacks[fact.id].original_outcome,
+            number=callbacks[fact.id].number,
+        )
+        for fact in facts.facts_of(callbacks)
+    }
+
+
+def move_with_campaign(moves: Sequence[Move], *, now: datetime) -> None:
+    """Give retries the time to which a resumed campaign moved their calls, explain it and tell it."""
+    if not moves:
+        return
+    due = {move.call_id: move.due_at for move in moves}
+    seen = run(
+        "callbacks_to_move",
+        """
+        SELECT id, call_id, scheduled_at FROM callbacks_callback
+        WHERE call_id = ANY(%(calls)s) AND status = 'pending' ORDER BY id FOR NO KEY UPDATE
+        """,
+        {"calls": list(due)},
+    )
+    steps = []
+    for row in seen:
+        to = due[row.call_id]
+        text = f"Its time passed while the campaign was paused; moved from {written(row.scheduled_at)}."
+        steps.append(step(Code.CAMPAIGN_RESUMED, text, at=now, from_=row.scheduled_at, to=to))
+    run(
+        "callbacks_rescheduled_with_campaign",
+        """
+        UPDATE callbacks_callback b SET scheduled_at = t.due_at, adjusted_from = NULL, adjusted_reason = '',
+            explanation = b.explanation || t.step::jsonb, updated_at = %(now)s
+        FROM unnest(%(ids)s::bigint[], %(due)s::timestamptz[], %(steps)s::text[]) AS t(id, due_at, step)
+        WHERE b.id = t.id
+        """,
+        {
+            "ids": [row.id for row in seen],
+            "due": [due[row.call_id] for row in seen],
+            "steps": [json.dumps([explained]) for explained in steps],
+            "now": now,
+        },
+    )
+    record_events(events.of_callbacks([row.id for row in seen], "rescheduled", reason=_REASON, at=now), now=now)
