@@ -30,8 +30,9 @@ def question_in(
     Raises ``InvalidSettings`` naming every field at fault.
     """
     given = dict(schedule or {})
-    zones = {"timezone": timezone, "schedule.timezone": given.pop("timezone", None) or ""}
-    errors = {path: [_NO_ZONE] for path, zone in zones.items() if zone and not is_time_zone(zone)}
+    fallback: Any = given.pop("timezone", None)
+    zones = {"timezone": timezone, "schedule.timezone": "" if fallback is None else fallback}
+    errors = {path: [_NO_ZONE] for path, zone in zones.items() if zone != "" and not is_time_zone(zone)}
     levels: dict[str, dict[str, Any]] = {}
     for level, raw in (("call", call or {}), ("schedule", given)):
         try:

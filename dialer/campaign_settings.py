@@ -118,8 +118,8 @@ def _schedule(raw: object, errors: dict[str, list[str]], *, current: Campaign | 
         columns["schedule"] = schedule_settings.parse(given)
     except InvalidSettings as refused:
         errors |= {f"schedule.{path}": reasons for path, reasons in refused.errors.items()}
-    zone = times.get("timezone") or ""
-    if zone and not is_time_zone(zone):
+    zone = "" if times.get("timezone") is None else times["timezone"]
+    if zone != "" and not is_time_zone(zone):
         errors["schedule.timezone"] = ["is not a known IANA time zone, such as Europe/Berlin"]
     columns["time_zone"] = zone
     for name, read in (("start_at", _instant), ("end_at", _instant), ("start_at_local", _local)):

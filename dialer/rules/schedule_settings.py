@@ -92,8 +92,8 @@ def parse(raw: object) -> dict[str, Any]:
         ("days", "day_selection_mode", _day_mode),
     ):
         other = notes.attempt(read, given, field)
-        if other is not None and parsed.get(name) not in (None, other):
-            notes.add(field, f"contradicts {name}")
+        if other is not None and name in given:
+            notes.add(field, f"is another spelling of {name}: give one of them")
         if other is not None:
             parsed[name] = other
     parsed = {name: parsed[name] for name in _FIELDS if parsed.get(name) is not None}

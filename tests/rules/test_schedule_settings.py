@@ -151,12 +151,14 @@ def test_whole_hours_and_day_modes_of_the_reference_are_another_spelling() -> No
     assert parse({"day_selection_mode": "weekend_off"}) == {"days": "weekend_off"}
 
 
-def test_both_spellings_at_one_level_may_agree_but_not_contradict() -> None:
-    hours = {"calling_hours": {"start": "09:00", "end": "20:00"}, "call_start_hour": 9}
+def test_both_spellings_of_one_thing_at_one_level_are_refused_even_where_they_agree() -> None:
+    hours = {"calling_hours": {"start": "09:00", "end": "20:00"}}
 
-    assert parse(hours | {"call_end_hour": 20}) == {"calling_hours": {"start": "09:00", "end": "20:00"}}
-    assert list(faults(hours | {"call_end_hour": 21})) == ["call_start_hour"]
+    assert list(faults(hours | {"call_start_hour": 9, "call_end_hour": 20})) == ["call_start_hour"]
     assert list(faults({"days": ["mon"], "day_selection_mode": "all_days"})) == ["day_selection_mode"]
+    assert parse(hours | {"call_start_hour": None, "day_selection_mode": "all_days"}) == hours | {
+        "days": list(WEEKDAYS)
+    }
 
 
 def test_intervals_that_overlap_or_join_become_one() -> None:
