@@ -38,33 +38,37 @@ class Stats:
         }
 
     def _percent(self, part: int) -> float:
-        return round(100 * part / self.total_contacts, 1) if self.total_contacts else 0.0
+        """Return a share with one decimal, halves rounded up as people do."""
+        total = self.total_contacts
+        return (2_000 * part + total) // (2 * total) / 10 if total else 0.0
+
+
+# One statement, so that contacts and talks are those of one moment; a row at least, also where there are no contacts.
+_RESULTS = """
+    WITH contacts AS (
+        SELECT state, result, count(*)::int AS contacts FROM dialer_campaigncontact
+        WHERE campaign_id = %(campaign)s GROUP BY state, result
+    ), talks AS (
+        SELECT coalesce(round(avg(coalesce(duration_seconds, extract(epoch FROM ended_at - answered_at)))), 0)::int
+            AS seconds
+        FROM dialer_call
+        WHERE campaign_id = %(campaign)s AND outcome IN ('answered', 'dnc_request') AND direction = 'outbound'
+    )
+    SELECT talks.seconds, contacts.* FROM talks LEFT JOIN contacts ON true
+"""
 
 
 def stats(campaign_id: UUID) -> Stats:
     """Count the contacts of a campaign; a talk counts as completed whatever became of the contact afterwards."""
+    rows = run("campaign_results", _RESULTS, {"campaign": campaign_id})
     found: Counter[str] = Counter()
-    for row in run(
-        "campaign_results",
-        """
-        SELECT state, result, count(*) AS contacts FROM dialer_campaigncontact
-        WHERE campaign_id = %(campaign)s GROUP BY state, result
-        """,
-        {"campaign": campaign_id},
-    ):
-        found[_bucket(row.state, row.result)] += row.contacts
-    duration = run(
-        "campaign_talk_time",
-        """
-        SELECT coalesce(round(avg(duration_seconds)), 0)::int AS seconds FROM dialer_call
-        WHERE campaign_id = %(campaign)s AND outcome IN ('answered', 'dnc_request') AND direction = 'outbound'
-        """,
-        {"campaign": campaign_id},
-    )[0].seconds
+    for row in rows:
+        if row.contacts is not None:
+            found[_bucket(row.state, row.result)] += row.contacts
     buckets = ("completed", "no_answer", "busy", "failed", "voicemail", "suppressed", "cancelled", "open")
     return Stats(
         total_contacts=found.total(),
-        average_call_duration_seconds=duration,
+        average_call_duration_seconds=rows[0].seconds,
         **{bucket: found[bucket] for bucket in buckets},
     )
 

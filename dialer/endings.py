@@ -16,7 +16,7 @@ from django.db import OperationalError, transaction
 from dialer import events, facts, suppressions
 from dialer.events import Ended
 from dialer.promises import EndedCall, FollowUp, promises
-from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
+from dialer.rules.statuses import BEST_FIRST, CallStatus, ContactState, Direction, Outcome
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
 from webhooks.outbox import NewEvent, record_events
@@ -272,7 +272,8 @@ def _write_contacts(
             "move_campaign_contacts",
             """
             UPDATE dialer_campaigncontact k SET state = t.state, end_reason = t.reason, due_at = NULL,
-                result = CASE WHEN k.result = 'answered' THEN k.result ELSE t.result END,
+                result = CASE WHEN array_position(%(best)s::text[], k.result::text)
+                    < array_position(%(best)s::text[], t.result) THEN k.result ELSE t.result END,
                 ended_at = CASE WHEN t.state = 'callback_pending' THEN NULL ELSE %(now)s END
             FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(reasons)s::text[], %(results)s::text[])
                 AS t(id, state, reason, result)
@@ -283,6 +284,7 @@ def _write_contacts(
                 "states": [str(s) for s in states],
                 "reasons": list(reasons),
                 "results": [str(r) for r in results],
+                "best": list(BEST_FIRST),
                 "now": now,
             },
         )

@@ -200,7 +200,7 @@ class CampaignStatsSerializer(serializers.Serializer[Any]):
     open = serializers.IntegerField(help_text="Not at their end yet")
     connect_rate_percent = serializers.FloatField()
     completion_rate_percent = serializers.FloatField()
-    average_call_duration_seconds = serializers.FloatField()
+    average_call_duration_seconds = serializers.IntegerField()
 
 
 class CampaignFilter(Filters):

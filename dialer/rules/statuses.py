@@ -51,6 +51,21 @@ ENVELOPE_STATUS = {
 }
 
 
+BEST_FIRST = (
+    Outcome.ANSWERED,
+    Outcome.DNC_REQUEST,
+    Outcome.VOICEMAIL,
+    Outcome.NO_ANSWER,
+    Outcome.BUSY,
+    Outcome.DECLINED,
+    Outcome.NETWORK_ERROR,
+    Outcome.UNKNOWN,
+    Outcome.INVALID_NUMBER,
+    Outcome.CANCELLED,
+)
+"""Outcomes by how near they came to a talk: a contact counts by the best of its calls."""
+
+
 class Rank(IntEnum):
     """Order in which due calls are taken, lower first."""
 
