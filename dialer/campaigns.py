@@ -17,10 +17,12 @@ from dialer.campaign_contacts import FINAL, Added
 from dialer.campaign_ends import changed
 from dialer.campaign_settings import CampaignFields, columns_of
 from dialer.models import Call, Campaign, CampaignContact, Import
+from dialer.outages import REJECTED
 from dialer.promises import Move, promises
+from dialer.rules.circuit import REJECTIONS
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
-from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.audit import SYSTEM, Actor, Change, record
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
@@ -186,6 +188,22 @@ def cancel(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str =
 def fail(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Touched:
     """Stop a campaign whose line or persona cannot be used; ``campaign.failed`` now, ``campaign.ended`` when over."""
     return _stop(campaign_id, CampaignStatus.FAILED, workspace_id=workspace_id, actor=actor, reason=reason, now=now)
+
+
+def fail_unusable(*, limit: int = 100, now: datetime) -> int:
+    """Fail running campaigns whose line is rejected for good; return how many. An outage never fails a campaign."""
+    found = Campaign.objects.filter(
+        status=CampaignStatus.RUNNING, line__down_reason=REJECTED, line__outages_in_a_row__gte=REJECTIONS
+    )
+    count = 0
+    for campaign in found.order_by("id")[:limit]:
+        try:
+            fail(campaign.pk, workspace_id=campaign.workspace_id, reason=REJECTED, actor=SYSTEM, now=now)
+        except TransitionConflict:
+            # Somebody stopped it meanwhile.
+            continue
+        count += 1
+    return count
 
 
 def _stop(

@@ -51,6 +51,7 @@ _FACTS = """
         k.limits AS campaign_limits, k.metadata AS campaign_metadata, k.start_at,
         k.end_at AS campaign_end_at, k.policy AS campaign_policy,
         l.carrier, l.ring_timeout_seconds, l.max_duration_seconds, l.down_until,
+        l.outages_in_a_row AS line_outages,
         w.time_zone AS workspace_zone, w.schedule AS workspace_schedule, w.limits AS workspace_limits,
         w.stale_after_hours, w.closed_at, w.policy AS workspace_policy
     FROM calls c

@@ -19,14 +19,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
-from dialer import calls, carriers, facts
-from dialer.carriers.base import Accepted, Answer, Busy, PlaceRequest, Refused, Unknown
+from dialer import calls, carriers, facts, outages
+from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
 from dialer.endings import End, record_ends
 from dialer.models import Line
 from dialer.promises import Move, promises
 from dialer.rules.contact_limits import Handed
 from dialer.rules.forcing import in_force
-from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, judge
+from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, Waits, judge
 from dialer.rules.openings import Terms
 from dialer.rules.statuses import CallStatus, CampaignStatus, Outcome
 from dialer.workspaces.ids import public_id
@@ -40,6 +40,8 @@ FIRST_LOOK = timedelta(seconds=15)
 SOON = timedelta(seconds=2)
 """When a call with an ambiguous answer is looked up."""
 
+TRIAL = timedelta(seconds=2)
+"""While one call tries whether a carrier is back, the others over its line wait for its answer."""
 STALLED_SECONDS = 10.0
 """A worker that took so long from its first look to its request does not make it: others may have given up the call by
 then."""
@@ -59,7 +61,7 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
     Safe to repeat: a second run finds other generations. The database connection is given back before the carrier
     is asked.
     """
-    before = time.monotonic() + STALLED_SECONDS
+    before = (began := time.monotonic()) + STALLED_SECONDS
     try:
         with transaction.atomic():
             cleared, counts = _clear(claims, now=now)
@@ -77,6 +79,9 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
     connection.close()
     answers = _ask(requests, before=before)
     _record(cleared, answers, now=now)
+    # A line is left alone from now on, not from when its carrier was asked.
+    waited = timedelta(seconds=time.monotonic() - began)
+    outages.note(zip((line for line, _ in requests), answers, strict=True), now=now + waited)
     return counts
 
 
@@ -154,6 +159,7 @@ def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> 
     ledger = facts.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
     taken = _taken(rows)
     verdicts: dict[UUID, Verdict] = {}
+    tried: set[UUID] = set()
     for fact in rows:
         if seen[fact.id].phone != fact.phone:
             # The number changed between reading and locking it; the new one is not locked.
@@ -164,7 +170,10 @@ def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> 
             ledger=ledger.get((fact.workspace_id, fact.phone), ()),
             now=now,
         )
+        if isinstance(verdict, Go) and fact.line_outages and fact.line_id in tried:
+            verdict = Hold(reason=Waits.CARRIER_DOWN, due_at=now + TRIAL)
         if isinstance(verdict, Go):
+            tried.add(fact.line_id)
             # The batch counts itself: the next call to this number sees this one as live and in the ledger.
             taken |= {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}
             handed = ledger.get((fact.workspace_id, fact.phone))
@@ -336,7 +345,7 @@ def _ask(requests: Sequence[tuple[Line, PlaceRequest]], *, before: float) -> lis
 
 def _ask_one(line: Line, request: PlaceRequest, *, before: float) -> Answer:
     if time.monotonic() > before:
-        return Busy(reason="worker_stalled", retry_after=timedelta())
+        return Busy(reason="worker_stalled", retry_after=timedelta(), health=Health.UNSAID)
     try:
         return carriers.of(line).place(request)
     except Exception as error:

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from dialer import outages
 from dialer.contacts import is_time_zone
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules import schedule_settings, values
@@ -163,6 +164,9 @@ def create_line(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Un
 def edit_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[LineFields]) -> Line:
     columns = _read(fields, _LINE)
     _check_campaign(columns, workspace_id)
+    if columns.keys() & {"carrier", "credentials"}:
+        # What was wrong may be right now: the next call finds out.
+        columns |= outages.CLOSED
     return _edit(Line, line_id, workspace_id, columns, actor=actor, now=now)
 
 

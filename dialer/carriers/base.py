@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -22,6 +23,15 @@ class PlaceRequest:
     ring_timeout: timedelta
     max_duration: timedelta
     persona_endpoint: str
+
+
+class Health(StrEnum):
+    """What an answer, or its absence, says of the carrier itself."""
+
+    ALIVE = "alive"  # it answers, whatever it says
+    OUT_OF_REACH = "out_of_reach"  # refused connection, no answer in time, an error of its own
+    REJECTED = "rejected"  # it does not know our credentials
+    UNSAID = "unsaid"  # nothing: the failure was on our side, or may have been
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,7 @@ class Busy:
 
     reason: str
     retry_after: timedelta
+    health: Health = Health.ALIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,7 @@ class Unknown:
     """The answer may mean either; only a look at the carrier can tell."""
 
     reason: str
+    health: Health = Health.UNSAID
 
 
 Answer = Accepted | Refused | Busy | Unknown

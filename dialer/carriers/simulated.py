@@ -25,6 +25,7 @@ from dialer.carriers.base import (
     Busy,
     CannotSay,
     Found,
+    Health,
     LookUp,
     NotFound,
     PlaceRequest,
@@ -44,8 +45,10 @@ TIMEOUT: Final = (2.0, 5.0)
 """Seconds until a connection stands, and between two pieces of an answer."""
 TOLERANCE: Final = timedelta(minutes=5)
 """How far a report's timestamp may lie from our clock; an older one may be a copy."""
-CARRIER_DOWN: Final = Busy(reason="carrier_down", retry_after=timedelta(seconds=5))
-REFUSES_US: Final = Busy(reason="carrier_refuses_credentials", retry_after=timedelta(seconds=60))
+CARRIER_DOWN: Final = Busy(reason="carrier_down", retry_after=timedelta(seconds=5), health=Health.OUT_OF_REACH)
+REFUSES_US: Final = Busy(
+    reason="carrier_refuses_credentials", retry_after=timedelta(seconds=60), health=Health.REJECTED
+)
 LONGEST_WAIT: Final = timedelta(hours=1)
 """A carrier that asks us to wait longer is asked again after this."""
 
@@ -95,7 +98,9 @@ class SimulatedCarrier:
                 },
             )
         except requests.RequestException as error:
-            return CARRIER_DOWN if _never_connected(error) else Unknown(reason=type(error).__name__)
+            if _never_connected(error):
+                return CARRIER_DOWN
+            return Unknown(reason=type(error).__name__, health=Health.OUT_OF_REACH)
         return _answer(response.status_code, _object(response.content))
 
     def look_up(self, call_id: UUID) -> LookUp:
@@ -172,13 +177,16 @@ def _answer(status: int, body: Mapping[str, Any]) -> Answer:
         case 422, {"outcome": str(outcome)}:
             return Refused(outcome=reading.outcome(outcome), reason=_reason(body, ""))
         case ((429 | 503), {"not_accepted": True}):
-            return Busy(reason=_reason(body, "carrier_busy"), retry_after=_wait(body.get("retry_after")))
+            health = Health.ALIVE if status == requests.codes.too_many_requests else Health.OUT_OF_REACH
+            return Busy(reason=_reason(body, "carrier_busy"), retry_after=_wait(body.get("retry_after")), health=health)
         case 401, _:
             return REFUSES_US
         case 409, _:
-            return Unknown(reason="the carrier has had this call before")
+            return Unknown(reason="the carrier has had this call before", health=Health.ALIVE)
         case _:
-            return Unknown(reason=f"HTTP {status}")
+            is_its_fault = status >= requests.codes.server_error
+            health = Health.OUT_OF_REACH if is_its_fault else Health.UNSAID
+            return Unknown(reason=f"HTTP {status}", health=health)
 
 
 def _reason(body: Mapping[str, Any], default: str) -> str:

@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from dialer import campaign_ends
+from dialer import campaign_ends, campaigns
 from dialer.workspaces.clock import database_now
 
 log = logging.getLogger(__name__)
@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 @shared_task(name="dialer.sweep_campaigns")
 def sweep_campaigns() -> None:
     """Complete, pause and wind down what has come to its time."""
-    counts = campaign_ends.sweep(now=database_now())
+    now = database_now()
+    counts = {"failed": campaigns.fail_unusable(now=now), **campaign_ends.sweep(now=now)}
     if any(counts.values()):
         log.info("campaigns.swept %s", " ".join(f"{name}={count}" for name, count in counts.items()))

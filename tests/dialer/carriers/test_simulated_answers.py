@@ -11,7 +11,17 @@ import requests
 from pytest_django import Settings
 
 from dialer.carriers import of, reading, simulated
-from dialer.carriers.base import Accepted, Answer, Busy, CannotSay, NotFound, Refused, ReportNotAuthentic, Unknown
+from dialer.carriers.base import (
+    Accepted,
+    Answer,
+    Busy,
+    CannotSay,
+    Health,
+    NotFound,
+    Refused,
+    ReportNotAuthentic,
+    Unknown,
+)
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from dialer.models import Line
@@ -49,6 +59,14 @@ def signed(body: bytes, *, at: int = NOW, secret: str = SECRET) -> dict[str, str
     return {TIMESTAMP_HEADER: str(at), SIGNATURE_HEADER: signature(secret, str(at), body)}
 
 
+def down(reason: str, retry_after: timedelta) -> Busy:
+    return Busy(reason=reason, retry_after=retry_after, health=Health.OUT_OF_REACH)
+
+
+def out_of_reach(reason: str) -> Unknown:
+    return Unknown(reason=reason, health=Health.OUT_OF_REACH)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
@@ -56,27 +74,27 @@ def signed(body: bytes, *, at: int = NOW, secret: str = SECRET) -> dict[str, str
         (200, {}, Unknown(reason="HTTP 200")),
         (302, {"carrier_call_id": "c-1"}, Unknown(reason="HTTP 302")),
         (401, {}, simulated.REFUSES_US),
-        (409, {}, Unknown(reason="the carrier has had this call before")),
+        (409, {}, Unknown(reason="the carrier has had this call before", health=Health.ALIVE)),
         (422, {"outcome": "invalid_number", "reason": "x"}, Refused(outcome="invalid_number", reason="x")),
         (422, {"outcome": "lines on fire", "reason": "x"}, Refused(outcome="network_error", reason="x")),
         (201, {"carrier_call_id": "\0"}, Accepted(carrier_call_id=reading.identifier("\0"))),
         (422, {"outcome": "busy", "reason": "\0"}, Refused(outcome="busy", reason="\N{REPLACEMENT CHARACTER}")),
         (422, {}, Unknown(reason="HTTP 422")),
         (429, {"not_accepted": True, "retry_after": 2}, Busy(reason="carrier_busy", retry_after=timedelta(seconds=2))),
-        (503, {"not_accepted": True, "reason": "down"}, Busy(reason="down", retry_after=timedelta(seconds=5))),
+        (503, {"not_accepted": True, "reason": "down"}, down("down", timedelta(seconds=5))),
         (
             503,
             {"not_accepted": True, "retry_after": 1e9},
-            Busy(reason="carrier_busy", retry_after=simulated.LONGEST_WAIT),
+            down("carrier_busy", simulated.LONGEST_WAIT),
         ),
         (
             503,
             {"not_accepted": True, "retry_after": -1},
-            Busy(reason="carrier_busy", retry_after=timedelta(seconds=5)),
+            down("carrier_busy", timedelta(seconds=5)),
         ),
-        (503, {}, Unknown(reason="HTTP 503")),
+        (503, {}, out_of_reach("HTTP 503")),
         (429, {"retry_after": 2}, Unknown(reason="HTTP 429")),
-        (500, {"not_accepted": True}, Unknown(reason="HTTP 500")),
+        (500, {"not_accepted": True}, out_of_reach("HTTP 500")),
     ],
 )
 def test_only_the_carriers_own_word_makes_an_answer_certain(
@@ -114,7 +132,7 @@ def test_silence_after_the_request_is_ambiguous() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         carrier = carrier_at(f"http://127.0.0.1:{listening.getsockname()[1]}")
 
-        assert carrier.place(a_request(NUMBER)) == Unknown(reason="ReadTimeout")
+        assert carrier.place(a_request(NUMBER)) == out_of_reach("ReadTimeout")
         assert carrier.look_up(UUID(CALL_ID)) == CannotSay(reason="ReadTimeout")
 
 
@@ -130,7 +148,7 @@ def test_a_connection_that_is_cut_before_the_answer_is_ambiguous() -> None:
         answer = carrier_at(f"http://127.0.0.1:{listening.getsockname()[1]}").place(a_request(NUMBER))
         thread.join()
 
-    assert answer == Unknown(reason="ConnectionError")
+    assert answer == out_of_reach("ConnectionError")
 
 
 def test_a_name_that_nobody_has_was_never_asked() -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from dialer.carriers.base import Accepted, Busy, CannotSay, Found, NotFound, Unknown
+from dialer.carriers.base import Accepted, Busy, CannotSay, Found, Health, NotFound, Unknown
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.script import LATE_BY
 from dialer.carriers.simulation.service import LEDGER_PAGE
@@ -112,7 +112,7 @@ def test_a_fault_after_accepting_is_ambiguous_and_found(simulated_carrier: Runni
 
     answer = adapter(simulated_carrier).place(request)
 
-    assert answer == Unknown(reason="HTTP 500")
+    assert answer == Unknown(reason="HTTP 500", health=Health.OUT_OF_REACH)
     assert isinstance(adapter(simulated_carrier).look_up(request.call_id), Found)
 
 
@@ -158,7 +158,7 @@ def test_a_late_answer_is_ambiguous_and_the_call_is_placed(simulated_carrier: Ru
 
     answer = SimulatedCarrier(line_to(simulated_carrier), timeout=(1, 0.2)).place(request)
 
-    assert answer == Unknown(reason="ReadTimeout")
+    assert answer == Unknown(reason="ReadTimeout", health=Health.OUT_OF_REACH)
     assert [place.accepted for place in simulated_carrier.places_of(request.call_id)] == [True]
 
 
