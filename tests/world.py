@@ -37,6 +37,7 @@ ASKS_FOR_CALLBACK, ASKS_FOR_DNC = "0009", "0010"
 """Last digits of numbers, by what such a telephone does."""
 
 ALWAYS_OPEN = {"calling_hours": {"start": "00:00", "end": "24:00"}}
+BEAT = timedelta(seconds=1)
 _BEFORE_THE_END = timedelta(seconds=1)
 
 _subscribers = itertools.count(1)
@@ -70,6 +71,7 @@ class World:
         self.does: dict[str, str] = {}
         """Last digits that a number follows from now on, in place of its own."""
         self._coming: list[_Happening] = []
+        self._beat_at = now
         self._count = itertools.count()
         self._calls_to: Counter[str] = Counter()
         self.say("webhooks/", {"name": "CRM", "url": "https://9.9.9.9/hook", "events": ["*"]})
@@ -145,11 +147,13 @@ class World:
         campaign_ends.sweep(now=self.now)
 
     def _work(self) -> None:
+        """Do one beat; another one follows a second after anything that happened, for whoever waited for it."""
         for claimed in dispatch.claim_due(limit=500, now=self.now):
             claim = Claim(call_id=claimed.call_id, generation=claimed.generation)
             self._later(claimed.start_at, lambda claim=claim: self._place(claim))  # type: ignore[misc]
         while self._coming and self._coming[0].at <= self.now:
             heapq.heappop(self._coming).do()
+            self._beat_at = self.now + BEAT
         carrier_events.apply_stored(limit=1_000, now=self.now)
 
     def _place(self, claim: Claim) -> None:
@@ -160,7 +164,8 @@ class World:
         queued = Call.objects.filter(status="queued", due_at__gt=self.now).aggregate(at=Min("due_at"))["at"]
         first = CampaignContact.objects.filter(state="waiting", due_at__gt=self.now).aggregate(at=Min("due_at"))["at"]
         coming = self._coming[0].at if self._coming else None
-        return min((at for at in (queued, first, coming) if at is not None), default=None)
+        beat = self._beat_at if self._beat_at > self.now else None
+        return min((at for at in (queued, first, coming, beat) if at is not None), default=None)
 
     def _answer(self, request: PlaceRequest) -> Answer:
         nth = self._calls_to[request.to]
