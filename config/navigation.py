@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -10,6 +12,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Calling",
         (
             ("Callbacks", "phone_callback", "callbacks.callback"),
+            ("Bulk actions", "checklist", "callbacks.bulkaction"),
             ("Campaigns", "campaign", "dialer.campaign"),
             ("Calls", "call", "dialer.call"),
             ("Contacts", "person", "dialer.contact"),
@@ -49,19 +52,13 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups that have anything for the user."""
-    user: Any = request.user
     found = [{"items": [{"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}]}]
     for title, pages in _GROUPS:
         items = [
             {"title": name, "icon": icon, "link": reverse(f"admin:{model.replace('.', '_')}_changelist")}
             for name, icon, model in pages
-            if _may_see(user, model)
+            if admin.site.get_model_admin(apps.get_model(model)).has_view_permission(request)
         ]
         if items:
             found.append({"title": title, "items": items, "separator": True})  # type: ignore[dict-item]
     return found
-
-
-def _may_see(user: Any, model: str) -> bool:  # noqa: ANN401 — a user
-    app, name = model.split(".")
-    return any(user.has_perm(f"{app}.{verb}_{name}") for verb in ("view", "change"))

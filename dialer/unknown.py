@@ -87,7 +87,8 @@ def mark_handled(call_id: UUID, *, workspace_id: UUID, verb: str, actor: Actor, 
         call = Call.objects.in_workspace(workspace_id).get(pk=call_id)
         changed = Call.objects.filter(pk=call_id, outcome=Outcome.UNKNOWN.value, handled_at=None).update(handled_at=now)
         if not changed:
-            raise TransitionConflict(what="the call", from_=call.outcome or call.status, to="handled")
+            from_ = "handled" if call.handled_at else call.outcome or call.status
+            raise TransitionConflict(what="the call", from_=from_, to="handled")
         record(
             actor,
             [

@@ -1,5 +1,5 @@
 """The operator's pages of callbacks; importing them registers them."""
 
-from callbacks.admin import campaigns, dashboard, policies, queue
+from callbacks.admin import bulk_jobs, calls, campaigns, dashboard, policies, queue
 
-__all__ = ["campaigns", "dashboard", "policies", "queue"]
+__all__ = ["bulk_jobs", "calls", "campaigns", "dashboard", "policies", "queue"]

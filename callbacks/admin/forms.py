@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.core.exceptions import PermissionDenied
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
@@ -18,7 +19,7 @@ from unfold.widgets import (
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, instant_of
-from dialer.models import Campaign, Contact
+from dialer.models import Campaign, Contact, Persona
 from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.admin.base import VerbForm
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
@@ -49,6 +50,15 @@ class WallClockField(forms.Field):
         return read
 
 
+def callback_of(form: VerbForm) -> Callback | None:
+    """Return the row that a button's form is about; none where many are meant, or the user does not see it."""
+    if not str(form.object_id).isdigit():
+        return None
+    rows = Callback.objects.visible_to(form.request.user).select_related("contact")
+    found: Callback | None = rows.filter(pk=form.object_id).first()
+    return found
+
+
 class ReasonForm(VerbForm):
     """Why, for the audit."""
 
@@ -58,6 +68,35 @@ class ReasonForm(VerbForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="Kept in the callback's history",
     )
+
+
+class EditForm(ReasonForm):
+    """Who talks, and what is to be known before; of many callbacks only what is filled in is changed."""
+
+    persona = forms.ModelChoiceField(
+        queryset=Persona.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="The campaign's"
+    )
+    notes = forms.CharField(required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
+    field_order = ("persona", "notes", "reason")
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+        super().__init__(*args, **options)
+        usable = Persona.objects.visible_to(self.request.user).filter(archived_at=None).order_by("name", "id")
+        row = callback_of(self)
+        if row is None:
+            self.fields["persona"].empty_label = "As it is"
+            self.fields["notes"].help_text = "Left empty, each keeps its own"
+        else:
+            usable = usable.filter(workspace_id=row.workspace_id)
+            self.fields["persona"].initial = row.assigned_persona_id
+            self.fields["notes"].initial = row.notes
+        self.fields["persona"].queryset = usable
+
+    def edits(self) -> dict[str, Any]:
+        """Return what is to be changed; of one callback both fields, as they were shown filled in."""
+        persona, notes = self.cleaned_data["persona"], self.cleaned_data["notes"]
+        edits = {"persona_id": persona.pk if persona else None, "notes": notes}
+        return edits if self.object_id is not None else {name: value for name, value in edits.items() if value}
 
 
 class ForceForm(ReasonForm):
@@ -74,6 +113,9 @@ class ForceForm(ReasonForm):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
         super().__init__(*args, **options)
         if not self.request.user.has_perm(MAY_FORCE):
+            if self.data.get("force"):
+                # No form of ours offers it: whoever sends it all the same is told, not passed over.
+                raise PermissionDenied
             del self.fields["force"]
 
     def clean(self) -> dict[str, Any]:
@@ -89,7 +131,7 @@ class ForceForm(ReasonForm):
         return Force(checks=frozenset(code for code, _ in CHECKS), reason=self.cleaned_data["reason"])
 
     def facts(self) -> Sequence[tuple[str, str]]:
-        row = self._row()
+        row = callback_of(self)
         if row is None:
             return ()
         now = database_now()
@@ -101,13 +143,6 @@ class ForceForm(ReasonForm):
             ("Promised, their clock", on_clock(row.scheduled_at, theirs, now=now)),
             ("Promised, your clock", on_clock(row.scheduled_at, operator_zone(), now=now)),
         )
-
-    def _row(self) -> Callback | None:
-        if self.object_id is None:
-            return None
-        rows = Callback.objects.visible_to(self.request.user).select_related("contact")
-        found: Callback | None = rows.filter(pk=self.object_id).first() if str(self.object_id).isdigit() else None
-        return found
 
 
 class RescheduleForm(ForceForm):
@@ -126,7 +161,7 @@ class RescheduleForm(ForceForm):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
         super().__init__(*args, **options)
         mine = operator_zone()
-        row = self._row()
+        row = callback_of(self)
         theirs = f" ({zone_of(row)})" if row else ", for each contact its own"
         self.fields["clock"].choices = [
             (self.THEIRS, f"The contact's clock{theirs}"),
@@ -135,6 +170,13 @@ class RescheduleForm(ForceForm):
         if row is not None:
             local = row.scheduled_at.astimezone(ZoneInfo(zone_of(row)))
             self.fields["when"].initial = local.strftime("%Y-%m-%dT%H:%M")
+
+    def when_fields(self) -> dict[str, str]:
+        """Return the time as a bulk action keeps it: on each contact's own clock, or as an instant."""
+        when: datetime = self.cleaned_data["when"]
+        if self.cleaned_data["clock"] == self.THEIRS:
+            return {"local_time": when.isoformat()}
+        return {"scheduled_at": instant_of(when, operator_zone().key).isoformat()}
 
     def instant(self, row: Callback) -> datetime:
         zone = zone_of(row) if self.cleaned_data["clock"] == self.THEIRS else operator_zone().key

@@ -1,22 +1,25 @@
 """The callback queue: the screen that an operator keeps open."""
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
 from django.utils.html import format_html
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from callbacks import actions, scheduling
+from callbacks import scheduling
 from callbacks.actions import NotARetry
-from callbacks.admin.forms import ForceForm, NewCallbackForm, ReasonForm, RescheduleForm, zone_of
+from callbacks.admin import verbs
+from callbacks.admin.columns import QueueColumns
+from callbacks.admin.forms import EditForm, ForceForm, NewCallbackForm, ReasonForm, RescheduleForm, zone_of
+from callbacks.admin.many import ManyAtOnce
 from callbacks.admin.tabs import (
     HISTORY,
     TITLES,
-    TYPES,
     OriginalOutcomeFilter,
     QueueFilter,
     QueueList,
@@ -24,15 +27,11 @@ from callbacks.admin.tabs import (
     counted,
     counts_of,
     explain,
-    how_late,
 )
 from callbacks.admin.timeline import of_chain
 from callbacks.models import Callback
-from callbacks.queue_views import (
-    ALL_PENDING,
-    OVERDUE,
-    QUEUES,
-)
+from callbacks.queue_views import ALL_PENDING, OVERDUE, QUEUES
+from callbacks.refusals import code_of, words_of
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import (
     AlreadyPending,
@@ -42,29 +41,13 @@ from callbacks.scheduling import (
     NoLineOrPersona,
     OutsideWindow,
 )
+from callbacks.undoing import NotUndoable
 from dialer.admin.choices import CampaignFilter, PersonaFilter
 from dialer.admin.contacts import found_by
-from dialer.workspaces.admin.base import (
-    ReadOnlyAdmin,
-    actor_of,
-    bulk,
-    button,
-    column,
-    go_to,
-    its_own_words,
-    linked,
-)
+from dialer.models import Persona
+from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, button, go_to, its_own_words
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
-
-STATUS_COLOURS = {
-    CallbackStatus.PENDING.value: "info",
-    CallbackStatus.DIALING.value: "warning",
-    CallbackStatus.DONE.value: "success",
-    CallbackStatus.COMPLETED.value: "success",
-    CallbackStatus.EXPIRED.value: "danger",
-}
-_LONGEST_NOTE = 80
 
 
 def outside_window(refused: OutsideWindow) -> str:
@@ -80,8 +63,24 @@ def outside_window(refused: OutsideWindow) -> str:
     return f"{text}; the next permitted time is {on_clock(refused.next_opening, operator_zone(), now=database_now())}"
 
 
+REFUSALS: dict[type[Exception], Any] = {
+    OutsideWindow: outside_window,
+    NotARetry: lambda _: "only a retry can be skipped; a promise is called, moved, cancelled or completed",
+    ContactSuppressed: lambda _: "the contact is on the do-not-call list",
+    AlreadyPending: lambda _: "the contact has a pending callback already; a retry can be replaced",
+    CampaignOver: lambda _: "the campaign has ended",
+    NoLineOrPersona: lambda _: "nothing says who calls over which line; name a campaign",
+    InvalidTime: lambda raised: f"the time {its_own_words(raised)}",
+    NotUndoable: its_own_words,
+    Persona.DoesNotExist: lambda _: "that persona is archived, or of another workspace",
+}
+"""How the page says why a verb refused."""
+_PENDING_VERBS = ("call_now", "reschedule", "skip", "cancel", "complete", "edit")
+_UNDOABLE = (CallbackStatus.CANCELLED, CallbackStatus.SKIPPED, CallbackStatus.COMPLETED)
+
+
 @admin.register(Callback)
-class CallbackAdmin(ReadOnlyAdmin):
+class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
     ordering = ("scheduled_at", "id")
     sortable_by = ()
     list_display = ("who", "why_again", "promised", "lateness", "where", "remarks")
@@ -91,23 +90,14 @@ class CallbackAdmin(ReadOnlyAdmin):
     search_help_text = "Name, number, or id of a contact, call or campaign (ct_…, call_…, camp_…)"
     id_prefixes = {"contact_id": "ct", "call_id": "call", "campaign_id": "camp"}
     list_fullwidth = True
-    actions = ("call_selected", "reschedule_selected", "skip_selected", "cancel_selected", "complete_selected")
     actions_list = ("promise",)
-    actions_row = actions_detail = ("call_now", "reschedule", "skip", "cancel", "complete")
+    actions_row = actions_detail = (*_PENDING_VERBS, "undo")
     fieldsets = (
         (None, {"fields": (("who_linked", "state"), ("where_linked", "why_again"), ("promised", "lateness"))}),
         (None, {"fields": ("waits", "notes")}),
     )
     change_form_outer_after_template = "dialer/admin/timeline.html"
-    refusals: ClassVar[Any] = {
-        OutsideWindow: outside_window,
-        NotARetry: lambda _: "only a retry can be skipped; a promise is called, moved, cancelled or completed",
-        ContactSuppressed: lambda _: "the contact is on the do-not-call list",
-        AlreadyPending: lambda _: "the contact has a pending callback already; a retry can be replaced",
-        CampaignOver: lambda _: "the campaign has ended",
-        NoLineOrPersona: lambda _: "nothing says who calls over which line; name a campaign",
-        InvalidTime: lambda raised: f"the time {its_own_words(raised)}",
-    }
+    refusals: ClassVar[Any] = REFUSALS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Callback]:
         rows: QuerySet[Callback] = super().get_queryset(request)
@@ -168,6 +158,26 @@ class CallbackAdmin(ReadOnlyAdmin):
             explain([row])
         return row
 
+    def get_actions_row(self, request: HttpRequest) -> list[Any]:
+        """Offer what pending rows take; of the history, to take it back."""
+        is_history = request.GET.get(QueueFilter.parameter_name) == HISTORY
+        return self._offered(super().get_actions_row(request), ("undo",) if is_history else _PENDING_VERBS)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Offer the verbs that its state allows; the verbs themselves refuse the rest."""
+        row = self.get_object(request, str(object_id))
+        status = row.status if row else ""
+        offered = _PENDING_VERBS if status == CallbackStatus.PENDING else ("undo",) if status in _UNDOABLE else ()
+        return self._offered(super().get_actions_detail(request, object_id), offered)
+
+    def _offered(self, found: list[Any], names: Sequence[str]) -> list[Any]:
+        return [verb for verb in found if verb.action_name.removeprefix("callbacks_callback_") in names]
+
+    def refusal(self, raised: Exception, *, is_counted: bool = False) -> str:
+        """Count refusals under the words that bulk jobs use, too."""
+        code = code_of(raised) if is_counted else None
+        return words_of(code) if code else super().refusal(raised, is_counted=is_counted)
+
     # The five actions, on a row and its page ------------------------------------------------------------------------
 
     @button(
@@ -181,7 +191,7 @@ class CallbackAdmin(ReadOnlyAdmin):
     )
     def call_now(self, request: HttpRequest, form: ForceForm, object_id: str) -> HttpResponse:
         def do(row: Callback) -> str:
-            _call_now(request, form, row)
+            verbs.call_now(request, form, row)
             return f"{row.contact} is called next."
 
         return self.act(request, object_id, do, form=form)
@@ -196,7 +206,7 @@ class CallbackAdmin(ReadOnlyAdmin):
     )
     def reschedule(self, request: HttpRequest, form: RescheduleForm, object_id: str) -> HttpResponse:
         def do(row: Callback) -> str:
-            moved = _reschedule(request, form, row)
+            moved = verbs.reschedule(request, form, row)
             theirs = on_clock(moved.scheduled_at, zone_of(row), now=database_now())
             return f"{row.contact} will be called on {theirs}."
 
@@ -212,8 +222,8 @@ class CallbackAdmin(ReadOnlyAdmin):
     )
     def skip(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Callback) -> str:
-            _skip(request, form, row)
-            return f"The retry of {row.contact} is used up."
+            verbs.skip(request, form, row)
+            return self._with_undo(request, row, f"The retry of {row.contact} is used up.")
 
         return self.act(request, object_id, do, form=form)
 
@@ -228,8 +238,8 @@ class CallbackAdmin(ReadOnlyAdmin):
     )
     def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Callback) -> str:
-            _cancel(request, form, row)
-            return f"{row.contact} is not called again."
+            verbs.cancel(request, form, row)
+            return self._with_undo(request, row, f"{row.contact} is not called again.")
 
         return self.act(request, object_id, do, form=form)
 
@@ -243,10 +253,52 @@ class CallbackAdmin(ReadOnlyAdmin):
     )
     def complete(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Callback) -> str:
-            _complete(request, form, row)
-            return f"{row.contact} is done."
+            verbs.complete(request, form, row)
+            return self._with_undo(request, row, f"{row.contact} is done.")
 
         return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Edit",
+        asks="Says who is to talk, and what is to be known before.",
+        does="Save",
+        icon="edit_note",
+        permission="act",
+        form=EditForm,
+    )
+    def edit(self, request: HttpRequest, form: EditForm, object_id: str) -> HttpResponse:
+        def do(row: Callback) -> str:
+            verbs.edit(request, form, row)
+            return f"The callback of {row.contact} is changed."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Undo",
+        asks="Makes it pending again at the time that was promised, where nothing took its place.",
+        does="Undo",
+        icon="undo",
+        permission="act",
+        form=ReasonForm,
+    )
+    def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Callback) -> str:
+            verbs.undo(request, form, row)
+            theirs = on_clock(row.scheduled_at, zone_of(row), now=database_now())
+            return f"{row.contact} is promised a call on {theirs} again."
+
+        return self.act(request, object_id, do, form=form)
+
+    def _with_undo(self, request: HttpRequest, row: Callback, said: str) -> str:
+        """Add a button to the notice that takes the verb back at once."""
+        return format_html(
+            '{} <form method="post" action="{}" class="inline"><input type="hidden" name="csrfmiddlewaretoken" '
+            'value="{}"><input type="hidden" name="_form_submitted" value="True">'
+            '<button type="submit" class="cursor-pointer font-semibold underline">Undo</button></form>',
+            said,
+            self.url_of("undo", row.pk),
+            get_token(request),
+        )
 
     @action(  # type: ignore[untyped-decorator]
         description="New callback",
@@ -280,144 +332,3 @@ class CallbackAdmin(ReadOnlyAdmin):
         moved = f" (moved: {made.adjusted_reason.replace('_', ' ')})" if made.adjusted_reason else ""
         self.message_user(request, f"{contact} is promised a call on {theirs}{moved}.")
         return go_to(request, self.url_of("change", made.callback.pk))
-
-    # The same for the rows ticked -----------------------------------------------------------------------------------
-
-    @bulk(
-        "Call now", asks="Due at once, ahead of all others.", does="Call now", did="to be called next", form=ForceForm
-    )
-    def call_selected(self, request: HttpRequest, form: ForceForm, row: Callback) -> None:
-        _call_now(request, form, row)
-
-    @bulk(
-        "Reschedule",
-        asks="Promises another time to all of them.",
-        does="Reschedule",
-        did="rescheduled",
-        form=RescheduleForm,
-    )
-    def reschedule_selected(self, request: HttpRequest, form: RescheduleForm, row: Callback) -> None:
-        _reschedule(request, form, row)
-
-    @bulk(
-        "Skip",
-        asks="Uses these retries up without a call; the next are scheduled by the policy.",
-        does="Skip",
-        did="skipped",
-        form=ReasonForm,
-    )
-    def skip_selected(self, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-        _skip(request, form, row)
-
-    @bulk(
-        "Cancel",
-        asks="Cancels these and every future retry of their chains.",
-        does="Cancel callbacks",
-        did="cancelled",
-        form=ReasonForm,
-    )
-    def cancel_selected(self, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-        _cancel(request, form, row)
-
-    @bulk(
-        "Mark complete",
-        asks="Handled by other means; their chains end as handled.",
-        does="Mark complete",
-        did="completed",
-        form=ReasonForm,
-    )
-    def complete_selected(self, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-        _complete(request, form, row)
-
-    # Columns --------------------------------------------------------------------------------------------------------
-
-    @column("Contact", header=True)
-    def who(self, row: Callback) -> list[str]:
-        return [row.contact.name or "No name", row.contact.phone]
-
-    @column("Contact")
-    def who_linked(self, row: Callback) -> str:
-        return linked("dialer_contact", row.contact_id, f"{row.contact.name} {row.contact.phone}".strip())
-
-    @column("Why", header=True)
-    def why_again(self, row: Callback) -> list[str]:
-        kind = TYPES[row.type]
-        if row.number is not None:
-            kind = f"Retry {row.number} of {row.limit}".replace(" ", "\N{NO-BREAK SPACE}")
-        return [kind, f"after {row.original_outcome.replace('_', ' ')}" if row.original_outcome else ""]
-
-    @column("Promised", header=True)
-    def promised(self, row: Callback) -> list[str]:
-        now: datetime = row.seen_at  # type: ignore[attr-defined]
-        theirs = on_clock(row.scheduled_at, zone_of(row), now=now)
-        yours = on_clock(row.scheduled_at, operator_zone(), now=now)
-        return [theirs, "" if yours == theirs else f"yours:\N{NO-BREAK SPACE}{yours}"]
-
-    @column("How late", label={"late": "danger", "now": "warning", "ahead": "info"})
-    def lateness(self, row: Callback) -> tuple[str, str] | str:
-        if row.status != CallbackStatus.PENDING:
-            return ""
-        return how_late(row.scheduled_at, now=row.seen_at)  # type: ignore[attr-defined]
-
-    @column("State", label=STATUS_COLOURS)
-    def state(self, row: Callback) -> str:
-        return row.status
-
-    @column("Campaign", header=True)
-    def where(self, row: Callback) -> list[str]:
-        return [row.campaign.name if row.campaign else "No campaign", self._persona(row)]
-
-    @column("Campaign")
-    def where_linked(self, row: Callback) -> str:
-        if row.campaign is None:
-            return f"No campaign · {self._persona(row)}"
-        return format_html("{} · {}", linked("dialer_campaign", row.campaign_id, row.campaign.name), self._persona(row))
-
-    @column("Remarks", header=True)
-    def remarks(self, row: Callback) -> list[str]:
-        """Say why it waits, and what was noted."""
-        text = row.notes
-        note = f"{text[:_LONGEST_NOTE].rstrip()}…" if len(text) > _LONGEST_NOTE else text
-        return [" ".join(line for line in self.waits(row) if line), note]
-
-    @column("Waits because", header=True)
-    def waits(self, row: Callback) -> list[str]:
-        waiting = row.waits  # type: ignore[attr-defined]
-        if waiting is None:
-            return ["", ""]
-        at = waiting.next_possible_at
-        later = at and f"Next possible: {on_clock(at, zone_of(row), now=row.seen_at)}"  # type: ignore[attr-defined]
-        return [waiting.text, f"{later}." if later else ""]
-
-    def _persona(self, row: Callback) -> str:
-        assigned = row.assigned_persona
-        return assigned.name if assigned else row.caller or ""  # type: ignore[attr-defined]
-
-
-def _call_now(request: HttpRequest, form: ForceForm, row: Callback) -> None:
-    actions.call_now(row.pk, force=form.forced(), **_about(request, form, row))
-
-
-def _reschedule(request: HttpRequest, form: RescheduleForm, row: Callback) -> Callback:
-    return actions.reschedule(row.pk, scheduled_at=form.instant(row), force=form.forced(), **_about(request, form, row))
-
-
-def _skip(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-    actions.skip(row.pk, **_about(request, form, row))
-
-
-def _cancel(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-    actions.cancel(row.pk, **_about(request, form, row))
-
-
-def _complete(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-    actions.complete(row.pk, **_about(request, form, row))
-
-
-def _about(request: HttpRequest, form: ReasonForm, row: Callback) -> dict[str, Any]:
-    return {
-        "workspace_id": row.workspace_id,
-        "actor": actor_of(request),
-        "reason": form.cleaned_data["reason"],
-        "now": database_now(),
-    }

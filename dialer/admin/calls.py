@@ -2,13 +2,11 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from dialer import calls, placing, unknown
 from dialer.admin import timeline
@@ -56,16 +54,6 @@ class NeedsNobody(Exception):
     """The call is not on the list of those that need a person."""
 
 
-class HandledForm(ReasonForm):
-    verb = forms.ChoiceField(
-        label="What was found out",
-        choices=[("mark_reached", "The contact was reached"), ("mark_handled", "Nothing more is to be done")],
-        initial="mark_handled",
-        widget=UnfoldAdminRadioSelectWidget,
-    )
-    field_order = ("verb", "reason")
-
-
 @admin.register(Call)
 class CallAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
@@ -110,8 +98,8 @@ class CallAdmin(ReadOnlyAdmin):
         ),
         ("Settings of the call", {"classes": ("collapse",), "fields": ("schedule", "metadata")}),
     )
-    actions = ("handle_selected",)
-    actions_detail = ("mark_handled", "cancel")
+    actions: tuple[str, ...] = ("handle_selected",)
+    actions_detail: tuple[str, ...] = ("mark_handled", "cancel")
     change_form_outer_after_template = "dialer/admin/timeline.html"
     refusals: ClassVar[Any] = {NeedsNobody: lambda _: "it needs nobody"}
 
@@ -127,13 +115,18 @@ class CallAdmin(ReadOnlyAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Show the verbs that its state allows; the verbs themselves refuse the rest."""
         row = self.get_object(request, str(object_id))
-        shown = []
-        if row is not None and row.outcome == Outcome.UNKNOWN and row.handled_at is None:
-            shown.append("mark_handled")
-        if row is not None and row.ended_at is None and row.status != CallStatus.WITHDRAWN:
-            shown.append("cancel")
+        shown = self.verbs_for(row) if row is not None else set()
         found: list[Any] = super().get_actions_detail(request, object_id)
         return [verb for verb in found if verb.action_name.removeprefix("dialer_call_") in shown]
+
+    def verbs_for(self, row: Call) -> set[str]:
+        """Return the verbs that a call of its state takes."""
+        shown = set()
+        if row.outcome == Outcome.UNKNOWN and row.handled_at is None:
+            shown.add("mark_handled")
+        if row.ended_at is None and row.status != CallStatus.WITHDRAWN:
+            shown.add("cancel")
+        return shown
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -147,14 +140,14 @@ class CallAdmin(ReadOnlyAdmin):
 
     @button(
         "Mark handled",
-        asks="Takes the call off the list of what needs a person.",
+        asks="Nothing more is to be done: takes the call off the list of what needs a person.",
         does="Mark handled",
         icon="task_alt",
         permission="act",
-        form=HandledForm,
+        form=ReasonForm,
         variant=ActionVariant.PRIMARY,
     )
-    def mark_handled(self, request: HttpRequest, form: HandledForm, object_id: str) -> HttpResponse:
+    def mark_handled(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Call) -> str:
             _handle(request, form, row)
             return "The call needs nobody any more."
@@ -196,9 +189,9 @@ class CallAdmin(ReadOnlyAdmin):
         asks="Takes the calls off the list of what needs a person.",
         does="Mark handled",
         did="handled",
-        form=HandledForm,
+        form=ReasonForm,
     )
-    def handle_selected(self, request: HttpRequest, form: HandledForm, row: Call) -> None:
+    def handle_selected(self, request: HttpRequest, form: ReasonForm, row: Call) -> None:
         _handle(request, form, row)
 
     @column("Contact", header=True)
@@ -240,12 +233,12 @@ class CallAdmin(ReadOnlyAdmin):
         return format_html_join("", "{}<br>", ((line,) for line in row.transcript.splitlines()))
 
 
-def _handle(request: HttpRequest, form: HandledForm, row: Call) -> None:
+def _handle(request: HttpRequest, form: ReasonForm, row: Call) -> None:
     try:
         unknown.mark_handled(
             row.pk,
             workspace_id=row.workspace_id,
-            verb=form.cleaned_data["verb"],
+            verb="mark_handled",
             actor=actor_of(request),
             reason=form.cleaned_data["reason"],
             now=database_now(),

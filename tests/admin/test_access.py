@@ -43,7 +43,7 @@ def unknown_call(workspace: Workspace) -> Call:
 def test_unknown_calls_are_listed_until_somebody_dealt_with_them(browser: Client, workspace: Workspace) -> None:
     one, other = unknown_call(workspace), unknown_call(workspace)
     listed = f"{reverse('admin:dialer_call_changelist')}?needs_a_person=yes"
-    form = {**CONFIRMED, "verb": "mark_reached", "reason": "I asked"}
+    form = {**CONFIRMED, "reason": "I asked"}
 
     answer = browser.post(reverse("admin:dialer_call_mark_handled", args=[one.pk]), form)
     assert "needs nobody any more" in said(answer)
@@ -53,7 +53,7 @@ def test_unknown_calls_are_listed_until_somebody_dealt_with_them(browser: Client
 
     assert said(answer).endswith(" 1 handled, 1 not: it needs nobody.")
     assert "Erika Muster" not in browser.get(listed).content.decode()
-    assert set(AuditEntry.objects.values_list("verb", flat=True)) == {"mark_reached"}
+    assert set(AuditEntry.objects.values_list("verb", flat=True)) == {"mark_handled"}
 
 
 def test_a_queued_call_is_cancelled_by_its_button(browser: Client, workspace: Workspace) -> None:

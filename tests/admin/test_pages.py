@@ -7,7 +7,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from callbacks.models import Callback
+from callbacks.models import BulkAction, Callback
 from dialer.models import Import
 from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
@@ -34,6 +34,7 @@ def workspace() -> Workspace:
     """A workspace that has a row of everything."""
     workspace = make_workspace()
     callback = make_callback(workspace, late=timedelta(minutes=12))
+    BulkAction.objects.create(workspace=workspace, action="cancel", actor_kind="user", total=1)
     make_policy(workspace)
     make_suppression(workspace, "+4930999999")
     make_delivery(make_endpoint(workspace))

@@ -184,7 +184,7 @@ class TestNeedsAPerson:
 
         assert api.post(f"calls/{call.public_id}/mark-handled/").status_code == 200
         for verb in ("mark-handled", "mark-reached", "call-back"):
-            assert conflict(api.post(f"calls/{call.public_id}/{verb}/"))[1]["from"] == "unknown"
+            assert conflict(api.post(f"calls/{call.public_id}/{verb}/"))[1]["from"] == "handled"
 
 
 class TestWasAPerson:

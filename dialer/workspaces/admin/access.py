@@ -21,6 +21,7 @@ from dialer.workspaces.models import ApiKey, AuditEntry, Member
 
 _KINDS = (
     "api_key",
+    "bulk_action",
     "call",
     "callback",
     "campaign",

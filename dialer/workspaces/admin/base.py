@@ -39,6 +39,7 @@ _Shows = TypeVar("_Shows", bound=Callable[..., Any])
 Refusals = Mapping[type[Exception], Callable[[Any], str]]
 """How to say in a sentence, without the full stop, why a verb refused."""
 
+_MOST_COUNTED = 10_000
 _AT_ONCE = 500
 """Rows that one bulk action takes; a page shows fewer."""
 
@@ -122,6 +123,7 @@ def bulk(
         @wraps(method)
         def asked(self: "ScopedAdmin", request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # noqa: ARG001
             ids = request.POST.getlist(ACTION_CHECKBOX_NAME)[:_AT_ONCE]
+            everything = self.all_matching(request, method.__name__)
             filled_in = form(data=request.POST if "_form_submitted" in request.POST else None, request=request)
             if not filled_in.is_valid():
                 asking = {
@@ -135,8 +137,12 @@ def bulk(
                     "checkbox": ACTION_CHECKBOX_NAME,
                     "ids": ids,
                     "back": request.get_full_path(),
+                    "matching": None if everything is None else self.counted(everything),
                 }
                 return TemplateResponse(request, "workspaces/admin/bulk.html", asking)
+            if everything is not None and request.POST.get("_all_matching"):
+                is_dry_run = bool(request.POST.get("_dry_run"))
+                return self.do_to_all(request, method.__name__, filled_in, everything, dry_run=is_dry_run)
             # Not the rows of the filtered list: one that left it meanwhile is counted as refused, not passed over.
             rows = self.get_queryset(request).filter(pk__in=ids)
             self.do_to_each(request, rows, lambda row: method(self, request, filled_in, row), did=did)
@@ -296,6 +302,27 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     def _sentence(self, refused: Exception) -> str:
         text = self.refusal(refused)
         return f"{text[:1].upper()}{text[1:]}."
+
+    def all_matching(self, request: HttpRequest, action: str) -> QuerySet[Any] | None:  # noqa: ARG002 — for those who can
+        """Return all rows that the list shows with its filters, where an action can be done to them as a job."""
+        return None
+
+    def counted(self, rows: QuerySet[Any]) -> str:
+        """Count rows for the eye, and no further than that: no page counts a big table."""
+        count = rows[: _MOST_COUNTED + 1].count()
+        return f"more than {_MOST_COUNTED:,}" if count > _MOST_COUNTED else f"{count:,}"
+
+    def do_to_all(
+        self,
+        request: HttpRequest,
+        action: str,
+        form: VerbForm,
+        rows: QuerySet[Any],
+        *,
+        dry_run: bool,
+    ) -> HttpResponse:
+        """Start a job that does the action to all rows of :meth:`all_matching`; where it is followed is the answer."""
+        raise NotImplementedError
 
     def do_to_each(self, request: HttpRequest, rows: Iterable[_Row], do: Callable[[_Row], object], *, did: str) -> None:
         """Do a verb to each row, and say how many changed and how many did not, and why."""

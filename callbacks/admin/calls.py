@@ -1,0 +1,123 @@
+"""Calls again, with what a person knows better of them: the dialer knows of no callbacks."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from callbacks import verdicts
+from callbacks.admin.forms import ForceForm, ReasonForm, WallClockField
+from callbacks.admin.queue import REFUSALS
+from callbacks.scheduling import instant_of
+from dialer.admin.calls import CallAdmin
+from dialer.models import Call
+from dialer.rules.statuses import LIVE, CallStatus, Outcome
+from dialer.workspaces.admin.base import actor_of, bulk, button
+from dialer.workspaces.admin.time_zone import on_clock, operator_zone
+from dialer.workspaces.clock import database_now
+
+admin.site.unregister(Call)
+
+
+class CallBackForm(ForceForm):
+    """When to call again; at once where nothing is filled in."""
+
+    when = WallClockField(label="Time on your clock", required=False, help_text="Left empty: now")
+    notes = forms.CharField(required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+    field_order = ("when", "notes", "force", "reason")
+
+
+@admin.register(Call)
+class CallWithCallbacksAdmin(CallAdmin):
+    actions = ("reached_selected", "handle_selected")
+    actions_detail = ("call_back", "mark_reached", "mark_handled", "was_a_person", "cancel")
+    refusals: ClassVar[Any] = {**REFUSALS, **CallAdmin.refusals}
+
+    def verbs_for(self, row: Call) -> set[str]:
+        shown = super().verbs_for(row)
+        if "mark_handled" in shown:
+            shown |= {"call_back", "mark_reached"}
+        is_taken_for_a_machine = row.outcome == Outcome.VOICEMAIL or (
+            row.status in LIVE and row.status != CallStatus.DIALING and row.person_confirmed_at is None
+        )
+        return shown | {"was_a_person"} if is_taken_for_a_machine else shown
+
+    @button(
+        "Call back",
+        asks="Promises another call, and takes this one off the list of what needs a person.",
+        does="Call back",
+        icon="call",
+        permission="act",
+        form=CallBackForm,
+        variant=ActionVariant.PRIMARY,
+    )
+    def call_back(self, request: HttpRequest, form: CallBackForm, object_id: str) -> HttpResponse:
+        def do(row: Call) -> str:
+            when = form.cleaned_data["when"]
+            made = verdicts.call_back(
+                row.pk,
+                workspace_id=row.workspace_id,
+                scheduled_at=instant_of(when, operator_zone().key) if when else None,
+                notes=form.cleaned_data["notes"],
+                force=form.forced(),
+                reason=form.cleaned_data["reason"],
+                actor=actor_of(request),
+                now=database_now(),
+            )
+            theirs = on_clock(made.callback.scheduled_at, made.callback.time_zone, now=database_now())
+            moved = f" (moved: {made.adjusted_reason.replace('_', ' ')})" if made.adjusted_reason else ""
+            return f"{row.contact} is promised a call on {theirs}{moved}."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Mark reached",
+        asks="The contact was reached: counts so in the campaign, and pending retries are cancelled.",
+        does="Mark reached",
+        icon="how_to_reg",
+        permission="act",
+        form=ReasonForm,
+    )
+    def mark_reached(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Call) -> str:
+            verdicts.mark_reached(row.pk, **_about(request, form, row))
+            return f"{row.contact} counts as reached."
+
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Was a person",
+        asks="It was no machine that answered: the call counts as answered, and its retry is cancelled.",
+        does="Correct it",
+        icon="record_voice_over",
+        permission="act",
+        form=ReasonForm,
+    )
+    def was_a_person(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        def do(row: Call) -> str:
+            corrected = verdicts.was_a_person(row.pk, **_about(request, form, row))
+            return "The call counts as answered." if corrected.outcome else "The call will count as answered."
+
+        return self.act(request, object_id, do, form=form)
+
+    @bulk(
+        "Mark reached",
+        asks="These contacts were reached: they count so in their campaigns, and pending retries are cancelled.",
+        does="Mark reached",
+        did="marked as reached",
+        form=ReasonForm,
+    )
+    def reached_selected(self, request: HttpRequest, form: ReasonForm, row: Call) -> None:
+        verdicts.mark_reached(row.pk, **_about(request, form, row))
+
+
+def _about(request: HttpRequest, form: ReasonForm, row: Call) -> dict[str, Any]:
+    return {
+        "workspace_id": row.workspace_id,
+        "actor": actor_of(request),
+        "reason": form.cleaned_data["reason"],
+        "now": database_now(),
+    }
