@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
-from config.watch import heartbeat_ages
+from config.watch import clocks_ahead, heartbeat_ages
 
 RECENT_SECONDS = 300
 
@@ -107,6 +107,7 @@ class _Record:
             yield from _deliveries()
             yield from _recent()
             yield _heartbeats()
+            yield _family("ringback_worker_clock_ahead_seconds", "Of PostgreSQL's clock", "queue", clocks_ahead())
 
 
 def _row(sql: str, **parameters: Any) -> tuple[Any, ...]:  # noqa: ANN401 — what SQL takes

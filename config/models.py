@@ -10,6 +10,7 @@ class Heartbeat(models.Model):
 
     queue = models.CharField(primary_key=True, max_length=32)
     at = models.DateTimeField()
+    clock_ahead_seconds = models.FloatField(default=0, help_text="Of the worker's clock before PostgreSQL's")
 
     def __str__(self) -> str:
         return f"{self.queue} {self.at.isoformat()}"

@@ -4,24 +4,48 @@ Beat sends a message to each queue every five seconds, and the worker that takes
 says three things at once: beat ticks, the broker carries, and somebody consumes that queue.
 """
 
+import logging
+import time
+from collections.abc import Callable
+
 from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
 from config.celery import QUEUES, app
 
+log = logging.getLogger(__name__)
+
 FRESH_SECONDS = 30
 """Six missed heartbeats: longer than a restart takes, shorter than an operator's patience."""
 
 
-def record_heartbeat(queue: str) -> None:
+CLOCK_TOLERANCE_SECONDS = 5.0
+"""Messages start at their second by the workers' clocks. A worker that is behind by more than ``LEASE_SECONDS`` never
+dials: each of its messages comes when the lease of the calls is over."""
+
+
+def record_heartbeat(queue: str, *, clock: Callable[[], float] = time.time) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO config_heartbeat (queue, at) VALUES (%s, clock_timestamp())
-            ON CONFLICT (queue) DO UPDATE SET at = greatest(config_heartbeat.at, excluded.at)
+            INSERT INTO config_heartbeat (queue, at, clock_ahead_seconds)
+            VALUES (%(queue)s, clock_timestamp(), %(clock)s - extract(epoch FROM clock_timestamp())::float8)
+            ON CONFLICT (queue) DO UPDATE SET at = greatest(config_heartbeat.at, excluded.at),
+                clock_ahead_seconds = excluded.clock_ahead_seconds
+            RETURNING clock_ahead_seconds
             """,
-            [queue],
+            {"queue": queue, "clock": clock()},
         )
+        (ahead,) = cursor.fetchone()
+    if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
+        log.warning("clock.wrong queue=%s ahead_seconds=%.1f", queue, ahead)
+
+
+def clocks_ahead() -> dict[str, float]:
+    """Return by how many seconds the clock of the worker that was last seen on each queue is ahead of PostgreSQL's."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT queue, clock_ahead_seconds FROM config_heartbeat")
+        return dict(cursor.fetchall())
 
 
 def heartbeat_ages() -> dict[str, float | None]:
@@ -40,10 +64,10 @@ def problems() -> dict[str, str]:
     """Return what keeps the system from working, by component; empty when all is well."""
     found: dict[str, str] = {}
     try:
-        ages = heartbeat_ages()
+        ages, clocks = heartbeat_ages(), clocks_ahead()
     except DatabaseError:
         found["database"] = "does not answer"
-        ages = {}
+        ages, clocks = {}, {}
     try:
         with app.connection_for_write(connect_timeout=2) as broker:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
@@ -54,4 +78,8 @@ def problems() -> dict[str, str]:
         found["beat"] = f"no heartbeat on any queue for {FRESH_SECONDS} s"
     for queue, age in stale.items():
         found[f"worker of queue {queue}"] = "never seen" if age is None else f"last seen {age:.0f} s ago"
+    for queue, ahead in clocks.items():
+        if is_fresh(ages.get(queue)) and abs(ahead) > CLOCK_TOLERANCE_SECONDS:
+            where = "ahead of" if ahead > 0 else "behind"
+            found[f"clock of a worker of queue {queue}"] = f"{abs(ahead):.0f} s {where} PostgreSQL's"
     return found

@@ -1,3 +1,4 @@
+import time
 from datetime import timedelta
 
 import pytest
@@ -54,6 +55,19 @@ def test_a_queue_that_nobody_consumes_is_named(client: Client) -> None:
 
     assert response.status_code == 503
     assert response.json()["problems"].keys() == {"worker of queue dial"}
+
+
+@pytest.mark.parametrize(("offset", "said"), [(-40, "40 s behind PostgreSQL's"), (40, "40 s ahead of PostgreSQL's")])
+def test_a_worker_whose_clock_is_wrong_is_named(client: Client, offset: float, said: str) -> None:
+    for queue in QUEUES:
+        heartbeat(queue)
+    watch.record_heartbeat("dial", clock=lambda: time.time() + offset)
+
+    assert client.get("/readyz").json()["problems"] == {"clock of a worker of queue dial": said}
+    assert 'ringback_worker_clock_ahead_seconds{queue="dial"}' in client.get("/metrics").content.decode()
+
+    heartbeat("dial")
+    assert client.get("/readyz").status_code == 200
 
 
 def test_without_any_heartbeat_beat_is_named_too(client: Client) -> None:
