@@ -1,12 +1,12 @@
 """Questions of previews, put in a workspace: its defaults, zone, limits and policies stand behind what is asked."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from callbacks.preview import Question
+from callbacks.preview import RING_TIMEOUT, Question
 from dialer.contacts import is_time_zone
-from dialer.models import RetryPolicy
+from dialer.models import Campaign, RetryPolicy
 from dialer.rules import schedule_settings
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.workspaces.models import Workspace
@@ -24,11 +24,17 @@ def question_in(
     call: Mapping[str, Any] | None = None,
     schedule: Mapping[str, Any] | None = None,
     policy: RetryPolicy | None = None,
+    campaign: Campaign | None = None,
 ) -> Question:
     """Read a question as a client asks it: settings in either spelling, ``policy`` as if a campaign named it.
 
-    Raises ``InvalidSettings`` naming every field at fault.
+    ``campaign`` stands behind ``schedule`` and ``policy`` where these are not given, and brings its limits and how long
+    its line rings. Raises ``InvalidSettings`` naming every field at fault.
     """
+    if campaign is not None and schedule is None:
+        schedule = {**campaign.schedule, "timezone": campaign.time_zone}
+    if campaign is not None and policy is None:
+        policy = campaign.retry_policy
     given = dict(schedule or {})
     fallback: Any = given.pop("timezone", None)
     zones = {"timezone": timezone, "schedule.timezone": "" if fallback is None else fallback}
@@ -54,5 +60,6 @@ def question_in(
         workspace=workspace.schedule,
         campaign_policy=policy.rules if policy else None,
         workspace_policy=default.rules if default else None,
-        contact_limits=[workspace.contact_limits],
+        contact_limits=[workspace.contact_limits, campaign.contact_limits if campaign else None],
+        ring_timeout=timedelta(seconds=campaign.line.ring_timeout_seconds) if campaign else RING_TIMEOUT,
     )

@@ -1,29 +1,25 @@
 """Retry policies, with what they would do beside the form, before anything is saved."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from django.urls import URLPattern, path, reverse
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from callbacks.preview import Question, preview
+from callbacks.admin.imagining import PreviewForm, faults_of, in_words, outcomes_of, shown
+from callbacks.preview import Question
 from dialer import resources
 from dialer.admin.resources import ArchivingAdmin
 from dialer.admin.schedule_fields import MinutesField
-from dialer.contacts import is_time_zone
 from dialer.models import RetryPolicy
 from dialer.rules.schedule_settings import RETRYABLE, InvalidSettings, parse_retry_policy
 from dialer.workspaces.admin.base import column, workspaces_of
 from dialer.workspaces.admin.forms import WriteForm
-from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
-
-_MOST_ATTEMPTS = 8
 
 
 class RulesForm(forms.Form):
@@ -79,27 +75,6 @@ class PolicyForm(WriteForm, RulesForm):
         return resources.edit_policy(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
 
 
-class PreviewForm(forms.Form):
-    """What is imagined: whose clock, and how each attempt ends."""
-
-    imagined_outcome = forms.ChoiceField(
-        label="Imagine that every attempt ends",
-        choices=[(outcome, outcome.replace("_", " ")) for outcome in RETRYABLE],
-        initial="no_answer",
-        widget=UnfoldAdminSelectWidget,
-    )
-    imagined_zone = forms.CharField(
-        label="for a contact in", initial="Europe/Berlin", widget=UnfoldAdminTextInputWidget
-    )
-
-    def clean_imagined_zone(self) -> str:
-        zone: str = self.cleaned_data["imagined_zone"].strip()
-        if not is_time_zone(zone):
-            message = "Not a known IANA time zone, such as Europe/Berlin."
-            raise forms.ValidationError(message)
-        return zone
-
-
 @admin.register(RetryPolicy)
 class RetryPolicyAdmin(ArchivingAdmin):
     form = PolicyForm
@@ -115,7 +90,7 @@ class RetryPolicyAdmin(ArchivingAdmin):
         ),
         (None, {"fields": ("state", "public_id")}),
     )
-    change_form_after_template = "callbacks/admin/policy_preview.html"
+    change_form_after_template = "callbacks/admin/preview.html"
     archiving = staticmethod(resources.archive_policy)
 
     def get_urls(self) -> list[URLPattern]:
@@ -130,7 +105,8 @@ class RetryPolicyAdmin(ArchivingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        extra = {**(extra_context or {}), "imagined": PreviewForm()}
+        asked_at = reverse("admin:callbacks_policy_preview")
+        extra = {**(extra_context or {}), "imagined": PreviewForm(), "asked_at": asked_at}
         answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
         return answer
 
@@ -140,17 +116,13 @@ class RetryPolicyAdmin(ArchivingAdmin):
         filled_in = RulesForm(request.POST)
         context: dict[str, Any] = {}
         if not imagined.is_valid() or not filled_in.is_valid():
-            context["faults"] = [
-                fault for form in (imagined, filled_in) for faults in form.errors.values() for fault in faults
-            ]
+            context["faults"] = faults_of(imagined, filled_in)
         else:
             try:
                 context = _imagine(request, imagined.cleaned_data, parse_retry_policy(filled_in.rules()))
             except InvalidSettings as refused:
-                context["faults"] = [
-                    f"{path.replace('_', ' ')}: {' '.join(reasons)}" for path, reasons in refused.errors.items()
-                ]
-        return render(request, "callbacks/admin/policy_attempts.html", context)
+                context["faults"] = in_words(refused)
+        return render(request, "callbacks/admin/preview_attempts.html", context)
 
     @column("Retries")
     def in_words(self, row: RetryPolicy) -> str:
@@ -161,27 +133,16 @@ class RetryPolicyAdmin(ArchivingAdmin):
 
 
 def _imagine(request: HttpRequest, imagined: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, Any]:
-    now = database_now()
     workspace = next(iter(workspaces_of(request)), None)
-    zone = imagined["imagined_zone"]
-    answer = preview(
+    return shown(
         Question(
             phone="",
-            time_zone=zone,
-            first_attempt_at=now,
-            outcomes=[imagined["imagined_outcome"]] * _MOST_ATTEMPTS,
+            time_zone=imagined["imagined_zone"],
+            first_attempt_at=database_now(),
+            outcomes=outcomes_of(imagined),
             workspace_zone=workspace.time_zone if workspace else "UTC",
             campaign_policy=policy,
             workspace=workspace.schedule if workspace else {},
+            contact_limits=[workspace.contact_limits if workspace else None],
         )
     )
-    attempts = [
-        {
-            "number": attempt["attempt_number"],
-            "theirs": on_clock(datetime.fromisoformat(attempt["at"]), zone, now=now),
-            "yours": on_clock(datetime.fromisoformat(attempt["at"]), operator_zone(), now=now),
-            "why": [step["text"] for step in attempt["explanation"]],
-        }
-        for attempt in answer["attempts"]
-    ]
-    return {"attempts": attempts, "stop": answer["stop"], "zone": zone}

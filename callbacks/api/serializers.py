@@ -129,7 +129,9 @@ class CallbackFilters(Filters):
     contact = PublicIdField(Contact.public_prefix, required=False)
 
 
-class _Asked(Strict):
+class CampaignPreviewAsked(Strict):
+    """What would happen to a contact of the campaign in the path."""
+
     first_attempt_at = InstantField(help_text="A fact: it is never moved")
     outcomes = serializers.ListField(
         child=OneOfField([outcome.value for outcome in Outcome]), min_length=1, max_length=MOST_OUTCOMES
@@ -137,11 +139,6 @@ class _Asked(Strict):
     phone = TextField(required=False, help_text="E.164; gives the time zones where timezone does not")
     timezone = TextField(required=False, max_length=64, help_text="The contact's own IANA zone")
     call = ScheduleField(required=False, default=dict)
-    schedule = ScheduleField(
-        required=False,
-        default=dict,
-        extra={"timezone": {"type": "string", "description": "The campaign's, for contacts whose zone is not known"}},
-    )
 
     def validate_phone(self, value: str) -> str:
         try:
@@ -155,11 +152,17 @@ class _Asked(Strict):
         return attrs
 
 
-class PolicyPreviewAsked(_Asked):
+class PolicyPreviewAsked(CampaignPreviewAsked):
     """What would happen under the policy in the path."""
 
+    schedule = ScheduleField(
+        required=False,
+        default=dict,
+        extra={"timezone": {"type": "string", "description": "The campaign's, for contacts whose zone is not known"}},
+    )
 
-class PreviewAsked(_Asked):
+
+class PreviewAsked(PolicyPreviewAsked):
     """What would happen."""
 
     retry_policy_id = ReferenceField(RetryPolicy, required=False, allow_null=True)

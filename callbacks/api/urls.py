@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from callbacks.api.bulk import BulkActions, BulkJob, StopBulkJob
 from callbacks.api.calls import CallBack, MarkHandled, MarkReached, RequestCallback, WasAPerson
-from callbacks.api.views import Callbacks, PolicyPreview
+from callbacks.api.views import Callbacks, CampaignPreview, PolicyPreview
 
 _router = SimpleRouter()
 _router.register("callbacks", Callbacks, basename="callback")
@@ -20,5 +20,6 @@ urlpatterns = [
     path("calls/<str:pk>/mark-reached/", MarkReached.as_view(), name="mark-reached"),
     path("calls/<str:pk>/mark-handled/", MarkHandled.as_view(), name="mark-handled"),
     path("calls/<str:pk>/was-a-person/", WasAPerson.as_view(), name="was-a-person"),
+    path("campaigns/<str:pk>/preview/", CampaignPreview.as_view(), name="campaign-preview"),
     path("retry-policies/<str:pk>/preview/", PolicyPreview.as_view(), name="retry-policy-preview"),
 ]

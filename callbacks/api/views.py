@@ -22,6 +22,7 @@ from callbacks.api.serializers import (
     CallbackScheduled,
     CallbackShown,
     CalledNow,
+    CampaignPreviewAsked,
     Edited,
     PolicyPreviewAsked,
     PreviewAsked,
@@ -32,7 +33,7 @@ from callbacks.models import Callback
 from callbacks.questions import question_in
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, InvalidTime, Scheduled
-from dialer.models import RetryPolicy
+from dialer.models import Campaign, RetryPolicy
 from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.idempotency import idempotent
@@ -211,6 +212,22 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
             **fields,
         )
         return self.shown(self.row(done.pk))
+
+
+class CampaignPreview(ApiView):
+    """What a campaign's settings mean for a contact."""
+
+    queryset = Campaign.objects.select_related("retry_policy", "line")
+    serializer_class = PreviewShown
+
+    @extend_schema(
+        summary="What would happen in a campaign", request=CampaignPreviewAsked, responses={200: PreviewShown}
+    )
+    def post(self, request: ApiRequest, pk: str) -> Response:
+        """By the campaign's schedule, zone, policy, limits and line, as they are now."""
+        campaign = self.get_object()
+        given = self.given(CampaignPreviewAsked)
+        return Response(preview.preview(question_in(request.key.workspace, campaign=campaign, **given)))
 
 
 class PolicyPreview(ApiView):

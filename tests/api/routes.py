@@ -89,16 +89,15 @@ ROWS: dict[str, Callable[[Workspace], str]] = {
 }
 """How a row that a path can name is made, by resource; a new resource that is missing here fails the tests."""
 
+_QUESTION: dict[str, Any] = {"timezone": "UTC", "first_attempt_at": "2025-03-03T10:00:00Z", "outcomes": ["busy"]}
+
 BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "callbacks/{id}/": lambda: {"notes": "Ask for Max"},
     "callbacks/{id}/reschedule/": lambda: {"scheduled_at": soon(hours=3).isoformat()},
     "calls/{id}/request-callback/": lambda: {"scheduled_at": soon(hours=3).isoformat()},
     "calls/{id}/recording/": lambda: {"transcript": "Hello"},
     "campaigns/{id}/contacts/": lambda: {"contacts": [{"phone": "+4930123456"}]},
-    "retry-policies/{id}/preview/": lambda: {
-        "timezone": "UTC",
-        "first_attempt_at": "2025-03-03T10:00:00Z",
-        "outcomes": ["busy"],
-    },
+    "campaigns/{id}/preview/": lambda: dict(_QUESTION),
+    "retry-policies/{id}/preview/": lambda: dict(_QUESTION),
 }
 """A body that is in order, for operations that take none without it."""

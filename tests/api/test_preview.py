@@ -1,15 +1,19 @@
 """What would happen, asked over HTTP."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from callbacks.models import Callback
+from callbacks.rules import retry
 from dialer.models import Call
 from tests.api.client import Api, error_of
-from tests.factories import make_policy, make_workspace
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_policy, make_workspace
+from tests.in_process_carrier import in_process_carrier
+from tests.pipeline import dial, end_all
 
 pytestmark = pytest.mark.django_db
 
@@ -111,3 +115,74 @@ def test_another_workspaces_policy_is_not_found() -> None:
     theirs = make_policy(make_workspace())
 
     assert Api().post(f"retry-policies/{theirs.public_id}/preview/", QUESTION).status_code == 404
+
+
+def test_a_campaigns_preview_is_by_its_schedule_zone_policy_limits_and_line() -> None:
+    api = Api(make_workspace(contact_limits=[], schedule={"max_callback_attempts": 9}))
+    campaign = make_campaign(
+        api.workspace,
+        schedule={"calling_hours": {"start": "08:00", "end": "21:00"}},
+        retry_policy=make_policy(api.workspace, rules={"no_answer": {"delays": [7], "limit": 2}}),
+        contact_limits=[{"max": 2, "period_hours": 24, "scope": "campaign"}],
+    )
+
+    answer = api.post(f"campaigns/{campaign.public_id}/preview/", {**QUESTION, "outcomes": ["no_answer"] * 3}).json()
+
+    assert [attempt["at"] for attempt in answer["attempts"]] == [
+        "2025-03-03T10:00:00Z",
+        "2025-03-03T10:07:00Z",
+        "2025-03-04T10:00:00Z",  # two within 24 hours are the campaign's limit
+    ]
+    assert answer["attempts"][2]["explanation"][-1]["code"] == "contact_limit"
+    assert answer["stop"] == {"reason": "exhausted", "after_attempt": 3}
+
+
+def test_settings_of_the_call_stand_above_the_campaigns_in_its_preview() -> None:
+    api = Api()
+    campaign = make_campaign(api.workspace, schedule={"callback_retry_schedule": [60]})
+    question = {**QUESTION, "call": {"callback_retry_schedule": [5]}}
+
+    attempts = api.post(f"campaigns/{campaign.public_id}/preview/", question).json()["attempts"]
+
+    assert attempts[1]["at"] == "2025-03-03T10:05:00Z"
+    assert attempts[1]["explanation"][0]["level"] == "call"
+
+
+@pytest.mark.parametrize("field", [{"schedule": {}}, {"retry_policy_id": None}])
+def test_a_campaigns_preview_takes_no_other_settings_of_a_campaign(field: dict[str, Any]) -> None:
+    api = Api()
+    campaign = make_campaign(api.workspace)
+
+    answer = api.post(f"campaigns/{campaign.public_id}/preview/", {**QUESTION, **field})
+
+    assert list(error_of(answer)["fields"]) == list(field)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_mutation_of_the_delay_rule_changes_what_is_scheduled_and_what_is_previewed_alike(
+    monkeypatch: pytest.MonkeyPatch, factor: int
+) -> None:
+    monkeypatch.setattr(retry, "timedelta", lambda minutes: timedelta(minutes=factor * minutes))
+    api = Api()
+    campaign = make_campaign(api.workspace, schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [5]})
+    policy = make_policy(api.workspace, rules={"no_answer": {"delays": [5], "limit": 1}})
+    question = {"timezone": "Europe/Berlin", "first_attempt_at": NOW.isoformat(), "outcomes": ["no_answer"]}
+    always = {"schedule": ROUND_THE_CLOCK}
+
+    with in_process_carrier():
+        make_campaign_contact(campaign)
+        dial(NOW)
+        end_all(NOW, "no_answer", lasted=timedelta())
+    scheduled = Callback.objects.get().scheduled_at
+    previewed = [
+        api.post(path, body).json()["attempts"][1]["at"]
+        for path, body in (
+            ("callbacks/preview/", {**question, **always, "call": {"callback_retry_schedule": [5]}}),
+            (f"campaigns/{campaign.public_id}/preview/", question),
+            (f"retry-policies/{policy.public_id}/preview/", {**question, **always}),
+        )
+    ]
+
+    assert scheduled == NOW + factor * timedelta(minutes=5)
+    assert previewed == [f"2025-03-12T10:{5 * factor:02}:00Z"] * 3

@@ -23,6 +23,7 @@ WRITING_JSON = [operation for operation in EVERY if operation.takes_json]
 LISTS = [operation for operation in EVERY if operation.is_list]
 POSTS_THAT_MAKE_NOTHING = {
     "callbacks/preview/",
+    "campaigns/{id}/preview/",
     "retry-policies/{id}/preview/",
     # Verbs that check the state they leave: a second one changes nothing and is a conflict.
     "callbacks/bulk/{id}/stop/",
