@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/v1/", include("webhooks.api.urls")),
     path("api/v1/<path:rest>", NoSuchRoute.as_view()),
     path("carriers/", include("dialer.api.carrier_urls")),
+    path("reports/", include("dialer.api.report_urls")),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("metrics", views.metrics),

@@ -64,7 +64,7 @@ def stats(campaign_id: UUID) -> Stats:
     found: Counter[str] = Counter()
     for row in rows:
         if row.contacts is not None:
-            found[_bucket(row.state, row.result)] += row.contacts
+            found[bucket(row.state, row.result)] += row.contacts
     buckets = ("completed", "no_answer", "busy", "failed", "voicemail", "suppressed", "cancelled", "open")
     return Stats(
         total_contacts=found.total(),
@@ -73,7 +73,8 @@ def stats(campaign_id: UUID) -> Stats:
     )
 
 
-def _bucket(state: str, result: str) -> str:
+def bucket(state: str, result: str) -> str:
+    """Return what one contact counts as: the status of its best result, unless it was stopped without a talk."""
     if state in OPEN_STATES:
         return "open"
     status = ENVELOPE_STATUS[Outcome(result)] if result else "failed"

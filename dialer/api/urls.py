@@ -25,6 +25,7 @@ router.register("suppressions", Suppressions)
 urlpatterns = [
     path("settings/", Settings.as_view({"get": "retrieve", "patch": "partial_update"}), name="settings"),
     path("settings/presets/", Settings.as_view({"get": "presets"}), name="settings-presets"),
+    path("campaigns/<pk>/report.csv", Campaigns.as_view({"get": "report"}), name="campaign-report-csv"),
     path("imports/<pk>/problems.csv", Imports.as_view({"get": "problems"}), name="import-problems"),
     path("", include(router.urls)),
 ]

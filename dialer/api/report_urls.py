@@ -1,0 +1,35 @@
+"""The reports of campaigns, for whoever has their address: no login, no key, nothing else behind it."""
+
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from dialer import reports
+from dialer.models import Campaign
+from dialer.workspaces.clock import database_now
+from dialer.workspaces.ids import MalformedId, parse_public_id
+
+
+@require_safe
+def campaign_report(request: HttpRequest, name: str) -> StreamingHttpResponse:
+    """Stream the report; whatever is wrong with the address, the answer is the same as for one that never was."""
+    now = database_now()
+    given = {key: request.GET.get(key, "") for key in ("expires", "signature")}
+    if not given["expires"].isdecimal() or not reports.is_permitted(name, **given, now=now):
+        raise Http404
+    try:
+        found = Campaign.objects.select_related("workspace").get(pk=parse_public_id(Campaign.public_prefix, name))
+    except (MalformedId, Campaign.DoesNotExist):
+        raise Http404 from None
+    return StreamingHttpResponse(
+        reports.lines(found, now=now),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{found.public_id}-report.csv"',
+            "Cache-Control": "private, no-store",
+            "X-Robots-Tag": "noindex",
+        },
+    )
+
+
+urlpatterns = [path("<name>/campaign_report.csv", campaign_report, name="campaign-report")]
