@@ -124,8 +124,8 @@ class World:
 
     def webhooks(self, *types: str) -> list[Any]:
         """Return the bodies that wait to be delivered, in the order of their facts; of these types where named."""
-        waiting = Delivery.objects.filter(workspace_id=self.workspace.pk, endpoint__isnull=False)
-        bodies = [json.loads(bytes(row.event.body)) for row in waiting.select_related("event").order_by("event_id")]
+        waiting = Delivery.objects.filter(workspace_id=self.workspace.pk, endpoint__profile="envelope")
+        bodies = [json.loads(row.sent_body) for row in waiting.select_related("event").order_by("event_id")]
         return [body for body in bodies if not types or body["event"] in types]
 
     def told(self) -> list[str]:

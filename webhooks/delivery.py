@@ -59,8 +59,10 @@ class Claimed:
     generation: int
     failures: int
     receiver: Receiver
-    event_id: UUID
+    event_id: UUID | None
+    """None for a batch, which is known by its own id."""
     event_type: str
+    """Of a batch, what its items are."""
     body: bytes = field(repr=False)
     chain_id: UUID | None
     sequence: int | None
@@ -124,7 +126,7 @@ _TAKE_DUE = """
         UPDATE webhooks_delivery d SET generation = d.generation + 1, last_attempt_at = %(now)s,
             lease_until = %(now)s + make_interval(secs => due.timeout_seconds) + %(grace)s
         FROM due WHERE d.id = due.id
-        RETURNING d.id, d.endpoint_id, d.event_id, d.generation, d.failures, d.due_at
+        RETURNING d.id, d.endpoint_id, d.event_id, d.generation, d.failures, d.due_at, d.batch_type, d.body
     ), served AS (
         UPDATE webhooks_endpoint p SET served_at = %(now)s,
             next_free_at = room.free_from + make_interval(secs => t.taken / room.rate)
@@ -132,11 +134,12 @@ _TAKE_DUE = """
             ON t.endpoint_id = room.id
         WHERE p.id = room.id
     )
-    SELECT t.id, t.endpoint_id, t.generation, t.failures, t.event_id, e.type, e.body, e.chain_id, e.sequence
+    SELECT t.id, t.endpoint_id, t.generation, t.failures, t.event_id, e.chain_id, e.sequence,
+           COALESCE(NULLIF(t.batch_type, ''), e.type) AS type, COALESCE(t.body, e.body) AS body
     FROM taken t
-    CROSS JOIN LATERAL (  -- the limit keeps the planner, which cannot guess how few are taken, from reading all events
+    LEFT JOIN LATERAL (  -- the limit keeps the planner, which cannot guess how few are taken, from reading all events
         SELECT type, body, chain_id, sequence FROM webhooks_event WHERE id = t.event_id LIMIT 1
-    ) e
+    ) e ON true
     ORDER BY t.due_at, t.id
 """
 _LOCK_SETTLED_ENDPOINTS = """
@@ -227,7 +230,7 @@ def claim_due(*, limit: int, now: datetime) -> list[Claimed]:
 def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
     """Make the request, signed afresh; or the answer of one that cannot be made."""
     receiver, prefix = claimed.receiver, settings.WEBHOOK_HEADER_PREFIX
-    event_id = public_id(Event.public_prefix, claimed.event_id)
+    event_id = _told_id(claimed)
     headers = [
         ("Content-Type", "application/json"),
         ("User-Agent", USER_AGENT),
@@ -322,6 +325,13 @@ def _end(sent: Sent, *, now: datetime) -> _End:
         retry_after=parse_retry_after(answer.retry_after, now=now),
     )
     return _End(status=DeliveryStatus.PENDING, failures=failures, due_at=now + wait)
+
+
+def _told_id(claimed: Claimed) -> str:
+    """Return the id that every repeat has: the event's, or the batch's."""
+    if claimed.event_id is None:
+        return public_id(Delivery.public_prefix, claimed.id)
+    return public_id(Event.public_prefix, claimed.event_id)
 
 
 def _receiver(row: Any) -> Receiver:  # noqa: ANN401 — a row of _LOCK_ENDPOINTS

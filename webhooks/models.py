@@ -15,13 +15,15 @@ from django.db.models.functions import Now
 from dialer.workspaces.encryption import EncryptedTextField
 from dialer.workspaces.models import Owned, PublicId, Workspace
 from dialer.workspaces.scoping import OwnedQuerySet
-from webhooks.rules.statuses import DeliveryStatus, Profile, ScopeType, SigningMethod
+from webhooks.rules.statuses import BatchType, DeliveryStatus, Profile, Purpose, ScopeType, SigningMethod
 
 MAX_TIMEOUT_SECONDS = 30
 MAX_RETRIES = 15
 MAX_BACKOFF_MS = 60_000
 MAX_IN_FLIGHT = 64
 MAX_RATE_PER_SECOND = 1000
+MAX_BATCH_SIZE = 1000
+MAX_BATCH_WAIT_SECONDS = 3600
 
 _PENDING = Q(status=DeliveryStatus.PENDING.value)
 
@@ -76,8 +78,8 @@ class EndpointQuerySet(OwnedQuerySet["Endpoint"]):
     """Endpoints of a workspace."""
 
     def kept(self) -> "EndpointQuerySet":
-        """Leave out those that were deleted and only explain old deliveries."""
-        return self.filter(deleted_at=None)
+        """Leave out those that were deleted and only explain old deliveries, and those that nobody subscribed."""
+        return self.filter(deleted_at=None, purpose=Purpose.SUBSCRIPTION.value)
 
 
 class Endpoint(Owned, PublicId):
@@ -85,6 +87,18 @@ class Endpoint(Owned, PublicId):
 
     public_prefix = "wh"
 
+    purpose = models.CharField(
+        max_length=16,
+        choices=[(p.value, p.value) for p in Purpose],
+        default=Purpose.SUBSCRIPTION.value,
+        editable=False,
+    )
+    fingerprint = models.CharField(  # noqa: DJ001 — subscriptions have none, and NULLs never collide
+        max_length=64,
+        null=True,
+        editable=False,
+        help_text="Keyed hash of an inline webhook: equal ones share a row",
+    )
     name = models.CharField(max_length=200)
     url = models.CharField(max_length=2000)
     events = ArrayField(models.CharField(max_length=64), help_text="Event types; * means all")
@@ -119,7 +133,22 @@ class Endpoint(Owned, PublicId):
         null=True, blank=True, validators=[MinValueValidator(0.001), MaxValueValidator(MAX_RATE_PER_SECOND)]
     )
     retry_on = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True, help_text="Of 408, 425 and 429")
+    auto_recover = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="When it answers again, what failed in a way that may pass in the last 24 hours is sent once more",
+    )
     custom_headers = models.JSONField(default=dict, blank=True)
+    batch_size = models.PositiveSmallIntegerField(
+        default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_BATCH_SIZE)],
+        help_text="Most items in an array",
+    )
+    batch_wait_seconds = models.FloatField(
+        default=5,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_BATCH_WAIT_SECONDS)],
+        help_text="How long the first item of an array waits for others",
+    )
 
     delivered_count = models.PositiveBigIntegerField(default=0, editable=False)
     failed_count = models.PositiveBigIntegerField(default=0, editable=False)
@@ -127,11 +156,27 @@ class Endpoint(Owned, PublicId):
     last_error = models.CharField(max_length=300, blank=True, default="", editable=False)
     last_error_at = models.DateTimeField(null=True, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False, help_text="First of the unbroken run of failures")
+    failure_run = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Failed attempts since the last that was taken"
+    )
+    trips = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="Times in a row that its circuit opened; 0: closed"
+    )
+    open_until = models.DateTimeField(
+        null=True, editable=False, help_text="Nothing is sent before; then one delivery at a time until one is taken"
+    )
+    latency_ms = models.FloatField(
+        null=True, editable=False, help_text="How long its attempts take, the newest weighing most; decides its lane"
+    )
     served_at = models.DateTimeField(
         null=True, editable=False, help_text="Last claimed from; the longest ago goes first"
     )
     next_free_at = models.DateTimeField(null=True, editable=False, help_text="When its rate allows the next delivery")
 
+    paused_at = models.DateTimeField(null=True, editable=False, help_text="What is pending waits until it is resumed")
+    disabled_at = models.DateTimeField(
+        null=True, editable=False, help_text="Switched off by Ringback, because nothing was taken for days"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
@@ -173,6 +218,45 @@ class Endpoint(Owned, PublicId):
             models.CheckConstraint(
                 condition=Q(deleted_at__isnull=True) | Q(is_active=False), name="endpoint_deleted_is_inactive"
             ),
+            models.CheckConstraint(
+                condition=Q(disabled_at__isnull=True) | Q(is_active=False), name="endpoint_disabled_is_inactive"
+            ),
+            models.CheckConstraint(
+                condition=Q(trips=0, open_until__isnull=True) | Q(trips__gt=0, open_until__isnull=False),
+                name="endpoint_circuit_whole",
+            ),
+            models.CheckConstraint(condition=Q(purpose__in=[p.value for p in Purpose]), name="endpoint_purpose_known"),
+            models.CheckConstraint(
+                condition=Q(purpose=Purpose.STATUS.value, profile=Profile.STATUS.value)
+                | (~Q(purpose=Purpose.STATUS.value) & ~Q(profile=Profile.STATUS.value)),
+                name="endpoint_status_is_no_choice",
+            ),
+            models.CheckConstraint(
+                condition=Q(purpose=Purpose.INLINE.value, fingerprint__isnull=False)
+                | (~Q(purpose=Purpose.INLINE.value) & Q(fingerprint__isnull=True)),
+                name="endpoint_inline_has_fingerprint",
+            ),
+            models.CheckConstraint(
+                condition=Q(batch_size__gte=1, batch_size__lte=MAX_BATCH_SIZE)
+                & Q(batch_wait_seconds__gte=0, batch_wait_seconds__lte=MAX_BATCH_WAIT_SECONDS),
+                name="endpoint_batch_bounded",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "fingerprint"],
+                condition=Q(fingerprint__isnull=False),
+                name="endpoint_inline_once",
+            ),
+            models.UniqueConstraint(
+                fields=["scope_id", "events"],
+                condition=Q(purpose=Purpose.STATUS.value),
+                name="endpoint_status_once",
+            ),
+        ]
+        indexes = [
+            # A workspace may have as many hidden endpoints as campaigns; its subscriptions are found past them.
+            models.Index(
+                fields=["workspace"], condition=Q(purpose=Purpose.SUBSCRIPTION.value), name="endpoint_subscribed"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -180,12 +264,27 @@ class Endpoint(Owned, PublicId):
 
 
 class Delivery(Owned, PublicId):
-    """One event on its way to one endpoint."""
+    """One event on its way to one endpoint, or a batch of them."""
 
     public_prefix = "dlv"
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    event = models.ForeignKey(
+        Event,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="deliveries",
+        db_index=False,
+        help_text="None for a batch, whose items are rows of their own",
+    )
+    batch_type = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        choices=[(t.value, t.value) for t in BatchType],
+        help_text="What its array holds; told in place of the event's type",
+    )
+    body = models.BinaryField(null=True, help_text="What is sent, where that is not the event's envelope")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in DeliveryStatus], default=DeliveryStatus.PENDING.value
@@ -199,6 +298,10 @@ class Delivery(Owned, PublicId):
     last_attempt_at = models.DateTimeField(null=True)
     last_status_code = models.PositiveSmallIntegerField(null=True)
     last_error = models.CharField(max_length=32, blank=True, default="", help_text="Error class of the newest attempt")
+    is_recoverable = models.BooleanField(
+        default=False, db_default=False, help_text="Failed in a way that may pass, and not yet sent once more by itself"
+    )
+    recovered_at = models.DateTimeField(null=True, help_text="When it was sent once more by itself")
     settled_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
@@ -207,12 +310,20 @@ class Delivery(Owned, PublicId):
         constraints = [
             models.UniqueConstraint(fields=["event", "endpoint"], name="delivery_once"),
             models.CheckConstraint(
+                condition=Q(batch_type="", event__isnull=False) | (~Q(batch_type="") & Q(body__isnull=False)),
+                name="delivery_says_something",
+            ),
+            models.CheckConstraint(
                 condition=Q(status__in=[s.value for s in DeliveryStatus]), name="delivery_status_known"
             ),
             models.CheckConstraint(
                 condition=(_PENDING & Q(settled_at__isnull=True))
                 | (~_PENDING & Q(settled_at__isnull=False, lease_until__isnull=True)),
                 name="delivery_settled_or_pending",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_recoverable=False) | Q(status=DeliveryStatus.FAILED.value),
+                name="delivery_recoverable_failed",
             ),
         ]
         indexes = [
@@ -222,12 +333,58 @@ class Delivery(Owned, PublicId):
                 condition=_PENDING & Q(lease_until__isnull=False),
                 name="delivery_leased",
             ),
+            models.Index(
+                fields=["endpoint", "settled_at"], condition=Q(is_recoverable=True), name="delivery_recoverable"
+            ),
             models.Index(fields=["endpoint", "-id"], name="delivery_of_endpoint"),
             models.Index(fields=["workspace", "-id"], name="delivery_newest"),
         ]
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def event_type(self) -> str:
+        """Return what the event header says."""
+        return self.batch_type or (self.event.type if self.event else "")
+
+    @property
+    def sent_body(self) -> bytes:
+        """Return the bytes that every attempt sends."""
+        if self.body is not None:
+            return bytes(self.body)
+        return bytes(self.event.body) if self.event else b""
+
+
+class BatchItem(models.Model):
+    """An event in the words of a batch, for one endpoint; without a delivery it waits in the buffer of its type."""
+
+    id = models.BigAutoField(primary_key=True)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="+", db_index=False)
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+", db_index=False)
+    type = models.CharField(max_length=16, choices=[(t.value, t.value) for t in BatchType])
+    body = models.BinaryField(help_text="The item as JSON")
+    ready_at = models.DateTimeField(help_text="Not put into a batch before this")
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.CASCADE, null=True, related_name="items", db_index=False, help_text="Its batch"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "endpoint"], name="batch_item_once"),
+            models.CheckConstraint(condition=Q(type__in=[t.value for t in BatchType]), name="batch_item_type_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["endpoint", "type", "ready_at", "id"],
+                condition=Q(delivery__isnull=True),
+                name="batch_item_buffered",
+            ),
+            models.Index(fields=["delivery"], condition=Q(delivery__isnull=False), name="batch_item_of_delivery"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
 
 
 class DeliveryAttemptQuerySet(OwnedQuerySet["DeliveryAttempt"]):
@@ -237,10 +394,15 @@ class DeliveryAttemptQuerySet(OwnedQuerySet["DeliveryAttempt"]):
 
 
 class DeliveryAttempt(models.Model):
-    """One HTTP request and what came of it; only ever added."""
+    """One HTTP request and what came of it; only ever added, and dropped by the day (:mod:`webhooks.retention`).
+
+    The table is partitioned by ``started_at``, so its keys hold it too, and no foreign key looks for its rows.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.DO_NOTHING, related_name="attempts", db_index=False, db_constraint=False
+    )
     number = models.PositiveIntegerField(help_text="The generation of the delivery that it was claimed with")
     started_at = models.DateTimeField()
     url = models.CharField(max_length=2000)
@@ -258,7 +420,7 @@ class DeliveryAttempt(models.Model):
     objects: ClassVar[Any] = DeliveryAttemptQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once")]
+        constraints = [models.UniqueConstraint(fields=["delivery", "number", "started_at"], name="attempt_once")]
 
     def __str__(self) -> str:
         return f"attempt {self.number}"

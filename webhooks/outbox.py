@@ -1,11 +1,13 @@
 """Recording events: all of webhooks that other apps may import.
 
 An event and its deliveries are written in the transaction of the fact, so that there is neither a fact that nobody is
-told of nor news of something that did not happen. Recording is set-based: four statements for a batch, however long.
+told of nor news of something that did not happen. Whatever is sent is rendered here too, so that sending needs no look
+at a present in which names and numbers may be others. Recording is set-based: four statements for a batch, however
+long, and one more where somebody wants it in arrays.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,12 +18,26 @@ from django.db import connection
 from dialer.workspaces.ids import new_id, public_id
 from dialer.workspaces.models import Workspace
 from dialer.workspaces.statements import run
+from webhooks import batches
 from webhooks.models import Event
 from webhooks.rules.envelope import Envelope, render
+from webhooks.rules.json_bytes import encode
+from webhooks.rules.statuses import ALL_EVENTS, BatchType, Profile, replaces_subscriptions
 
 CHAIN_PREFIX = "chn"
 INLINE_NOT_SERVED = "webhooks given with a call or campaign are not served yet: make an endpoint under webhooks/"
 """What whoever takes inline webhooks answers: to take and not to serve them would lose events silently."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """What an event is to those who want arrays."""
+
+    type: BatchType
+    render: Callable[[UUID], Mapping[str, object]]
+    """Given the event's id, returns the item; called only where an endpoint hears it."""
+    ready_at: datetime | None = None
+    """Kept out of arrays until then, and until then :func:`batches.release` may give it another content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +59,13 @@ class NewEvent:
     call_id: UUID | None = None
     unique_key: str | None = None
     """Once per workspace: recording it again changes nothing and returns the first event's id."""
-    inline_webhooks: Sequence[Mapping[str, object]] | None = None
-    """Receivers frozen with the call; where given, even empty, they replace every subscription."""
+    inline_webhooks: Sequence[Mapping[str, Any]] | None = None
+    """What :mod:`webhooks.inline` made of the webhooks given with a call; even empty, they replace the subscriptions of
+    events of the call, and hear others beside them."""
+    batch: NewItem | None = None
+    """Left out where nobody gets this event in arrays."""
+    status: Callable[[], Mapping[str, object] | None] | None = None
+    """Returns what the URL of the campaign is told that hears of such events; ``None`` where it is told nothing."""
 
 
 class NotInTransaction(Exception):
@@ -73,9 +94,9 @@ _INSERT_EVENTS = """
         SELECT * FROM unnest(
             %(ids)s::uuid[], %(workspaces)s::uuid[], %(types)s::text[], %(occurred)s::timestamptz[],
             %(bodies)s::bytea[], %(chains)s::uuid[], %(sequences)s::int[], %(campaigns)s::uuid[], %(personas)s::uuid[],
-            %(calls)s::uuid[], %(keys)s::text[], %(is_inline)s::boolean[]
+            %(calls)s::uuid[], %(keys)s::text[], %(is_subscribed)s::boolean[], %(batch_types)s::text[]
         ) AS t (id, workspace_id, type, occurred_at, body, chain_id, sequence, campaign_id, persona_id, call_id,
-                unique_key, is_inline)
+                unique_key, is_subscribed, batch_type)
     ), recorded AS (
         INSERT INTO webhooks_event (id, workspace_id, type, occurred_at, body, chain_id, sequence, campaign_id,
                                     persona_id, call_id, unique_key, created_at)
@@ -84,22 +105,37 @@ _INSERT_EVENTS = """
         FROM given
         ON CONFLICT (workspace_id, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
         RETURNING id
-    )
-    SELECT g.id, g.workspace_id, p.id AS endpoint_id
-    FROM recorded
-    JOIN given g USING (id)
-    LEFT JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id AND p.is_active AND NOT g.is_inline
-        AND (p.events && ARRAY['*', g.type]::varchar[])
+    ), hearing AS ({hearing})
+    SELECT g.id, g.workspace_id, h.endpoint_id, h.profile
+    FROM recorded JOIN given g USING (id) LEFT JOIN hearing h ON h.event_id = g.id
+    ORDER BY g.id, h.endpoint_id
+"""
+_SUBSCRIPTIONS = """
+    SELECT g.id AS event_id, p.id AS endpoint_id, p.profile
+    FROM given g JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id
+    WHERE p.purpose = 'subscription' AND p.is_active AND g.is_subscribed
+        AND CASE p.profile WHEN 'batch' THEN g.batch_type <> '' AND p.events && ARRAY['*', g.batch_type]::varchar[]
+                           ELSE p.events && ARRAY['*', g.type]::varchar[] END
         AND CASE p.scope_type WHEN 'workspace' THEN true WHEN 'campaign' THEN p.scope_id = g.campaign_id
                               ELSE p.scope_id = g.persona_id END
-    ORDER BY g.id, p.id
+"""
+_STATUS_URLS = """
+    UNION ALL SELECT g.id, p.id, p.profile
+    FROM given g JOIN webhooks_endpoint p ON p.scope_id = g.campaign_id AND p.purpose = 'status'
+    WHERE p.is_active AND p.events && ARRAY[g.type]::varchar[]
+"""
+_NAMED = """
+    UNION ALL SELECT t.event_id, p.id, p.profile
+    FROM unnest(%(named_events)s::uuid[], %(named_endpoints)s::uuid[]) AS t (event_id, endpoint_id)
+    JOIN webhooks_endpoint p ON p.id = t.endpoint_id AND p.is_active
 """
 _INSERT_DELIVERIES = """
-    INSERT INTO webhooks_delivery (id, workspace_id, event_id, endpoint_id, status, due_at, generation, failures,
-                                   last_error, created_at)
-    SELECT t.id, t.workspace_id, t.event_id, t.endpoint_id, 'pending', %(now)s, 0, 0, '', %(now)s
-    FROM unnest(%(ids)s::uuid[], %(workspaces)s::uuid[], %(events)s::uuid[], %(endpoints)s::uuid[])
-        AS t (id, workspace_id, event_id, endpoint_id)
+    INSERT INTO webhooks_delivery (id, workspace_id, event_id, endpoint_id, batch_type, body, status, due_at,
+                                   generation, failures, last_error, created_at)
+    SELECT t.id, t.workspace_id, t.event_id, t.endpoint_id, t.batch_type, t.body, 'pending', %(now)s, 0, 0, '', %(now)s
+    FROM unnest(%(ids)s::uuid[], %(workspaces)s::uuid[], %(events)s::uuid[], %(endpoints)s::uuid[],
+                %(batch_types)s::text[], %(bodies)s::bytea[])
+        AS t (id, workspace_id, event_id, endpoint_id, batch_type, body)
 """
 
 
@@ -141,9 +177,8 @@ def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | No
     if not new:
         return ids
     before = {chain: last[chain] - wanted[chain] for chain in wanted}
-    rows = _insert_events(new, before, now=now, is_for_one=endpoint_id is not None)
-    pairs = [(row.id, row.workspace_id, row.endpoint_id or endpoint_id) for row in rows]
-    _insert_deliveries([(event, workspace, endpoint) for event, workspace, endpoint in pairs if endpoint], now=now)
+    rows = _insert_events(new, before, now=now, endpoint_id=endpoint_id)
+    _tell(dict(new), [row for row in rows if row.endpoint_id], now=now, at_once=endpoint_id is not None)
     recorded = {row.id for row in rows}
     if len(recorded) < len(new):
         # Outside of a chain nothing but the index serialises two writers of one key: the other was first.
@@ -182,7 +217,11 @@ def _find_recorded(events: Iterable[NewEvent]) -> dict[tuple[UUID, str | None], 
 
 
 def _insert_events(
-    new: Sequence[tuple[UUID, NewEvent]], next_sequence: dict[UUID, int], *, now: datetime, is_for_one: bool
+    new: Sequence[tuple[UUID, NewEvent]],
+    next_sequence: dict[UUID, int],
+    *,
+    now: datetime,
+    endpoint_id: UUID | None,
 ) -> list[Any]:
     sequences: list[int | None] = []
     bodies: list[bytes] = []
@@ -192,9 +231,15 @@ def _insert_events(
             sequence = next_sequence[event.chain_id] = next_sequence[event.chain_id] + 1
         sequences.append(sequence)
         bodies.append(_render(event_id, event, sequence))
+    if endpoint_id is None:
+        named = [(event_id, each) for event_id, event in new for each in _inline_endpoints(event)]
+    else:
+        named = [(event_id, endpoint_id) for event_id, _ in new]
+    has_status = endpoint_id is None and any(event.status for _, event in new)
+    hearing = _SUBSCRIPTIONS + (_STATUS_URLS if has_status else "") + (_NAMED if named else "")
     return run(
         "insert_events",
-        _INSERT_EVENTS,
+        _INSERT_EVENTS.format(hearing=hearing),
         {
             "ids": [event_id for event_id, _ in new],
             "workspaces": [event.workspace_id for _, event in new],
@@ -207,7 +252,10 @@ def _insert_events(
             "personas": [event.persona_id for _, event in new],
             "calls": [event.call_id for _, event in new],
             "keys": [event.unique_key for _, event in new],
-            "is_inline": [is_for_one or event.inline_webhooks is not None for _, event in new],
+            "is_subscribed": [endpoint_id is None and _is_for_subscriptions(event) for _, event in new],
+            "batch_types": [event.batch.type.value if event.batch else "" for _, event in new],
+            "named_events": [event_id for event_id, _ in named],
+            "named_endpoints": [each for _, each in named],
             "now": now,
         },
     )
@@ -229,16 +277,83 @@ def _render(event_id: UUID, event: NewEvent, sequence: int | None) -> bytes:
     )
 
 
-def _insert_deliveries(pairs: Sequence[tuple[UUID, UUID, UUID]], *, now: datetime) -> None:
-    if pairs:
+def _is_for_subscriptions(event: NewEvent) -> bool:
+    return event.inline_webhooks is None or not replaces_subscriptions(event.type)
+
+
+def _inline_endpoints(event: NewEvent) -> set[UUID]:
+    """Return the endpoints of the entries that list the event, each once."""
+    if not event.inline_webhooks:
+        return set()
+    words = {ALL_EVENTS, event.type}
+    words_in_batches = {ALL_EVENTS, event.batch.type.value} if event.batch else set()
+    return {
+        UUID(entry["endpoint_id"])
+        for entry in event.inline_webhooks
+        if not (words_in_batches if entry["profile"] == Profile.BATCH else words).isdisjoint(entry["events"])
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parcel:
+    """A delivery to be written; without a body it sends the event's envelope."""
+
+    event_id: UUID
+    workspace_id: UUID
+    endpoint_id: UUID
+    batch_type: str = ""
+    body: bytes | None = None
+
+
+def _tell(events: Mapping[UUID, NewEvent], rows: Iterable[Any], *, now: datetime, at_once: bool) -> None:
+    """Write what each endpoint gets: a delivery, or an item for its buffer unless it is to have it ``at_once``."""
+    parcels: list[_Parcel] = []
+    items: list[batches.Item] = []
+    rendered: dict[UUID, bytes] = {}
+    for row in rows:
+        event = events[row.id]
+        about = {"event_id": row.id, "workspace_id": row.workspace_id, "endpoint_id": row.endpoint_id}
+        match Profile(row.profile):
+            case Profile.ENVELOPE:
+                parcels.append(_Parcel(**about))
+            case Profile.STATUS:
+                content = event.status() if event.status else None
+                if content is not None:
+                    parcels.append(_Parcel(**about, body=encode(content)))
+            case Profile.BATCH if event.batch is None:
+                # A test: nothing of ours is ever told in arrays that has no words for them.
+                parcels.append(_Parcel(**about, body=encode([batches.test_item(row.id, event.type, event.data, now)])))
+            case Profile.BATCH:
+                body = rendered.get(row.id) or encode(event.batch.render(row.id))
+                rendered[row.id] = body
+                if at_once:
+                    parcels.append(_Parcel(**about, batch_type=event.batch.type.value, body=b"[%b]" % body))
+                else:
+                    items.append(
+                        batches.Item(
+                            event_id=row.id,
+                            endpoint_id=row.endpoint_id,
+                            type=event.batch.type,
+                            body=body,
+                            ready_at=event.batch.ready_at or now,
+                        )
+                    )
+    _insert_deliveries(parcels, now=now)
+    batches.put(items)
+
+
+def _insert_deliveries(parcels: Sequence[_Parcel], *, now: datetime) -> None:
+    if parcels:
         run(
             "insert_deliveries",
             _INSERT_DELIVERIES,
             {
-                "ids": [new_id() for _ in pairs],
-                "events": [event_id for event_id, _, _ in pairs],
-                "workspaces": [workspace_id for _, workspace_id, _ in pairs],
-                "endpoints": [endpoint_id for _, _, endpoint_id in pairs],
+                "ids": [new_id() for _ in parcels],
+                "events": [parcel.event_id for parcel in parcels],
+                "workspaces": [parcel.workspace_id for parcel in parcels],
+                "endpoints": [parcel.endpoint_id for parcel in parcels],
+                "batch_types": [parcel.batch_type for parcel in parcels],
+                "bodies": [parcel.body for parcel in parcels],
                 "now": now,
             },
         )

@@ -97,7 +97,8 @@ def of_chain_events(workspace_id: UUID, chain_id: UUID) -> list[Entry]:
     sent: dict[UUID, list[Delivery]] = {}
     deliveries = Delivery.objects.in_workspace(workspace_id).filter(event__in=[event.pk for event in events])
     for delivery in deliveries.select_related("endpoint").defer("endpoint__secret", "endpoint__next_secret")[:MOST]:
-        sent.setdefault(delivery.event_id, []).append(delivery)
+        if delivery.event_id is not None:
+            sent.setdefault(delivery.event_id, []).append(delivery)
     tones = {"delivered": "success", "failed": "danger", "suppressed": "warning"}
     return [
         Entry(

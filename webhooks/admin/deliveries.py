@@ -117,7 +117,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         rows: QuerySet[Delivery] = super().get_queryset(request)
         match = request.resolver_match
         is_list = match is not None and match.url_name is not None and match.url_name.endswith("_changelist")
-        return rows.defer("event__body", "endpoint__secret", "endpoint__next_secret") if is_list else rows
+        return rows.defer("body", "event__body", "endpoint__secret", "endpoint__next_secret") if is_list else rows
 
     @button(
         "Redeliver",
@@ -146,7 +146,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @column("event")
     def type(self, row: Delivery) -> str:
-        return row.event.type
+        return row.event_type
 
     @column("error")
     def error(self, row: Delivery) -> str:
@@ -154,4 +154,4 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @column("body as sent")
     def body(self, row: Delivery) -> str:
-        return pretty(row.event.body)
+        return pretty(row.sent_body)

@@ -215,9 +215,9 @@ class DeliveryShown(serializers.Serializer[Any]):
 
     id = PublicIdField(Delivery.public_prefix)
     webhook_id = PublicIdField(Endpoint.public_prefix, source="endpoint_id")
-    event_id = PublicIdField(Event.public_prefix)
-    event = serializers.CharField(source="event.type")
-    call_id = PublicIdField("call", source="event.call_id", allow_null=True)
+    event_id = PublicIdField(Event.public_prefix, allow_null=True, help_text="Null for a batch")
+    event = serializers.CharField(source="event_type", help_text="What the event header says")
+    call_id = PublicIdField("call", source="event.call_id", allow_null=True, default=None)
     status = serializers.ChoiceField([status.value for status in DeliveryStatus])
     attempts = serializers.IntegerField(source="generation", help_text="How many were begun")
     due_at = InstantField(help_text="When it is tried next, or was to be tried last")
@@ -257,7 +257,7 @@ class DeliveryInFull(DeliveryShown):
 
     @extend_schema_field({"type": "object", "additionalProperties": {}})
     def get_payload(self, row: Delivery) -> Any:  # noqa: ANN401 — JSON
-        return json.loads(bytes(row.event.body))
+        return json.loads(row.sent_body)
 
 
 def _refuse_both(given: dict[str, Any], name: str, other: str) -> None:

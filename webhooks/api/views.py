@@ -120,7 +120,7 @@ class Endpoints(Lists, Reads):
 class Deliveries(Lists):
     """What went out in the workspace: each event to each endpoint."""
 
-    queryset = Delivery.objects.select_related("event").defer("event__body")
+    queryset = Delivery.objects.select_related("event").defer("body", "event__body")
     serializer_class = DeliveryShown
     filters = AllDeliveryFilters
 

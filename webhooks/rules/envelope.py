@@ -4,17 +4,15 @@ The bytes are deterministic: keys in the order of the published contract, no spa
 once, signed and sent as they are, and repeated to the byte by every retry.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from dialer.workspaces.instants import written
+from webhooks.rules.json_bytes import encode
 
 OWN_KEYS = frozenset({"event", "event_id", "workspace_id", "timestamp", "chain_id", "sequence", "data", "metadata"})
 """What the envelope itself says; extra top-level keys may not take these names."""
-
-_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,4 +44,4 @@ def render(envelope: Envelope) -> bytes:
     if envelope.chain_id is not None:
         document |= {"chain_id": envelope.chain_id, "sequence": envelope.sequence}
     document |= {**envelope.top_level, "data": envelope.data, "metadata": envelope.metadata}
-    return _as_json(document).encode()
+    return encode(document)

@@ -28,6 +28,26 @@ class Profile(StrEnum):
     """The format in which an endpoint wants its events."""
 
     ENVELOPE = "envelope"
+    """One event a request, as the envelope that is frozen with it."""
+    BATCH = "batch"
+    """Arrays of items of one type."""
+    STATUS = "status"
+    """One of a campaign's three URLs; nobody chooses it."""
+
+
+CHOSEN_PROFILES = (Profile.ENVELOPE, Profile.BATCH)
+"""What a subscription, or a webhook given with a call, may ask for."""
+
+
+class Purpose(StrEnum):
+    """Why there is a row for a receiver."""
+
+    SUBSCRIPTION = "subscription"
+    """Somebody made it, and sees, edits and deletes it."""
+    INLINE = "inline"
+    """It came with a call or a campaign; hidden, and never changed."""
+    STATUS = "status"
+    """It is a URL of a campaign, frozen when that started; hidden, and never changed."""
 
 
 class ScopeType(StrEnum):
@@ -84,3 +104,32 @@ EVENT_TYPES = (
     TEST_EVENT,
 )
 """What an endpoint may subscribe to."""
+
+
+class BatchType(StrEnum):
+    """What an array may hold."""
+
+    CALL_COMPLETE = "CallComplete"
+    CALL_ATTEMPTED = "CallAttempted"
+    CALL_RECEIVED = "CallReceived"
+    SMS_SENT = "SMSSent"
+    SMS_RECEIVED = "SMSReceived"
+
+
+BATCH_TYPE_OF = {
+    "call.attempted": BatchType.CALL_ATTEMPTED,
+    "call.received": BatchType.CALL_RECEIVED,
+    "call.exhausted": BatchType.CALL_COMPLETE,
+    "call.analyzed": BatchType.CALL_COMPLETE,
+    "message.sent": BatchType.SMS_SENT,
+    "message.received": BatchType.SMS_RECEIVED,
+}
+"""Which items an endpoint means that asks for arrays in the words of our events; the others have no counterpart."""
+
+
+def replaces_subscriptions(event_type: str) -> bool:
+    """Tell whether webhooks given with a call take the place of subscriptions for events of a type.
+
+    Of calls they do. What befalls callbacks, messages and campaigns goes to both.
+    """
+    return event_type.startswith("call.")
