@@ -15,7 +15,7 @@ from django.db import transaction
 from dialer import events, facts
 from dialer.models import Call
 from dialer.promises import promises
-from dialer.rules.statuses import CallStatus, ContactState, Outcome
+from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import run
@@ -290,14 +290,16 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
                 ended_reason = CASE WHEN status = 'queued' THEN 'cancelled' ELSE ended_reason END,
                 ended_at = CASE WHEN status = 'queued' THEN %(now)s ELSE ended_at END,
                 cancel_requested_at = %(now)s, lease_until = NULL, generation = generation + 1
-            WHERE id = %(id)s AND status IN ('queued', 'dialing', 'ringing', 'in_progress')
+            WHERE id = %(id)s AND status IN ('queued', 'dialing', 'ringing', 'in_progress') AND direction = 'outbound'
             RETURNING status, campaign_contact_id
             """,
             {"id": call_id, "now": now},
         )
         call = Call.objects.select_related("contact", "campaign").get(pk=call_id)
         if not rows:
-            raise TransitionConflict(what="the call", from_=call.status, to=Outcome.CANCELLED)
+            # Whoever called us ends the call, or whoever talks to them.
+            from_ = call.status if call.direction == Direction.OUTBOUND else f"{call.direction} {call.status}"
+            raise TransitionConflict(what="the call", from_=from_, to=Outcome.CANCELLED)
         if call.status == CallStatus.ENDED:
             _cancelled_before_dialling(call, now=now)
         record(

@@ -14,7 +14,7 @@ from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilte
 from dialer.admin.contacts import ReasonForm, found_by
 from dialer.admin.timeline import OUTCOME_TONES, Entry
 from dialer.models import Call, CarrierEvent
-from dialer.rules.statuses import LIVE, CallStatus, Outcome
+from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
 from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, bulk, button, column, linked
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry
@@ -50,6 +50,18 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=chosen) if chosen in {status.value for status in CallStatus} else queryset
 
 
+class DirectionFilter(admin.SimpleListFilter):
+    title = "direction"
+    parameter_name = "direction"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+        return [(Direction.OUTBOUND.value, "we called"), (Direction.INBOUND.value, "they called")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:  # noqa: ARG002
+        known = {direction.value for direction in Direction}
+        return queryset.filter(direction=self.value()) if self.value() in known else queryset
+
+
 class NeedsNobody(Exception):
     """The call is not on the list of those that need a person."""
 
@@ -58,8 +70,8 @@ class NeedsNobody(Exception):
 class CallAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
-    list_display = ("who", "attempt_number", "state", "duration", "where", "dialing_at", "ended_at")
-    list_filter = (NeedsAPersonFilter, StatusFilter, OutcomeFilter, CampaignFilter, CallPersonaFilter)
+    list_display = ("who", "attempt", "state", "duration", "where", "dialing_at", "ended_at")
+    list_filter = (NeedsAPersonFilter, StatusFilter, DirectionFilter, OutcomeFilter, CampaignFilter, CallPersonaFilter)
     list_select_related = ("contact", "campaign", "persona")
     search_fields = ("contact__name", "contact__phone")
     search_help_text = "Name, whole number, or id of a call, contact, campaign or chain (call_…, ct_…, camp_…, chn_…)"
@@ -78,7 +90,7 @@ class CallAdmin(ReadOnlyAdmin):
                     ("state", "ended_reason"),
                     ("number", "caller_id"),
                     ("persona", "line"),
-                    "attempt_number",
+                    "attempt",
                     "public_id",
                     "carrier_call_id",
                 )
@@ -124,7 +136,7 @@ class CallAdmin(ReadOnlyAdmin):
         shown = set()
         if row.outcome == Outcome.UNKNOWN and row.handled_at is None:
             shown.add("mark_handled")
-        if row.ended_at is None and row.status != CallStatus.WITHDRAWN:
+        if row.ended_at is None and row.status != CallStatus.WITHDRAWN and row.direction == Direction.OUTBOUND:
             shown.add("cancel")
         return shown
 
@@ -134,7 +146,7 @@ class CallAdmin(ReadOnlyAdmin):
         extra = dict(extra_context or {})
         row = self.get_object(request, object_id)
         if row is not None:
-            extra |= {"title": f"Call {row.attempt_number} to {row.contact}", "timeline": _story(row)}
+            extra |= {"title": _title(row), "timeline": _story(row)}
         answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
         return answer
 
@@ -202,6 +214,10 @@ class CallAdmin(ReadOnlyAdmin):
     def contact_linked(self, row: Call) -> str:
         return linked("dialer_contact", row.contact_id, row.contact)
 
+    @column("Attempt")
+    def attempt(self, row: Call) -> str:
+        return "they called" if row.direction == Direction.INBOUND else str(row.attempt_number)
+
     @column("Campaign", header=True)
     def where(self, row: Call) -> list[str]:
         return [row.campaign.name if row.campaign else "No campaign", row.persona.name]
@@ -267,3 +283,9 @@ def _story(row: Call) -> list[Entry]:
         timeline.of_audit(audit.order_by("id")[: timeline.MOST]),
         timeline.of_chain_events(row.workspace_id, row.chain_id),
     )
+
+
+def _title(row: Call) -> str:
+    if row.direction == Direction.INBOUND:
+        return f"Call from {row.contact}"
+    return f"Call {row.attempt_number} to {row.contact}"

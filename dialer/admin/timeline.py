@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dialer.models import Call
-from dialer.rules.statuses import CallStatus, Outcome
+from dialer.rules.statuses import CallStatus, Direction, Outcome
 from dialer.workspaces.models import AuditEntry
 from webhooks.models import Delivery, Event
 
@@ -66,7 +66,7 @@ def of_calls(calls: Iterable[Call]) -> list[Entry]:
             Entry(
                 at=at,
                 icon="call",
-                title=f"Call {call.attempt_number} to {call.number or 'a number that was forgotten'}",
+                title=_title(call),
                 badge=(call.outcome or call.status).replace("_", " "),
                 tone=OUTCOME_TONES.get(call.outcome, "info"),
                 url=reverse("admin:dialer_call_change", args=[call.pk]),
@@ -142,3 +142,10 @@ def _change(entry: AuditEntry) -> str:
         elif after not in (None, "", [], {}):
             told.append(f"{name}: {after}")
     return "; ".join(told)
+
+
+def _title(call: Call) -> str:
+    number = call.number or "a number that was forgotten"
+    if call.direction == Direction.INBOUND:
+        return f"Call from {number}"
+    return f"Call {call.attempt_number} to {number}"

@@ -14,7 +14,7 @@ from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests.admin.people import browser_of, make_callback
-from tests.factories import make_policy, make_suppression, make_workspace
+from tests.factories import make_call, make_contact, make_policy, make_suppression, make_workspace
 from tests.webhooks.rows import make_delivery, make_endpoint
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +88,19 @@ def test_the_overview_opens_without_any_row() -> None:
     browser = browser_of(make_workspace())
 
     assert browser.get(reverse("admin:index")).status_code == 200
+
+
+def test_a_call_that_came_in_is_shown_as_one_and_found_by_its_direction() -> None:
+    contact = make_contact(name="Jane Roe")
+    made = make_call(contact, direction="inbound", status="in_progress", attempt_number=0)
+    make_call(make_contact(contact.workspace, name="John Doe"), status="ended")
+    browser = browser_of(None, is_superuser=True)
+
+    listed = browser.get(reverse("admin:dialer_call_changelist"), {"direction": "inbound"}).content.decode()
+    page = browser.get(reverse("admin:dialer_call_change", args=[made.pk])).content.decode()
+
+    assert "Jane Roe" in listed
+    assert "they called" in listed
+    assert "John Doe" not in listed
+    assert "Call from Jane Roe" in page
+    assert "Cancel call" not in page

@@ -10,11 +10,12 @@ from callbacks import scheduling, undoing
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
-from dialer import carrier_events, unknown
+from dialer import calls, carrier_events, unknown
 from dialer.carriers.base import NotFound, Report
 from dialer.models import Call, Campaign, CampaignContact, CarrierEvent, Contact, Line
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry, Workspace
+from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import (
     NOW,
     ROUND_THE_CLOCK,
@@ -326,3 +327,16 @@ def test_a_call_whose_end_is_never_reported_does_not_keep_the_contact_busy_for_e
     assert Call.objects.get(pk=call.pk).status == "in_progress"
     unknown.check_due(limit=10, now=NOW + 2 * HOUR)
     assert Call.objects.get(pk=call.pk).outcome == "unknown"
+
+
+def test_a_call_that_came_in_is_not_ours_to_cancel(carrier: InProcessCarrier) -> None:
+    retry = a_retry()
+    ring = Ring(retry.contact.phone)
+    call = ring.tell(ring.report("ringing", NOW + MINUTE))
+    assert call is not None
+
+    with pytest.raises(TransitionConflict) as conflict:
+        calls.cancel(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, reason="", now=NOW + MINUTE)
+
+    assert conflict.value.from_ == "inbound ringing"
+    assert carrier.hung_up == []
