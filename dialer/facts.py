@@ -46,7 +46,7 @@ _FACTS = """
         LEFT JOIN dialer_retrypolicy r ON r.workspace_id = w.id AND r.is_default AND r.archived_at IS NULL
         WHERE w.id IN (SELECT workspace_id FROM calls)
     )
-    SELECT c.*, a.endpoint AS persona_endpoint,
+    SELECT c.*, a.endpoint AS persona_endpoint, a.has_flow AS persona_has_flow,
         k.status AS campaign_status, k.schedule AS campaign_schedule, k.time_zone AS campaign_zone,
         k.limits AS campaign_limits, k.metadata AS campaign_metadata, k.start_at,
         k.end_at AS campaign_end_at, k.policy AS campaign_policy,

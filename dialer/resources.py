@@ -69,6 +69,7 @@ class WorkspaceFields(TypedDict, total=False):
 class PersonaFields(TypedDict, total=False):
     name: str
     endpoint: str
+    has_flow: bool
 
 
 class LineFields(TypedDict, total=False):
@@ -358,7 +359,7 @@ _WORKSPACE: _Readers = {
     "max_concurrent_calls": values.max_concurrent_calls,
     "preset": _preset,
 }
-_PERSONA: _Readers = {"name": values.name, "endpoint": _endpoint}
+_PERSONA: _Readers = {"name": values.name, "endpoint": _endpoint, "has_flow": values.boolean}
 _LINE: _Readers = {
     "name": values.name,
     "carrier": _carrier,

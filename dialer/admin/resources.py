@@ -66,10 +66,10 @@ class PersonaForm(WriteForm):
 
     class Meta:
         model = Persona
-        fields = ("workspace", "name", "endpoint")
+        fields = ("workspace", "name", "endpoint", "has_flow")
 
     def write(self, about: Mapping[str, Any]) -> Persona:
-        given = {name: self.cleaned_data[name] for name in ("name", "endpoint")}
+        given = {name: self.cleaned_data[name] for name in ("name", "endpoint", "has_flow")}
         if self.is_new:
             return resources.create_persona(self.cleaned_data["workspace"].pk, **about, **given)
         row = self.instance
@@ -83,7 +83,7 @@ class PersonaAdmin(ArchivingAdmin):
     search_help_text = "Name, or id (per_…)"
     id_prefixes = {"id": "per"}
     readonly_fields = ("public_id", "state")
-    fields = ("workspace", "name", "endpoint", "state", "public_id")
+    fields = ("workspace", "name", "endpoint", "has_flow", "state", "public_id")
     archiving = staticmethod(resources.archive_persona)
 
 

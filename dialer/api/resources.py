@@ -56,6 +56,9 @@ class PersonaSerializer(Strict):
         max_length=LONGEST_ENDPOINT,
         help_text="Where calls are connected to: a SIP address, a media-stream URL, a script",
     )
+    has_flow = TruthField(
+        required=False, help_text="A talk is complete when its analysis says `flow_completed`, not when it ends"
+    )
     archived_at = InstantField(read_only=True, allow_null=True)
     created_at = InstantField(read_only=True)
 

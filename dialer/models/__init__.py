@@ -3,6 +3,7 @@
 from dialer.models.calls import Call, CarrierEvent
 from dialer.models.campaigns import Campaign, CampaignContact, Pace
 from dialer.models.contacts import Contact, Import, ImportPart, ImportProblem, Suppression
+from dialer.models.messages import Message
 from dialer.models.resources import Line, Persona, RetryPolicy
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ImportPart",
     "ImportProblem",
     "Line",
+    "Message",
     "Pace",
     "Persona",
     "RetryPolicy",

@@ -20,6 +20,10 @@ class Persona(Owned, PublicId):
         blank=True,
         help_text="Where calls are connected to: a SIP address, a media-stream URL, a script",
     )
+    has_flow = models.BooleanField(
+        default=False,
+        help_text="It asks questions one after another: a talk is complete when its analysis says so, not when it ends",
+    )
     archived_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

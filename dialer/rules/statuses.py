@@ -98,6 +98,16 @@ class ContactState(StrEnum):
 OPEN_STATES = (ContactState.WAITING, ContactState.CALLING, ContactState.CALLBACK_PENDING)
 
 
+class MessageStatus(StrEnum):
+    QUEUED = "queued"  # a row waits; a worker claims it
+    SENDING = "sending"  # the carrier is being asked, once; its answer moves it on, or the sweep to unknown
+    SENT = "sent"  # the carrier has it; its report moves it on
+    DELIVERED = "delivered"  # final
+    FAILED = "failed"  # final: refused, not to be sent, or the carrier gave up
+    UNKNOWN = "unknown"  # the carrier may have it; never sent again, a report moves it on
+    RECEIVED = "received"  # final: somebody wrote to us
+
+
 class ImportStatus(StrEnum):
     UPLOADING = "uploading"  # parts arrive; the upload's end moves it on
     WAITING = "waiting"  # a worker takes it
