@@ -1,26 +1,27 @@
 """Why nothing is dialling: what stands between a campaign and its next call, in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from dialer.models import Call, Campaign, CampaignContact, Import
+from dialer.rules.gate import Waits
 from dialer.rules.statuses import LIVE, CampaignStatus, Direction, ImportStatus
 from dialer.workspaces.statements import run
 
 _SLOW = 15
 """Seconds after which a due call that is held by nothing means that nobody dials."""
 
-_HELD = {
-    "outside_window": "outside the calling window",
-    "contact_limit": "one more call would exceed the contact limit",
-    "contact_busy": "the contact is on the phone",
-    "at_capacity": "all slots are taken",
-    "stale": "too late to be dialled by itself; an operator decides",
-    "carrier_down": "the carrier cannot be reached",
-    "campaign_paused": "the campaign is paused",
+_HELD: Mapping[str, str] = {
+    Waits.OUTSIDE_WINDOW: "outside the calling window",
+    Waits.CONTACT_LIMIT: "one more call would exceed the contact limit",
+    Waits.CONTACT_BUSY: "the contact is on the phone",
+    Waits.AT_CAPACITY: "all slots are taken",
+    Waits.STALE: "too late to be dialled by itself; an operator decides",
+    Waits.CARRIER_DOWN: "the carrier cannot be reached",
+    Waits.CAMPAIGN_PAUSED: "the campaign is paused",
 }
 
 
