@@ -92,6 +92,22 @@ def deactivate(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: s
     return _switch(endpoint_id, workspace_id, is_on=False, actor=actor, reason=reason, now=now)
 
 
+def pause(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
+    """Hold what is pending and what comes until it is resumed; what is under way just now arrives.
+
+    Raises ``TransitionConflict`` where it is paused, :class:`EndpointInactive`.
+    """
+    return _hold(endpoint_id, workspace_id, paused_at=now, actor=actor, reason=reason, now=now)
+
+
+def resume(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
+    """Send what was held, the oldest first, with all the retries that it has left.
+
+    Raises ``TransitionConflict`` where it is not paused, :class:`EndpointInactive`.
+    """
+    return _hold(endpoint_id, workspace_id, paused_at=None, actor=actor, reason=reason, now=now)
+
+
 def delete(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
     """Take it away for good, with its secrets; its deliveries stay to be looked at."""
     with transaction.atomic():
@@ -171,7 +187,8 @@ def redeliver(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datet
         delivery: Delivery = mine.get(pk=delivery_id)
         _check_active(Endpoint.objects.select_for_update(no_key=True).get(pk=delivery.endpoint_id))
         settled = mine.filter(pk=delivery_id, status__in=_may_become(DeliveryStatus.PENDING))
-        if not settled.update(status=DeliveryStatus.PENDING, due_at=now, failures=0, settled_at=None, lease_until=None):
+        afresh = {"failures": 0, "settled_at": None, "lease_until": None, "is_recoverable": False, "recovered_at": None}
+        if not settled.update(status=DeliveryStatus.PENDING, due_at=now, **afresh):
             raise TransitionConflict(what="the delivery", from_=DeliveryStatus.PENDING, to=DeliveryStatus.PENDING)
         change = Change(
             workspace_id=workspace_id,
@@ -225,9 +242,11 @@ def _switch(
         endpoint = _locked(endpoint_id, workspace_id)
         if endpoint.is_active == is_on:
             raise TransitionConflict(what="the endpoint", from_=to, to=to)
-        endpoint.is_active = is_on
-        endpoint.failing_since = None
-        endpoint.save(update_fields=["is_active", "failing_since"])
+        # Whoever switches it on has mended it: it begins with a clean record.
+        afresh = {"failing_since": None, "failure_run": 0, "trips": 0, "open_until": None, "disabled_at": None}
+        for name, value in {"is_active": is_on, **afresh}.items():
+            setattr(endpoint, name, value)
+        endpoint.save(update_fields=["is_active", *afresh])
         change = _change(
             endpoint,
             "activate" if is_on else "deactivate",
@@ -235,6 +254,23 @@ def _switch(
             to_state={"state": to},
             reason=reason,
         )
+        record(actor, [change], now=now)
+    return endpoint
+
+
+def _hold(
+    endpoint_id: UUID, workspace_id: UUID, *, paused_at: datetime | None, actor: Actor, reason: str, now: datetime
+) -> Endpoint:
+    from_, to = ("paused", "active") if paused_at is None else ("active", "paused")
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id, workspace_id)
+        _check_active(endpoint)
+        if (endpoint.paused_at is None) == (paused_at is None):
+            raise TransitionConflict(what="the endpoint", from_=to, to=to)
+        endpoint.paused_at = paused_at
+        endpoint.save(update_fields=["paused_at"])
+        verb = "resume" if paused_at is None else "pause"
+        change = _change(endpoint, verb, from_state={"state": from_}, to_state={"state": to}, reason=reason)
         record(actor, [change], now=now)
     return endpoint
 

@@ -113,7 +113,7 @@ _INSERT_EVENTS = """
 _SUBSCRIPTIONS = """
     SELECT g.id AS event_id, p.id AS endpoint_id, p.profile
     FROM given g JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id
-    WHERE p.purpose = 'subscription' AND p.is_active AND g.is_subscribed
+    WHERE p.purpose = 'subscription' AND p.deleted_at IS NULL AND g.is_subscribed
         AND CASE p.profile WHEN 'batch' THEN g.batch_type <> '' AND p.events && ARRAY['*', g.batch_type]::varchar[]
                            ELSE p.events && ARRAY['*', g.type]::varchar[] END
         AND CASE p.scope_type WHEN 'workspace' THEN true WHEN 'campaign' THEN p.scope_id = g.campaign_id
@@ -122,12 +122,12 @@ _SUBSCRIPTIONS = """
 _STATUS_URLS = """
     UNION ALL SELECT g.id, p.id, p.profile
     FROM given g JOIN webhooks_endpoint p ON p.scope_id = g.campaign_id AND p.purpose = 'status'
-    WHERE p.is_active AND p.events && ARRAY[g.type]::varchar[]
+    WHERE p.deleted_at IS NULL AND p.events && ARRAY[g.type]::varchar[]
 """
 _NAMED = """
     UNION ALL SELECT t.event_id, p.id, p.profile
     FROM unnest(%(named_events)s::uuid[], %(named_endpoints)s::uuid[]) AS t (event_id, endpoint_id)
-    JOIN webhooks_endpoint p ON p.id = t.endpoint_id AND p.is_active
+    JOIN webhooks_endpoint p ON p.id = t.endpoint_id AND p.deleted_at IS NULL
 """
 _INSERT_DELIVERIES = """
     INSERT INTO webhooks_delivery (id, workspace_id, event_id, endpoint_id, batch_type, body, status, due_at,
@@ -140,8 +140,9 @@ _INSERT_DELIVERIES = """
 
 
 def record_events(events: Sequence[NewEvent], *, now: datetime) -> list[UUID]:
-    """Write events and a pending delivery for each active endpoint that hears them; return the events' ids in order.
+    """Write events and a pending delivery for each endpoint that hears them; return the events' ids in order.
 
+    One that is switched off has deliveries too, which a sweep settles as ``suppressed``: they can be replayed.
     Must be called in the transaction of the fact, else raises :class:`NotInTransaction`. The chains of the events stay
     locked until it ends, in the order of their ids; endpoints are only locked as a foreign key locks them. Sequences
     rise in the order given and have no gaps.

@@ -1,5 +1,9 @@
 """The loop that keeps deliveries moving: claim, post side by side, settle in groups.
 
+Slots come in two lanes. Endpoints that answer promptly have one for themselves; those that take their time, or are not
+known yet, share the other, and so does a request that has been under way for long, whoever's it is. So however many
+receivers hang, prompt ones find a slot within a second, and as a rule at once.
+
 No transaction is open and no row is locked while a request is under way. The process holds one database connection
 between its looks, which come every few milliseconds; what is in flight holds none.
 """
@@ -7,21 +11,29 @@ between its looks, which come every few milliseconds; what is in flight holds no
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, connection
 
 from webhooks import delivery
-from webhooks.delivery import Claimed, Sent
+from webhooks.delivery import Claimed
+from webhooks.rules.lanes import SLOW_MS, Lane
+from webhooks.settling import Sent, settle
 from webhooks.transport import Answer, Transport
 
 log = logging.getLogger(__name__)
 
-SLOTS = 128
-"""Requests side by side in one loop."""
+SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 128}
+"""Requests side by side in one loop, by lane."""
+MOST_SLOTS = 512
+"""However many requests have outstayed their slot in the fast lane."""
 LOOK_SECONDS = 0.02
 """Between two claims while there is work: about how long a committed event waits to be seen."""
+SLOW_LOOK_SECONDS = 0.05
+"""The same of the slow lane."""
 GROUP_SECONDS = 0.02
 """How long an answer waits for others to be settled with."""
 GROUP = 200
@@ -29,16 +41,29 @@ TROUBLE_SECONDS = 0.5
 """How long the database is left alone when it did not answer."""
 
 
+_LOOKS = {Lane.FAST: LOOK_SECONDS, Lane.SLOW: SLOW_LOOK_SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    started_at: datetime
+    """By the database's clock, for the row."""
+    began: float
+    """By this process's, for the slot."""
+
+
 class Sender:
     """Sends what is due through one transport; for one thread."""
 
-    def __init__(self, transport: Transport, *, clock: Callable[[], datetime], slots: int = SLOTS) -> None:
+    def __init__(
+        self, transport: Transport, *, clock: Callable[[], datetime], slots: Mapping[Lane, int] = SLOTS
+    ) -> None:
         self._transport = transport
         self._clock = clock
         self._slots = slots
-        self._under_way: dict[Claimed, datetime] = {}
+        self._under_way: dict[Claimed, _UnderWay] = {}
         self._sent: list[Sent] = []
-        self._look_at = 0.0
+        self._look_at = dict.fromkeys(Lane, 0.0)
         self._settle_at = 0.0
 
     @property
@@ -47,7 +72,10 @@ class Sender:
 
     def step(self) -> int:
         """Move everything on a little, claiming if it is time; return how much there is or was to do."""
-        claimed = self._ask_database(self._claim) if time.monotonic() >= self._look_at else 0
+        claimed = 0
+        for lane in Lane:
+            if time.monotonic() >= self._look_at[lane]:
+                claimed += self._ask_database(lambda lane=lane: self._claim(lane))  # type: ignore[misc]
         return claimed + self._move_on()
 
     def finish(self, *, within_seconds: float) -> None:
@@ -80,22 +108,33 @@ class Sender:
             len(self._sent) >= GROUP or not self._under_way or now >= self._settle_at + GROUP_SECONDS
         )
 
-    def _claim(self) -> int:
-        free = self._slots - len(self._under_way) - len(self._sent)
+    def _claim(self, lane: Lane) -> int:
+        taken = self._taken()
+        free = min(self._slots[lane] - taken[lane], MOST_SLOTS - taken.total())
         if free <= 0:
             return 0
         now = self._clock()
-        claimed = delivery.claim_due(limit=free, now=now)
+        claimed = delivery.claim_due(limit=free, lane=lane, now=now)
         # When all that was asked for came there is more: look again as soon as there is room.
-        self._look_at = time.monotonic() + (0 if len(claimed) == free else LOOK_SECONDS)
+        self._look_at[lane] = time.monotonic() + (0 if len(claimed) == free else _LOOKS[lane])
         for each in claimed:
-            self._under_way[each] = now
+            self._under_way[each] = _UnderWay(now, time.monotonic())
             request = delivery.prepare(each, now=now)
             if isinstance(request, Answer):
                 self._note(request)
             else:
                 self._transport.start(request)
         return len(claimed)
+
+    def _taken(self) -> Counter[Lane]:
+        """Count the slots that are taken; what has been under way for long takes one of the slow lane."""
+        long_ago = time.monotonic() - SLOW_MS / 1000
+        taken = Counter(
+            Lane.SLOW if under_way.began < long_ago else claimed.receiver.lane
+            for claimed, under_way in self._under_way.items()
+        )
+        taken.update(sent.claimed.receiver.lane for sent in self._sent)
+        return taken
 
     def _note(self, answer: Answer) -> None:
         claimed: Claimed = answer.key
@@ -104,7 +143,7 @@ class Sender:
         self._sent.append(
             Sent(
                 claimed=claimed,
-                started_at=self._under_way.pop(claimed),
+                started_at=self._under_way.pop(claimed).started_at,
                 answer=answer,
                 dice=random.random(),  # noqa: S311 — jitter is no secret
             )
@@ -112,9 +151,9 @@ class Sender:
 
     def _settle(self) -> int:
         group = self._sent[:GROUP]
-        settled = delivery.settle(group, now=self._clock())
+        settled = settle(group, now=self._clock())
         del self._sent[: len(group)]
-        self._look_at = 0.0  # there is room again
+        self._look_at = dict.fromkeys(Lane, 0.0)  # there is room again
         log.info("webhooks.settled %s", " ".join(f"{status}={number}" for status, number in sorted(settled.items())))
         return len(group)
 
@@ -125,5 +164,6 @@ class Sender:
         except (OperationalError, InterfaceError) as error:
             log.warning("webhooks.database_trouble error=%s", str(error).strip().replace("\n", " ")[:200])
             connection.close()
-            self._look_at = self._settle_at = time.monotonic() + TROUBLE_SECONDS
+            self._settle_at = time.monotonic() + TROUBLE_SECONDS
+            self._look_at = dict.fromkeys(Lane, self._settle_at)
             return 0

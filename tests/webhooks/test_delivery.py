@@ -17,10 +17,11 @@ from dialer.workspaces.ids import public_id
 from dialer.workspaces.models import Workspace
 from tests.factories import make_workspace
 from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint, new_event, record
-from webhooks.delivery import GRACE, KEY_TROUBLE_WAIT, Claimed, Sent, claim_due, prepare, settle
+from webhooks.delivery import GRACE, Claimed, claim_due, prepare
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from webhooks.rules.classify import Failure
 from webhooks.rules.signature import standard_form
+from webhooks.settling import KEY_TROUBLE_WAIT, Sent, settle
 from webhooks.transport import Answer, Request
 
 pytestmark = pytest.mark.django_db(transaction=True)

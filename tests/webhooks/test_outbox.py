@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from dialer.workspaces.ids import public_id
 from tests.factories import make_workspace
 from tests.webhooks.rows import NOW, make_endpoint, new_event, record
+from webhooks.endpoints import suppress_unheard
 from webhooks.models import ChainSequence, Delivery, Event
 from webhooks.outbox import NotInTransaction, record_events
 
@@ -46,12 +47,12 @@ def test_an_event_outside_of_a_chain_has_no_sequence() -> None:
     assert list(json.loads(bytes(event.body))) == ["event", "event_id", "workspace_id", "timestamp", "data", "metadata"]
 
 
-def test_each_active_endpoint_that_hears_an_event_gets_one_delivery() -> None:
+def test_each_endpoint_that_hears_an_event_gets_one_delivery() -> None:
     workspace = make_workspace()
     hears_all = make_endpoint(workspace)
     hears_it = make_endpoint(workspace, events=["call.started", "call.ended"])
     make_endpoint(workspace, events=["call.started"])
-    make_endpoint(workspace, is_active=False)
+    make_endpoint(workspace, is_active=False, deleted_at=NOW)
     make_endpoint(make_workspace())
 
     (event_id,) = record(new_event(workspace))
@@ -61,6 +62,16 @@ def test_each_active_endpoint_that_hears_an_event_gets_one_delivery() -> None:
     assert {(d.status, d.due_at, d.workspace_id, d.generation) for d in deliveries} == {
         ("pending", NOW, workspace.id, 0)
     }
+
+
+def test_what_an_endpoint_misses_while_it_is_off_is_kept() -> None:
+    workspace = make_workspace()
+    make_endpoint(workspace, is_active=False)
+
+    record(new_event(workspace))
+    suppress_unheard(now=NOW, limit=10)
+
+    assert Delivery.objects.get().status == "suppressed"
 
 
 def test_a_scoped_endpoint_gets_only_events_that_carry_its_persona_or_campaign() -> None:

@@ -1,0 +1,121 @@
+"""What is kept of deliveries, and how the rest goes: 30 days, then attempts by the day and deliveries in stretches.
+
+Attempts, with up to 16 KiB of answer each, are most of what is stored: their table has a partition per day, and a day
+is dropped as a whole. The default partition catches what finds no day of its own, so that a sweep that was not run
+costs nothing but the moving of those rows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from django.db import OperationalError, connection, transaction
+
+from dialer.workspaces.statements import run
+
+KEPT = timedelta(days=30)
+DAYS_AHEAD = 3
+_TABLE = "webhooks_deliveryattempt"
+_DEFAULT = f"{_TABLE}_default"
+_DAY = "%Y%m%d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """Whose partitions were made and dropped."""
+
+    made: list[date]
+    dropped: list[date]
+
+
+def keep_days(*, now: datetime) -> Days:
+    """Make the partitions of today and the next days, and drop those that are over for longer than is kept.
+
+    Each in a transaction of its own, which waits for a lock for two seconds at most: what could not be had now is done
+    by the next sweep. Must not be called in a transaction.
+    """
+    today = now.astimezone(UTC).date()
+    present = _days()
+    wanted = [today + timedelta(days=n) for n in range(DAYS_AHEAD + 1)]
+    over = [day for day in present if _start(day + timedelta(days=1)) <= now - KEPT]
+    made = [day for day in wanted if day not in present and _did(lambda day=day: _make(day))]  # type: ignore[misc]
+    dropped = [day for day in over if _did(lambda day=day: _drop(day))]  # type: ignore[misc]
+    return Days(made=made, dropped=dropped)
+
+
+def forget_deliveries(*, now: datetime, limit: int) -> int:
+    """Delete at most ``limit`` deliveries that are older than is kept, the oldest first; pending ones stay.
+
+    Also attempts of the default partition that are. Deliveries are found by their ids, which rise with time.
+    """
+    rows = run(
+        "forget_deliveries",
+        """
+        WITH old AS MATERIALIZED (
+            SELECT id FROM webhooks_delivery WHERE id < %(before_id)s AND status <> 'pending'
+            ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        ), items AS (
+            DELETE FROM webhooks_batchitem i USING old WHERE i.delivery_id = old.id
+        ), attempts AS (
+            DELETE FROM webhooks_deliveryattempt_default WHERE started_at < %(before)s
+        )
+        DELETE FROM webhooks_delivery d USING old WHERE d.id = old.id RETURNING d.id
+        """,
+        {"before": now - KEPT, "before_id": _first_id_at(now - KEPT), "limit": limit},
+    )
+    return len(rows)
+
+
+def _days() -> list[date]:
+    rows = run(
+        "attempt_days",
+        "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = %(table)s::regclass",
+        {"table": _TABLE},
+    )
+    names = [row.name.removeprefix(f"{_TABLE}_") for row in rows if row.name != _DEFAULT]
+    return sorted(datetime.strptime(name, _DAY).replace(tzinfo=UTC).date() for name in names)
+
+
+def _did(work: Callable[[], None]) -> bool:
+    """Do it in a transaction, alone of all processes; tell whether the locks could be had in time."""
+    try:
+        with transaction.atomic(durable=True):
+            run("keeper_is_patient", "SET LOCAL lock_timeout = '2s'")
+            run("one_keeper", "SELECT pg_advisory_xact_lock(hashtext('webhooks.retention'))")
+            work()
+    except OperationalError:
+        connection.close_if_unusable_or_obsolete()
+        return False
+    return True
+
+
+def _make(day: date) -> None:
+    """Make a day's partition and move there what the default one has caught of it."""
+    name, start, end = _name(day), _start(day).isoformat(), _start(day + timedelta(days=1)).isoformat()
+    run("lock_default_day", f"LOCK TABLE {_DEFAULT} IN ACCESS EXCLUSIVE MODE")
+    run("make_day", f"CREATE TABLE IF NOT EXISTS {name} (LIKE {_TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+    run(
+        "move_to_day",
+        f"""
+        WITH caught AS (DELETE FROM {_DEFAULT} WHERE started_at >= '{start}' AND started_at < '{end}' RETURNING *)
+        INSERT INTO {name} SELECT * FROM caught
+        """,  # noqa: S608 — a name and two instants made of a date
+    )
+    run("attach_day", f"ALTER TABLE {_TABLE} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")
+
+
+def _drop(day: date) -> None:
+    run("drop_day", f"DROP TABLE {_name(day)}")
+
+
+def _name(day: date) -> str:
+    return f"{_TABLE}_{day.strftime(_DAY)}"
+
+
+def _start(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _first_id_at(at: datetime) -> UUID:
+    return UUID(int=int(at.timestamp() * 1000) << 80)

@@ -1,0 +1,185 @@
+"""What came of an attempt: its row, where its delivery goes from there, and what it says of its endpoint's health.
+
+A delivery moves on by the attempt that its lease was given for, and by no other: settling the same attempt again, after
+a commit whose answer was lost, changes nothing, and neither does the late answer of one whose lease ran out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from dialer.workspaces.statements import run
+from webhooks.delivery import Claimed
+from webhooks.rules.backoff import parse_retry_after, wait_before_retry
+from webhooks.rules.circuit import OPENS_AFTER, waits
+from webhooks.rules.classify import Failure, Verdict, classify, error_name
+from webhooks.rules.lanes import KEPT_PER_ATTEMPT
+from webhooks.rules.statuses import DeliveryStatus
+from webhooks.transport import Answer
+
+KEY_TROUBLE_WAIT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A claimed delivery, when it was sent, and what came of it."""
+
+    claimed: Claimed
+    started_at: datetime
+    answer: Answer
+    dice: float
+    """In [0, 1): how much jitter a retry gets."""
+
+
+_LOCK_SETTLED_ENDPOINTS = """
+    SELECT p.id FROM webhooks_endpoint p WHERE p.id = ANY(%(endpoints)s) ORDER BY p.id FOR NO KEY UPDATE
+"""
+# The endpoints are locked: what is read of them here is what is written over.
+_SETTLE = """
+    WITH came AS MATERIALIZED (
+        SELECT * FROM unnest(
+            %(deliveries)s::uuid[], %(generations)s::int[], %(statuses)s::text[], %(due)s::timestamptz[],
+            %(failures)s::int[], %(may_pass)s::boolean[], %(is_ours)s::boolean[], %(started)s::timestamptz[],
+            %(urls)s::text[], %(addresses)s::inet[], %(dns)s::float8[], %(connect)s::float8[], %(tls)s::float8[],
+            %(first_byte)s::float8[], %(total)s::float8[], %(codes)s::smallint[], %(errors)s::text[],
+            %(details)s::text[], %(answers)s::bytea[]
+        ) WITH ORDINALITY AS t (
+            delivery_id, generation, status, due_at, failures, may_pass, is_ours, started_at, url, address, dns_ms,
+            connect_ms, tls_ms, first_byte_ms, total_ms, status_code, error, error_detail, answer, place
+        )
+    ), logged AS (
+        INSERT INTO webhooks_deliveryattempt (delivery_id, number, started_at, url, address, dns_ms, connect_ms, tls_ms,
+                                              first_byte_ms, total_ms, status_code, error, error_detail, answer)
+        SELECT delivery_id, generation, started_at, url, address, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms,
+               status_code, error, error_detail, answer
+        FROM came
+        ON CONFLICT (delivery_id, number, started_at) DO NOTHING
+        RETURNING delivery_id
+    ), settled AS (
+        UPDATE webhooks_delivery d SET status = c.status, due_at = c.due_at, failures = c.failures, lease_until = NULL,
+            last_status_code = c.status_code, last_error = c.error,
+            is_recoverable = c.status = 'failed' AND c.may_pass AND d.recovered_at IS NULL,
+            settled_at = CASE WHEN c.status = 'pending' THEN NULL ELSE %(now)s END
+        FROM came c JOIN logged USING (delivery_id)
+        WHERE d.id = c.delivery_id AND d.generation = c.generation AND d.status = 'pending'
+        RETURNING d.endpoint_id, d.status, c.error, c.error_detail, c.is_ours, c.total_ms, c.place
+    ), told AS (
+        SELECT endpoint_id, count(*) FILTER (WHERE status = 'delivered') AS delivered,
+               count(*) FILTER (WHERE status = 'failed') AS failed,
+               count(*) FILTER (WHERE status <> 'delivered' AND NOT is_ours AND place > taken) AS failures_since,
+               max(concat_ws(': ', error, NULLIF(error_detail, ''))) FILTER (WHERE status <> 'delivered') AS error,
+               avg(total_ms) FILTER (WHERE NOT is_ours) AS took_ms,
+               %(kept)s::float8 ^ count(*) FILTER (WHERE NOT is_ours) AS kept
+        FROM (SELECT *, COALESCE(max(place) FILTER (WHERE status = 'delivered') OVER (PARTITION BY endpoint_id), 0)
+                            AS taken FROM settled) s
+        GROUP BY endpoint_id
+    ), health AS (
+        SELECT t.*, run, is_tripped,
+               CASE WHEN t.delivered > 0 THEN 0 ELSE p.trips + is_tripped::int END AS trips
+        FROM told t JOIN webhooks_endpoint p ON p.id = t.endpoint_id
+        CROSS JOIN LATERAL (
+            SELECT t.failures_since + CASE WHEN t.delivered > 0 THEN 0 ELSE p.failure_run END AS run
+        ) r
+        CROSS JOIN LATERAL (  -- what was still under way when it opened does not open it further
+            SELECT t.delivered = 0 AND t.failures_since > 0 AND run >= %(opens_after)s
+                AND (p.open_until IS NULL OR p.open_until <= %(now)s) AS is_tripped
+        ) o
+    ), counted AS (
+        UPDATE webhooks_endpoint p SET delivered_count = p.delivered_count + h.delivered,
+            failed_count = p.failed_count + h.failed,
+            last_delivery_at = CASE WHEN h.delivered > 0 THEN %(now)s ELSE p.last_delivery_at END,
+            failure_run = h.run,
+            failing_since = CASE WHEN h.run = 0 THEN NULL WHEN h.delivered > 0 THEN %(now)s
+                                 ELSE COALESCE(p.failing_since, %(now)s) END,
+            trips = h.trips,
+            open_until = CASE WHEN h.trips = 0 THEN NULL WHEN is_tripped
+                THEN %(now)s + make_interval(secs => (%(waits)s::float8[])[LEAST(h.trips, %(longest)s)])
+                ELSE p.open_until END,
+            latency_ms = COALESCE(h.took_ms + (COALESCE(p.latency_ms, h.took_ms) - h.took_ms) * h.kept, p.latency_ms),
+            last_error = COALESCE(left(h.error, 300), p.last_error),
+            last_error_at = CASE WHEN h.error IS NULL THEN p.last_error_at ELSE %(now)s END
+        FROM health h WHERE p.id = h.endpoint_id
+    )
+    SELECT status, count(*) AS number FROM settled GROUP BY status
+"""
+_WAITS = [wait.total_seconds() for wait in waits()]
+
+
+def settle(sent: Sequence[Sent], *, now: datetime) -> dict[str, int]:
+    """Write an attempt for each, and move on the deliveries that still wait for it; return how many went where.
+
+    ``sent`` is in the order in which the answers came. Idempotent. Endpoints are locked in the order of their ids, then
+    deliveries.
+    """
+    if not sent:
+        return {}
+    ends = [_end(each, now=now) for each in sent]
+    answers = [each.answer for each in sent]
+    with transaction.atomic(durable=True):
+        run("lock_settled", _LOCK_SETTLED_ENDPOINTS, {"endpoints": list({each.claimed.receiver.id for each in sent})})
+        rows = run(
+            "settle",
+            _SETTLE,
+            {
+                "now": now,
+                "opens_after": OPENS_AFTER,
+                "waits": _WAITS,
+                "longest": len(_WAITS),
+                "kept": KEPT_PER_ATTEMPT,
+                "deliveries": [each.claimed.id for each in sent],
+                "generations": [each.claimed.generation for each in sent],
+                "statuses": [end.status.value for end in ends],
+                "due": [end.due_at for end in ends],
+                "failures": [end.failures for end in ends],
+                "may_pass": [end.may_pass for end in ends],
+                "is_ours": [answer.failure is Failure.SECRET_UNREADABLE for answer in answers],
+                "started": [each.started_at for each in sent],
+                "urls": [each.claimed.receiver.url for each in sent],
+                "addresses": [answer.address for answer in answers],
+                "dns": [answer.dns_ms for answer in answers],
+                "connect": [answer.connect_ms for answer in answers],
+                "tls": [answer.tls_ms for answer in answers],
+                "first_byte": [answer.first_byte_ms for answer in answers],
+                "total": [answer.total_ms for answer in answers],
+                "codes": [answer.status for answer in answers],
+                "errors": [error_name(status=answer.status, failure=answer.failure) for answer in answers],
+                "details": [answer.detail.replace("\x00", "") for answer in answers],
+                "answers": [answer.body for answer in answers],
+            },
+        )
+    return {row.status: row.number for row in rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """Where a delivery goes from an attempt."""
+
+    status: DeliveryStatus
+    failures: int
+    due_at: datetime
+    may_pass: bool = False
+    """What it failed of may be gone another time."""
+
+
+def _end(sent: Sent, *, now: datetime) -> _End:
+    claimed, answer = sent.claimed, sent.answer
+    if answer.failure is Failure.SECRET_UNREADABLE:
+        # Our own trouble: it uses up none of the receiver's retries.
+        return _End(status=DeliveryStatus.PENDING, failures=claimed.failures, due_at=now + KEY_TROUBLE_WAIT)
+    verdict = classify(status=answer.status, failure=answer.failure, retry_on=claimed.receiver.retry_on)
+    if verdict is Verdict.DELIVERED:
+        return _End(status=DeliveryStatus.DELIVERED, failures=claimed.failures, due_at=sent.started_at)
+    failures = claimed.failures + 1
+    if verdict is Verdict.FAILED:
+        return _End(status=DeliveryStatus.FAILED, failures=failures, due_at=sent.started_at)
+    if failures > claimed.receiver.max_retries:
+        return _End(status=DeliveryStatus.FAILED, failures=failures, due_at=sent.started_at, may_pass=True)
+    wait = wait_before_retry(
+        failures=failures,
+        backoff=claimed.receiver.backoff,
+        dice=sent.dice,
+        retry_after=parse_retry_after(answer.retry_after, now=now),
+    )
+    return _End(status=DeliveryStatus.PENDING, failures=failures, due_at=now + wait)
