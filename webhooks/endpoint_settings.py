@@ -3,7 +3,7 @@
 import math
 import secrets
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypedDict
 from uuid import UUID
@@ -12,6 +12,8 @@ from django.conf import settings
 
 from webhooks.models import (
     MAX_BACKOFF_MS,
+    MAX_BATCH_SIZE,
+    MAX_BATCH_WAIT_SECONDS,
     MAX_IN_FLIGHT,
     MAX_RATE_PER_SECOND,
     MAX_RETRIES,
@@ -22,7 +24,16 @@ from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.custom_headers import why_not_headers
 from webhooks.rules.destination import BadUrl, parse, parse_networks, why_forbidden
 from webhooks.rules.signature import why_not_secret
-from webhooks.rules.statuses import ALL_EVENTS, EVENT_TYPES, Profile, ScopeType, SigningMethod
+from webhooks.rules.statuses import (
+    ALL_EVENTS,
+    BATCH_TYPE_OF,
+    CHOSEN_PROFILES,
+    EVENT_TYPES,
+    BatchType,
+    Profile,
+    ScopeType,
+    SigningMethod,
+)
 
 LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 2_000
@@ -69,6 +80,8 @@ class EndpointFields(TypedDict, total=False):
     rate_per_second: float | None
     retry_on: Sequence[int]
     custom_headers: Mapping[str, str]
+    batch_size: int
+    batch_wait_seconds: float
 
 
 def columns_of(fields: EndpointFields, *, current: Endpoint | None) -> dict[str, Any]:
@@ -89,6 +102,7 @@ def columns_of(fields: EndpointFields, *, current: Endpoint | None) -> dict[str,
             if name not in fields:
                 errors[name] = ["is required"]
     method = SigningMethod(columns.get("signing_method", current.signing_method if current else _DEFAULT_METHOD))
+    _check_events(fields, columns, errors, current=current)
     _check_scope(fields, columns, errors, current=current)
     _check_secret(fields, columns, errors, method=method, current=current)
     _check_headers(fields, columns, errors, method=method, current=current)
@@ -111,6 +125,35 @@ def check_secret(method: SigningMethod, secret: str) -> str:
     if reason := why_not_secret(method, text):
         raise Unfit(reason)
     return text
+
+
+def _check_events(
+    fields: EndpointFields, columns: dict[str, Any], errors: dict[str, list[str]], *, current: Endpoint | None
+) -> None:
+    """Check the events against the format, whichever of both is given; arrays have words of their own for them."""
+    if not fields.keys() & {"events", "profile"} or errors.keys() & {"events", "profile"}:
+        return
+    profile = columns.get("profile", current.profile if current else Profile.ENVELOPE)
+    events = columns.get("events", current.events if current else [ALL_EVENTS])
+    try:
+        columns["events"] = _events_in_arrays(events) if profile == Profile.BATCH else _events_in_envelopes(events)
+    except Unfit as refused:
+        errors["events"] = [str(refused)]
+
+
+def _events_in_arrays(events: Sequence[str]) -> list[str]:
+    if unknown := [item for item in events if item not in {ALL_EVENTS, *BatchType, *BATCH_TYPE_OF}]:
+        message = f"has {unknown[0]!r:.80}, of which there are no arrays; there are of {', '.join(BatchType)}"
+        raise Unfit(message)
+    return list(dict.fromkeys(str(BATCH_TYPE_OF.get(item, item)) for item in events))
+
+
+def _events_in_envelopes(events: Sequence[str]) -> list[str]:
+    if unknown := [item for item in events if item not in {ALL_EVENTS, *EVENT_TYPES}]:
+        reason = f"comes with the profile {Profile.BATCH} only" if unknown[0] in {*BatchType} else "is no event type"
+        message = f"has {unknown[0]!r:.80}, which {reason}"
+        raise Unfit(message)
+    return list(dict.fromkeys(events))
 
 
 def _check_scope(
@@ -218,20 +261,20 @@ def _events(value: object) -> list[str]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         message = f"must be a list of event types; {ALL_EVENTS} means all"
         raise Unfit(message)
-    known = {ALL_EVENTS, *EVENT_TYPES}
-    if unknown := [item for item in value if not isinstance(item, str) or item not in known]:
+    if unknown := [item for item in value if not isinstance(item, str)]:
         message = f"has {unknown[0]!r:.80}, which is no event type"
         raise Unfit(message)
-    return list(dict.fromkeys(value))
+    return list(value)
 
 
-def _one_of(kind: type[StrEnum]) -> Callable[[object], str]:
+def _one_of(known: Iterable[StrEnum]) -> Callable[[object], str]:
+    words = {str(word) for word in known}
+
     def read(value: object) -> str:
-        try:
-            return str(kind(str(value)))
-        except ValueError as error:
-            message = f"must be one of {', '.join(kind)}"
-            raise Unfit(message) from error
+        if str(value) not in words:
+            message = f"must be one of {', '.join(sorted(words))}"
+            raise Unfit(message)
+        return str(value)
 
     return read
 
@@ -288,7 +331,7 @@ _READ: dict[str, Callable[[object], Any]] = {
     "events": _events,
     "scope_type": _one_of(ScopeType),
     "scope_id": _scope_id,
-    "profile": _one_of(Profile),
+    "profile": _one_of(CHOSEN_PROFILES),
     "description": _description,
     "signing_method": _one_of(SigningMethod),
     "timeout_seconds": _number(LEAST_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
@@ -297,4 +340,6 @@ _READ: dict[str, Callable[[object], Any]] = {
     "max_in_flight": _whole_number(1, MAX_IN_FLIGHT),
     "rate_per_second": _rate,
     "retry_on": _retry_on,
+    "batch_size": _whole_number(1, MAX_BATCH_SIZE),
+    "batch_wait_seconds": _number(0, MAX_BATCH_WAIT_SECONDS),
 }

@@ -56,6 +56,29 @@ def test_a_new_endpoint_has_the_reference_defaults_and_a_secret_that_standard_li
     assert made.secret not in repr(made)
 
 
+def test_an_endpoint_for_arrays_takes_the_five_names_of_the_reference_or_ours_that_mean_them() -> None:
+    theirs = create(profile="batch", events=["CallComplete", "SMSSent"]).endpoint
+    ours = create(
+        profile="batch", events=["call.attempted", "call.exhausted", "call.analyzed", "message.sent"]
+    ).endpoint
+
+    assert theirs.events == ["CallComplete", "SMSSent"]
+    assert ours.events == ["CallAttempted", "CallComplete", "SMSSent"]
+    assert (ours.batch_size, ours.batch_wait_seconds) == (100, 5)
+
+
+def test_an_endpoint_that_changes_its_format_says_its_events_in_the_words_of_the_new_one() -> None:
+    endpoint = create(events=["call.attempted", "message.sent"]).endpoint
+
+    changed = edit(endpoint, profile="batch").endpoint
+
+    assert (changed.profile, changed.events) == ("batch", ["CallAttempted", "SMSSent"])
+    with pytest.raises(InvalidEndpoint) as refused:
+        edit(endpoint, profile="envelope")
+    assert list(refused.value.errors) == ["events"]
+    assert edit(endpoint, profile="envelope", events=["call.ended"]).endpoint.events == ["call.ended"]
+
+
 def test_no_secret_and_no_header_reaches_the_audit() -> None:
     made = create(custom_headers={"X-Token": "hush"})
     rotated = do(endpoints.rotate_secret, made.endpoint)
@@ -101,7 +124,11 @@ def test_an_endpoint_that_signs_nothing_has_no_secret() -> None:
         ({"scope_type": "planet"}, {"scope_type"}),
         ({"scope_type": "campaign"}, {"scope_id"}),
         ({"scope_id": uuid4()}, {"scope_id"}),
-        ({"profile": "batch"}, {"profile"}),
+        ({"profile": "status"}, {"profile"}),
+        ({"events": ["CallComplete"]}, {"events"}),
+        ({"profile": "batch", "events": ["campaign.ended"]}, {"events"}),
+        ({"batch_size": 0, "batch_wait_seconds": -1}, {"batch_size", "batch_wait_seconds"}),
+        ({"batch_size": 1001}, {"batch_size"}),
         ({"signing_method": "md5"}, {"signing_method"}),
         ({"signing_method": "none", "secret": "x"}, {"secret"}),
         ({"signing_method": "basic_auth", "secret": "no colon"}, {"secret"}),

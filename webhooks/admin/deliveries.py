@@ -107,7 +107,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         ("endpoint", "event"),
         ("due_at", "settled_at"),
         ("last_attempt_at", "failures", "error"),
-        "body",
+        "sent",
     )
     inlines = (AttemptInline,)
     actions = ("redeliver_selected",)
@@ -153,5 +153,5 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return row.last_error
 
     @column("body as sent")
-    def body(self, row: Delivery) -> str:
+    def sent(self, row: Delivery) -> str:
         return pretty(row.sent_body)

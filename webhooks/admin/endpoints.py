@@ -27,7 +27,7 @@ from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEn
 from webhooks.models import Endpoint
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.signature import standard_form
-from webhooks.rules.statuses import ALL_EVENTS, EVENT_TYPES, SigningMethod
+from webhooks.rules.statuses import ALL_EVENTS, CHOSEN_PROFILES, EVENT_TYPES, BatchType, SigningMethod
 
 _ANY = (ALL_EVENTS, "every event")
 
@@ -40,7 +40,14 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
 
     workspace = forms.ModelChoiceField(queryset=Workspace.objects.none(), widget=UnfoldAdminSelectWidget)
     events = forms.MultipleChoiceField(
-        choices=[_ANY, *((name, name) for name in EVENT_TYPES)], widget=UnfoldAdminCheckboxSelectMultipleWidget
+        choices=[_ANY, *((name, name) for name in (*EVENT_TYPES, *(each.value for each in BatchType)))],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="The last five come in arrays, with the profile batch",
+    )
+    profile = forms.ChoiceField(
+        choices=[(each.value, each.value) for each in CHOSEN_PROFILES],
+        widget=UnfoldAdminSelectWidget,
+        help_text="envelope: one event a request; batch: arrays of items of one type",
     )
     scope = forms.CharField(
         required=False,
@@ -68,6 +75,9 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
             "url",
             "description",
             "events",
+            "profile",
+            "batch_size",
+            "batch_wait_seconds",
             "scope_type",
             "signing_method",
             "timeout_seconds",
@@ -161,7 +171,10 @@ class EndpointAdmin(ScopedAdmin):
     )
     fieldsets = (
         (None, {"fields": ("workspace", "name", "url", "description", "state", "public_id")}),
-        ("What it hears", {"fields": ("events", "scope_type", "scope")}),
+        (
+            "What it hears",
+            {"fields": ("profile", "events", ("batch_size", "batch_wait_seconds"), "scope_type", "scope")},
+        ),
         ("Signing", {"fields": ("signing_method", "new_secret", "rotation")}),
         (
             "Delivery",
@@ -184,7 +197,7 @@ class EndpointAdmin(ScopedAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
-        rows: QuerySet[Endpoint] = super().get_queryset(request).filter(deleted_at=None)
+        rows: QuerySet[Endpoint] = super().get_queryset(request).kept()  # type: ignore[attr-defined]
         return rows
 
     def get_form(self, request: HttpRequest, obj: Endpoint | None = None, **options: Any) -> Any:  # noqa: ANN401 — Django's signature

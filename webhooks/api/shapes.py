@@ -28,6 +28,8 @@ from webhooks.endpoint_settings import (
 )
 from webhooks.models import (
     MAX_BACKOFF_MS,
+    MAX_BATCH_SIZE,
+    MAX_BATCH_WAIT_SECONDS,
     MAX_IN_FLIGHT,
     MAX_RATE_PER_SECOND,
     MAX_RETRIES,
@@ -39,7 +41,16 @@ from webhooks.models import (
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.destination import MAX_URL
 from webhooks.rules.signature import standard_form
-from webhooks.rules.statuses import ALL_EVENTS, EVENT_TYPES, DeliveryStatus, Profile, ScopeType, SigningMethod
+from webhooks.rules.statuses import (
+    ALL_EVENTS,
+    CHOSEN_PROFILES,
+    EVENT_TYPES,
+    BatchType,
+    DeliveryStatus,
+    Profile,
+    ScopeType,
+    SigningMethod,
+)
 
 _GLOBAL = "global"
 """The reference's word for the scope of a workspace."""
@@ -51,7 +62,10 @@ class EndpointChange(Strict):
     name = TextField(required=False, max_length=LONGEST_NAME)
     url = TextField(required=False, max_length=MAX_URL, help_text="http or https, without a user or password")
     events = serializers.ListField(
-        child=OneOfField([ALL_EVENTS, *EVENT_TYPES]), required=False, allow_empty=False, help_text="`*` means all"
+        child=OneOfField([ALL_EVENTS, *EVENT_TYPES, *BatchType]),
+        required=False,
+        allow_empty=False,
+        help_text="`*` means all; with the profile `batch` one of its five, or ours that mean them",
     )
     scope_type = OneOfField([*(scope.value for scope in ScopeType), _GLOBAL], required=False)
     scope_id = TextField(required=False, allow_null=True, help_text="The persona (`per_…`) or campaign (`camp_…`)")
@@ -61,7 +75,7 @@ class EndpointChange(Strict):
     campaign_id = PublicIdField(
         SCOPE_PREFIXES[ScopeType.CAMPAIGN], required=False, help_text="Another way to say `scope_id`"
     )
-    profile = OneOfField([profile.value for profile in Profile], required=False)
+    profile = OneOfField([profile.value for profile in CHOSEN_PROFILES], required=False)
     description = TextField(required=False, allow_blank=True, max_length=LONGEST_DESCRIPTION)
     is_active = TruthField(required=False)
     signing_method = OneOfField([method.value for method in SigningMethod], required=False)
@@ -91,6 +105,18 @@ class EndpointChange(Strict):
         help_text=f"Tried again beside 5xx: {', '.join(str(status) for status in sorted(RETRYABLE_STATUSES))}",
     )
     custom_headers = ObjectField(required=False, help_text="Names and values of headers that are sent along")
+    batch_size = WholeNumberField(
+        required=False, min_value=1, max_value=MAX_BATCH_SIZE, help_text="Most items in an array (100)"
+    )
+    batchSize = WholeNumberField(  # noqa: N815 — the reference's spelling
+        required=False, min_value=1, max_value=MAX_BATCH_SIZE, help_text="Another way to say `batch_size`"
+    )
+    batch_wait_seconds = NumberField(
+        required=False,
+        min_value=0,
+        max_value=MAX_BATCH_WAIT_SECONDS,
+        help_text="How long the first item of an array waits for others (5)",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Fold the reference's spellings into ours."""
@@ -98,6 +124,9 @@ class EndpointChange(Strict):
         if "timeout_ms" in given:
             _refuse_both(given, "timeout_ms", "timeout_seconds")
             given["timeout_seconds"] = given.pop("timeout_ms") / 1000
+        if "batchSize" in given:
+            _refuse_both(given, "batchSize", "batch_size")
+            given["batch_size"] = given.pop("batchSize")
         if given.get("scope_type") == _GLOBAL:
             given["scope_type"] = ScopeType.WORKSPACE.value
         scopes = {"persona_id": ScopeType.PERSONA.value, "campaign_id": ScopeType.CAMPAIGN.value}
@@ -158,6 +187,8 @@ class EndpointShown(serializers.Serializer[Any]):
     rate_per_second = serializers.FloatField(allow_null=True)
     retry_on = serializers.ListField(child=serializers.IntegerField())
     custom_headers = serializers.DictField(child=serializers.CharField())
+    batch_size = serializers.IntegerField()
+    batch_wait_seconds = serializers.FloatField()
     rotated_at = InstantField(allow_null=True, help_text="Since when a rotated secret waits to be promoted")
     stats = serializers.SerializerMethodField()
     last_delivery_at = InstantField(allow_null=True, help_text="When something was last delivered")
@@ -201,7 +232,7 @@ class EndpointWithSecret(EndpointShown):
 
 class DeliveryFilters(Filters):
     status = OneOfField([status.value for status in DeliveryStatus], required=False)
-    event = OneOfField(list(EVENT_TYPES), required=False)
+    event = OneOfField([*EVENT_TYPES, *BatchType], required=False, help_text="Of batches, what their items are")
     event_id = PublicIdField(Event.public_prefix, required=False)
     call_id = PublicIdField("call", required=False)
 

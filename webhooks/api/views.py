@@ -30,13 +30,23 @@ from webhooks.destinations import why_not_url
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import WithSecret
 from webhooks.models import Delivery, Endpoint
+from webhooks.rules.statuses import BatchType
 
 _ATTEMPTS_SHOWN = 100
-_RENAMED = {"event": "event__type", "call_id": "event__call_id", "webhook_id": "endpoint_id"}
+_RENAMED = {"call_id": "event__call_id", "webhook_id": "endpoint_id"}
 
 
 def _about(request: ApiRequest) -> dict[str, Any]:
     return {"workspace_id": request.workspace_id, "actor": request.actor, "now": request.now}
+
+
+def _asked_for(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+    event = asked.pop("event", None)
+    if event in {*BatchType}:
+        rows = rows.filter(batch_type=event)
+    elif event is not None:
+        rows = rows.filter(event__type=event)
+    return rows.filter(**{_RENAMED.get(name, name): value for name, value in asked.items()})
 
 
 class Endpoints(Lists, Reads):
@@ -125,7 +135,7 @@ class Deliveries(Lists):
     filters = AllDeliveryFilters
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
-        return rows.filter(**{_RENAMED.get(name, name): value for name, value in asked.items()})
+        return _asked_for(rows, asked)
 
     @extend_schema(responses=DeliveryInFull)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
@@ -155,8 +165,7 @@ class DeliveriesOfEndpoint(Lists):
         return super().list(request)
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
-        mine = rows.filter(endpoint_id=self._endpoint_id())
-        return mine.filter(**{_RENAMED.get(name, name): value for name, value in asked.items()})
+        return _asked_for(rows.filter(endpoint_id=self._endpoint_id()), asked)
 
     def _endpoint_id(self) -> UUID:
         """Return the endpoint of the path, of this workspace; those of a deleted one are still shown."""

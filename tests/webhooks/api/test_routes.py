@@ -76,6 +76,21 @@ def test_the_spellings_of_the_reference_are_taken(api: Api) -> None:
     assert globally.json()["scope_type"] == "workspace"
 
 
+def test_an_endpoint_for_arrays_is_described_in_either_spelling(api: Api) -> None:
+    arrays = {**NEW, "profile": "batch", "events": ["CallComplete", "message.sent"]}
+
+    theirs = api.post("webhooks/", {**arrays, "batchSize": 20}).json()
+    ours = api.post("webhooks/", {**arrays, "batch_size": 20, "batch_wait_seconds": 0.5}).json()
+    both = api.post("webhooks/", {**arrays, "batchSize": 20, "batch_size": 20})
+    unknown = api.post("webhooks/", {**arrays, "events": ["call.started"]})
+
+    assert (theirs["profile"], theirs["batch_size"], theirs["batch_wait_seconds"]) == ("batch", 20, 5)
+    assert theirs["events"] == ["CallComplete", "SMSSent"]
+    assert (ours["batch_size"], ours["batch_wait_seconds"]) == (20, 0.5)
+    assert (both.status_code, list(both.json()["error"]["fields"])) == (400, ["batchSize"])
+    assert (unknown.status_code, list(unknown.json()["error"]["fields"])) == (400, ["events"])
+
+
 @pytest.mark.parametrize(
     ("body", "at_fault"),
     [
