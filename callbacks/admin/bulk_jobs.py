@@ -21,13 +21,13 @@ _COLOURS = {BulkStatus.RUNNING.value: "info", BulkStatus.DONE.value: "success", 
 class BulkActionAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
-    list_display = ("what", "state", "came_to", "total", "actor_label", "created_at")
+    list_display = ("what", "state", "came_to", "total", "who", "created_at")
     search_fields = ("id",)
     search_help_text = "Id of a bulk action (bulk_…)"
     id_prefixes = {"id": "bulk"}
     actions = None
     actions_detail = ("stop",)
-    fields = (("what", "state"), ("chosen", "actor_label"), ("created_at", "finished_at"))
+    fields = (("what", "state"), ("chosen", "who"), ("created_at", "finished_at"))
     change_form_outer_before_template = "callbacks/admin/bulk_progress.html"
     refusals: ClassVar[Any] = {}
 
@@ -64,7 +64,11 @@ class BulkActionAdmin(ReadOnlyAdmin):
                     ("Left", row.total - asked),
                 ],
                 "refused": [
-                    (words_of(refused.outcome), reverse("admin:callbacks_callback_change", args=[refused.callback_id]))
+                    (
+                        refused.callback_id,
+                        words_of(refused.outcome),
+                        reverse("admin:callbacks_callback_change", args=[refused.callback_id]),
+                    )
                     for refused in bulk.refused_rows(row)
                 ],
             }
@@ -104,6 +108,10 @@ class BulkActionAdmin(ReadOnlyAdmin):
     @column("Came to")
     def came_to(self, row: BulkAction) -> str:
         return counted(row.action, done=row.done, refused=row.refused, dry_run=row.dry_run)
+
+    @column("Asked for by")
+    def who(self, row: BulkAction) -> str:
+        return row.actor_label
 
     @column("Callbacks chosen by")
     def chosen(self, row: BulkAction) -> str:

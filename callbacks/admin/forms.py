@@ -88,6 +88,8 @@ class EditForm(ReasonForm):
             self.fields["notes"].help_text = "Left empty, each keeps its own"
         else:
             usable = usable.filter(workspace_id=row.workspace_id)
+            if row.campaign_id is None:
+                self.fields["persona"].empty_label = "As in the call before"
             self.fields["persona"].initial = row.assigned_persona_id
             self.fields["notes"].initial = row.notes
         self.fields["persona"].queryset = usable

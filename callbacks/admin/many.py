@@ -47,7 +47,7 @@ class ManyAtOnce(ScopedAdmin):
         possible = _UNDOABLE if action == "undo_selected" else (CallbackStatus.PENDING,)
         return rows.filter(status__in=[status.value for status in possible])
 
-    def do_to_all(
+    def do_as_job(
         self, request: HttpRequest, action: str, form: VerbForm, rows: QuerySet[Any], *, dry_run: bool
     ) -> HttpResponse:
         """Start a job in each workspace that has rows among them."""

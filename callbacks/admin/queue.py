@@ -284,8 +284,10 @@ class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
     def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Callback) -> str:
             verbs.undo(request, form, row)
-            theirs = on_clock(row.scheduled_at, zone_of(row), now=database_now())
-            return f"{row.contact} is promised a call on {theirs} again."
+            now = database_now()
+            if row.scheduled_at <= now:
+                return f"{row.contact} is to be called again; the time is past, so it is due at once."
+            return f"{row.contact} is promised a call on {on_clock(row.scheduled_at, zone_of(row), now=now)} again."
 
         return self.act(request, object_id, do, form=form)
 

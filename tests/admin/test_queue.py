@@ -412,7 +412,7 @@ def test_the_notice_of_what_ends_a_callback_offers_to_take_it_back_at_once(
     assert f'action="{undo}"' in said(press(browser, verb, callback))
     answer = press(browser, "undo", callback)
 
-    assert "Erika Muster is promised a call on" in said(answer)
+    assert "Erika Muster is to be called again" in said(answer)
     assert row_of(callback.pk).status == "pending"
 
 
@@ -492,16 +492,19 @@ def test_all_that_the_list_shows_is_done_by_a_job_that_tells_how_far_it_is(
     assert set(AuditEntry.objects.filter(verb="cancel").values_list("reason", flat=True)) == {"storm"}
 
 
-def test_a_dry_run_of_all_that_the_list_shows_changes_nothing(browser: Client, workspace: Workspace) -> None:
+@pytest.mark.parametrize(("meant", "count"), [({"_all_matching": "1"}, 2), ({}, 1)])
+def test_a_dry_run_of_what_is_ticked_or_all_that_the_list_shows_changes_nothing(
+    browser: Client, workspace: Workspace, meant: dict[str, str], count: int
+) -> None:
     rows = [make_callback(workspace, late=LATE) for _ in range(2)]
     form = {"action": "skip_selected", ACTION_CHECKBOX_NAME: [str(rows[0].pk)], **CONFIRMED}
 
-    browser.post(f"{reverse(LIST)}?queue=overdue", {**form, "_all_matching": "1", "_dry_run": "1"})
+    browser.post(f"{reverse(LIST)}?queue=overdue", {**form, **meant, "_dry_run": "1"})
     job = BulkAction.objects.get()
     run_bulk(str(job.pk))
 
     page = browser.get(reverse("admin:callbacks_bulkaction_change", args=[job.pk])).content.decode()
-    assert "2 would be skipped." in page
+    assert f"{count} would be skipped." in page
     assert {row_of(row.pk).status for row in rows} == {"pending"}
 
 

@@ -140,9 +140,11 @@ def bulk(
                     "matching": None if everything is None else self.counted(everything),
                 }
                 return TemplateResponse(request, "workspaces/admin/bulk.html", asking)
-            if everything is not None and request.POST.get("_all_matching"):
-                is_dry_run = bool(request.POST.get("_dry_run"))
-                return self.do_to_all(request, method.__name__, filled_in, everything, dry_run=is_dry_run)
+            is_dry_run = bool(request.POST.get("_dry_run"))
+            wants_all = bool(request.POST.get("_all_matching"))
+            if everything is not None and (wants_all or is_dry_run):
+                meant = everything if wants_all else everything.filter(pk__in=ids)
+                return self.do_as_job(request, method.__name__, filled_in, meant, dry_run=is_dry_run)
             # Not the rows of the filtered list: one that left it meanwhile is counted as refused, not passed over.
             rows = self.get_queryset(request).filter(pk__in=ids)
             self.do_to_each(request, rows, lambda row: method(self, request, filled_in, row), did=did)
@@ -312,7 +314,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         count = rows[: _MOST_COUNTED + 1].count()
         return f"more than {_MOST_COUNTED:,}" if count > _MOST_COUNTED else f"{count:,}"
 
-    def do_to_all(
+    def do_as_job(
         self,
         request: HttpRequest,
         action: str,
@@ -321,7 +323,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         *,
         dry_run: bool,
     ) -> HttpResponse:
-        """Start a job that does the action to all rows of :meth:`all_matching`; where it is followed is the answer."""
+        """Start a job that does the action to rows of :meth:`all_matching`, and lead to where it is followed."""
         raise NotImplementedError
 
     def do_to_each(self, request: HttpRequest, rows: Iterable[_Row], do: Callable[[_Row], object], *, did: str) -> None:
