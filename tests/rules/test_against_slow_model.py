@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -125,6 +125,22 @@ def test_the_slow_model_finds_the_same_where_it_looks_at_every_minute(zone: str,
         coarse = slow_model.first_start(window, [zone], at=at, ring=ring)
         assert coarse == slow_model.first_start(window, [zone], at=at, ring=ring, after_quarters=range(15))
         assert coarse is not None
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("days", [364, 365, 366, 367])
+def test_an_opening_is_looked_for_during_366_days_and_no_longer(zone: str, days: int) -> None:
+    # Closed on so many days from 15 January 2024 on, a leap year; asked at noon and at ten in the evening.
+    closed = [(date(2024, 1, 15) + timedelta(days=day)).isoformat() for day in range(days)]
+    window = drawn({"holidays": {"dates": closed}})
+    ring = timedelta(seconds=30)
+
+    for hour in (12, 22):
+        at = datetime(2024, 1, 15, hour, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        found = next_opening(window.window, (zone,), at=at, ring_timeout=ring)
+        assert found == slow_model.first_start(window.hours, [zone], at=at, ring=ring)
+        # The day after opens at nine: within 366 days of noon and evening, but not a day later.
+        assert (found is None) == (days == 367)
 
 
 def test_every_zone_that_changes_its_clock_is_asked_about_the_days_on_which_it_does() -> None:
