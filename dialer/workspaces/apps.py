@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class WorkspacesConfig(AppConfig):
@@ -6,3 +7,8 @@ class WorkspacesConfig(AppConfig):
     label = "workspaces"
     verbose_name = "Workspaces"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from dialer.workspaces.timestamps import read_by_python  # noqa: PLC0415 — models come first
+
+        connection_created.connect(read_by_python)
