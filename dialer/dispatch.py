@@ -164,7 +164,9 @@ def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
             SELECT * FROM dialer_campaigncontact w
             WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= o.until
                 -- One row that cannot be queued must not stop the claim of everybody.
-                AND NOT EXISTS (SELECT FROM dialer_call q WHERE q.campaign_contact_id = w.id AND q.status = 'queued')
+                -- (OFFSET: looked up row by row, where a join would hash every queued call.)
+                AND NOT EXISTS (
+                    SELECT FROM dialer_call q WHERE q.campaign_contact_id = w.id AND q.status = 'queued' OFFSET 0)
             ORDER BY w.due_at, w.id LIMIT o.room FOR NO KEY UPDATE OF w SKIP LOCKED
         ) AS k
         JOIN dialer_contact p ON p.id = k.contact_id

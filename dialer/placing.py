@@ -28,7 +28,7 @@ from dialer.rules.contact_limits import Handed
 from dialer.rules.forcing import in_force
 from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, Waits, judge
 from dialer.rules.openings import Terms
-from dialer.rules.statuses import CallStatus, CampaignStatus, Outcome
+from dialer.rules.statuses import CallStatus, CampaignStatus, Outcome, Rank
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
@@ -271,14 +271,18 @@ def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> None:
             "numbers": [fact.phone for fact in rows],
         },
     )
-    promises().calls_dialling([fact.id for fact in rows], now=now)
+    # A first call fulfils no promise, and whose contact waited was taken to calling when it was claimed.
+    later = [fact for fact in rows if fact.rank != Rank.NEW]
+    if not later:
+        return
+    promises().calls_dialling([fact.id for fact in later], now=now)
     run(
         "contacts_calling",
         """
         UPDATE dialer_campaigncontact SET state = 'calling'
         WHERE id = ANY(%(ids)s) AND state IN ('waiting', 'callback_pending')
         """,
-        {"ids": [fact.campaign_contact_id for fact in rows if fact.campaign_contact_id]},
+        {"ids": [fact.campaign_contact_id for fact in later if fact.campaign_contact_id]},
     )
 
 
