@@ -19,6 +19,7 @@ from dialer.campaign_settings import CampaignFields, columns_of
 from dialer.models import Call, Campaign, CampaignContact, Import
 from dialer.outages import REJECTED
 from dialer.promises import Move, promises
+from dialer.rooms import forget_pace
 from dialer.rules.circuit import REJECTIONS
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
@@ -108,6 +109,8 @@ def edit(
             setattr(campaign, name, value)
         if changes:
             campaign.save(update_fields=list(changes))
+        if "calls_per_second" in changes:
+            forget_pace(workspace_id, campaign_id)
         if changes.keys() & _AFFECT_FIRST_CALLS and campaign.status != CampaignStatus.DRAFT:
             first_calls.forget(campaign_id)
             first_calls.schedule(_locked(campaign_id, workspace_id), limit=campaign_ends.FIRST_CALLS, now=now)

@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from dialer import outages
 from dialer.contacts import is_time_zone
 from dialer.models import Campaign, Line, Persona, RetryPolicy
+from dialer.rooms import forget_pace
 from dialer.rules import schedule_settings, values
 from dialer.rules.limit_presets import Preset, presets
 from dialer.rules.schedule_settings import InvalidSettings
@@ -254,6 +255,8 @@ def _write(
     for name, value in changes.items():
         setattr(row, name, value)
     _save(row, changes)
+    if "calls_per_second" in changes:
+        forget_pace(row.pk if isinstance(row, Workspace) else row.workspace_id, row.pk)
     record(actor, [_change(row, "edit", changes)], now=now)
 
 

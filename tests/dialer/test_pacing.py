@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from dialer import campaigns, dispatch
+from dialer import campaigns, dispatch, resources
 from dialer.dispatch import Dispatched
 from dialer.models import Call, Campaign
 from dialer.rules.statuses import Rank
@@ -227,3 +228,22 @@ def test_a_promise_on_another_line_than_its_campaigns_takes_no_slot_of_the_campa
     make_campaign_contact(campaign)
 
     assert len(claims(1)) == 2
+
+
+@pytest.mark.parametrize("owner", ["campaign", "line", "workspace"])
+def test_a_pace_that_is_raised_holds_at_once_and_not_after_the_wait_of_the_former(owner: str) -> None:
+    campaign = campaign_of(9)
+    rows: dict[str, Any] = {"campaign": campaign, "line": campaign.line, "workspace": campaign.workspace}
+    row = rows[owner]
+    type(row).objects.filter(pk=row.pk).update(calls_per_second=0.001)
+    assert len(claims(2)) == 1
+    about: dict[str, Any] = {"calls_per_second": 2.0, "actor": SYSTEM, "now": NOW}
+
+    if owner == "campaign":
+        campaigns.edit(campaign.pk, workspace_id=campaign.workspace_id, **about)
+    elif owner == "line":
+        resources.edit_line(campaign.line_id, workspace_id=campaign.workspace_id, **about)
+    else:
+        resources.edit_workspace(campaign.workspace_id, **about)
+
+    assert len(claims(1, began=NOW + 2 * SECOND)) == 5
