@@ -1,0 +1,134 @@
+"""Attempts go by the day, deliveries in stretches, and nothing that waits goes at all."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+import pytest
+from django.db import connection
+
+from dialer.workspaces.ids import new_id
+from tests.webhooks.rows import make_delivery, make_endpoint
+from webhooks.models import Delivery, DeliveryAttempt
+from webhooks.retention import DAYS_AHEAD, KEPT, forget_deliveries, keep_days
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOON = datetime(2031, 5, 10, 12, tzinfo=UTC)
+TODAY = NOON.date()
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Partitions are no rows: what a test makes is dropped after it."""
+    before = partitions()
+    yield
+    for name in partitions() - before:
+        execute(f"DROP TABLE {name}")
+
+
+def execute(sql: str, *values: int) -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def partitions() -> set[str]:
+    rows = execute(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'webhooks_deliveryattempt'::regclass"
+    )
+    return {str(name) for (name,) in rows}
+
+
+def attempt(delivery: Delivery, at: datetime, *, number: int = 1) -> DeliveryAttempt:
+    made: DeliveryAttempt = DeliveryAttempt.objects.create(
+        delivery=delivery, number=number, started_at=at, url="http://crm.example/", total_ms=1
+    )
+    return made
+
+
+def where(row: DeliveryAttempt) -> str:
+    ((name,),) = execute("SELECT tableoid::regclass::text FROM webhooks_deliveryattempt WHERE id = %s", row.pk)
+    return str(name)
+
+
+def test_today_and_the_next_days_have_a_partition_each() -> None:
+    days = keep_days(now=NOON)
+
+    assert days.made == [TODAY + timedelta(days=n) for n in range(DAYS_AHEAD + 1)]
+    assert keep_days(now=NOON).made == []
+    row = attempt(make_delivery(make_endpoint()), NOON)
+    assert where(row) == "webhooks_deliveryattempt_20310510"
+
+
+def test_what_was_caught_before_its_day_was_made_moves_there() -> None:
+    delivery = make_delivery(make_endpoint())
+    rows = [attempt(delivery, NOON + timedelta(hours=n), number=n + 14) for n in (-13, -12, 0, 12)]
+    assert {where(row) for row in rows} == {"webhooks_deliveryattempt_default"}
+
+    keep_days(now=NOON)
+
+    assert [where(row).rpartition("_")[2] for row in rows] == ["default", "20310510", "20310510", "20310511"]
+
+
+def test_a_day_is_dropped_when_all_of_it_is_older_than_is_kept() -> None:
+    keep_days(now=NOON)
+    row = attempt(make_delivery(make_endpoint()), NOON)
+    midnight = datetime(2031, 5, 11, tzinfo=UTC)
+
+    assert keep_days(now=midnight + KEPT - timedelta(seconds=1)).dropped == []
+    assert DeliveryAttempt.objects.filter(pk=row.pk).exists()
+    assert keep_days(now=midnight + KEPT).dropped == [date(2031, 5, 10)]
+
+    assert not DeliveryAttempt.objects.filter(pk=row.pk).exists()
+    assert "webhooks_deliveryattempt_20310510" not in partitions()
+
+
+def test_a_sweep_that_cannot_have_its_locks_gives_up_and_the_next_one_succeeds() -> None:
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("SELECT count(*) FROM webhooks_deliveryattempt_default")  # a reader that stays
+
+        assert keep_days(now=NOON).made == []
+
+    assert keep_days(now=NOON).made[0] == TODAY
+
+
+def test_the_same_attempt_is_written_once_whichever_partition_it_is_in() -> None:
+    keep_days(now=NOON)
+    delivery = make_delivery(make_endpoint())
+    attempt(delivery, NOON)
+
+    with pytest.raises(Exception, match="duplicate key"):
+        attempt(delivery, NOON)
+
+
+def an_old(delivery: Delivery, *, age: timedelta, **fields: object) -> Delivery:
+    """Give a delivery the id that one of that age has."""
+    moment = int((NOON - age).timestamp() * 1000)
+    key = new_id()
+    old = type(key)(int=(key.int & ((1 << 80) - 1)) | moment << 80)
+    Delivery.objects.filter(pk=delivery.pk).update(id=old, **fields)
+    found: Delivery = Delivery.objects.get(pk=old)
+    return found
+
+
+def test_settled_deliveries_go_after_thirty_days_and_pending_ones_stay() -> None:
+    settled = {"status": "delivered", "settled_at": NOON}
+    young = an_old(make_delivery(make_endpoint()), age=KEPT - timedelta(seconds=1), **settled)
+    old = an_old(make_delivery(make_endpoint()), age=KEPT + timedelta(seconds=1), **settled)
+    waiting = an_old(make_delivery(make_endpoint()), age=KEPT * 2)
+
+    assert forget_deliveries(now=NOON, limit=10) == 1
+
+    assert set(Delivery.objects.values_list("pk", flat=True)) == {young.pk, waiting.pk}
+    assert old.pk not in {young.pk, waiting.pk}
+
+
+def test_a_sweep_forgets_no_more_than_its_stretch_the_oldest_first() -> None:
+    settled = {"status": "failed", "settled_at": NOON}
+    ages = [KEPT + timedelta(days=n) for n in (1, 3, 2)]
+    rows = [an_old(make_delivery(make_endpoint()), age=age, **settled) for age in ages]
+
+    assert forget_deliveries(now=NOON, limit=2) == 2
+
+    assert Delivery.objects.get().pk == rows[0].pk
