@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import combinations
 
 import pytest
 from django.db import connection
@@ -104,6 +105,23 @@ def test_a_callback_that_was_put_back_goes_on_saying_why(
 
     assert said is not None
     assert said.code == code
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations((param.values[0] for param in HELD), 2)))
+def test_where_several_things_hold_a_callback_the_queue_and_the_gate_name_the_same_one(
+    carrier: InProcessCarrier, one: Callable[[Callback], None], other: Callable[[Callback], None]
+) -> None:
+    callback = a_due_callback()
+    claims = claim(NOW)
+    one(callback)
+    other(callback)
+
+    said = why(callback)
+    placing.place(claims, now=NOW)
+
+    assert said is not None
+    assert said.code == Call.objects.get(pk=callback.call_id).held_reason
+    assert carrier.placed == []
 
 
 def test_one_that_a_carrier_had_no_room_for_waits_at_capacity_until_it_is_tried_again(
