@@ -186,17 +186,17 @@ def _do_next(bulk: BulkAction, order: Order, *, now: datetime) -> bool:
 
 
 def _count(bulk: BulkAction, *, now: datetime) -> None:
-    """Write what came of the rows so far, and the job's end where none is left."""
+    """Write what came of the rows so far, and the job's end where none is left: then only what refused is kept."""
     counts = Counter(
         dict(BulkRow.objects.filter(bulk=bulk).values_list("outcome").annotate(rows=Count("id")).order_by())
     )
     left = counts.pop("", 0)
     done = counts.pop(DONE, 0)
-    BulkAction.objects.filter(pk=bulk.pk).update(done=done, refused=dict(counts))
-    if not left:
-        BulkAction.objects.filter(pk=bulk.pk, status=BulkStatus.RUNNING.value).update(
-            status=BulkStatus.DONE.value, finished_at=now, lease_until=None
-        )
+    # Of a job that is done the rows are gone: another worker that counts them late must not write that.
+    BulkAction.objects.filter(pk=bulk.pk).exclude(status=BulkStatus.DONE.value).update(done=done, refused=dict(counts))
+    ended = BulkAction.objects.filter(pk=bulk.pk, status=BulkStatus.RUNNING.value)
+    if not left and ended.update(status=BulkStatus.DONE.value, finished_at=now, lease_until=None):
+        BulkRow.objects.filter(bulk=bulk, outcome=DONE).delete()
 
 
 def _order(bulk: BulkAction) -> Order:

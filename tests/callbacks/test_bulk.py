@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from callbacks import actions, bulk, tasks
 from callbacks.bulk import Order
-from callbacks.models import BulkAction, Callback
+from callbacks.models import BulkAction, BulkRow, Callback
 from callbacks.refusals import counted
 from callbacks.rules.statuses import BulkStatus
 from dialer.models import Call
@@ -71,6 +71,7 @@ def test_each_callback_is_done_by_itself_and_what_refuses_is_counted_by_its_reas
     assert counted("cancel", done=done.done, refused=done.refused) == "2 cancelled, 1 already being dialled"
     assert statuses() == ["dialing", "cancelled", "cancelled"]
     assert [row.callback_id for row in bulk.refused_rows(done)] == [first.pk]
+    assert BulkRow.objects.count() == 1
 
 
 def test_every_change_leaves_its_own_audit_entry_of_whoever_asked_for_it(carrier: InProcessCarrier) -> None:
