@@ -78,8 +78,8 @@ def _why(fact: Any, verdict: Verdict, *, now: datetime) -> tuple[Waits, datetime
     match verdict:
         case Hold(reason=(Waits.CAMPAIGN_PAUSED | Waits.STALE) as reason):
             return Waits(reason), None
-        case Hold(reason=reason, due_at=at):
-            return Waits(reason), at
+        case Hold(reason=reason, due_at=at, is_hopeless=is_hopeless):
+            return Waits(reason), None if is_hopeless else at
         case Drop():
             return None
     if fact.due_at > now:

@@ -52,6 +52,8 @@ class Hold:
 
     reason: str
     due_at: datetime
+    is_hopeless: bool = False
+    """Nothing will have changed by then, unless somebody changes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> V
         return Hold(reason="carrier_down", due_at=candidate.line_down_until)
     possible = next_possible(candidate.terms, at=now, ledger=ledger, forced=candidate.forced)
     if possible.at is None:
-        return Hold(reason="outside_window", due_at=now + timedelta(days=1))
+        return Hold(reason="outside_window", due_at=now + timedelta(days=1), is_hopeless=True)
     if possible.shifts:
         return Hold(reason=possible.shifts[0].reason, due_at=possible.at)
     return Go()

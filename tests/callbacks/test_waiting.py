@@ -163,6 +163,16 @@ def test_a_contact_that_was_on_the_phone_waits_for_the_next_look_after_the_talk(
     assert (said.code, said.next_possible_at) == ("contact_busy", NOW + BUSY_CONTACT_WAIT)
 
 
+def test_a_window_that_never_opens_again_waits_for_a_person() -> None:
+    never = {"calling_hours": {"sat": [{"start": "09:00", "end": "12:00"}]}, "days": "weekend_off"}
+    callback = a_due_callback(schedule=never)
+
+    said = why(callback)
+
+    assert said is not None
+    assert (said.code, said.next_possible_at) == ("outside_window", None)
+
+
 def test_what_has_just_come_due_or_is_on_its_way_is_held_by_nothing(carrier: InProcessCarrier) -> None:
     callback = a_due_callback()
 
