@@ -27,10 +27,9 @@ LATE_AFTER = timedelta(minutes=15)
 EXPIRES_AFTER = timedelta(days=7)
 """A stale retry this late is given up."""
 EXPIRED = "expired"
-BATCH = 500
 
 
-def tell_late(*, limit: int = BATCH, now: datetime) -> list[int]:
+def tell_late(*, limit: int = 500, now: datetime) -> list[int]:
     """Record ``callback.late`` for promises that are late and not told yet; return their ids.
 
     Once per promised time: a promise that is moved may be late again. Whatever holds it is the event's reason.
@@ -55,7 +54,7 @@ def tell_late(*, limit: int = BATCH, now: datetime) -> list[int]:
     return ids
 
 
-def expire(*, limit: int = BATCH, now: datetime) -> list[UUID]:
+def expire(*, limit: int = 500, now: datetime) -> list[UUID]:
     """Give up retries that waited for a person in vain; return the calls that were withdrawn.
 
     Their chains end: ``callback.expired`` and ``call.exhausted``, the contacts at their end. One that a workspace

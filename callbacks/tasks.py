@@ -11,6 +11,10 @@ from dialer.workspaces.clock import database_now
 
 log = logging.getLogger(__name__)
 
+BATCH = 500
+"""Deadlines kept in one transaction."""
+TURN_SECONDS = 5
+"""How long the deadlines' message goes on while there is more; the next one finds the rest."""
 BULK_TURN_SECONDS = 10
 """Jobs of any size share the workers: each goes on for so long, then waits for its next turn."""
 
@@ -19,9 +23,16 @@ BULK_TURN_SECONDS = 10
 def keep_deadlines() -> None:
     """Tell promises that are late, give up retries that are far too late."""
     now = database_now()
-    late, expired = deadlines.tell_late(now=now), deadlines.expire(now=now)
+    began = time.monotonic()
+    late = expired = 0
+    while True:
+        told = len(deadlines.tell_late(limit=BATCH, now=now))
+        given_up = len(deadlines.expire(limit=BATCH, now=now))
+        late, expired = late + told, expired + given_up
+        if max(told, given_up) < BATCH or time.monotonic() - began > TURN_SECONDS:
+            break
     if late or expired:
-        log.info("deadlines.kept late=%d expired=%d", len(late), len(expired))
+        log.info("deadlines.kept late=%d expired=%d", late, expired)
 
 
 @shared_task(name="callbacks.run_bulk")

@@ -16,6 +16,7 @@ from dialer.models import Call, Campaign, Contact, Line, Persona
 from dialer.rules import phone_number
 from dialer.rules.statuses import CallStatus, Direction, Rank
 from dialer.workspaces.ids import new_id
+from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,21 @@ def adopt(rows: Sequence[Any], *, now: datetime) -> Mapping[int, UUID | str]:
             except NotOurs as refused:
                 found[key] = str(refused)
         answers[row.id] = found[key]
+    _bind({event_id: answer for event_id, answer in answers.items() if isinstance(answer, UUID)})
     return answers
+
+
+def _bind(adopted: Mapping[int, UUID]) -> None:
+    """Note on the reports whose call they are of: evidence of a contact is forgotten with the contact."""
+    if adopted:
+        run(
+            "bind_inbound_reports",
+            """
+            UPDATE dialer_carrierevent e SET call_id = t.call_id
+            FROM unnest(%(events)s::bigint[], %(calls)s::uuid[]) AS t(event_id, call_id) WHERE e.id = t.event_id
+            """,
+            {"events": list(adopted), "calls": list(adopted.values())},
+        )
 
 
 def _known(ring: _Ring) -> UUID | None:
@@ -86,9 +101,9 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
     except ValueError:
         message = "the caller's number is withheld"
         raise NotOurs(message) from None
-    line = _line(ring, number)
-    last = _last_to(line.workspace_id, number)
-    contact = _contact(line.workspace_id, number, last, now=now)
+    line = line_of(carrier=ring.carrier, called=ring.to_number, caller=number)
+    last = last_call_to(line.workspace_id, number)
+    contact = contact_of(line.workspace_id, number, last, now=now)
     expected = _expected(contact)
     campaign = _campaign(expected, last, line)
     call_id = new_id()
@@ -130,14 +145,14 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
     return call_id
 
 
-def _line(ring: _Ring, number: str) -> Line:
-    """Return the line that the number called belongs to.
+def line_of(*, carrier: str, called: str, caller: str) -> Line:
+    """Return the line that the number called belongs to; raises :class:`NotOurs`.
 
     Where several show it, the one over which the caller was called last; where none does, the carrier's only line.
     """
-    lines = list(Line.objects.filter(carrier=ring.carrier, archived_at=None).order_by("id"))
-    called = phone_number.digits_of(ring.to_number)
-    mine = [line for line in lines if called and called in {phone_number.digits_of(shown) for shown in line.caller_ids}]
+    lines = list(Line.objects.filter(carrier=carrier, archived_at=None).order_by("id"))
+    digits = phone_number.digits_of(called)
+    mine = [line for line in lines if digits and digits in {phone_number.digits_of(shown) for shown in line.caller_ids}]
     match mine or lines:
         case [only]:
             return only
@@ -148,7 +163,7 @@ def _line(ring: _Ring, number: str) -> Line:
             last = (
                 Call.objects.filter(
                     workspace_id__in={line.workspace_id for line in several},
-                    number=number,
+                    number=caller,
                     line__in=several,
                     dialing_at__isnull=False,
                 )
@@ -161,7 +176,7 @@ def _line(ring: _Ring, number: str) -> Line:
             raise NotOurs(message)
 
 
-def _last_to(workspace_id: UUID, number: str) -> Call | None:
+def last_call_to(workspace_id: UUID, number: str) -> Call | None:
     """Return the last call that we made to the number."""
     last: Call | None = (
         Call.objects.in_workspace(workspace_id)
@@ -178,7 +193,7 @@ def _last_to(workspace_id: UUID, number: str) -> Call | None:
     return last
 
 
-def _contact(workspace_id: UUID, number: str, last: Call | None, *, now: datetime) -> Contact:
+def contact_of(workspace_id: UUID, number: str, last: Call | None, *, now: datetime) -> Contact:
     """Return the contact last called on the number, else the newest that has it, else a new one."""
     if last is not None:
         return last.contact

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from callbacks import actions, deadlines, scheduling
+from callbacks import actions, deadlines, scheduling, tasks
 from callbacks.deadlines import EXPIRES_AFTER, LATE_AFTER
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
 from dialer import calls
-from dialer.models import Campaign, CampaignContact
+from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
@@ -200,3 +200,30 @@ def test_a_late_retry_raises_no_alert(carrier: InProcessCarrier) -> None:
     retry = a_retry()
 
     assert deadlines.tell_late(now=retry.scheduled_at + HOUR) == []
+
+
+def test_the_sweep_goes_on_while_there_is_more_than_a_batch(
+    carrier: InProcessCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retries = [a_retry() for _ in range(3)]
+    Callback.objects.update(scheduled_at=NOW - timedelta(days=400))
+    Call.objects.filter(status="queued").update(not_after=NOW - timedelta(days=390))
+    monkeypatch.setattr(tasks, "BATCH", 2)
+
+    tasks.keep_deadlines()
+
+    assert set(Callback.objects.filter(pk__in=[r.pk for r in retries]).values_list("status", flat=True)) == {"expired"}
+
+
+def test_the_sweep_for_late_promises_reads_its_own_index() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("""
+            EXPLAIN SELECT id FROM callbacks_callback
+            WHERE status = 'pending' AND type <> 'auto_retry' AND late_event_at IS NULL AND scheduled_at <= now()
+            ORDER BY scheduled_at LIMIT 500
+        """)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+
+    assert "callback_late_to_tell" in plan

@@ -10,9 +10,12 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from dialer import carrier_events, contacts
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from dialer.models import CarrierEvent
+from dialer.models import Call, CarrierEvent
+from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.ids import new_id
+from tests.factories import NOW, make_campaign
 
 SECRET = "a secret of the carrier"  # noqa: S105 — a test's
 
@@ -80,3 +83,19 @@ def test_a_carrier_that_nobody_knows_is_not_found() -> None:
 
 def test_reports_are_posted() -> None:
     assert Client().get("/carriers/simulated/").status_code == 405
+
+
+def test_a_report_of_a_call_that_came_in_becomes_a_call_and_is_forgotten_with_its_contact() -> None:
+    campaign = make_campaign()
+    shown = campaign.line.caller_ids[0]
+    ring = report(new_id(), direction="inbound", **{"from": "+49307654321", "to": shown})
+
+    assert send(ring).json() == {"stored": 1}
+    carrier_events.apply_stored(limit=10, now=NOW)
+
+    call = Call.objects.get()
+    assert (call.direction, call.number, call.caller_id) == ("inbound", "+49307654321", shown)
+    assert CarrierEvent.objects.get().call_id == call.pk
+    Call.objects.update(status="ended", outcome="answered", ended_at=NOW)
+    contacts.delete(call.contact_id, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
+    assert "7654321" not in json.dumps(CarrierEvent.objects.values("facts", "raw").get())
