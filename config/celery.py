@@ -27,6 +27,7 @@ ROUTES = {
     "dialer.place_calls": "dial",
     "dialer.apply_carrier_events": "dial",
     "dialer.check_open_calls": "dial",
+    "webhooks.retain": "default",  # waits for locks
     "webhooks.*": "webhooks",
 }
 """What is not named here goes to ``default``, where it delays no call and no delivery."""
@@ -36,6 +37,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.tick", 1, ()),
     ("dialer.apply_carrier_events", 1, ()),
     ("dialer.check_open_calls", 1, ()),
+    ("dialer.send_messages", 1, ()),
     ("dialer.sweep_campaigns", 5, ()),
     ("callbacks.keep_deadlines", 10, ()),
     ("dialer.resume_imports", 15, ()),
@@ -43,6 +45,8 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.forget_answers", 60, ()),
     ("webhooks.deliver_due", 1, ()),
     ("webhooks.suppress_unheard", 5, ()),
+    ("webhooks.mind_endpoints", 5, ()),
+    ("webhooks.retain", 60, ()),
     *(("config.heartbeat", 5.0, (queue,)) for queue in QUEUES),
 )
 

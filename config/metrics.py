@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
 from config.watch import clocks_ahead, heartbeat_ages
+from webhooks.rules.lanes import SLOW_MS
 
 RECENT_SECONDS = 300
 
@@ -77,6 +78,13 @@ SELECT count(*),
        count(*) FILTER (WHERE lease_until <= clock_timestamp()),
        coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8
 FROM webhooks_delivery WHERE status = 'pending'
+"""
+_ENDPOINTS = """
+SELECT CASE WHEN disabled_at IS NOT NULL THEN 'disabled' WHEN NOT is_active THEN 'off'
+            WHEN paused_at IS NOT NULL THEN 'paused' WHEN trips > 0 THEN 'probed'
+            WHEN latency_ms < %(slow)s THEN 'fast' ELSE 'slow' END,
+       count(*)
+FROM webhooks_endpoint WHERE deleted_at IS NULL GROUP BY 1
 """
 _ATTEMPTS = """
 WITH newest AS (
@@ -152,6 +160,8 @@ def _deliveries() -> Iterator[Metric]:
     yield GaugeMetricFamily("ringback_deliveries_sending", "Of these, being sent", sending)
     yield GaugeMetricFamily("ringback_deliveries_leases_expired", "Of these, claimed by a lost worker", expired)
     yield GaugeMetricFamily("ringback_deliveries_oldest_due_seconds", "Age of the oldest due", max(0.0, oldest))
+    endpoints = dict(_rows(_ENDPOINTS, slow=SLOW_MS))
+    yield _family("ringback_endpoints", "Receivers, by lane or by why nothing is sent", "state", endpoints)
     attempts = _rows(_ATTEMPTS, seconds=RECENT_SECONDS)
     counts = {kind: count for kind, count, _ in attempts}
     waits = {kind: wait for kind, _, wait in attempts if wait is not None}

@@ -79,6 +79,7 @@ class EndpointFields(TypedDict, total=False):
     max_in_flight: int
     rate_per_second: float | None
     retry_on: Sequence[int]
+    auto_recover: bool
     custom_headers: Mapping[str, str]
     batch_size: int
     batch_wait_seconds: float
@@ -316,6 +317,13 @@ def _rate(value: object) -> float | None:
     return None if value is None else _number(LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND)(value)
 
 
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        message = "must be true or false"
+        raise Unfit(message)
+    return value
+
+
 def _retry_on(value: object) -> list[int]:
     if not isinstance(value, list | tuple) or not all(type(s) is int and s in RETRYABLE_STATUSES for s in value):
         message = f"must be a list of {', '.join(str(status) for status in sorted(RETRYABLE_STATUSES))}"
@@ -340,6 +348,7 @@ _READ: dict[str, Callable[[object], Any]] = {
     "max_in_flight": _whole_number(1, MAX_IN_FLIGHT),
     "rate_per_second": _rate,
     "retry_on": _retry_on,
+    "auto_recover": _truth,
     "batch_size": _whole_number(1, MAX_BATCH_SIZE),
     "batch_wait_seconds": _number(0, MAX_BATCH_WAIT_SECONDS),
 }

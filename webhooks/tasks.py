@@ -1,4 +1,4 @@
-"""Celery tasks of webhooks: the loop that sends what is due, and the sweep of what will not be heard."""
+"""Celery tasks of webhooks: the loop that sends what is due, and the sweeps behind it."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from django.conf import settings
 
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.draining import Drain
-from webhooks import endpoints
+from webhooks import endpoint_health, endpoints, retention
 from webhooks.models import MAX_TIMEOUT_SECONDS
 from webhooks.sender import Sender
 from webhooks.transport import Transport
@@ -16,6 +16,7 @@ from webhooks.transport import Transport
 log = logging.getLogger(__name__)
 
 SWEEP = 1_000
+FORGET = 10_000
 FINISH_SECONDS = MAX_TIMEOUT_SECONDS + 5
 
 
@@ -63,3 +64,23 @@ def suppress_unheard() -> None:
     suppressed = endpoints.suppress_unheard(now=database_now(), limit=SWEEP)
     if suppressed:
         log.info("webhooks.suppressed deliveries=%d", suppressed)
+
+
+@shared_task(name="webhooks.mind_endpoints")
+def mind_endpoints() -> None:
+    """Make good to endpoints that answer again, and give up those that have not for days."""
+    now = database_now()
+    recovered = endpoint_health.recover(now=now, limit=SWEEP)
+    disabled = endpoint_health.disable_hopeless(now=now, limit=SWEEP)
+    if recovered or disabled:
+        log.info("webhooks.minded recovered=%d disabled=%s", len(recovered), ",".join(map(str, disabled)) or "none")
+
+
+@shared_task(name="webhooks.retain")
+def retain() -> None:
+    """Make days for attempts to come, and let go of what is older than is kept."""
+    now = database_now()
+    days = retention.keep_days(now=now)
+    forgotten = retention.forget_deliveries(now=now, limit=FORGET)
+    if days.made or days.dropped or forgotten:
+        log.info("webhooks.retained made=%d dropped=%d forgot=%d", len(days.made), len(days.dropped), forgotten)

@@ -132,17 +132,25 @@ def _needs_a_person(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, Any
                 LIMIT %(most)s) a) AS promises,
             (SELECT count(*) FROM webhooks_endpoint WHERE workspace_id = ANY(%(ids)s) AND deleted_at IS NULL
                 AND is_active AND failing_since IS NOT NULL) AS endpoints,
+            (SELECT count(*) FROM webhooks_endpoint WHERE workspace_id = ANY(%(ids)s) AND deleted_at IS NULL
+                AND disabled_at IS NOT NULL) AS disabled,
             (SELECT count(*) FROM dialer_line WHERE workspace_id = ANY(%(ids)s) AND archived_at IS NULL
                 AND down_until > %(now)s) AS lines
         """,
         {"ids": list(ids), "now": now, "promise_late": now - LATE_AFTER, "most": 1_000},
     )[0]
     queue = f"{reverse('admin:callbacks_callback_changelist')}?queue=overdue"
+    endpoints = reverse("admin:webhooks_endpoint_changelist")
     told = (
         (row.unknown, "calls whose fate is unknown", f"{reverse('admin:dialer_call_changelist')}?needs_a_person=yes"),
         (row.promises, "promises more than 15 minutes late", queue),
         (row.stale, "stale retries that wait for a decision", queue),
-        (row.endpoints, "endpoints that are failing", reverse("admin:webhooks_endpoint_changelist")),
+        (row.endpoints, "endpoints that are failing", endpoints),
+        (
+            row.disabled,
+            "endpoints that were switched off: they took nothing for days",
+            f"{endpoints}?is_active__exact=0",
+        ),
         (row.lines, "lines whose carrier cannot be reached", reverse("admin:dialer_line_changelist")),
     )
     return [{"count": count, "text": text, "url": url} for count, text, url in told if count]

@@ -86,6 +86,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
             "max_in_flight",
             "rate_per_second",
             "retry_on",
+            "auto_recover",
             "custom_headers",
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
@@ -167,6 +168,7 @@ class EndpointAdmin(ScopedAdmin):
         "last_delivery_at",
         "last_error",
         "last_error_at",
+        "health",
         "rotation",
     )
     fieldsets = (
@@ -184,16 +186,23 @@ class EndpointAdmin(ScopedAdmin):
                     ("timeout_seconds", "max_retries", "backoff_ms"),
                     ("max_in_flight", "rate_per_second"),
                     "retry_on",
+                    "auto_recover",
                     "custom_headers",
                 ),
             },
         ),
         (
             "Health",
-            {"fields": (("delivered_count", "failed_count"), "last_delivery_at", ("last_error", "last_error_at"))},
+            {
+                "fields": (
+                    ("health", "last_delivery_at"),
+                    ("delivered_count", "failed_count"),
+                    ("last_error", "last_error_at"),
+                )
+            },
         ),
     )
-    actions_detail = ("send_test", "switch_on", "switch_off", "rotate_secret", "promote_secret")
+    actions_detail = ("send_test", "pause", "resume", "switch_on", "switch_off", "rotate_secret", "promote_secret")
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
@@ -259,6 +268,27 @@ class EndpointAdmin(ScopedAdmin):
 
         return self.act(request, object_id, do)
 
+    @button(
+        "Pause",
+        asks="What is pending and what comes waits until the endpoint is resumed. Nothing is lost.",
+        does="Pause",
+        icon="pause",
+    )
+    def pause(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Endpoint) -> str:
+            endpoints.pause(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return "The endpoint is paused."
+
+        return self.act(request, object_id, do)
+
+    @button("Resume", asks="What was held is sent, the oldest first.", does="Resume", icon="play_arrow")
+    def resume(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Endpoint) -> str:
+            endpoints.resume(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            return "What was held is on its way."
+
+        return self.act(request, object_id, do)
+
     @button("Switch on", asks="It hears of everything from now on.", does="Switch on", icon="toggle_on")
     def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
         def do(row: Endpoint) -> str:
@@ -315,9 +345,11 @@ class EndpointAdmin(ScopedAdmin):
 
         return self.act(request, object_id, do)
 
-    @column("State", label={"on": "success", "off": "warning"})
+    @column("State", label={"on": "success", "paused": "info", "off": "warning", "disabled": "danger"})
     def state(self, row: Endpoint) -> str:
-        return "on" if row.is_active else "off"
+        if row.is_active:
+            return "paused" if row.paused_at else "on"
+        return "disabled" if row.disabled_at else "off"
 
     @column("Events")
     def hears(self, row: Endpoint) -> str:
@@ -325,6 +357,10 @@ class EndpointAdmin(ScopedAdmin):
 
     @column("Health", label={"well": "success", "failing": "danger"})
     def health(self, row: Endpoint) -> str:
+        if row.disabled_at:
+            return f"Took nothing for five days, so it was switched off on {row.disabled_at:%Y-%m-%d %H:%M} UTC"
+        if row.open_until:
+            return f"failing since {row.failing_since:%Y-%m-%d %H:%M} UTC, next probe {row.open_until:%H:%M:%S}"
         return "failing" if row.failing_since else "well" if row.last_delivery_at else ""
 
     @column("Rotation")

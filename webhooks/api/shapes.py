@@ -104,6 +104,10 @@ class EndpointChange(Strict):
         required=False,
         help_text=f"Tried again beside 5xx: {', '.join(str(status) for status in sorted(RETRYABLE_STATUSES))}",
     )
+    auto_recover = TruthField(
+        required=False,
+        help_text="When it answers again, what failed in a way that may pass in the last 24 hours is sent once more",
+    )
     custom_headers = ObjectField(required=False, help_text="Names and values of headers that are sent along")
     batch_size = WholeNumberField(
         required=False, min_value=1, max_value=MAX_BATCH_SIZE, help_text="Most items in an array (100)"
@@ -186,6 +190,7 @@ class EndpointShown(serializers.Serializer[Any]):
     max_in_flight = serializers.IntegerField()
     rate_per_second = serializers.FloatField(allow_null=True)
     retry_on = serializers.ListField(child=serializers.IntegerField())
+    auto_recover = serializers.BooleanField()
     custom_headers = serializers.DictField(child=serializers.CharField())
     batch_size = serializers.IntegerField()
     batch_wait_seconds = serializers.FloatField()
@@ -195,6 +200,14 @@ class EndpointShown(serializers.Serializer[Any]):
     last_error = serializers.CharField(help_text="Empty where there was none")
     last_error_at = InstantField(allow_null=True)
     failing_since = InstantField(allow_null=True, help_text="First of the unbroken run of failures")
+    failures_in_a_row = serializers.IntegerField(source="failure_run")
+    next_probe_at = InstantField(
+        source="open_until",
+        allow_null=True,
+        help_text="It keeps failing: nothing is sent before, then one delivery at a time until one is taken",
+    )
+    paused_at = InstantField(allow_null=True, help_text="What is pending waits since then")
+    disabled_at = InstantField(allow_null=True, help_text="Switched off by Ringback: nothing was taken for five days")
     created_at = InstantField()
 
     @extend_schema_field({"type": "string", "nullable": True})

@@ -96,6 +96,22 @@ class Endpoints(Lists, Reads):
         self.given(Nothing)
         return self.shown(endpoints.send_test(self.named_id(), **_about(request)), DeliveryShown, status=202)
 
+    @extend_schema(request=Nothing, responses=EndpointShown)
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def pause(self, request: ApiRequest, pk: str) -> Response:
+        """Hold what is pending and what comes, until it is resumed."""
+        self.given(Nothing)
+        return self.shown(endpoints.pause(self.named_id(), **_about(request)))
+
+    @extend_schema(request=Nothing, responses=EndpointShown)
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def resume(self, request: ApiRequest, pk: str) -> Response:
+        """Send what was held, the oldest first."""
+        self.given(Nothing)
+        return self.shown(endpoints.resume(self.named_id(), **_about(request)))
+
     @extend_schema(request=Rotation, responses=EndpointWithSecret)
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     @idempotent

@@ -182,12 +182,15 @@ def test_the_buttons_do_what_they_say(browser: Client, workspace: Workspace) -> 
     assert endpoint.next_secret is not None
     assert endpoint.next_secret in rotated
     press("promote_secret")
+    assert "is paused" in press("pause")
+    assert "cannot become paused" in press("pause")
+    press("resume")
     press("switch_off")
     assert "The endpoint is switched off." in press("send_test")
     press("switch_on")
     assert "cannot become active" in press("switch_on")
     verbs = list(AuditEntry.objects.order_by("id").values_list("verb", flat=True))
-    assert verbs == ["test", "rotate_secret", "promote_secret", "deactivate", "activate"]
+    assert verbs == ["test", "rotate_secret", "promote_secret", "pause", "resume", "deactivate", "activate"]
 
 
 def test_a_secret_that_is_brought_is_not_shown_again(browser: Client, workspace: Workspace) -> None:

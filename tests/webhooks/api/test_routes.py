@@ -182,6 +182,36 @@ def test_a_test_answers_with_its_delivery(api: Api) -> None:
     assert Delivery.objects.get().public_id == body["id"]
 
 
+def test_an_endpoint_is_paused_and_resumed(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace)
+    path = f"webhooks/{endpoint.public_id}/"
+
+    paused = api.post(f"{path}pause/")
+    again = api.post(f"{path}pause/")
+    resumed = api.post(f"{path}resume/")
+
+    assert paused.json()["paused_at"] is not None
+    assert again.status_code == 409
+    assert resumed.json()["paused_at"] is None
+
+
+def test_an_endpoint_shows_that_it_is_probed(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace, trips=1, open_until=NOW, failing_since=NOW, failure_run=10)
+
+    shown = api.get(f"webhooks/{endpoint.public_id}/").json()
+
+    assert (shown["failures_in_a_row"], shown["next_probe_at"]) == (10, "2025-01-15T10:30:00Z")
+
+
+def test_whether_an_endpoint_recovers_by_itself_is_a_choice(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace)
+    path = f"webhooks/{endpoint.public_id}/"
+
+    assert api.get(path).json()["auto_recover"] is True
+    assert api.patch(path, {"auto_recover": False}).json()["auto_recover"] is False
+    assert api.patch(path, {"auto_recover": "no"}).status_code == 400
+
+
 def test_a_secret_is_rotated_and_promoted(api: Api) -> None:
     endpoint = make_endpoint(api.workspace)
     path = f"webhooks/{endpoint.public_id}/"
@@ -310,6 +340,8 @@ def test_another_workspace_has_neither_endpoints_nor_deliveries(api: Api) -> Non
         api.post(f"{path}test/"),
         api.post(f"{path}rotate-secret/"),
         api.post(f"{path}promote-secret/"),
+        api.post(f"{path}pause/"),
+        api.post(f"{path}resume/"),
         api.get(f"{path}deliveries/"),
         api.get(delivery),
         api.post(f"{delivery}redeliver/"),
