@@ -150,7 +150,7 @@ def line_of(*, carrier: str, called: str, caller: str) -> Line:
 
     Where several show it, the one over which the caller was called last; where none does, the carrier's only line.
     """
-    lines = list(Line.objects.filter(carrier=carrier, archived_at=None).order_by("id"))
+    lines = list(Line.objects.filter(carrier=carrier, archived_at=None, workspace__closed_at=None).order_by("id"))
     digits = phone_number.digits_of(called)
     mine = [line for line in lines if digits and digits in {phone_number.digits_of(shown) for shown in line.caller_ids}]
     match mine or lines:
