@@ -118,11 +118,12 @@ def run_batch(bulk_id: UUID, *, now: datetime) -> bool:
         return False
     bulk = running.get()
     order = _order(bulk)
-    taken = 0
-    while taken < BATCH and _do_next(bulk, order, now=now):
-        taken += 1
+    left = BulkRow.objects.filter(bulk=bulk, outcome="").order_by("id").values_list("pk", flat=True)
+    batch = list(left[:BATCH])
+    for row_id in batch:
+        _do_row(row_id, order, now=now)
     _count(bulk, now=now)
-    return taken == BATCH
+    return len(batch) == BATCH
 
 
 def resume_open(*, now: datetime) -> list[UUID]:
@@ -161,14 +162,12 @@ def _do(order: Order, callback_id: int, *, now: datetime) -> None:
             transaction.set_rollback(True)
 
 
-def _do_next(bulk: BulkAction, order: Order, *, now: datetime) -> bool:
-    """Do one callback and note what came of it in one transaction; tell whether there was one."""
+def _do_row(row_id: int, order: Order, *, now: datetime) -> None:
+    """Do one callback and note what came of it in one transaction, unless another worker is at it or was."""
     with transaction.atomic():
-        row: BulkRow | None = (
-            BulkRow.objects.select_for_update(skip_locked=True).filter(bulk=bulk, outcome="").order_by("id").first()
-        )
+        row: BulkRow | None = BulkRow.objects.select_for_update(skip_locked=True).filter(pk=row_id, outcome="").first()
         if row is None:
-            return False
+            return
         try:
             with transaction.atomic():
                 _do(order, row.callback_id, now=now)
@@ -180,9 +179,8 @@ def _do_next(bulk: BulkAction, order: Order, *, now: datetime) -> bool:
             outcome = code_of(raised) or FAILED
             if outcome == FAILED:
                 # One row that breaks something must not keep the others from their turn.
-                log.exception("bulk.failed bulk=%s callback=%s", bulk.public_id, row.callback_id)
+                log.exception("bulk.failed bulk=%s callback=%s", row.bulk_id, row.callback_id)
         BulkRow.objects.filter(pk=row.pk).update(outcome=outcome)
-    return True
 
 
 def _count(bulk: BulkAction, *, now: datetime) -> None:
