@@ -17,11 +17,12 @@ from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
 from dialer import calls, facts
 from dialer.calls import QueuedCall
-from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona, Suppression
+from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
 from dialer.rules.contact_limits import limits_from
 from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
+from dialer.sealed_numbers import is_suppressed
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.locks import lock_numbers
@@ -135,7 +136,7 @@ def request(
     """
     with transaction.atomic():
         contact = locked_contact(contact_id, workspace_id)
-        if Suppression.objects.in_workspace(workspace_id).filter(phone=contact.phone).exists():
+        if is_suppressed(workspace_id, contact.phone):
             raise ContactSuppressed
         share_campaign(campaign_id)
         setting = _setting(contact, campaign_id=campaign_id, origin_call_id=origin_call_id, persona_id=persona_id)

@@ -17,8 +17,9 @@ from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, locked_contact, share_campaign
 from dialer import calls, restoring
-from dialer.models import Campaign, Contact, Suppression
+from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus, Direction, Outcome
+from dialer.sealed_numbers import is_suppressed
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run
@@ -84,7 +85,7 @@ def _locked(callback_id: int, workspace_id: UUID) -> Callback:
         contact = locked_contact(seen.contact_id, workspace_id)
     except Contact.DoesNotExist:
         raise NotUndoable(why="contact_deleted") from None
-    if Suppression.objects.in_workspace(workspace_id).filter(phone=contact.phone).exists():
+    if is_suppressed(workspace_id, contact.phone):
         raise ContactSuppressed
     share_campaign(seen.campaign_id)
     if seen.campaign_id and Campaign.objects.filter(pk=seen.campaign_id, status__in=_OVER).exists():

@@ -15,6 +15,7 @@ env = environ.Env(
     SECRET_KEY=(str, ""),
     SECRET_KEY_FALLBACKS=(list, []),
     ENCRYPTION_KEYS=(list, []),
+    NUMBER_HASH_KEY=(str, ""),
     METRICS_TOKEN=(str, ""),
     # Web
     DEBUG=(bool, False),

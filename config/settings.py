@@ -18,6 +18,7 @@ DATA_DIR = BASE_DIR / env("DATA_DIR")
 SECRET_KEY = env("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env("SECRET_KEY_FALLBACKS")
 ENCRYPTION_KEYS: list[str] = env("ENCRYPTION_KEYS")
+NUMBER_HASH_KEY: str = env("NUMBER_HASH_KEY") or SECRET_KEY
 METRICS_TOKEN = env("METRICS_TOKEN")
 
 # Web ----------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
 from dialer.rules.storable import why_not_object, why_not_text
 from dialer.rules.time_zones import zones_for
+from dialer.sealed_numbers import seal_suppressions
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
@@ -142,10 +143,12 @@ def edit(
 def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
     """Forget a contact: withdraw what waits for it, and take its name, number and talks out of its rows.
 
-    A suppression of its number stays. Raises :class:`ContactOnACall` while it is being called.
+    A suppression of its number goes on holding, as a keyed hash where no other contact has the number. Raises
+    :class:`ContactOnACall` while it is being called.
     """
     with transaction.atomic():
-        lock_numbers([(workspace_id, str(contact_id))])
+        number = living(workspace_id).get(pk=contact_id).phone
+        lock_numbers([(workspace_id, number), (workspace_id, str(contact_id))])
         contact: Contact = living(workspace_id).get(pk=contact_id)
         mine = Call.objects.in_workspace(workspace_id).filter(contact_id=contact_id)
         if mine.filter(status__in=LIVE).exists():
@@ -176,6 +179,8 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
             metadata={},
             deleted_at=now,
         )
+        if not living(workspace_id).filter(phone=number).exists():
+            seal_suppressions(workspace_id, number)
         record(actor, [_audited(contact, "delete", reason=reason)], now=now)
 
 

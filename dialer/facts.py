@@ -16,6 +16,7 @@ from dialer.rules.openings import Terms
 from dialer.rules.phone_number import country_of
 from dialer.rules.time_zones import ContactZones, fallback_zone
 from dialer.rules.window_settings import WEEKEND_OFF, WindowInForce, window_in_force
+from dialer.sealed_numbers import SEALED_PHONE, number_key
 from dialer.workspaces.statements import run
 
 Ledger = Mapping[tuple[UUID, str], Sequence[Handed]]
@@ -31,7 +32,8 @@ _FACTS = """
             c.metadata::text AS metadata, c.transcript, c.recording_url,
             p.name AS contact_name, p.phone, p.zones::text AS contact_zones, p.timezone_source, p.external_id,
             EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id AND s.phone = p.phone)
-                AS is_suppressed
+                OR EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id
+                    AND s.phone = {sealed_phone}) AS is_suppressed
         FROM dialer_call c JOIN dialer_contact p ON p.id = c.contact_id
         WHERE c.id = ANY(%(ids)s) ORDER BY c.id {lock}
     ), campaigns AS MATERIALIZED (
@@ -65,12 +67,21 @@ _FACTS = """
 
 def facts_of(call_ids: Iterable[UUID]) -> list[Any]:
     """Read the facts of calls, in the order of their ids, without locking anything."""
-    return run("call_facts", _FACTS.format(lock=""), {"ids": list(call_ids)})
+    return run("call_facts", _facts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
 
 
 def locked_facts_of(call_ids: Iterable[UUID]) -> list[Any]:
     """Lock the calls, in the order of their ids, until the transaction ends, and read their facts."""
-    return run("lock_call_facts", _FACTS.format(lock="FOR NO KEY UPDATE OF c"), {"ids": list(call_ids)})
+    return run(
+        "lock_call_facts",
+        _facts(lock="FOR NO KEY UPDATE OF c"),
+        {"ids": list(call_ids), "number_key": number_key()},
+    )
+
+
+@lru_cache(maxsize=2)
+def _facts(*, lock: str) -> str:
+    return _FACTS.format(lock=lock, sealed_phone=SEALED_PHONE)
 
 
 def terms_of(fact: Any) -> Terms:  # noqa: ANN401 — a row of facts_of

@@ -12,13 +12,14 @@ from django.db import transaction
 from dialer import calls, contacts, facts
 from dialer.calls import QueuedCall
 from dialer.campaign_settings import default_line
-from dialer.models import Call, Contact, Line, Persona, Suppression
+from dialer.models import Call, Contact, Line, Persona
 from dialer.rules import schedule_settings, values
 from dialer.rules.contact_limits import limits_from
 from dialer.rules.openings import Possible, next_possible
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import Rank
 from dialer.rules.values import Unfit
+from dialer.sealed_numbers import is_suppressed
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
@@ -75,7 +76,7 @@ def create(
     with transaction.atomic():
         called = _contact(workspace_id, contact_id, contact, now=now)
         lock_numbers([(workspace_id, called.phone)])
-        if Suppression.objects.in_workspace(workspace_id).filter(phone=called.phone).exists():
+        if is_suppressed(workspace_id, called.phone):
             raise NumberSuppressed
         wanted: datetime = given.pop("wanted")
         line: Line = given.pop("line")

@@ -15,6 +15,7 @@ from dialer import calls, events
 from dialer.models import Suppression
 from dialer.rules import phone_number
 from dialer.rules.statuses import ContactState
+from dialer.sealed_numbers import seal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
@@ -68,6 +69,9 @@ def take_in(
 def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str, source: str, now: datetime) -> Added:
     """Do the work of :func:`add` for a caller that holds the numbers' locks."""
     wanted = sorted(set(phones))
+    sealed = {seal(phone): phone for phone in wanted}
+    held = Suppression.objects.in_workspace(workspace_id).filter(phone__in=sealed).values_list("phone", flat=True)
+    missing = sorted(set(wanted) - {sealed[form] for form in held})
     inserted = {
         row.id
         for row in run(
@@ -81,8 +85,8 @@ def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str
             """,
             {
                 "workspace": workspace_id,
-                "ids": [new_id() for _ in wanted],
-                "phones": wanted,
+                "ids": [new_id() for _ in missing],
+                "phones": missing,
                 "reason": reason,
                 "source": source,
                 "now": now,

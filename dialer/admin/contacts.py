@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -19,6 +19,7 @@ from dialer.models import CampaignContact, Contact, Suppression
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ContactState
+from dialer.sealed_numbers import forms_of
 from dialer.workspaces.admin.base import (
     ReadOnlyAdmin,
     VerbForm,
@@ -215,7 +216,9 @@ class SuppressionForm(WriteForm):
         workspace = self.cleaned_data["workspace"]
         phones = self.cleaned_data["phones"]
         suppressions.add(workspace.pk, phones, reason="manual", source=self.cleaned_data["source"], **about)
-        found: Suppression = Suppression.objects.in_workspace(workspace.pk).filter(phone__in=phones).latest("id")
+        found: Suppression = (
+            Suppression.objects.in_workspace(workspace.pk).filter(phone__in=forms_of(phones)).latest("id")
+        )
         return found
 
 
@@ -224,7 +227,7 @@ class SuppressionAdmin(WritingAdmin):
     form = SuppressionForm
     ordering = ("-id",)
     sortable_by = ()
-    list_display = ("phone", "reason", "source", "created_at")
+    list_display = ("__str__", "reason", "source", "created_at")
     search_fields = ("phone",)
     search_help_text = "Whole number, or id (sup_…)"
     id_prefixes = {"id": "sup"}
@@ -234,7 +237,7 @@ class SuppressionAdmin(WritingAdmin):
     def get_fields(self, request: HttpRequest, obj: Suppression | None = None) -> tuple[str, ...]:  # noqa: ARG002
         if obj is None:
             return ("workspace", "phones", "source")
-        return ("workspace", "phone", "reason", "source", "created_at")
+        return ("workspace", "number", "reason", "source", "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401 — Django's signature
         return () if obj is None else self.get_fields(request, obj)
@@ -248,7 +251,7 @@ class SuppressionAdmin(WritingAdmin):
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:  # noqa: ARG002
         digits = re.sub(r"[^0-9]", "", wanted)
-        return queryset.filter(Q(phone=f"+{digits}") | Q(phone=f"+{digits.removeprefix('00')}"))
+        return queryset.filter(phone__in=forms_of([f"+{digits}", f"+{digits.removeprefix('00')}"]))
 
     @button(
         "Lift",
@@ -261,7 +264,7 @@ class SuppressionAdmin(WritingAdmin):
     def lift(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Suppression) -> str:
             _lift(request, form, row)
-            return f"{row.phone} may be called again."
+            return f"{row} may be called again."
 
         return self.act(request, object_id, do, form=form, then=self.url_of("changelist"))
 

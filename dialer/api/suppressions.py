@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 from dialer import suppressions
 from dialer.api.shapes import Reason
 from dialer.models import Suppression
+from dialer.sealed_numbers import forms_of
 from dialer.suppressions import Taken
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.fields import InstantField, PublicIdField, TextField
@@ -24,7 +26,7 @@ _LONGEST_NUMBER = 64
 
 class SuppressionSerializer(serializers.Serializer[Any]):
     id = PublicIdField(Suppression.public_prefix)
-    phone = TextField()
+    phone = TextField(source="number", allow_null=True, help_text="null: forgotten with its contact, and still held")
     reason = TextField()
     source = TextField()  # type: ignore[assignment] # a field, not where it comes from
     created_at = InstantField()
@@ -73,6 +75,11 @@ class Suppressions(Lists, Reads):
     filters = SuppressionFilter
     admin_actions = ("destroy",)
 
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        if "phone" in asked:
+            rows = rows.filter(phone__in=forms_of([asked.pop("phone")]))
+        return rows.filter(**asked)
+
     @extend_schema(
         request=NewSuppression,
         responses={200: SuppressionSerializer, 201: SuppressionSerializer},
@@ -86,7 +93,7 @@ class Suppressions(Lists, Reads):
             raise InvalidFields({"phone": [taken.refused[0]]})
         if taken.done.added:
             return self.shown(taken.done.added[0], status=201)
-        return self.shown(self.get_queryset().get(phone=taken.done.already[0]))
+        return self.shown(self.get_queryset().get(phone__in=forms_of(taken.done.already)))
 
     @extend_schema(
         operation_id="suppressions_import", request=NewSuppressions, responses={200: TakenSerializer}, filters=False

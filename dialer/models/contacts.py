@@ -47,11 +47,11 @@ class Contact(Owned, PublicId):
 
 
 class Suppression(Owned, PublicId):
-    """A do-not-call entry for a number, workspace-wide."""
+    """A do-not-call entry for a number, workspace-wide; of a forgotten contact's number only a keyed hash is kept."""
 
     public_prefix = "sup"
 
-    phone = models.CharField(max_length=16)
+    phone = models.CharField(max_length=40, help_text="E.164, or # and the keyed hash of a forgotten number")
     reason = models.CharField(max_length=64, default="manual", help_text="dnc_request, manual, import, stop_message")
     source = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -59,12 +59,19 @@ class Suppression(Owned, PublicId):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "phone"], name="suppression_once_per_number"),
-            models.CheckConstraint(condition=Q(phone__regex=E164), name="suppression_phone_e164"),
+            models.CheckConstraint(
+                condition=Q(phone__regex=E164) | Q(phone__regex=r"^#[0-9a-f]{32}$"), name="suppression_phone_known"
+            ),
         ]
         indexes = [models.Index(fields=["workspace", "-id"], name="suppression_newest")]
 
     def __str__(self) -> str:
-        return self.phone
+        return self.number or "a forgotten number"
+
+    @property
+    def number(self) -> str | None:
+        """The number, unless it was forgotten with its contact."""
+        return None if self.phone.startswith("#") else self.phone
 
 
 class Import(Owned, PublicId):

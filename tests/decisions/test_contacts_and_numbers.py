@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dialer.models import Suppression
+from dialer.models import Call, Suppression
 from tests.world import ALWAYS_OPEN, ANSWERS, RINGS_OUT, World, a_number, instant, world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -189,16 +189,54 @@ def test_deleting_a_contact_cancels_its_callbacks_and_anonymises_its_calls(world
     assert number not in str(world.ask("contacts/"))
 
 
-def test_a_deleted_contacts_suppression_still_holds(world: World) -> None:
+def test_deleting_a_contact_keeps_the_suppression_as_a_keyed_hash(world: World) -> None:
     number = a_number(ANSWERS)
     contact = world.say("contacts/", {"name": "Jane Roe", "phone": number})
-    world.say("suppressions/", {"phone": number})
+    made = world.say("suppressions/", {"phone": number})
 
     assert world.api.delete(f"contacts/{contact['id']}/").status_code == 204
 
-    assert Suppression.objects.count() == 1
+    assert number not in str(list(Suppression.objects.values()))
+    assert world.ask("suppressions/")["results"] == [{**made, "phone": None}]
+    assert world.ask("suppressions/", phone=number)["results"] == [{**made, "phone": None}]
+    # It holds at each door: a call, a promise, a campaign, and the last look before dialling.
     assert world.refused("calls/", {"contact": {"phone": number}, "call": ALWAYS_OPEN})[0] == 409
-    assert world.ask("contacts/")["results"] == []
+    again = world.say("contacts/", {"name": "Jane Roe", "phone": number})
+    promise = {"contact_id": again["id"], "scheduled_at": world.now.isoformat()}
+    assert world.refused("callbacks/", promise) == (409, "contact_suppressed")
+    world.campaign(number)
+    world.run_for(hours=1)
+    assert world.carrier.placed == []
+    assert Call.objects.filter(status__in=["queued", "ended"]).count() == 0
+
+
+def test_a_number_that_is_held_by_its_hash_is_known_when_it_is_suppressed_again_and_can_be_lifted(world: World) -> None:
+    number = a_number(ANSWERS)
+    contact = world.say("contacts/", {"name": "Jane Roe", "phone": number})
+    made = world.say("suppressions/", {"phone": number})
+    world.api.delete(f"contacts/{contact['id']}/")
+
+    assert world.say("suppressions/", {"phone": number})["id"] == made["id"]
+    assert Suppression.objects.count() == 1
+    lifted = world.api.delete(f"suppressions/{made['id']}/", {"reason": "Asked to be called again"})
+
+    assert lifted.status_code == 204
+    world.campaign(number)
+    world.run_for(minutes=5)
+    assert world.carrier.numbers() == [number]
+
+
+def test_a_suppressed_number_that_another_contact_has_stays_readable(world: World) -> None:
+    number = a_number(ANSWERS)
+    contacts = [world.say("contacts/", {"external_id": who, "name": who, "phone": number}) for who in ("ann", "bob")]
+    world.say("suppressions/", {"phone": number})
+
+    seen = []
+    for contact in contacts:
+        assert world.api.delete(f"contacts/{contact['id']}/").status_code == 204
+        seen.append(world.ask("suppressions/")["results"][0]["phone"])
+
+    assert seen == [number, None]
 
 
 def test_a_call_to_a_name_and_a_number_goes_to_the_newest_contact_with_that_number_else_to_a_new_one(

@@ -10,6 +10,7 @@ import pytest
 from dialer import contacts
 from dialer.contacts import Bad, ContactFields, ContactOnACall, Effect, InvalidContact, Taken
 from dialer.models import Call, CampaignContact, Contact, Suppression
+from dialer.sealed_numbers import is_suppressed
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests import factories
@@ -178,7 +179,8 @@ def test_a_deleted_contact_leaves_no_trace_of_who_it_was_and_keeps_its_suppressi
     make_call(campaign_contact=member, status="ended", transcript="Hello", recording_url="http://r", metadata={"a": 1})
     queued = make_call(campaign_contact=member)
     make_campaign_contact(make_campaign(workspace), contact)
-    factories.make_suppression(workspace, contact.phone)
+    number = contact.phone
+    factories.make_suppression(workspace, number)
 
     contacts.delete(contact.id, workspace_id=workspace.id, actor=ANN, reason="asked to", now=NOW)
 
@@ -189,7 +191,9 @@ def test_a_deleted_contact_leaves_no_trace_of_who_it_was_and_keeps_its_suppressi
     assert set(Call.objects.values_list("number", "transcript", "recording_url")) == {("", None, None)}
     assert queued.status == "withdrawn"
     assert set(CampaignContact.objects.values_list("state", "end_reason")) == {("cancelled", "contact_deleted")}
-    assert Suppression.objects.count() == 1
+    (kept,) = Suppression.objects.all()
+    assert (kept.number, is_suppressed(workspace.id, number)) == (None, True)
+    assert number not in str(list(Suppression.objects.values()))
     assert not contacts.living(workspace.id).exists()
 
 
