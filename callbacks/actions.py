@@ -21,6 +21,7 @@ from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
 from dialer import calls, facts
+from dialer.chains import NOTHING_DIALLED, chains_of
 from dialer.endings import for_promises
 from dialer.events import Ended, call_exhausted
 from dialer.rules.openings import next_possible
@@ -206,6 +207,7 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
         [
             call_exhausted(
                 fact,
+                chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED),
                 result="exhausted",
                 reason=decision.stop or "no_opening",
                 attempts=fact.attempt_number - 1,

@@ -18,6 +18,7 @@ from callbacks.follow_ups import cancel_needless_retries
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
 from dialer import facts, unknown
+from dialer.chains import NOTHING_DIALLED, chains_of
 from dialer.endings import for_promises, reason_of_a_talk
 from dialer.events import Ended, call_exhausted
 from dialer.models import Call
@@ -172,7 +173,8 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
         )
     if not chain.goes_on:
         # Once per chain: where its end was told already, this is silently the first.
-        told = call_exhausted(fact, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)
+        so_far = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)
+        told = call_exhausted(fact, so_far, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)
         record_events([told], now=now)
 
 

@@ -13,14 +13,15 @@ from uuid import UUID
 from django.db import transaction
 
 from dialer import events, facts
+from dialer.chains import NOTHING_DIALLED, chains_of
 from dialer.models import Call
-from dialer.promises import promises
+from dialer.promises import FollowUp, promises
 from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
-from webhooks.outbox import record_events
+from webhooks.outbox import NewEvent, record_events
 
 WITHDRAWN_STATE = {
     "suppressed": ContactState.SUPPRESSED,
@@ -160,11 +161,13 @@ def _end_chains(rows: Sequence[Any], *, why: str, now: datetime) -> None:
     """Bring chains whose call was withdrawn to their end; one that ran out keeps what it had reached before."""
     state = WITHDRAWN_STATE.get(why, ContactState.CANCELLED)
     ran_out = state is ContactState.EXHAUSTED
-    reached = facts.chains_reached([row.chain_id for row in rows]) if ran_out else frozenset()
+    chains = chains_of([row.chain_id for row in rows])
+    reached = {chain_id for chain_id, chain in chains.items() if ran_out and chain.was_reached}
     record_events(
         [
             events.call_exhausted(
                 fact,
+                chains.get(fact.chain_id, NOTHING_DIALLED),
                 result="reached" if fact.chain_id in reached else _RESULT_TOLD.get(why, why),
                 reason=why,
                 attempts=fact.attempt_number - 1,
@@ -342,8 +345,31 @@ def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
     promises().calls_withdrawn([call.id], "cancelled", now=now)
     if call.campaign_contact_id and is_over:
         finish_contacts([call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now)
-    told = events.cancelled_before_dialling(call)
-    record_events(told if is_over else told[:1], now=now)
+    record_events(_cancelled_events(call, is_over=is_over), now=now)
+
+
+def _cancelled_events(call: Call, *, is_over: bool) -> list[NewEvent]:
+    assert call.ended_at is not None
+    (fact,) = facts.facts_of([call.id])
+    ended = events.Ended(
+        outcome=Outcome.CANCELLED,
+        ended_reason="cancelled",
+        ended_at=call.ended_at,
+        duration_seconds=None,
+        transcript=None,
+        recording_url=None,
+    )
+    nothing = FollowUp(will_retry=False, next_retry_at=None, attempts_left=0, pending=None, stop="cancelled")
+    told = [events.call_ended(fact, ended, nothing)]
+    if is_over:
+        chain = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
+        attempts = call.attempt_number - 1
+        told.append(
+            events.call_exhausted(
+                fact, chain, result="cancelled", reason="cancelled", attempts=attempts, at=call.ended_at
+            )
+        )
+    return told
 
 
 def _json(value: Any) -> str | None:  # noqa: ANN401 — JSON

@@ -1,10 +1,12 @@
 """What other systems are told about campaigns, as the envelope profile shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from dialer.models import Campaign
+from dialer.reports import report_url
+from dialer.rules import status_callbacks
 from dialer.workspaces.instants import written
 from webhooks.outbox import NewEvent
 
@@ -47,13 +49,27 @@ def campaign_ended(
         {"end_reason": end_reason, "stats": dict(stats), "performance": dict(performance)},
         now=now,
         unique_key=f"campaign.ended:{campaign.id}",
+        status=lambda: status_callbacks.campaign_done(
+            campaign=campaign.public_id,
+            status=end_reason,
+            created_at=campaign.created_at,
+            ended_at=now,
+            report_url=report_url(campaign.pk, now=now),
+            zone=campaign.time_zone or campaign.workspace.time_zone,
+        ),
     )
 
 
 def _campaign_event(
-    campaign: Campaign, type_: str, data: Mapping[str, Any], *, now: datetime, unique_key: str | None = None
+    campaign: Campaign,
+    type_: str,
+    data: Mapping[str, Any],
+    *,
+    now: datetime,
+    unique_key: str | None = None,
+    status: Callable[[], Mapping[str, object]] | None = None,
 ) -> NewEvent:
-    """Build an event for the subscriptions: a campaign's inline webhooks replace them for its calls only."""
+    """Build an event for the subscriptions, and for those of the campaign's inline webhooks that list it."""
     return NewEvent(
         workspace_id=campaign.workspace_id,
         type=type_,
@@ -63,4 +79,6 @@ def _campaign_event(
         campaign_id=campaign.id,
         persona_id=campaign.persona_id,
         unique_key=unique_key,
+        inline_webhooks=campaign.config_webhooks,
+        status=status,
     )

@@ -19,9 +19,9 @@ from dialer import events, facts, inbound
 from dialer.carriers.base import Report
 from dialer.endings import End, record_ends, suppress_who_asked
 from dialer.models import CarrierEvent
-from dialer.rules.statuses import ORDER, CallStatus, Outcome
+from dialer.rules.statuses import ORDER, CallStatus, Direction, Outcome, Rank
 from dialer.workspaces.statements import run
-from webhooks.outbox import record_events
+from webhooks.outbox import NewEvent, record_events
 
 log = logging.getLogger(__name__)
 
@@ -163,9 +163,10 @@ def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
     _write({call_id: step for call_id, step in progress.items() if step.end is None}, now=now)
     record_events(
         [
-            events.call_started(known[call_id], at=step.answered_at)
+            event
             for call_id, step in progress.items()
             if step.answered_at is not None and not step.is_machine and known[call_id].answered_at is None
+            for event in _connected(known[call_id], at=step.answered_at)
         ],
         now=now,
     )
@@ -173,6 +174,13 @@ def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
     if ends:
         record_ends(ends, now=now, locked=list(known.values()))
     return notes
+
+
+def _connected(fact: Any, *, at: datetime) -> list[NewEvent]:  # noqa: ANN401 — a row of facts
+    """Tell that somebody answered; a callback that connects is a call received as well."""
+    started = events.call_started(fact, at=at)
+    is_callback = fact.direction == Direction.OUTBOUND and fact.rank != Rank.NEW
+    return [started, events.call_received(fact, at=at)] if is_callback else [started]
 
 
 def _asked_not_to_be_called(row: Any) -> bool:  # noqa: ANN401 — a row of take_carrier_events

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from dialer import events, facts, suppressions
+from dialer.chains import chains_of
 from dialer.events import Ended
 from dialer.promises import EndedCall, FollowUp, promises
 from dialer.rules.statuses import BEST_FIRST, CallStatus, ContactState, Direction, Outcome
@@ -141,6 +142,8 @@ def _decide_later(call_id: UUID, *, now: datetime) -> bool:
         duration_seconds=extra[0].duration_seconds,
         transcript=rows[0].transcript,
         recording_url=rows[0].recording_url,
+        ringing_at=rows[0].ringing_at,
+        answered_at=rows[0].answered_at,
     )
     record_events(_decide(rows, {call_id: ended}, now=now), now=now)
     run(
@@ -179,6 +182,8 @@ def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — 
         duration_seconds=end.duration_seconds,
         transcript=end.transcript or fact.transcript,
         recording_url=end.recording_url or fact.recording_url,
+        ringing_at=fact.ringing_at or end.ringing_at,
+        answered_at=fact.answered_at or end.answered_at,
     )
 
 
@@ -225,7 +230,7 @@ def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUI
 def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime) -> list[NewEvent]:
     """Let the promises decide, move the campaign contacts, and return what is to be told, in its order."""
     follow_ups = promises().calls_ended([for_promises(fact, endings[fact.id]) for fact in rows], now=now)
-    reached = facts.chains_reached(
+    chains = chains_of(
         [fact.chain_id for fact in rows if follow_ups[fact.id].pending is None and fact.attempt_number > 1]
     )
     told: list[NewEvent] = []
@@ -236,11 +241,13 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
         ended, follow_up = endings[fact.id], follow_ups[fact.id]
         told.extend(follow_up.events)
         told.append(events.call_ended(fact, ended, follow_up))
+        chain = chains.get(fact.chain_id) or events.only_call(fact, ended)
         if follow_up.pending is None and fact.direction == Direction.OUTBOUND:
             told.append(
                 events.call_exhausted(
                     fact,
-                    result="reached" if ended.outcome == Outcome.ANSWERED or fact.chain_id in reached else "exhausted",
+                    chain,
+                    result="reached" if ended.outcome == Outcome.ANSWERED or chain.was_reached else "exhausted",
                     reason=follow_up.stop,
                     attempts=fact.attempt_number,
                     at=ended.ended_at,
@@ -249,7 +256,7 @@ def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime
         if fact.campaign_contact_id:
             ids.append(fact.campaign_contact_id)
             state = _contact_state(ended.outcome, follow_up)
-            has_been_reached = state == ContactState.EXHAUSTED and fact.chain_id in reached
+            has_been_reached = state == ContactState.EXHAUSTED and chain.was_reached
             states.append(ContactState.REACHED if has_been_reached else state)
             reasons.append("" if follow_up.pending else follow_up.stop)
     _write_contacts(ids, states, reasons, [endings[f.id].outcome for f in rows if f.campaign_contact_id], now=now)

@@ -3,18 +3,20 @@
 Field names, nesting and spellings are those of the published webhook contracts that receivers are written for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from dialer import formats
+from dialer.chains import NOTHING_DIALLED, Attempt, Chain
 from dialer.facts import parsed
-from dialer.models import Call, Suppression
+from dialer.models import Suppression
 from dialer.promises import FollowUp
 from dialer.rules.statuses import ENVELOPE_STATUS, Direction, Outcome
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.instants import written
-from webhooks.outbox import NewEvent
+from webhooks.outbox import NewEvent, NewItem
 
 Fact = Any
 """A row of :func:`dialer.facts.facts_of`."""
@@ -30,6 +32,8 @@ class Ended:
     duration_seconds: int | None
     transcript: str | None
     recording_url: str | None
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
 def call_started(fact: Fact, *, at: datetime) -> NewEvent:
@@ -43,13 +47,15 @@ def call_started(fact: Fact, *, at: datetime) -> NewEvent:
 
 
 def call_received(fact: Fact, *, at: datetime) -> NewEvent:
-    """Somebody rings us."""
+    """Somebody rings us, or a callback of ours connects."""
+    kind = "inbound" if fact.direction == Direction.INBOUND else "outbound-callback"
     return _call_event(
         fact,
         "call.received",
         at=at,
-        data={**_identity(fact), "type": "inbound", "received_at": written(at), "to": fact.caller_id},
+        data={**_identity(fact), "type": kind, "received_at": written(at), "to": fact.caller_id},
         unique_key=f"call.received:{fact.id}",
+        batch=formats.received_item(fact, kind=kind, at=at),
     )
 
 
@@ -69,11 +75,14 @@ def call_attempted(fact: Fact, ended: Ended) -> NewEvent:
             "duration_seconds": ended.duration_seconds or 0,
         },
         unique_key=f"call.attempted:{fact.id}",
+        batch=formats.attempted_item(fact, outcome=ended.outcome, rang=bool(ended.ringing_at or ended.answered_at)),
+        status=formats.attempted_status(fact, outcome=ended.outcome, ended_at=ended.ended_at),
     )
 
 
 def call_ended(fact: Fact, ended: Ended, follow_up: FollowUp) -> NewEvent:
-    """Tell the end with the decision about what follows."""
+    """Tell the end with the decision about what follows; a call that came in has its result with that."""
+    is_inbound = fact.direction == Direction.INBOUND
     top_level: dict[str, Any] = {"call_id": public_id("call", fact.id)}
     if follow_up.pending is not None:
         top_level["callback"] = {
@@ -101,10 +110,11 @@ def call_ended(fact: Fact, ended: Ended, follow_up: FollowUp) -> NewEvent:
         },
         top_level=top_level,
         unique_key=f"call.ended:{fact.id}",
+        batch=formats.complete_item(fact, only_call(fact, ended), at=ended.ended_at) if is_inbound else None,
     )
 
 
-def call_exhausted(fact: Fact, *, result: str, reason: str, attempts: int, at: datetime) -> NewEvent:
+def call_exhausted(fact: Fact, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime) -> NewEvent:
     """The chain is over, whether it reached the contact or not; once per chain."""
     return _call_event(
         fact,
@@ -120,7 +130,25 @@ def call_exhausted(fact: Fact, *, result: str, reason: str, attempts: int, at: d
             "attempts": attempts,
         },
         unique_key=f"call.exhausted:{fact.chain_id}",
+        batch=formats.complete_item(fact, chain, at=at),
+        status=formats.number_done_status(fact, chain, at=at),
     )
+
+
+def only_call(fact: Fact, ended: Ended) -> Chain:
+    """Return the chain of a call before and after which there is none."""
+    if fact.dialing_at is None:
+        return NOTHING_DIALLED
+    attempt = Attempt(
+        id=fact.id,
+        outcome=Outcome(ended.outcome),
+        number=fact.number,
+        caller_id=fact.caller_id,
+        began_at=fact.dialing_at,
+        answered_at=ended.answered_at,
+        ended_at=ended.ended_at,
+    )
+    return Chain(attempts=(attempt,))
 
 
 def call_analyzed(fact: Fact, *, analysis: Mapping[str, Any], status: str, at: datetime, replaced: bool) -> NewEvent:
@@ -144,58 +172,6 @@ def call_analyzed(fact: Fact, *, analysis: Mapping[str, Any], status: str, at: d
     if replaced:
         data["replaced"] = True
     return _call_event(fact, "call.analyzed", at=at, data=data)
-
-
-def cancelled_before_dialling(call: Call) -> list[NewEvent]:
-    """An operator stopped a call that was never handed over: it ends, and its chain with it."""
-    assert call.ended_at is not None
-    common: dict[str, Any] = {
-        "workspace_id": call.workspace_id,
-        "occurred_at": call.ended_at,
-        "metadata": call.metadata or (call.campaign.metadata if call.campaign else {}),
-        "chain_id": call.chain_id,
-        "campaign_id": call.campaign_id,
-        "persona_id": call.persona_id,
-        "call_id": call.id,
-        "inline_webhooks": call.config_webhooks,
-    }
-    identity = {"job_id": call.public_id, "contact_id": public_id("ct", call.contact_id)}
-    retry = {
-        "will_retry": False,
-        "next_retry_at": None,
-        "attempt_number": call.attempt_number,
-        "max_attempts": call.attempt_number,
-    }
-    return [
-        NewEvent(
-            type="call.ended",
-            data={
-                **identity,
-                "status": "failed",
-                "ended_reason": "cancelled",
-                "duration_seconds": 0,
-                "transcript": None,
-                "recording_url": None,
-                "retry": retry,
-            },
-            top_level={"call_id": call.public_id},
-            unique_key=f"call.ended:{call.id}",
-            **common,
-        ),
-        NewEvent(
-            type="call.exhausted",
-            data={
-                **identity,
-                "campaign_id": public_id("camp", call.campaign_id) if call.campaign_id else None,
-                "phone": call.number,
-                "result": "cancelled",
-                "reason": "cancelled",
-                "attempts": call.attempt_number - 1,
-            },
-            unique_key=f"call.exhausted:{call.chain_id}",
-            **common,
-        ),
-    ]
 
 
 def contacts_suppressed(suppressions: Sequence[Suppression], *, at: datetime) -> list[NewEvent]:
@@ -243,6 +219,8 @@ def _call_event(
     data: Mapping[str, Any],
     top_level: Mapping[str, Any] | None = None,
     unique_key: str | None = None,
+    batch: NewItem | None = None,
+    status: Callable[[], Mapping[str, object]] | None = None,
 ) -> NewEvent:
     return NewEvent(
         workspace_id=fact.workspace_id,
@@ -257,6 +235,8 @@ def _call_event(
         call_id=fact.id,
         unique_key=unique_key,
         inline_webhooks=parsed(fact.config_webhooks),
+        batch=batch,
+        status=status,
     )
 
 

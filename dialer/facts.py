@@ -157,18 +157,6 @@ def ledger_of(wanted: Iterable[tuple[UUID, str, Terms]], *, now: datetime) -> Le
     return found
 
 
-def chains_reached(chain_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Return the chains in which the contact was reached, also where a later promise was in vain."""
-    if not chain_ids:
-        return frozenset()
-    found = run(
-        "answered_chains",
-        "SELECT DISTINCT chain_id FROM dialer_call WHERE chain_id = ANY(%(chains)s) AND outcome = 'answered'",
-        {"chains": list(chain_ids)},
-    )
-    return frozenset(row.chain_id for row in found)
-
-
 @lru_cache(maxsize=4_096)
 def parsed(text: str | None) -> Any:  # noqa: ANN401 — JSON
     """Parse stored JSON; the value is shared, so nobody may change it."""

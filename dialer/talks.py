@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from dialer import events, facts, suppressions
+from dialer import events, facts, results, suppressions
 from dialer.models import Call, Contact
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ENVELOPE_STATUS, LIVE, CallStatus, Outcome
@@ -110,6 +110,7 @@ def add_analysis(
         record_events(
             [events.call_analyzed(rows[0], analysis=analysis, status=status, at=now, replaced=replaced)], now=now
         )
+        results.analyzed(rows[0], analysis, now=now)
         record(
             actor, [_change(call, "analyze", {"outcome_id": analysis.get("outcome_id"), "replaced": replaced})], now=now
         )

@@ -6,13 +6,14 @@ that no attempt changes; one that failed can be sent item by item.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
+from dialer.workspaces.instants import written_with_milliseconds
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.models import BatchItem, Delivery, Event
@@ -140,12 +141,12 @@ def replay_items(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: da
 
 def test_item(event_id: UUID, event_type: str, data: Mapping[str, object], now: datetime) -> dict[str, object]:
     """Make the item of a test, in the form of the richest of the others."""
-    return {"id": str(event_id), "eventType": event_type, "createdAt": written_in_batches(now), "data": dict(data)}
-
-
-def written_in_batches(at: datetime) -> str:
-    """Write an instant as ``2022-09-01T00:30:48.567Z``; what is finer than a millisecond is cut off."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+    return {
+        "id": str(event_id),
+        "eventType": event_type,
+        "createdAt": written_with_milliseconds(now),
+        "data": dict(data),
+    }
 
 
 # Buffers are found by leaps over the index of waiting items, so that what was frozen long ago costs nothing.
