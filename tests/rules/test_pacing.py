@@ -10,12 +10,13 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.rules.pacing import NEW_SHARE, Budget, Owner, in_turn, weight
+from dialer.rules.pacing import Budget, Owner, in_turn, weight
 from dialer.rules.statuses import Rank
 from tests.factories import NOW
 
 SECOND = timedelta(seconds=1)
 WORKSPACE = UUID(int=0)
+ONE_IN_FIVE = 0.2
 Weights = Mapping[UUID | None, float]
 
 PACE = st.one_of(st.none(), st.floats(0.01, 50), st.sampled_from([0.2, 1, 3, 7, 1 / 3]))
@@ -127,7 +128,7 @@ def test_of_many_retries_and_new_contacts_about_one_call_in_five_is_a_new_one(se
 
     first = sum(row.rank == Rank.NEW for row in found[:100])
     # Where turns begin is left to chance, so that a few more or fewer are new.
-    assert abs(first - 100 * NEW_SHARE) <= 12
+    assert abs(first - 100 * ONE_IN_FIVE) <= 12
 
 
 def first_of_claims(*groups: list[Row], weights: Weights | None = None) -> Counter[Row]:
@@ -138,7 +139,7 @@ def first_of_claims(*groups: list[Row], weights: Weights | None = None) -> Count
 def test_with_room_for_one_at_a_time_new_contacts_still_have_their_share() -> None:
     (retry,), (new,) = rows(Rank.RETRY, 1), rows(Rank.NEW, 1)
 
-    assert abs(first_of_claims([retry], [new])[new] / 2_000 - NEW_SHARE) < 0.04
+    assert abs(first_of_claims([retry], [new])[new] / 2_000 - ONE_IN_FIVE) < 0.04
 
 
 def test_with_room_for_one_at_a_time_campaigns_take_turns() -> None:
