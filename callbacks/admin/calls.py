@@ -1,6 +1,8 @@
 """Calls again, with what a person knows better of them: the dialer knows of no callbacks."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -28,6 +30,23 @@ class CallBackForm(ForceForm):
     when = WallClockField(label="Time on your clock", required=False, help_text="Left empty: now")
     notes = forms.CharField(required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
     field_order = ("when", "notes", "force", "reason")
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Show whose clock says what."""
+        try:
+            named = UUID(str(self.object_id))
+        except ValueError:
+            return ()
+        rows = Call.objects.visible_to(self.request.user).select_related("contact")
+        call: Call | None = rows.filter(pk=named).first()
+        if call is None or not call.contact.zones:
+            return ()
+        now = database_now()
+        return (
+            ("Contact", f"{call.contact.name or 'no name'} · {call.contact.phone}"),
+            ("Their clock", on_clock(now, call.contact.zones[0], now=now)),
+            ("Your clock", on_clock(now, operator_zone(), now=now)),
+        )
 
 
 @admin.register(Call)

@@ -157,7 +157,6 @@ class CallAdmin(ReadOnlyAdmin):
         icon="task_alt",
         permission="act",
         form=ReasonForm,
-        variant=ActionVariant.PRIMARY,
     )
     def mark_handled(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Call) -> str:

@@ -47,6 +47,8 @@ def test_a_call_offers_the_verbs_that_its_state_takes(workspace: Workspace) -> N
 def test_a_call_of_unknown_fate_is_called_back_at_once(workspace: Workspace) -> None:
     operator = browser_of(workspace, role="operator")
     call = ended(workspace, "unknown")
+    asked = operator.get(reverse("admin:dialer_call_call_back", args=[call.pk])).content.decode()
+    assert "Their clock" in asked
 
     answer = press(operator, "call_back", call, notes="Say sorry")
 
@@ -94,5 +96,8 @@ def test_viewers_and_strangers_settle_nothing(workspace: Workspace) -> None:
 
     for verb in ("call_back", "mark_reached", "was_a_person"):
         assert press(browser_of(workspace, role="viewer"), verb, call).status_code == 403
-        assert "no such row" in said(press(browser_of(make_workspace()), verb, call))
+        stranger = browser_of(make_workspace())
+        assert "no such row" in said(press(stranger, verb, call))
+        assert call.number not in stranger.get(reverse(f"admin:dialer_call_{verb}", args=[call.pk])).content.decode()
+    assert browser_of(workspace).get("/admin/dialer/call/nonsense/call_back/").status_code == 200
     assert not Callback.objects.exists()

@@ -474,7 +474,7 @@ def test_all_that_the_list_shows_is_done_by_a_job_that_tells_how_far_it_is(
     other = make_callback(workspace, late=LATE)
     ticked = {"action": "cancel_selected", ACTION_CHECKBOX_NAME: [str(rows[0].pk)]}
     url = f"{reverse(LIST)}?queue=overdue&campaign={campaign.public_id}"
-    assert "All 3 that the list shows" in browser.post(url, {**ticked, "index": "0"}).content.decode()
+    assert "All that the list shows (3)" in browser.post(url, {**ticked, "index": "0"}).content.decode()
 
     answer = browser.post(url, {**ticked, **CONFIRMED, "_all_matching": "1", "reason": "storm"})
     job = BulkAction.objects.get()
