@@ -15,6 +15,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Bulk actions", "checklist", "callbacks.bulkaction"),
             ("Campaigns", "campaign", "dialer.campaign"),
             ("Calls", "call", "dialer.call"),
+            ("Messages", "sms", "dialer.message"),
             ("Contacts", "person", "dialer.contact"),
             ("Contacts of campaigns", "groups", "dialer.campaigncontact"),
             ("Imports", "upload_file", "dialer.import"),

@@ -17,7 +17,7 @@ from zoneinfo import available_timezones
 from django.db import transaction
 
 from dialer import calls, first_calls
-from dialer.models import Call, CampaignContact, CarrierEvent, Contact
+from dialer.models import Call, CampaignContact, CarrierEvent, Contact, Message
 from dialer.promises import promises
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
@@ -166,6 +166,7 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
             now=now,
         )
         CarrierEvent.objects.filter(call_id__in=mine.values("id")).update(facts={}, raw={})
+        Message.objects.in_workspace(workspace_id).filter(contact_id=contact_id).update(number="", body="", metadata={})
         mine.update(number="", transcript=None, recording_url=None, analysis=None, metadata={})
         living(workspace_id).filter(pk=contact_id).update(
             external_id=None,

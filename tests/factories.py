@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona, RetryPolicy, Suppression
+from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Message, Persona, RetryPolicy, Suppression
 from dialer.rules.statuses import LIVE, CallStatus
 from dialer.rules.time_zones import zones_for
 from dialer.workspaces.ids import new_id
@@ -133,3 +133,22 @@ def make_call(
         workspace=workspace, contact=contact, campaign=campaign, campaign_contact=campaign_contact, **fields
     )
     return call
+
+
+def make_message(contact: Contact | None = None, **fields: Any) -> Message:
+    """Make a message that was sent; ``status`` ``received`` makes one that came in."""
+    contact = contact or make_contact()
+    fields.setdefault("status", "sent")
+    fields.setdefault("direction", "inbound" if fields["status"] == "received" else "outbound")
+    fields.setdefault("number", contact.phone)
+    fields.setdefault("caller_id", "+493012345678")
+    fields.setdefault("body", "We will call at five.")
+    fields.setdefault("carrier_message_id", f"sms-{next(_numbers)}")
+    if fields["status"] == "queued":
+        fields.setdefault("due_at", NOW)
+    else:
+        fields.setdefault("handed_at", NOW)
+    if "line" not in fields:
+        fields["line"] = make_line(contact.workspace)
+    message: Message = Message.objects.create(workspace=contact.workspace, contact=contact, **fields)
+    return message

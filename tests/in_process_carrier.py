@@ -14,7 +14,20 @@ from uuid import UUID
 from django.test import override_settings
 
 from dialer import carriers
-from dialer.carriers.base import Accepted, Answer, CannotSay, LookUp, NotFound, PlaceRequest, Report, ReportNotAuthentic
+from dialer.carriers.base import (
+    Accepted,
+    Answer,
+    CannotSay,
+    LookUp,
+    MessageReport,
+    NotFound,
+    PlaceRequest,
+    Report,
+    ReportNotAuthentic,
+    SendAnswer,
+    SendRequest,
+    Sent,
+)
 
 _event_ids = itertools.count(1)
 
@@ -25,8 +38,12 @@ class InProcessCarrier:
     def __init__(self) -> None:
         self.placed: list[PlaceRequest] = []
         self.hung_up: list[UUID] = []
+        self.texts: list[SendRequest] = []
         self.answer: Callable[[PlaceRequest], Answer] = lambda request: Accepted(carrier_call_id=f"c-{request.call_id}")
         self.fate: Callable[[UUID], LookUp] = lambda _: NotFound()
+        self.send_answer: Callable[[SendRequest], SendAnswer] = lambda request: Sent(
+            carrier_message_id=f"c-{request.message_id}"
+        )
         self._lock = threading.Lock()
 
     def numbers(self) -> list[str]:
@@ -37,12 +54,17 @@ class InProcessCarrier:
             self.placed.append(request)
         return self.answer(request)
 
+    def take_text(self, request: SendRequest) -> SendAnswer:
+        with self._lock:
+            self.texts.append(request)
+        return self.send_answer(request)
+
 
 current = InProcessCarrier()
 
 
-class Adapter:
-    """The protocol's side of it."""
+class VoiceOnly:
+    """The protocol's side of it, of a carrier that takes no text messages."""
 
     def __init__(self, line: object) -> None:
         self.line = line
@@ -58,6 +80,16 @@ class Adapter:
 
     def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
         """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""
+        raise ReportNotAuthentic
+
+
+class Adapter(VoiceOnly):
+    """The protocols' side of it."""
+
+    def send(self, request: SendRequest) -> SendAnswer:
+        return current.take_text(request)
+
+    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic
 
 

@@ -5,9 +5,10 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from dialer import carrier_events, carriers
+from dialer import carrier_events, carriers, message_reports
 from dialer.carriers.base import ReportNotAuthentic
 from dialer.models import Line
+from dialer.workspaces.clock import database_now
 
 
 @csrf_exempt  # a carrier has no session; its signature is what counts
@@ -22,3 +23,16 @@ def take_reports(request: HttpRequest, carrier: str) -> JsonResponse:
     except ReportNotAuthentic as refused:
         return JsonResponse({"error": str(refused)}, status=401)
     return JsonResponse({"stored": carrier_events.store(carrier, reports)})
+
+
+@csrf_exempt
+@require_POST
+def take_messages(request: HttpRequest, carrier: str) -> JsonResponse:
+    """Apply the reports about text messages in the body; one that cannot be is answered 500, and comes again."""
+    if carrier not in settings.CARRIERS or (messenger := carriers.messenger_of(Line(carrier=carrier))) is None:
+        return JsonResponse({"error": "no carrier of messages"}, status=404)
+    try:
+        reports = messenger.parse_messages(request.headers, request.body)
+    except ReportNotAuthentic as refused:
+        return JsonResponse({"error": str(refused)}, status=401)
+    return JsonResponse({"applied": message_reports.apply(carrier, reports, now=database_now())})

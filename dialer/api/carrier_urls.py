@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from dialer.api.carrier_reports import take_reports
+from dialer.api.carrier_reports import take_messages, take_reports
 
-urlpatterns = [path("<slug:carrier>/", take_reports, name="carrier-reports")]
+urlpatterns = [
+    path("<slug:carrier>/", take_reports, name="carrier-reports"),
+    path("<slug:carrier>/messages/", take_messages, name="carrier-messages"),
+]

@@ -7,6 +7,7 @@ from dialer.api import errors as errors  # noqa: PLC0414 — what the nouns' exc
 from dialer.api.calls import Calls, InboundCalls
 from dialer.api.campaigns import Campaigns
 from dialer.api.contacts import Contacts, Imports
+from dialer.api.messages import Messages
 from dialer.api.resources import Lines, Personas, RetryPolicies
 from dialer.api.suppressions import Suppressions
 from dialer.api.workspace_settings import Settings
@@ -17,6 +18,7 @@ router.register("imports", Imports)
 router.register("calls", Calls)
 router.register("inbound-calls", InboundCalls, basename="inbound-call")
 router.register("campaigns", Campaigns)
+router.register("messages", Messages)
 router.register("personas", Personas)
 router.register("lines", Lines)
 router.register("retry-policies", RetryPolicies)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from dialer.carriers.base import Carrier
+from dialer.carriers.base import Carrier, Messenger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,3 +26,9 @@ def _adapter(path: str) -> "Callable[[Line], Carrier]":
 def of(line: "Line") -> Carrier:
     """Return the adapter that speaks to the carrier of ``line``; raises ``KeyError`` for a carrier nobody knows."""
     return _adapter(settings.CARRIERS[line.carrier])(line)
+
+
+def messenger_of(line: "Line") -> Messenger | None:
+    """Return the adapter of a line whose carrier takes text messages; ``None`` where it takes calls only."""
+    adapter = of(line)
+    return adapter if isinstance(adapter, Messenger) else None

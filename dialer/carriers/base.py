@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 
@@ -126,5 +126,52 @@ class Carrier(Protocol):
     def hang_up(self, call_id: UUID) -> None: ...
 
     def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
+        """Return the reports in a request; raises :class:`ReportNotAuthentic`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest:
+    """One text message to be sent; ``message_id`` is the carrier's key for it, at most one is ever accepted."""
+
+    message_id: UUID
+    public_id: str
+    to: str
+    caller_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The carrier has the message, and made so many short ones of it where it says so."""
+
+    carrier_message_id: str
+    segments: int | None = None
+
+
+SendAnswer = Sent | Refused | Busy | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReport:
+    """What became of a message that we sent, or one that somebody sent us: that has the carrier's own id only."""
+
+    kind: Literal["delivered", "failed", "received"]
+    message_id: UUID | None
+    carrier_message_id: str
+    occurred_at: datetime
+    reason: str = ""
+    from_number: str = ""
+    to_number: str = ""
+    body: str = ""
+
+
+@runtime_checkable
+class Messenger(Protocol):
+    """An adapter whose carrier also takes text messages. No method retries by itself."""
+
+    def send(self, request: SendRequest) -> SendAnswer: ...
+
+    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:
         """Return the reports in a request; raises :class:`ReportNotAuthentic`."""
         ...

@@ -9,13 +9,14 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, get_args
+from functools import partial
+from typing import Any, Final, TypeVar, get_args
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from dialer.carriers.base import Report
+from dialer.carriers.base import MessageReport, Report
 from dialer.rules.statuses import Outcome
 from dialer.rules.storable import why_not_object, why_not_text
 
@@ -25,6 +26,9 @@ LONGEST_ID: Final = 100
 LONGEST_TRANSCRIPT: Final = 1_000_000
 LONGEST_URL: Final = 2_000
 LONGEST_NUMBER: Final = 32
+LONGEST_MESSAGE: Final = 10_000
+LONGEST_REASON: Final = 200
+MOST_SEGMENTS: Final = 1_000
 LONGEST_TALK: Final = timedelta(days=7)
 LONGEST_RAW: Final = 100_000
 """Characters of a report that are kept as text where it cannot be kept as JSON."""
@@ -48,6 +52,8 @@ ENDED_REASONS: Final = frozenset(
     }
 )
 
+_Read = TypeVar("_Read")
+_MESSAGE_KINDS: Final = frozenset(get_args(MessageReport.__annotations__["kind"]))
 _KINDS: Final = frozenset(get_args(Report.__annotations__["kind"]))
 _OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 _UNCLEAN: Final = re.compile("[\x00\ud800-\udfff]")
@@ -56,15 +62,12 @@ _LONGEST_SAID: Final = 200
 
 def reports(body: Mapping[str, Any], *, now: datetime) -> list[Report]:
     """Return the reports in a request or an answer; one that is of no use is logged and left out."""
-    given = body.get("reports")
-    read = []
-    for entry in given if isinstance(given, list) else []:
-        try:
-            read.append(_report(entry, now=now))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            said = text(str(error), longest=_LONGEST_SAID)
-            log.warning("carrier.report_not_understood error=%s: %s", type(error).__name__, said)
-    return read
+    return _read(body, partial(_report, now=now))
+
+
+def message_reports(body: Mapping[str, Any], *, now: datetime) -> list[MessageReport]:
+    """Return the reports about text messages in a request; one that is of no use is logged and left out."""
+    return _read(body, partial(_message_report, now=now))
 
 
 def identifier(value: object) -> str:
@@ -86,9 +89,44 @@ def outcome(word: object) -> str:
     return word if isinstance(word, str) and word in _OUTCOMES else Outcome.NETWORK_ERROR.value
 
 
+def segments(value: object) -> int | None:
+    """Return how many short messages a carrier made of one, where it says so."""
+    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEGMENTS
+    return value if is_number else None  # type: ignore[return-value]
+
+
 def text(value: object, *, longest: int) -> str | None:
     """Return a text without what cannot be kept, cut at ``longest`` characters."""
     return _UNCLEAN.sub("\N{REPLACEMENT CHARACTER}", value[:longest]) if isinstance(value, str) else None
+
+
+def _read(body: Mapping[str, Any], read: Callable[[Mapping[str, Any]], _Read]) -> list[_Read]:
+    given = body.get("reports")
+    found = []
+    for entry in given if isinstance(given, list) else []:
+        try:
+            found.append(read(entry))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            said = text(str(error), longest=_LONGEST_SAID)
+            log.warning("carrier.report_not_understood error=%s: %s", type(error).__name__, said)
+    return found
+
+
+def _message_report(entry: Mapping[str, Any], *, now: datetime) -> MessageReport:
+    kind = entry["kind"]
+    if kind not in _MESSAGE_KINDS:
+        message = f"unknown kind {kind!r}"
+        raise ValueError(message)
+    return MessageReport(
+        kind=kind,
+        message_id=None if kind == "received" else UUID(entry["message_id"]),
+        carrier_message_id=identifier(entry["carrier_message_id"]),
+        occurred_at=_moment(entry["occurred_at"], now=now),
+        reason=text(entry.get("reason"), longest=LONGEST_REASON) or "",
+        from_number=text(entry.get("from"), longest=LONGEST_NUMBER) or "",
+        to_number=text(entry.get("to"), longest=LONGEST_NUMBER) or "",
+        body=text(entry.get("body"), longest=LONGEST_MESSAGE) or "",
+    )
 
 
 def _report(entry: Mapping[str, Any], *, now: datetime) -> Report:

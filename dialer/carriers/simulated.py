@@ -27,14 +27,19 @@ from dialer.carriers.base import (
     Found,
     Health,
     LookUp,
+    MessageReport,
     NotFound,
     PlaceRequest,
     Refused,
     Report,
     ReportNotAuthentic,
+    SendAnswer,
+    SendRequest,
+    Sent,
     Unknown,
 )
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from dialer.rules.statuses import Outcome
 
 if TYPE_CHECKING:
     from dialer.models import Line
@@ -84,7 +89,7 @@ class SimulatedCarrier:
     def place(self, request: PlaceRequest) -> Answer:
         """Ask once for a call. What could have been taken by a carrier that fell silent is ``Unknown``."""
         try:
-            response = self._send(
+            response = self._request(
                 "POST",
                 "/calls",
                 {
@@ -98,15 +103,13 @@ class SimulatedCarrier:
                 },
             )
         except requests.RequestException as error:
-            if _never_connected(error):
-                return CARRIER_DOWN
-            return Unknown(reason=type(error).__name__, health=Health.OUT_OF_REACH)
+            return _no_answer(error)
         return _answer(response.status_code, _object(response.content))
 
     def look_up(self, call_id: UUID) -> LookUp:
         """Ask for a call by our id. Only the carrier's own word counts for "not found": a proxy's 404 says nothing."""
         try:
-            response = self._send("GET", f"/calls/{call_id}")
+            response = self._request("GET", f"/calls/{call_id}")
         except requests.RequestException as error:
             return CannotSay(reason=type(error).__name__)
         body = _object(response.content)
@@ -119,13 +122,46 @@ class SimulatedCarrier:
     def hang_up(self, call_id: UUID) -> None:
         """Ask for the end of a call; the carrier's report tells whether it came, so a failure here is only logged."""
         try:
-            response = self._send("POST", f"/calls/{call_id}/hang-up", {})
+            response = self._request("POST", f"/calls/{call_id}/hang-up", {})
             response.raise_for_status()
         except requests.RequestException as error:
             log.warning("carrier.hang_up_failed call=%s error=%s", call_id, type(error).__name__)
 
     def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
         """Return the reports of a signed request; what is authentic but not understood is logged and left out."""
+        return self._reports(self._authentic(headers, body))
+
+    def send(self, request: SendRequest) -> SendAnswer:
+        """Ask once for a message to be sent. What a silent carrier could have taken is ``Unknown``."""
+        asked = {
+            "message_id": str(request.message_id),
+            "public_id": request.public_id,
+            "to": request.to,
+            "from": request.caller_id,
+            "body": request.body,
+        }
+        try:
+            response = self._request("POST", "/messages", asked)
+        except requests.RequestException as error:
+            return _no_answer(error)
+        content = _object(response.content)
+        match response.status_code, content:
+            case 201, {"carrier_message_id": str(carrier_message_id)} if carrier_message_id:
+                return Sent(
+                    carrier_message_id=reading.identifier(carrier_message_id),
+                    segments=reading.segments(content.get("segments")),
+                )
+            case 422, {"reason": str()}:
+                return Refused(outcome=Outcome.INVALID_NUMBER, reason=_reason(content, ""))
+            case status, _:
+                return _not_taken(status, content)
+
+    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:
+        """Return the reports about messages of a signed request, as :meth:`parse_reports` does with calls."""
+        content = self._authentic(headers, body)
+        return reading.message_reports(content, now=datetime.fromtimestamp(self._clock(), UTC))
+
+    def _authentic(self, headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
         given = {name.lower(): value for name, value in headers.items()}
         timestamp = given.get(TIMESTAMP_HEADER.lower(), "")
         expected = signature(self._secret, timestamp, body)
@@ -140,12 +176,12 @@ class SimulatedCarrier:
         content = _object(body)
         if not content:
             log.warning("carrier.reports_not_understood bytes=%s", len(body))
-        return self._reports(content)
+        return content
 
     def _reports(self, content: Mapping[str, Any]) -> list[Report]:
         return reading.reports(content, now=datetime.fromtimestamp(self._clock(), UTC))
 
-    def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
+    def _request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
         return _session().request(
             method,
             self._base_url + path,
@@ -170,19 +206,31 @@ def _never_connected(error: requests.RequestException) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError | ConnectTimeoutError)
 
 
+def _no_answer(error: requests.RequestException) -> Busy | Unknown:
+    if _never_connected(error):
+        return CARRIER_DOWN
+    return Unknown(reason=type(error).__name__, health=Health.OUT_OF_REACH)
+
+
 def _answer(status: int, body: Mapping[str, Any]) -> Answer:
     match status, body:
         case ((200 | 201 | 202), {"carrier_call_id": str(carrier_call_id)}) if carrier_call_id:
             return Accepted(carrier_call_id=reading.identifier(carrier_call_id))
         case 422, {"outcome": str(outcome)}:
             return Refused(outcome=reading.outcome(outcome), reason=_reason(body, ""))
+        case _:
+            return _not_taken(status, body)
+
+
+def _not_taken(status: int, body: Mapping[str, Any]) -> Busy | Unknown:
+    match status, body:
         case ((429 | 503), {"not_accepted": True}):
             health = Health.ALIVE if status == requests.codes.too_many_requests else Health.OUT_OF_REACH
             return Busy(reason=_reason(body, "carrier_busy"), retry_after=_wait(body.get("retry_after")), health=health)
         case 401, _:
             return REFUSES_US
         case 409, _:
-            return Unknown(reason="the carrier has had this call before", health=Health.ALIVE)
+            return Unknown(reason="the carrier has had this before", health=Health.ALIVE)
         case _:
             is_its_fault = status >= requests.codes.server_error
             health = Health.OUT_OF_REACH if is_its_fault else Health.UNSAID

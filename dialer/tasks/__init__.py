@@ -4,6 +4,7 @@ from dialer.tasks.campaigns import sweep_campaigns
 from dialer.tasks.dialling import apply_carrier_events, check_open_calls, place_calls, tick
 from dialer.tasks.housekeeping import forget_answers
 from dialer.tasks.imports import import_contacts, resume_imports
+from dialer.tasks.messages import send_messages
 
 __all__ = [
     "apply_carrier_events",
@@ -12,6 +13,7 @@ __all__ = [
     "import_contacts",
     "place_calls",
     "resume_imports",
+    "send_messages",
     "sweep_campaigns",
     "tick",
 ]

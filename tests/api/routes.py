@@ -11,7 +11,16 @@ from callbacks.models import BulkAction, Callback
 from dialer.models import Import
 from dialer.workspaces.models import Workspace
 from tests.api.queue_rows import make_callback, open_campaign, soon
-from tests.factories import a_phone, make_call, make_contact, make_line, make_persona, make_policy, make_suppression
+from tests.factories import (
+    a_phone,
+    make_call,
+    make_contact,
+    make_line,
+    make_message,
+    make_persona,
+    make_policy,
+    make_suppression,
+)
 from tests.webhooks.rows import make_delivery, make_endpoint
 
 BASE = "/api/v1/"
@@ -82,6 +91,7 @@ ROWS: dict[str, Callable[[Workspace], str]] = {
         make_call(make_contact(workspace), direction="inbound", status="ended", outcome="answered").public_id
     ),
     "lines": lambda workspace: make_line(workspace).public_id,
+    "messages": lambda workspace: make_message(make_contact(workspace)).public_id,
     "personas": lambda workspace: make_persona(workspace).public_id,
     "retry-policies": lambda workspace: make_policy(workspace).public_id,
     "suppressions": lambda workspace: make_suppression(workspace, a_phone()).public_id,

@@ -1,4 +1,5 @@
-"""The carrier's own record: one JSON line per request to place a call, accepted or not, and per call hung up on.
+"""The carrier's own record: one JSON line per request to place a call or to send a text, accepted or not, and per call
+hung up on.
 
 Ringback never writes it, so it can judge Ringback: a call that was asked for twice stands here twice.
 """
@@ -38,7 +39,18 @@ class HangUp:
     call_id: str
 
 
-Entry = Place | HangUp
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A request to send a text message and what became of it."""
+
+    at: datetime
+    message_id: str
+    to: str
+    accepted: bool
+    reason: str
+
+
+Entry = Place | HangUp | Text
 
 
 def places(path: Path | str) -> list[Place]:
@@ -61,7 +73,9 @@ def entries(path: Path | str) -> list[Entry]:
 def _entry(line: bytes) -> Entry:
     fields = json.loads(line)
     at = datetime.fromisoformat(fields["at"])
-    return HangUp(at=at, call_id=fields["hung_up"]) if "hung_up" in fields else Place(**fields | {"at": at})
+    if "hung_up" in fields:
+        return HangUp(at=at, call_id=fields["hung_up"])
+    return (Text if "message_id" in fields else Place)(**fields | {"at": at})
 
 
 def as_json(entry: Entry) -> dict[str, Any]:

@@ -106,8 +106,8 @@ class Network:
         self._called: Counter[str] = Counter()
         self._refused_once: set[str] = set()
         self._loop = asyncio.get_running_loop()
-        self._ledger = Ledger(ledger)  # locked before it is read
-        for line, entry in self._ledger.entries():
+        self.ledger = Ledger(ledger)  # locked before it is read
+        for line, entry in self.ledger.entries():
             self._remember(line, entry)
         for call in list(self._calls.values()):
             self._resume(call)
@@ -150,7 +150,7 @@ class Network:
         )
 
     def entries_since(self, at: datetime, *, limit: int) -> list[Entry]:
-        return self._ledger.since(at, limit=limit)
+        return self.ledger.since(at, limit=limit)
 
     def hang_up(self, call: Call) -> None:
         """End a call now, and write it down; one that is over stays as it is."""
@@ -159,7 +159,7 @@ class Network:
         hang_up = HangUp(at=datetime.now(UTC), call_id=call.place.call_id)
         cut = self._cut(call, hang_up)
         if cut is not call.course:
-            self._hung_up[hang_up.call_id] = self._ledger.write(hang_up)
+            self._hung_up[hang_up.call_id] = self.ledger.write(hang_up)
             self._cancel(call)
             call.course = cut
             self._schedule(call, min(call.next_step, len(cut.steps) - 1))
@@ -175,13 +175,13 @@ class Network:
     def close(self) -> None:
         for call in self._calls.values():
             self._cancel(call)
-        self._ledger.close()
+        self.ledger.close()
 
     def _write(self, asked: Asked, reason: str) -> tuple[int, Place]:
         place = Place(
             at=datetime.now(UTC), **asdict(asked), accepted=not reason, reason=reason, nth=self._called[asked.to]
         )
-        return self._ledger.write(place), place
+        return self.ledger.write(place), place
 
     def _judge(self, asked: Asked) -> Verdict:
         problems = {
@@ -243,11 +243,11 @@ class Network:
         """Make a call that is over anew from what the ledger has of it."""
         if call_id not in self._placed:
             return None
-        place = self._ledger.read(self._placed[call_id])
+        place = self.ledger.read(self._placed[call_id])
         assert isinstance(place, Place)
         call = self._call(place)
         if call_id in self._hung_up:
-            hang_up = self._ledger.read(self._hung_up[call_id])
+            hang_up = self.ledger.read(self._hung_up[call_id])
             assert isinstance(hang_up, HangUp)
             call.course = self._cut(call, hang_up)
         call.next_step = len(call.course.steps)

@@ -12,7 +12,7 @@ import struct
 import sys
 import wave
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ from dialer.carriers.simulation.ledger import LedgerInUse, as_json
 from dialer.carriers.simulation.network import RETRY_AFTER, Asked, Call, Network, Verdict, carrier_call_id, changed
 from dialer.carriers.simulation.reporting import Reporter
 from dialer.carriers.simulation.script import Placing
+from dialer.carriers.simulation.texting import Asked as AskedText
+from dialer.carriers.simulation.texting import Texts, Written, carrier_message_id, segments
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +94,17 @@ DEFAULTS: Final[Mapping[str, object]] = {
 class Routes:
     """What is answered to each request; all but health and recordings need the secret."""
 
-    def __init__(self, network: Network, callers: Callers, options: Options) -> None:
+    def __init__(self, network: Network, callers: Callers, texts: Texts, options: Options) -> None:
         self._network = network
         self._callers = callers
+        self._texts = texts
+        self._posts: Mapping[str, Callable[[Request], Reply]] = {
+            "control": self._control,
+            "calls": self._place,
+            "inbound": self._ring,
+            "messages": self._text,
+            "inbound-messages": self._write,
+        }
         self._expected = f"Bearer {options.secret}".encode()
         self._silence = SILENCE / options.speed
 
@@ -116,14 +126,10 @@ class Routes:
 
     def _route(self, method: str, parts: Sequence[str], request: Request) -> Reply:
         match method, parts:
-            case "POST", ["control"]:
-                return self._control(request)
+            case "POST", [name] if name in self._posts:
+                return self._posts[name](request)
             case "GET", ["ledger"]:
                 return self._entries(request)
-            case "POST", ["calls"]:
-                return self._place(request)
-            case "POST", ["inbound"]:
-                return self._ring(request)
             case _, ["calls", *_] if self._network.control.down:
                 return Reply.json(503, {"error": "down"})
             case _:
@@ -162,6 +168,31 @@ class Routes:
             return Reply.json(400, {"error": str(error)})
         return Reply.json(202, {"carrier_call_id": self._callers.ring(ring)})
 
+    def _text(self, request: Request) -> Reply:
+        try:
+            asked = AskedText.of(_object(request.body))
+        except (KeyError, TypeError, ValueError) as error:
+            return Reply.json(400, {"error": f"{type(error).__name__}: {error}"})
+        placing, reason = self._texts.send(asked, down=self._network.control.down)
+        delay = self._network.control.answer_delay
+        match placing, reason:
+            case ((Placing.SILENT | Placing.LOST), _):
+                return Reply(delay=delay + self._silence, is_lost=True)
+            case Placing.FAULT, _:
+                return Reply.json(500, {"error": "fault"}, delay=delay)
+            case _, "":
+                taken = {"carrier_message_id": carrier_message_id(asked.message_id), "segments": segments(asked.body)}
+                return Reply.json(201, taken, delay=delay)
+            case _:
+                return _not_taken(reason, delay=delay)
+
+    def _write(self, request: Request) -> Reply:
+        try:
+            written = Written.of(_object(request.body))
+        except ValueError as error:
+            return Reply.json(400, {"error": str(error)})
+        return Reply.json(202, {"carrier_message_id": self._texts.receive(written)})
+
     def _entries(self, request: Request) -> Reply:
         try:
             since = datetime.fromisoformat(request.query.get("since") or _THE_BEGINNING)
@@ -191,14 +222,8 @@ class Routes:
                 return Reply.json(500, {"error": "fault"}, delay=delay)
             case _, "":
                 return Reply.json(201, accepted, delay=delay)
-            case _, "repeated":
-                return Reply.json(409, {"error": "this call was accepted before"}, delay=delay)
-            case _, "invalid_number":
-                return Reply.json(422, {"outcome": "invalid_number", "reason": "there is no such number"}, delay=delay)
             case _, reason:
-                status = 503 if reason == "down" else 429
-                content = {"not_accepted": True, "retry_after": RETRY_AFTER, "reason": reason}
-                return Reply.json(status, content, delay=delay)
+                return _not_taken(reason, delay=delay)
 
     def _look_up(self, call_id: str) -> Reply:
         call = self._network.find(call_id)
@@ -224,6 +249,18 @@ class Routes:
         }
 
 
+def _not_taken(reason: str, *, delay: float) -> Reply:
+    match reason:
+        case "repeated":
+            return Reply.json(409, {"error": "this was accepted before"}, delay=delay)
+        case "invalid_number":
+            return Reply.json(422, {"outcome": "invalid_number", "reason": "there is no such number"}, delay=delay)
+        case _:
+            status = 503 if reason == "down" else 429
+            content = {"not_accepted": True, "retry_after": RETRY_AFTER, "reason": reason}
+            return Reply.json(status, content, delay=delay)
+
+
 async def serve(options: Options) -> None:
     """Run a carrier until SIGTERM or SIGINT; says in one line on standard output where it listens.
 
@@ -246,9 +283,12 @@ async def serve(options: Options) -> None:
         agent=agent,
         recordings_url=f"{url}/recordings",
     )
-    server = Server(Routes(network, Callers(reporter=reporter, speed=options.speed), options))
+    callers = Callers(reporter=reporter, speed=options.speed)
+    about_texts = Reporter(options.report_url and f"{options.report_url.rstrip('/')}/messages/", options.secret)
+    texts = Texts(ledger=network.ledger, reporter=about_texts, speed=options.speed)
+    server = Server(Routes(network, callers, texts, options))
     await server.listen(own)
-    sending = asyncio.ensure_future(reporter.run())
+    sending = asyncio.gather(reporter.run(), about_texts.run())
     sys.stdout.write(f"simulated carrier at {url}, ledger {options.ledger}\n")
     sys.stdout.flush()
     await stop.wait()

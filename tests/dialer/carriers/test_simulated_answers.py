@@ -74,7 +74,7 @@ def out_of_reach(reason: str) -> Unknown:
         (200, {}, Unknown(reason="HTTP 200")),
         (302, {"carrier_call_id": "c-1"}, Unknown(reason="HTTP 302")),
         (401, {}, simulated.REFUSES_US),
-        (409, {}, Unknown(reason="the carrier has had this call before", health=Health.ALIVE)),
+        (409, {}, Unknown(reason="the carrier has had this before", health=Health.ALIVE)),
         (422, {"outcome": "invalid_number", "reason": "x"}, Refused(outcome="invalid_number", reason="x")),
         (422, {"outcome": "lines on fire", "reason": "x"}, Refused(outcome="network_error", reason="x")),
         (201, {"carrier_call_id": "\0"}, Accepted(carrier_call_id=reading.identifier("\0"))),

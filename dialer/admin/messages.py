@@ -1,0 +1,70 @@
+"""Text messages: what was written to whom, and what people wrote to us."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from dialer.admin.choices import CampaignFilter
+from dialer.admin.contacts import found_by
+from dialer.models import Message
+from dialer.rules.statuses import Direction, MessageStatus
+from dialer.workspaces.admin.base import ReadOnlyAdmin, column, linked
+
+_COLOURS = {
+    MessageStatus.QUEUED.value: "info",
+    MessageStatus.SENDING.value: "info",
+    MessageStatus.DELIVERED.value: "success",
+    MessageStatus.RECEIVED.value: "success",
+    MessageStatus.FAILED.value: "danger",
+    MessageStatus.UNKNOWN.value: "warning",
+}
+_MOST_SHOWN = 80
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    ordering = ("-id",)
+    sortable_by = ()
+    list_display = ("who", "way", "state", "text", "campaign", "created_at", "settled_at")
+    list_filter = ("direction", "status", CampaignFilter)
+    list_select_related = ("contact", "campaign")
+    search_fields = ("contact__name", "contact__phone")
+    search_help_text = "Name, whole number, or id of a message, contact or campaign (msg_…, ct_…, camp_…)"
+    id_prefixes = {"id": "msg", "contact_id": "ct", "campaign_id": "camp"}
+    fields = (
+        ("contact_linked", "campaign_linked"),
+        ("way", "number", "caller_id"),
+        ("state", "failure"),
+        "body",
+        ("segments", "carrier_message_id"),
+        ("created_at", "sent_at", "settled_at"),
+    )
+
+    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
+        return queryset.filter(contact_id__in=found_by(request, wanted))
+
+    @column("Contact", header=True)
+    def who(self, row: Message) -> list[str]:
+        return [row.contact.name or "No name", row.number]
+
+    @column("Way")
+    def way(self, row: Message) -> str:
+        return "we wrote" if row.direction == Direction.OUTBOUND else "they wrote"
+
+    @column("State", label=_COLOURS)
+    def state(self, row: Message) -> str:
+        return row.status
+
+    @column("Text")
+    def text(self, row: Message) -> str:
+        return row.body if len(row.body) <= _MOST_SHOWN else f"{row.body[:_MOST_SHOWN]}…"
+
+    @column("Contact")
+    def contact_linked(self, row: Message) -> str:
+        return linked("dialer_contact", row.contact_id, row.contact)
+
+    @column("Campaign")
+    def campaign_linked(self, row: Message) -> str:
+        return linked("dialer_campaign", row.campaign_id, row.campaign) if row.campaign_id else "—"

@@ -1,0 +1,94 @@
+"""Text messages: sent, listed, read."""
+
+from typing import Any
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from dialer import messages
+from dialer.api.calls import CalledContact
+from dialer.messages import LONGEST_BODY
+from dialer.models import Call, Campaign, Contact, Line, Message
+from dialer.rules.statuses import Direction, MessageStatus
+from dialer.tasks import send_messages
+from dialer.workspaces.api.fields import (
+    InstantField,
+    ObjectField,
+    OneOfField,
+    PublicIdField,
+    ReferenceField,
+    TextField,
+)
+from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.api.views import Lists, Reads
+
+_STATUSES = [status.value for status in MessageStatus]
+_DIRECTIONS = [direction.value for direction in Direction]
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    id = PublicIdField(Message.public_prefix)
+    direction = serializers.ChoiceField(choices=_DIRECTIONS)
+    contact_id = PublicIdField(Contact.public_prefix)
+    campaign_id = PublicIdField(Campaign.public_prefix, allow_null=True)
+    line_id = PublicIdField(Line.public_prefix)
+    number = TextField(help_text="The contact's")
+    caller_id = TextField(help_text="Ours")
+    body = TextField()
+    segments = serializers.IntegerField(allow_null=True, help_text="Short messages that the carrier made of it")
+    status = serializers.ChoiceField(choices=_STATUSES)
+    failure = TextField(help_text="Why it failed, waits, or is not known to have arrived")
+    metadata = ObjectField()
+    created_at = InstantField()
+    sent_at = InstantField(allow_null=True, help_text="When the carrier had it")
+    settled_at = InstantField(allow_null=True, help_text="When it was delivered, failed, or came")
+
+
+class NewMessage(Strict):
+    """One of ``contact_id``, ``contact`` and ``call_id`` says whom it goes to."""
+
+    contact_id = ReferenceField(Contact, only={"deleted_at": None}, required=False)
+    contact = CalledContact(required=False, help_text="The newest contact with that number, else a new one")
+    call_id = ReferenceField(
+        Call, required=False, help_text="The contact of a call, over its line and for its campaign"
+    )
+    campaign_id = ReferenceField(Campaign, required=False)
+    line_id = PublicIdField(Line.public_prefix, required=False, help_text="Default: the campaign's, the default line")
+    body = TextField(max_length=LONGEST_BODY)
+    metadata = ObjectField(required=False, default=dict)
+
+
+class MessageFilter(Filters):
+    direction = OneOfField(choices=_DIRECTIONS, required=False)
+    status = OneOfField(choices=_STATUSES, required=False)
+    contact_id = PublicIdField(Contact.public_prefix, required=False)
+    campaign_id = PublicIdField(Campaign.public_prefix, required=False)
+    line_id = PublicIdField(Line.public_prefix, required=False)
+
+
+class Messages(Lists, Reads):
+    """Text messages sent and received."""
+
+    queryset = Message.objects.all()
+    serializer_class = MessageSerializer
+    filters = MessageFilter
+
+    @extend_schema(
+        request=NewMessage,
+        responses={201: MessageSerializer},
+        description="Queues a message, which is sent within moments and at most once; a number that is not to be "
+        "called is not written to either.",
+    )
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        given = self.given(NewMessage)
+        for name in ("contact_id", "call_id", "campaign_id"):
+            given[name] = given[name].pk if given.get(name) else None
+        message = messages.create(request.workspace_id, actor=request.actor, now=request.now, **given)
+        # A nudge; where it is lost, beat's finds the row.
+        transaction.on_commit(send_messages.delay, robust=True)
+        return self.shown(message, status=201)
