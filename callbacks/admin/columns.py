@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from callbacks.admin.forms import zone_of
 from callbacks.admin.tabs import TYPES, how_late
 from callbacks.models import Callback
+from callbacks.queue_views import GRACE
 from callbacks.rules.statuses import CallbackStatus
 from dialer.workspaces.admin.base import column, linked
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
@@ -78,8 +79,10 @@ class QueueColumns:
         waiting = row.waits  # type: ignore[attr-defined]
         if waiting is None:
             return ["", ""]
+        now: datetime = row.seen_at  # type: ignore[attr-defined]
         at = waiting.next_possible_at
-        later = at and f"Next possible: {on_clock(at, zone_of(row), now=row.seen_at)}"  # type: ignore[attr-defined]
+        # "Now" is no news beside a row that is due.
+        later = at and at > now + GRACE and f"Next possible: {on_clock(at, zone_of(row), now=now)}"
         return [waiting.text, f"{later}." if later else ""]
 
     def _persona(self, row: Callback) -> str:
