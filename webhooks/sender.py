@@ -18,7 +18,7 @@ from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, connection
 
-from webhooks import delivery
+from webhooks import batches, delivery
 from webhooks.delivery import Claimed
 from webhooks.rules.lanes import SLOW_MS, Lane
 from webhooks.settling import Sent, settle
@@ -34,6 +34,8 @@ LOOK_SECONDS = 0.02
 """Between two claims while there is work: about how long a committed event waits to be seen."""
 SLOW_LOOK_SECONDS = 0.05
 """The same of the slow lane."""
+FREEZE_SECONDS = 0.2
+"""Between two looks for arrays that are full, or have waited long enough."""
 GROUP_SECONDS = 0.02
 """How long an answer waits for others to be settled with."""
 GROUP = 200
@@ -64,6 +66,7 @@ class Sender:
         self._under_way: dict[Claimed, _UnderWay] = {}
         self._sent: list[Sent] = []
         self._look_at = dict.fromkeys(Lane, 0.0)
+        self._freeze_at = 0.0
         self._settle_at = 0.0
 
     @property
@@ -72,7 +75,7 @@ class Sender:
 
     def step(self) -> int:
         """Move everything on a little, claiming if it is time; return how much there is or was to do."""
-        claimed = 0
+        claimed = self._ask_database(self._freeze) if time.monotonic() >= self._freeze_at else 0
         for lane in Lane:
             if time.monotonic() >= self._look_at[lane]:
                 claimed += self._ask_database(lambda lane=lane: self._claim(lane))  # type: ignore[misc]
@@ -107,6 +110,11 @@ class Sender:
         return now >= self._settle_at and (
             len(self._sent) >= GROUP or not self._under_way or now >= self._settle_at + GROUP_SECONDS
         )
+
+    def _freeze(self) -> int:
+        frozen = batches.freeze_due(now=self._clock())
+        self._freeze_at = time.monotonic() + (0 if frozen else FREEZE_SECONDS)
+        return frozen
 
     def _claim(self, lane: Lane) -> int:
         taken = self._taken()
@@ -164,6 +172,6 @@ class Sender:
         except (OperationalError, InterfaceError) as error:
             log.warning("webhooks.database_trouble error=%s", str(error).strip().replace("\n", " ")[:200])
             connection.close()
-            self._settle_at = time.monotonic() + TROUBLE_SECONDS
+            self._freeze_at = self._settle_at = time.monotonic() + TROUBLE_SECONDS
             self._look_at = dict.fromkeys(Lane, self._settle_at)
             return 0

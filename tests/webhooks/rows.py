@@ -8,7 +8,7 @@ from django.db import transaction
 
 from dialer.workspaces.models import Workspace
 from tests.factories import make_workspace
-from webhooks.models import Delivery, Endpoint
+from webhooks.models import Delivery, Endpoint, Event
 from webhooks.outbox import NewEvent, record_events
 
 NOW = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
@@ -41,3 +41,9 @@ def make_delivery(endpoint: Endpoint, *, now: datetime = NOW, **fields: Any) -> 
     (event_id,) = record(new_event(endpoint.workspace, **fields), now=now)
     delivery: Delivery = Delivery.objects.get(endpoint=endpoint, event=event_id)
     return delivery
+
+
+def event_of(delivery: Delivery) -> Event:
+    """Return the event of a delivery that is no batch."""
+    assert delivery.event is not None
+    return delivery.event

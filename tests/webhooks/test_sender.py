@@ -1,7 +1,6 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import psycopg
@@ -13,47 +12,15 @@ from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 from tests.factories import make_workspace
 from tests.webhooks.receivers import OK, Receivers, read_request
-from tests.webhooks.rows import SECRET, make_endpoint, new_event, record
+from tests.webhooks.rows import SECRET, event_of, make_endpoint, new_event, record
+from tests.webhooks.sending import go_on, make_sender, nothing_pending, run_until
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from webhooks.rules.signature import standard_form
 from webhooks.sender import TROUBLE_SECONDS, Sender
-from webhooks.transport import Transport
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 UNAVAILABLE = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
-
-
-def make_sender() -> Sender:
-    return Sender(Transport(allowed_networks=["127.0.0.0/8"]), clock=database_now)
-
-
-@pytest.fixture
-def sender() -> Iterator[Sender]:
-    made = make_sender()
-    yield made
-    made.close()
-
-
-def run_until(sender: Sender, is_done: Callable[[], bool], *, within_seconds: float = 10) -> None:
-    until = time.monotonic() + within_seconds
-    while not is_done():
-        assert time.monotonic() < until, "it does not come to that"
-        go_on(sender)
-
-
-def go_on(sender: Sender, *, seconds: float = 0) -> None:
-    """Step for a while, once at least, pausing as the drain does."""
-    until = time.monotonic() + seconds
-    while True:
-        if not sender.step():
-            time.sleep(0.005)
-        if time.monotonic() >= until:
-            return
-
-
-def nothing_pending() -> bool:
-    return not Delivery.objects.filter(status="pending").exists()
 
 
 def tell(workspace: Workspace, number: int = 1) -> None:
@@ -163,8 +130,8 @@ def test_what_a_killed_sender_had_under_way_is_sent_again_with_the_same_bytes(se
     (request,) = receiver.requests
     (delivery,) = Delivery.objects.all()
     assert (delivery.status, delivery.generation) == ("delivered", 2)
-    assert request.body == bytes(delivery.event.body)
-    assert json.loads(request.body)["event_id"] == delivery.event.public_id
+    assert request.body == delivery.sent_body
+    assert json.loads(request.body)["event_id"] == event_of(delivery).public_id
 
 
 def test_a_database_that_cuts_its_connections_loses_and_repeats_nothing(servers: Receivers, sender: Sender) -> None:

@@ -4,12 +4,14 @@ from typing import Any, ClassVar
 
 from dialer.workspaces.admin import base
 from dialer.workspaces.admin.base import its_own_words
+from webhooks.batches import NotABatch
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
 
 REFUSALS: base.Refusals = {
     NothingToSign: lambda _: "the endpoint signs nothing, so it has no secret",
     NothingToPromote: lambda _: "there is no rotated secret that waits: rotate first",
+    NotABatch: lambda _: "the delivery is of one event: redeliver it",
     EndpointInactive: its_own_words,
     InvalidEndpoint: its_own_words,
 }

@@ -13,7 +13,7 @@ from unfold.forms import BaseDialogForm
 
 from dialer.workspaces.admin.base import actor_of, button, column
 from dialer.workspaces.clock import database_now
-from webhooks import endpoints
+from webhooks import batches, endpoints
 from webhooks.admin.base import ReadOnlyAdmin
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus
@@ -111,7 +111,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
     inlines = (AttemptInline,)
     actions = ("redeliver_selected",)
-    actions_detail = ("redeliver",)
+    actions_detail = ("redeliver", "replay_items")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows: QuerySet[Delivery] = super().get_queryset(request)
@@ -130,6 +130,22 @@ class DeliveryAdmin(ReadOnlyAdmin):
         def do(row: Delivery) -> str:
             endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
             return "The delivery is on its way again."
+
+        return self.act(request, object_id, do)
+
+    @button(
+        "Send item by item",
+        asks="Sends each item of a batch that was not taken alone, as an array of one.",
+        does="Send",
+        icon="splitscreen",
+        permission="act",
+    )
+    def replay_items(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+        def do(row: Delivery) -> str:
+            items = batches.replay_items(
+                row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now()
+            )
+            return f"{items} are on their way alone."
 
         return self.act(request, object_id, do)
 

@@ -1,6 +1,7 @@
 """What the exceptions of webhooks mean to a client."""
 
 from dialer.workspaces.api.errors import Problem, answers, invalid
+from webhooks.batches import NotABatch
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
 
@@ -24,6 +25,11 @@ def _nothing_to_sign(_: NothingToSign) -> Problem:
 @answers(NothingToPromote)
 def _nothing_to_promote(_: NothingToPromote) -> Problem:
     return _conflict("nothing_to_promote", "There is no rotated secret that waits to take over; rotate first.")
+
+
+@answers(NotABatch)
+def _not_a_batch(_: NotABatch) -> Problem:
+    return _conflict("not_a_batch", "The delivery is of one event, so it has no items; redeliver it.")
 
 
 def _conflict(code: str, message: str) -> Problem:

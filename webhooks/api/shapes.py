@@ -161,6 +161,10 @@ class Rotation(Strict):
     )
 
 
+class Replayed(serializers.Serializer[Any]):
+    items = serializers.IntegerField(help_text="How many are on their way alone")
+
+
 class EndpointFilters(Filters):
     is_active = OneOfField(["true", "false"], required=False)
 

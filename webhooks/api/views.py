@@ -13,7 +13,7 @@ from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Nothing
 from dialer.workspaces.api.views import Lists, Reads, public_id_in_path
-from webhooks import endpoints
+from webhooks import batches, endpoints
 from webhooks.api.shapes import (
     AllDeliveryFilters,
     DeliveryFilters,
@@ -24,6 +24,7 @@ from webhooks.api.shapes import (
     EndpointShown,
     EndpointWithSecret,
     NewEndpoint,
+    Replayed,
     Rotation,
 )
 from webhooks.destinations import why_not_url
@@ -167,6 +168,15 @@ class Deliveries(Lists):
         """Send a settled delivery once more: the same bytes under the same ids, with all its retries."""
         self.given(Nothing)
         return self.shown(endpoints.redeliver(self.named_id(), **_about(request)), DeliveryShown, status=202)
+
+    @extend_schema(operation_id="webhooks_replay_items", request=Nothing, responses={202: Replayed})
+    @action(detail=True, methods=["post"], url_path="replay-items")
+    @idempotent
+    def replay_items(self, request: ApiRequest, pk: str) -> Response:
+        """Send each item of a batch that was not taken alone, as an array of one."""
+        self.given(Nothing)
+        items = batches.replay_items(self.named_id(), **_about(request))
+        return self.shown({"items": items}, Replayed, status=202)
 
 
 class DeliveriesOfEndpoint(Lists):

@@ -17,8 +17,11 @@ from dialer.workspaces.models import AuditEntry, Member, Workspace
 from tests.factories import make_workspace
 from tests.webhooks.name_server import start_name_server
 from tests.webhooks.receivers import Receivers
-from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint
+from tests.webhooks.rows import NOW, SECRET, event_of, make_delivery, make_endpoint, new_event, record
+from webhooks import batches
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from webhooks.outbox import NewItem
+from webhooks.rules.statuses import BatchType
 
 pytestmark = pytest.mark.django_db
 
@@ -254,14 +257,15 @@ def test_nothing_of_another_workspace_is_seen_or_done(browser: Client, workspace
     foreign = make_delivery(make_endpoint(name="Their receiver"))
     Delivery.objects.update(status="failed", settled_at=NOW)
 
-    for kind, row in (("delivery", foreign), ("endpoint", foreign.endpoint), ("event", foreign.event)):
+    for kind, row in (("delivery", foreign), ("endpoint", foreign.endpoint), ("event", event_of(foreign))):
         listed = browser.get(page(kind, "changelist")).content.decode()
         assert str(row.pk) not in listed
         assert row.public_id not in listed
-    for kind, row in (("delivery", foreign), ("endpoint", foreign.endpoint), ("event", foreign.event)):
+    for kind, row in (("delivery", foreign), ("endpoint", foreign.endpoint), ("event", event_of(foreign))):
         assert browser.get(page(kind, "change", row.pk)).status_code == 302
     assert "Their receiver" not in browser.get(page("delivery", "changelist")).content.decode()
     browser.post(page("delivery", "redeliver", foreign.pk), CONFIRMED)
+    browser.post(page("delivery", "replay_items", foreign.pk), CONFIRMED)
     browser.post(page("endpoint", "switch_off", foreign.endpoint.pk), CONFIRMED)
     refused = browser.post(page("endpoint", "add"), filled_in(foreign.workspace))
 
@@ -290,7 +294,7 @@ def test_who_may_only_look_has_no_buttons(workspace: Workspace) -> None:
 def test_history_cannot_be_edited_added_or_deleted(browser: Client, workspace: Workspace) -> None:
     delivery = make_delivery(make_endpoint(workspace))
 
-    for kind, row in (("delivery", delivery), ("event", delivery.event)):
+    for kind, row in (("delivery", delivery), ("event", event_of(delivery))):
         assert browser.get(page(kind, "change", row.pk)).status_code == 200
         assert browser.get(page(kind, "add")).status_code == 403
         assert browser.post(page(kind, "delete", row.pk), {"post": "yes"}).status_code == 403
@@ -321,7 +325,7 @@ def test_rows_are_found_by_public_id(browser: Client, workspace: Workspace) -> N
     wanted = make_delivery(make_endpoint(workspace), call_id=call_id)
     other = make_delivery(wanted.endpoint)
 
-    for term in (wanted.public_id, wanted.event.public_id, public_id("call", call_id)):
+    for term in (wanted.public_id, event_of(wanted).public_id, public_id("call", call_id)):
         listed = browser.get(page("delivery", "changelist"), {"q": term}).content.decode()
         assert str(wanted.pk) in listed
         assert str(other.pk) not in listed
@@ -340,5 +344,21 @@ def test_deliveries_are_filtered_by_endpoint_and_events_by_type(browser: Client,
     assert str(wanted.pk) in listed
     assert str(other.pk) not in listed
     events = browser.get(page("event", "changelist"), {"type": "call.started"}).content.decode()
-    assert str(other.event.pk) in events
-    assert str(wanted.event.pk) not in events
+    assert str(other.event_id) in events
+    assert str(wanted.event_id) not in events
+
+
+def test_a_batch_that_failed_can_be_sent_item_by_item(browser: Client, workspace: Workspace) -> None:
+    endpoint = make_endpoint(workspace, profile="batch", batch_wait_seconds=0)
+    item = NewItem(type=BatchType.SMS_SENT, render=lambda _: {"message": "Zoë"})
+    record(new_event(workspace, type="message.sent", batch=item))
+    batches.freeze_due(now=NOW)
+    Delivery.objects.update(status="failed", settled_at=NOW)
+    batch = Delivery.objects.get(endpoint=endpoint)
+
+    shown = browser.get(page("delivery", "change", batch.pk)).content.decode()
+    answer = browser.post(page("delivery", "replay_items", batch.pk), CONFIRMED)
+
+    assert "Zoë" in shown
+    assert "1 are on their way alone." in said(answer)
+    assert Delivery.objects.filter(status="pending", batch_type="SMSSent").exclude(event=None).count() == 1

@@ -11,8 +11,11 @@ from dialer.workspaces.models import AuditEntry
 from tests.api.client import Api, error_of
 from tests.webhooks.name_server import start_name_server
 from tests.webhooks.receivers import Receivers
-from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint, new_event, record
+from tests.webhooks.rows import NOW, SECRET, event_of, make_delivery, make_endpoint, new_event, record
+from webhooks import batches
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from webhooks.outbox import NewItem
+from webhooks.rules.statuses import BatchType
 
 pytestmark = pytest.mark.django_db
 
@@ -288,7 +291,7 @@ def test_deliveries_are_listed_and_filtered(api: Api) -> None:
     for query in (
         {"status": "failed"},
         {"call_id": public_id("call", call)},
-        {"event_id": wanted.event.public_id},
+        {"event_id": event_of(wanted).public_id},
         {"event": "call.ended"},
     ):
         assert found(**query) == {wanted.public_id}
@@ -309,6 +312,29 @@ def test_a_settled_delivery_is_sent_once_more(api: Api) -> None:
     assert (again.status_code, error_of(again)["code"]) == (409, "conflict")
 
 
+def test_a_batch_is_shown_as_what_it_holds_and_sent_item_by_item_where_it_was_not_taken(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace, profile="batch", batch_wait_seconds=0)
+    items = [NewItem(type=BatchType.SMS_SENT, render=lambda _, n=n: {"message": n}) for n in range(2)]  # type: ignore[misc]
+    record(*(new_event(api.workspace, type="message.sent", batch=item) for item in items))
+    batches.freeze_due(now=NOW)
+    batch = Delivery.objects.get(endpoint=endpoint)
+    path = f"webhooks/deliveries/{batch.public_id}/"
+
+    shown = api.get(path).json()
+    too_early = api.post(f"{path}replay-items/")
+    Delivery.objects.filter(pk=batch.pk).update(status="failed", settled_at=NOW)
+    sent = api.post(f"{path}replay-items/")
+
+    assert (shown["event"], shown["event_id"], shown["call_id"]) == ("SMSSent", None, None)
+    assert shown["payload"] == [{"message": 0}, {"message": 1}]
+    assert too_early.status_code == 409
+    assert (sent.status_code, sent.json()) == (202, {"items": 2})
+    alone = api.get("webhooks/deliveries/?event=SMSSent&status=pending").json()["results"]
+    assert len(alone) == 2
+    refused = api.post(f"webhooks/deliveries/{alone[0]['id']}/replay-items/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "not_a_batch")
+
+
 def test_a_key_that_only_reads_changes_nothing() -> None:
     api = Api(scope="read")
     delivery = make_delivery(make_endpoint(api.workspace))
@@ -321,6 +347,7 @@ def test_a_key_that_only_reads_changes_nothing() -> None:
         api.post(f"{path}test/"),
         api.post(f"{path}rotate-secret/"),
         api.post(f"webhooks/deliveries/{delivery.public_id}/redeliver/"),
+        api.post(f"webhooks/deliveries/{delivery.public_id}/replay-items/"),
     ]
 
     assert {answer.status_code for answer in refused} == {403}
