@@ -1,44 +1,84 @@
 """What other systems are told about text messages."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from dialer.models import Message
-from dialer.workspaces.ids import public_id
+from dialer.rules import batch_items
+from dialer.rules.batch_items import Party
 from dialer.workspaces.instants import written
-from webhooks.outbox import NewEvent
+from webhooks.outbox import NewEvent, NewItem
+from webhooks.rules.statuses import BatchType
 
 
 def message_sent(message: Message, *, at: datetime) -> NewEvent:
     """The carrier has the message; once per message."""
-    return _event(message, "message.sent", from_=message.caller_id, to=message.number, moment="sent_at", at=at)
+    return _event(
+        message,
+        "message.sent",
+        BatchType.SMS_SENT,
+        from_number=message.caller_id,
+        to_number=message.number,
+        moment="sent_at",
+        at=at,
+    )
 
 
 def message_received(message: Message, *, at: datetime) -> NewEvent:
-    return _event(message, "message.received", from_=message.number, to=message.caller_id, moment="received_at", at=at)
+    return _event(
+        message,
+        "message.received",
+        BatchType.SMS_RECEIVED,
+        from_number=message.number,
+        to_number=message.caller_id,
+        moment="received_at",
+        at=at,
+    )
 
 
-def _event(message: Message, type_: str, *, from_: str, to: str, moment: str, at: datetime) -> NewEvent:
+def _event(
+    message: Message,
+    type_: str,
+    batch_type: BatchType,
+    *,
+    from_number: str,
+    to_number: str,
+    moment: str,
+    at: datetime,
+) -> NewEvent:
     contact, campaign = message.contact, message.campaign
     data: dict[str, Any] = {
         "message_id": message.public_id,
         "contact_id": contact.public_id,
-        "campaign_id": public_id("camp", campaign.id) if campaign else None,
-        "from": from_,
-        "to": to,
+        "campaign_id": campaign.public_id if campaign else None,
+        "from": from_number,
+        "to": to_number,
         "message": message.body,
         "segments": message.segments,
         moment: written(at),
         "contact": {"id": contact.public_id, "name": contact.name, "phone": contact.phone},
     }
+
+    def render(_: UUID) -> Mapping[str, object]:
+        party = Party(
+            phone=message.number,
+            name=contact.name,
+            external_id=contact.external_id,
+            campaign_id=message.campaign_id,
+        )
+        return batch_items.sms(party, from_number=from_number, to_number=to_number, text=message.body, at=at)
+
     return NewEvent(
         workspace_id=message.workspace_id,
         type=type_,
         occurred_at=at,
         data=data,
         metadata=message.metadata or (campaign.metadata if campaign else {}),
-        campaign_id=campaign.id if campaign else None,
+        campaign_id=message.campaign_id,
         persona_id=campaign.persona_id if campaign else None,
         unique_key=f"{type_}:{message.id}",
         inline_webhooks=campaign.config_webhooks if campaign else None,
+        batch=NewItem(type=batch_type, render=render),
     )

@@ -14,7 +14,7 @@ from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests.admin.people import browser_of, make_callback
-from tests.factories import make_call, make_contact, make_policy, make_suppression, make_workspace
+from tests.factories import make_call, make_contact, make_message, make_policy, make_suppression, make_workspace
 from tests.webhooks.rows import make_delivery, make_endpoint
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,7 @@ def workspace() -> Workspace:
     BulkAction.objects.create(workspace=workspace, action="cancel", actor_kind="user", total=1)
     make_policy(workspace)
     make_suppression(workspace, "+4930999999")
+    make_message(make_contact(workspace))
     make_delivery(make_endpoint(workspace))
     Import.objects.create(workspace=workspace, campaign=callback.campaign, file_name="contacts.csv", bytes_total=10)
     api_keys.issue(workspace_id=workspace.pk, name="CRM", scope="read", actor=SYSTEM, now=database_now())
