@@ -1,11 +1,8 @@
 """``python -m tests.simulation``: on a server of its own, as ``make simulate`` starts it."""
 
 import logging
-import os
 import sys
 from argparse import ArgumentParser
-
-os.environ.setdefault("DATABASE_POOL_SIZE", "4")  # a worker's, who gives its connection back before it asks the carrier
 
 import django
 

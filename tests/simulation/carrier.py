@@ -44,12 +44,17 @@ OUTCOMES: Mapping[str, int] = {
 }
 """How often calls end how, of a hundred that are accepted."""
 TRUNK_BUSY, REFUSED, LOST, SILENT = 0.03, 0.01, 0.02, 0.01
+RINGS = 0.2
+"""Share of calls of which the carrier reports that they ring; it is the least of its news."""
 LATE, TWICE, CONTRADICTED = 0.04, 0.05, 0.02
 FIRST_SIGN = timedelta(seconds=10)
 TALKS = (20, 20, 40, 40, 120, 300)
 """Seconds; a talk that lasts longer than a minute is looked up while it goes on."""
 
+TALK_UNDER_WAY = timedelta(seconds=5)
+
 Deliver = Callable[[datetime, Sequence[Report]], None]
+Answered = Callable[[datetime, UUID, float], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +75,10 @@ class Network:
     record: Record
     clock: Callable[[], datetime]
     deliver: Deliver
+    found: Callable[[Sequence[Report]], None] = lambda _: None
+    """Hears of what a look at a call brought to light."""
+    answered: Answered = lambda *_: None
+    """Hears of each talk a little after it began, with the call's own chance."""
     outcomes: Mapping[str, int] = field(default_factory=lambda: OUTCOMES)
     is_smooth: bool = False
     """Nothing is lost, late or repeated."""
@@ -116,7 +125,7 @@ class Network:
         outcome = dice.choices(list(self.outcomes), list(self.outcomes.values()))[0]
         at = now + FIRST_SIGN
         steps: list[tuple[Literal["ringing", "answered", "machine", "ended"], datetime]] = []
-        if outcome in ("answered", "voicemail", "dnc_request", "no_answer", "declined"):
+        if dice.random() < RINGS:
             steps.append(("ringing", at))
             at += timedelta(seconds=20)
         if outcome in ("answered", "voicemail", "dnc_request"):
@@ -139,6 +148,8 @@ class Network:
 
     def _send(self, reports: Sequence[Report], dice: random.Random) -> None:
         for report in reports:
+            if report.kind == "answered" and report.call_id is not None:
+                self.answered(report.occurred_at + TALK_UNDER_WAY, report.call_id, dice.random())
             late = timedelta(seconds=dice.choice((10, 60, 600))) if self._happens(dice, LATE) else timedelta()
             self.deliver(report.occurred_at + late, [report])
             if self._happens(dice, TWICE):
@@ -159,6 +170,7 @@ class Network:
             if fate.is_hard_to_ask and fate.looks == 1:
                 return CannotSay(reason="overloaded")
             known = [report for report in fate.reports if report.occurred_at <= now]
+            self.found(known)
             return Found(reports=known, is_live=now < fate.ends_at)
 
     def hang_up(self, call_id: UUID) -> None:

@@ -30,7 +30,7 @@ HEARTBEAT = timedelta(hours=1)
 """Something looks at the rows at least this often, also where no row names a time."""
 NOT_BEATEN = ("dialer.apply_carrier_events", "dialer.resume_imports", "dialer.forget_answers", "webhooks.", "config.")
 """Tasks that are driven otherwise (the first is a loop that lasts half a minute), or that no call depends on."""
-UNHURRIED = timedelta(minutes=10)
+UNHURRIED = timedelta(hours=1)
 """Sweeps that beat sends less often than every second come only so often: they are not what is timed."""
 MESSAGE_LOST, MESSAGE_TWICE, MESSAGE_LATE = 0.004, 0.01, 0.004
 
@@ -44,7 +44,10 @@ class Engine:
         self.now = start
         self.is_down = False
         self.place: Callable[[Sequence[tuple[str, int]]], object] = dialling.place_calls
+        self.applied: Callable[[Report], None] = lambda _: None
+        """Hears of each report after it was applied."""
         self.steps = 0
+        self._heard: list[Report] = []
         app.loader.import_default_modules()
         self._dice = random.Random(f"{seed}:broker")  # noqa: S311 — chance that can be repeated
         self._is_smooth = is_smooth
@@ -64,7 +67,16 @@ class Engine:
 
     def deliver(self, when: datetime, reports: Sequence[Report]) -> None:
         """Let reports of the carrier arrive: the web process stores them, also while no worker runs."""
-        self.at(when, lambda: carrier_events.store("simulated", reports))
+
+        def store() -> None:
+            carrier_events.store("simulated", reports)
+            self.hear(reports)
+
+        self.at(when, store)
+
+    def hear(self, reports: Sequence[Report]) -> None:
+        """Remember what was reported until it is applied."""
+        self._heard.extend(reports)
 
     def fall(self, until: datetime) -> None:
         """Kill all workers; what was on its way to them is lost with the broker."""
@@ -81,7 +93,9 @@ class Engine:
                     break
                 self.now = when
                 self._do_what_is_due()
-                wake = self._work()
+                self._work()
+                self._do_what_is_due()
+                wake = self._next_look()
                 self.steps += 1
             self.now = until
 
@@ -92,25 +106,25 @@ class Engine:
     def _rise(self) -> None:
         self.is_down = False
 
-    def _work(self) -> datetime:
-        """Let the workers do what they find, and say when they are needed next."""
+    def _work(self) -> None:
+        """Let the workers do what they find, as at a tick of beat."""
         if self.is_down:
-            return self.now + HEARTBEAT
+            return
         while carrier_events.apply_stored(limit=dialling.REPORTS, now=self.now) == dialling.REPORTS:
             pass
-        ticked = self._last_run.get("dialer.tick", self.now - SECOND)
+        heard, self._heard = self._heard, []
+        for report in heard:
+            self.applied(report)
         for name, every in self._beaten:
             last = self._last_run.get(name)
             if last is None or self.now - last >= every:
                 self._last_run[name] = self.now
                 app.tasks[name]()
-        if self.now - ticked < SECOND:
-            # Something happened since the last tick; the next one may have found a slot free.
-            return ticked + SECOND
-        return self._next_look()
 
     def _next_look(self) -> datetime:
         """Say when a row next asks for something; beat would look every second and find nothing until then."""
+        if self.is_down:
+            return self.now + HEARTBEAT
         looked_for = {
             "now": self.now,
             "horizon": self.now + timedelta(seconds=settings.HORIZON_SECONDS),
@@ -125,7 +139,7 @@ class Engine:
         """Carry messages as a broker does: in their time, but for those that are lost, repeated or late."""
         for start_at, batch in dialling._slots(dispatched):  # noqa: SLF001 — the batches that are shipped
             message = [(str(call.call_id), call.generation) for call in batch]
-            chance = 1.0 if self._is_smooth else self._dice.random()
+            chance = 0.5 if self._is_smooth else self._dice.random()
             if chance < MESSAGE_LOST:
                 continue
             if chance < MESSAGE_LOST + MESSAGE_TWICE:
@@ -138,11 +152,15 @@ class Engine:
 
     @contextmanager
     def _in_place_of_broker_and_clock(self) -> Generator[None]:
-        with mock.patch.object(dialling, "publish", self._publish), connection.execute_wrapper(self.tell_time):
+        with (
+            mock.patch.object(dialling, "publish", self._publish),
+            mock.patch.object(dialling, "database_now", self.clock),
+            connection.execute_wrapper(self.tell_time),
+        ):
             yield
 
     def tell_time(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
-        """Answer for PostgreSQL's clock."""
+        """Answer for PostgreSQL's clock, also where a task asks it that is not known here."""
         if sql == "SELECT clock_timestamp()":
             return execute("SELECT %s::timestamptz", [self.now], many, context)
         return execute(sql, params, many, context)

@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -39,6 +39,7 @@ class Outcome:
     deeds: Counter[str]
     steps: int
     seconds: float
+    cpu_seconds: float
     record: Record = field(repr=False)
 
     def lines(self) -> list[str]:
@@ -54,32 +55,38 @@ class Outcome:
             f"callbacks: {', '.join(f'{name} {count:,}' for name, count in sorted(seen.kinds.items()))}",
             f"deeds: {', '.join(f'{name} {count:,}' for name, count in sorted(self.deeds.items()))}",
             f"late (simulated): {late}, max {worst:,.0f} s",
-            f"{len(seen.violations)} violations; {self.seconds:.1f} s on the clock of the wall",
+            f"{len(seen.violations)} violations; {self.seconds:.1f} s, {self.cpu_seconds:.1f} s of Python",
             *(f"  {violation.rule}: {violation.seen}" for violation in seen.violations[:20]),
         ]
 
 
-def simulate(size: Size, *, seed: str) -> Outcome:
-    """Let the time pass on an empty database, and judge what was done in it."""
-    began = time.monotonic()
+def simulate(size: Size, *, seed: str, engine_at_work: AbstractContextManager[None] | None = None) -> Outcome:
+    """Let the time pass on an empty database, and judge what was done in it.
+
+    ``engine_at_work`` surrounds the time that passes: a mutant takes its guard out there.
+    """
+    began, worked = time.monotonic(), time.process_time()
     record = Record()
     engine = Engine(start=START, seed=seed)
     network = Network(seed=seed, record=record, clock=engine.clock, deliver=engine.deliver)
     world = World(record=record, dice=random.Random(f"{seed}:world"))  # noqa: S311 — chance that can be repeated
     watched: list[Violation] = []
     end = START + timedelta(days=size.days)
-    with answering(network), _errors(watched):
+    with answering(network), pooled(), _errors(watched):
         world.settle(size.people, now=START)
         script = Script(world=world, engine=engine, seed=seed)
+        network.answered, network.found, engine.applied = script.answered, engine.hear, script.applied
         script.write(until=end, deeds_per_day=size.deeds_per_day)
         _every(WATCH_EVERY, engine, until=end, work=lambda: watched.extend(watch(record, dsn(), at=engine.now)))
-        engine.run(end)
+        with engine_at_work or nullcontext():
+            engine.run(end)
     judgement = judge(record, dsn(), at=end, watched=watched)
     return Outcome(
         judgement=judgement,
         deeds=script.done,
         steps=engine.steps,
         seconds=time.monotonic() - began,
+        cpu_seconds=time.process_time() - worked,
         record=record,
     )
 
@@ -89,6 +96,23 @@ def _every(every: timedelta, engine: Engine, *, until: object, work: Callable[[]
     while when < until:  # type: ignore[operator]
         engine.at(when, work)
         when += every
+
+
+@contextmanager
+def pooled() -> Iterator[None]:
+    """Keep connections, as a worker does: placing gives its own back before it asks the carrier, each time."""
+    options = connection.settings_dict["OPTIONS"]
+    if "pool" in options:
+        yield
+        return
+    connection.close()
+    options["pool"] = {"min_size": 1, "max_size": 6}
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+        del options["pool"]
 
 
 @contextmanager

@@ -1,19 +1,111 @@
-"""What people do in the two weeks: operators, agents, and whoever runs the machines; by seeded dice."""
+"""What people do in the two weeks: operators, agents, callers, and whoever runs the machines; by seeded dice.
+
+Each deed is one of the shipped verbs. What was taken is written into the journal; what was refused, for a reason that
+the verb names, is counted and changes nothing.
+"""
 
 import random
 from collections import Counter
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
 
+from callbacks.actions import NotARetry
+from callbacks.scheduling import (
+    AlreadyPending,
+    CampaignOver,
+    ContactSuppressed,
+    InvalidTime,
+    NoLineOrPersona,
+    OutsideWindow,
+)
+from callbacks.undoing import NotUndoable
+from dialer.campaigns import CampaignNotStartable
+from dialer.carriers.base import Report
+from dialer.contacts import ContactOnACall
+from dialer.models import Call
+from dialer.single_calls import NumberSuppressed
+from dialer.workspaces.transitions import TransitionConflict
+from tests.simulation import agents, deeds, stewards
+from tests.simulation.deeds import Nobody
 from tests.simulation.engine import Engine
 from tests.simulation.world import World
 
+REFUSALS = (
+    AlreadyPending,
+    CampaignNotStartable,
+    CampaignOver,
+    ContactOnACall,
+    ContactSuppressed,
+    InvalidTime,
+    NoLineOrPersona,
+    NotARetry,
+    NotUndoable,
+    NumberSuppressed,
+    OutsideWindow,
+    TransitionConflict,
+)
+HALF = timedelta(milliseconds=500)
+"""People act between the seconds on which the engine works, so that what came first is never in doubt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything that a deed needs."""
+
+    world: World
+    engine: Engine
+    dice: random.Random
+
+    @property
+    def now(self) -> datetime:
+        return self.engine.now
+
 
 class Script:
+    """Plans what is done when, and counts what was done."""
+
     def __init__(self, *, world: World, engine: Engine, seed: str) -> None:
-        self.world = world
-        self.engine = engine
-        self.dice = random.Random(f"{seed}:script")  # noqa: S311 — chance that can be repeated
+        self.stage = Stage(world=world, engine=engine, dice=random.Random(f"{seed}:script"))  # noqa: S311 — repeatable
         self.done: Counter[str] = Counter()
 
     def write(self, *, until: datetime, deeds_per_day: int) -> None:
-        """Plan everything."""
+        """Plan everything: deeds at any time of day, and the few things that happen once."""
+        start = self.stage.now
+        names = list(deeds.DEEDS)
+        weights = [deeds.DEEDS[name][0] for name in names]
+        for _ in range(round((until - start) / timedelta(days=1) * deeds_per_day)):
+            name = self.stage.dice.choices(names, weights)[0]
+            self._at(start + self.stage.dice.random() * (until - start), name, deeds.DEEDS[name][1])
+        for name, day, hours, work in stewards.PLAN:
+            self._at(start + timedelta(days=day, hours=hours), name, work)
+
+    def answered(self, when: datetime, call_id: UUID, chance: float) -> None:
+        """Let the voice agent of an answered call do what it does; ``chance`` is the call's own."""
+        dice = random.Random(chance)  # noqa: S311 — repeatable
+        work = agents.choose(dice)
+        if work is not None:
+            stage = Stage(world=self.stage.world, engine=self.stage.engine, dice=dice)
+            name = f"agent: {work.__name__}"
+            self._at(when, name, lambda _: work(stage, call_id))
+
+    def applied(self, report: Report) -> None:
+        """Write down whom a call itself made one who is not to be called."""
+        if report.outcome == "dnc_request":
+            call = Call.objects.get(pk=str(report.call_id))
+            number = next(r.number for r in self.stage.world.record.ledger if r.call_id == str(report.call_id))
+            self.stage.world.record.told(self.stage.now, "suppressed", (str(call.workspace_id), number), value=True)
+
+    def _at(self, when: datetime, name: str, work: "Callable[[Stage], object]") -> None:
+        self.stage.engine.at(when.replace(microsecond=0) + HALF, lambda: self._do(name, work))
+
+    def _do(self, name: str, work: "Callable[[Stage], object]") -> None:
+        try:
+            work(self.stage)
+        except Nobody:
+            return
+        except REFUSALS:
+            self.done["refused"] += 1
+        else:
+            self.done[name] += 1

@@ -142,11 +142,13 @@ class World:
     record: Record
     dice: random.Random
     tenants: list[Tenant] = field(default_factory=list)
+    rules: dict[UUID, Settings | None] = field(default_factory=dict)
+    """The retry policy that each campaign was given."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(2_000_001))
 
     def settle(self, people: int, *, now: datetime) -> None:
         """Make two workspaces, two thirds of the people in the first, and start their campaigns."""
-        north = self._open(
+        north = self.open(
             {
                 "name": "North",
                 "time_zone": "Europe/Berlin",
@@ -156,13 +158,13 @@ class World:
             },
             now=now,
         )
-        south = self._open(
+        south = self.open(
             {
                 "name": "South",
                 "time_zone": "Asia/Kolkata",
                 "schedule": {"calling_hours": {"start": "09:30", "end": "19:00"}, "max_callback_attempts": 2},
                 "contact_limits": NO_LIMITS,
-                "stale_after_hours": 4,
+                "stale_after_hours": 1,
             },
             now=now,
         )
@@ -170,9 +172,12 @@ class World:
             (north, people * 2 // 3, NORTH),
             (south, people - people * 2 // 3, SOUTH),
         ):
-            tenant.people = self._take_in(tenant.id, count, now=now)
+            tenant.people = self.meet(tenant.id, self._people(count), now=now)
             for plan in plans:
-                self._begin(tenant, plan, now=now)
+                wanted = self.dice.sample(tenant.people, int(len(tenant.people) * plan.share))
+                later = len(wanted) // 5
+                campaign_id = self.begin(tenant, plan, wanted[later:], now=now)
+                tenant.late_comers[campaign_id] = wanted[:later]
             self.tenants.append(tenant)
 
     def number(self, prefix: str = "") -> str:
@@ -180,10 +185,13 @@ class World:
         prefix = prefix or self.dice.choice(("+4930", "+1201", "+9122", "+6188", "+4989"))
         return f"{prefix}{next(self._numbers):07d}"
 
-    def _open(self, settings: dict[str, Any], *, now: datetime) -> Tenant:
+    def open(self, settings: dict[str, Any], *, now: datetime) -> Tenant:
         workspace = resources.open_workspace(actor=SYSTEM, now=now, **settings)
         persona = resources.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
-        resources.create_line(workspace.id, name="Simulated", is_default=True, actor=SYSTEM, now=now)
+        # Without a pace, so that what falls due at one second is placed in one batch; one of the campaigns has its own.
+        resources.create_line(
+            workspace.id, name="Simulated", is_default=True, calls_per_second=None, actor=SYSTEM, now=now
+        )
         self._told_workspace(workspace, now=now)
         return Tenant(id=workspace.id, persona_id=persona.id, people=[], campaigns=[])
 
@@ -197,7 +205,7 @@ class World:
         }
         self.record.told(now, "workspace", (str(workspace.id),), settings)
 
-    def _take_in(self, workspace_id: UUID, count: int, *, now: datetime) -> list[UUID]:
+    def _people(self, count: int) -> list[dict[str, str]]:
         """Make people: most with a clock of their own, some whose number says it or does not, some sharing a number."""
         rows: list[dict[str, str]] = []
         for _ in range(count):
@@ -209,6 +217,10 @@ class World:
             if chance < 0.06 and rows:
                 row["phone"] = self.dice.choice(rows)["phone"]
             rows.append({**row, "name": "Somebody", "external_id": f"p-{len(rows)}"})
+        return rows
+
+    def meet(self, workspace_id: UUID, rows: Sequence[Mapping[str, str]], *, now: datetime) -> list[UUID]:
+        """Take people in as contacts; return their ids."""
         taken = contacts.take_in(workspace_id, rows, now=now)  # type: ignore[arg-type]
         found = []
         for answer in taken:
@@ -221,13 +233,13 @@ class World:
         value = {"phone": contact.phone, "time_zone": contact.time_zone, "workspace": str(contact.workspace_id)}
         self.record.told(now, "contact", (str(contact.id),), value)
 
-    def told_campaign(self, campaign: Campaign, rules: Settings | None, *, now: datetime) -> None:
+    def told_campaign(self, campaign: Campaign, *, now: datetime) -> None:
         settings = {
             "workspace": str(campaign.workspace_id),
             "time_zone": campaign.time_zone,
             "schedule": campaign.schedule,
             "limits": campaign.contact_limits or NO_LIMITS,
-            "rules": rules,
+            "rules": self.rules[campaign.id],
             "is_paced": campaign.calls_per_second is not None or campaign.max_concurrent_calls is not None,
         }
         self.record.told(now, "campaign", (str(campaign.id),), settings)
@@ -235,8 +247,8 @@ class World:
     def told_status(self, campaign_id: UUID, status: str, *, now: datetime) -> None:
         self.record.told(now, "campaign_status", (str(campaign_id),), status)
 
-    def _begin(self, tenant: Tenant, plan: CampaignPlan, *, now: datetime) -> None:
-        wanted = self.dice.sample(tenant.people, int(len(tenant.people) * plan.share))
+    def begin(self, tenant: Tenant, plan: CampaignPlan, people: Sequence[UUID], *, now: datetime) -> UUID:
+        """Make a campaign that calls these people, and start it."""
         policy = (
             resources.create_policy(tenant.id, name=plan.name, rules=plan.rules, actor=SYSTEM, now=now)
             if plan.rules
@@ -256,10 +268,11 @@ class World:
             actor=SYSTEM,
             now=now,
         ).campaign
-        self.told_campaign(campaign, plan.rules, now=now)
-        later = len(wanted) // 5
-        campaign_contacts.put_in(campaign.id, wanted[later:], workspace_id=tenant.id, now=now)
-        tenant.late_comers[campaign.id] = wanted[:later]
+        self.rules[campaign.id] = plan.rules
+        self.told_campaign(campaign, now=now)
+        campaign_contacts.put_in(campaign.id, people, workspace_id=tenant.id, now=now)
         self.told_status(campaign.id, "running", now=now)
         campaigns.start(campaign.id, workspace_id=tenant.id, actor=SYSTEM, now=now)
         tenant.campaigns.append(campaign.id)
+        found: UUID = campaign.id
+        return found

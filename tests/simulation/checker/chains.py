@@ -91,7 +91,7 @@ def _excused(evidence: Evidence, call: Any, *, at: datetime) -> bool:
         callback.contact == call.contact
         and callback.campaign == call.campaign
         and callback.created_at <= at
-        and (callback.dialled_at is None or callback.dialled_at > at)
+        and (callback.dialled_at is None or callback.dialled_at >= at)
         for callback in evidence.callbacks_of_contact[call.contact]
     )
     return (

@@ -18,8 +18,8 @@ Schedule = Mapping[str, Any]
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTE = timedelta(minutes=1)
 NO_COMMON_OPENING = timedelta(days=14)
-_OTHER_WEEKENDS = {20: ("fri", "sat"), 972: ("fri", "sat"), 98: ("fri",)}
-"""By country code, where it is not Saturday and Sunday; those that occur in the simulated world."""
+_OTHER_WEEKENDS = {91: ("sun",), 20: ("fri", "sat"), 972: ("fri", "sat"), 98: ("fri",)}
+"""By country code, where CLDR does not say Saturday and Sunday; those that occur in the simulated world."""
 
 
 class Window:

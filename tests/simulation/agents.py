@@ -1,0 +1,48 @@
+"""What the voice agent does while a contact is on the phone."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from callbacks import scheduling
+from callbacks.rules.statuses import CallbackType
+from dialer import talks
+from dialer.models import Call
+from dialer.workspaces.audit import SYSTEM
+
+if TYPE_CHECKING:
+    from tests.simulation.script import Stage
+
+Work = Callable[["Stage", UUID], Any]
+
+
+def choose(dice: random.Random) -> Work | None:
+    """Say what the agent does in a call, mostly nothing but talk."""
+    chance = dice.random()
+    if chance < 0.12:
+        return asked_for_a_callback
+    return asked_not_to_be_called if chance < 0.15 else None
+
+
+def asked_for_a_callback(stage: "Stage", call_id: UUID) -> None:
+    call = Call.objects.get(pk=call_id)
+    scheduling.request(
+        workspace_id=call.workspace_id,
+        contact_id=call.contact_id,
+        campaign_id=call.campaign_id,
+        origin_call_id=call.pk,
+        type=CallbackType.CUSTOMER_REQUESTED,
+        scheduled_at=stage.now + timedelta(minutes=stage.dice.choice((5, 60, 600, 2_000))),
+        actor=SYSTEM,
+        now=stage.now,
+    )
+
+
+def asked_not_to_be_called(stage: "Stage", call_id: UUID) -> None:
+    call = talks.request_dnc(
+        call_id, workspace_id=Call.objects.get(pk=call_id).workspace_id, actor=SYSTEM, now=stage.now
+    )
+    for number in {call.number, call.contact.phone}:
+        stage.world.record.told(stage.now, "suppressed", (str(call.workspace_id), number), value=True)

@@ -1,0 +1,238 @@
+"""Deeds of operators: one function each, on somebody whom the dice name."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from callbacks import actions, scheduling, undoing, verdicts
+from callbacks.models import Callback
+from callbacks.rules.statuses import CallbackType
+from callbacks.scheduling import Force
+from dialer import calls, contacts, placing, single_calls, suppressions
+from dialer.models import Call, Contact, Suppression
+from dialer.workspaces.audit import SYSTEM
+from tests.simulation.world import ZONES, Tenant
+
+if TYPE_CHECKING:
+    from tests.simulation.script import Stage
+
+CHECKS = ("outside_window", "contact_limit", "campaign_paused")
+
+
+class Nobody(Exception):
+    """There is nobody to whom it could be done."""
+
+
+def one_of(stage: "Stage", found: Any) -> Any:
+    """Return a row of a queryset, in an order that the seed decides alone."""
+    rows = found.order_by("id")
+    count = rows.count()
+    if not count:
+        raise Nobody
+    return rows[stage.dice.randrange(count)]
+
+
+def _tenant(stage: "Stage") -> Tenant:
+    return stage.dice.choice(stage.world.tenants)
+
+
+def _person(stage: "Stage") -> Contact:
+    """Name somebody, more often one who is in the middle of a chain."""
+    tenant = _tenant(stage)
+    living = contacts.living(tenant.id)
+    if stage.dice.random() < 0.7:
+        living = living.filter(callbacks__status="pending")
+    found: Contact = one_of(stage, living)
+    return found
+
+
+def _pending(stage: "Stage") -> Callback:
+    found: Callback = one_of(stage, Callback.objects.in_workspace(_tenant(stage).id).filter(status="pending"))
+    return found
+
+
+def _campaign_of(stage: "Stage", contact: Contact) -> Any:
+    campaigns = list(contact.campaign_contacts.order_by("id").values_list("campaign_id", flat=True))
+    return stage.dice.choice([*campaigns, None])
+
+
+def _force(stage: "Stage", share: float) -> Force | None:
+    if stage.dice.random() >= share:
+        return None
+    checks = frozenset(stage.dice.sample(CHECKS, stage.dice.choice((1, 1, 3))))
+    return Force(checks=checks, reason="the contact asked for it")
+
+
+def _told_force(stage: "Stage", callback: Callback, force: Force | None) -> None:
+    stage.world.record.told(stage.now, "forced", (str(callback.call_id),), sorted(force.checks) if force else [])
+
+
+def promise_at_an_instant(stage: "Stage") -> None:
+    contact, force = _person(stage), _force(stage, 0.15)
+    made = scheduling.request(
+        workspace_id=contact.workspace_id,
+        contact_id=contact.pk,
+        campaign_id=_campaign_of(stage, contact),
+        type=CallbackType.CUSTOMER_REQUESTED,
+        scheduled_at=stage.now + stage.dice.random() * timedelta(days=3),
+        force=force,
+        actor=SYSTEM,
+        now=stage.now,
+    )
+    _told_force(stage, made.callback, force)
+
+
+def promise_on_their_clock(stage: "Stage") -> None:
+    contact = _person(stage)
+    day = stage.now.date() + timedelta(days=stage.dice.choice((1, 1, 2, 5)))
+    hour, minute = stage.dice.choice((2, 2, 3, 9, 12, 15, 18)), stage.dice.choice((0, 10, 30))
+    scheduling.request(
+        workspace_id=contact.workspace_id,
+        contact_id=contact.pk,
+        campaign_id=_campaign_of(stage, contact),
+        type=CallbackType.CUSTOMER_REQUESTED,
+        local_time=stage.now.replace(
+            year=day.year, month=day.month, day=day.day, hour=hour, minute=minute, second=0, microsecond=0, tzinfo=None
+        ),
+        actor=SYSTEM,
+        now=stage.now,
+    )
+
+
+def manual(stage: "Stage") -> None:
+    contact = _person(stage)
+    scheduling.request(
+        workspace_id=contact.workspace_id,
+        contact_id=contact.pk,
+        campaign_id=_campaign_of(stage, contact),
+        type=CallbackType.MANUAL,
+        scheduled_at=stage.now + stage.dice.random() * timedelta(days=1),
+        replace=stage.dice.random() < 0.5,
+        actor=SYSTEM,
+        now=stage.now,
+    )
+
+
+def call_now(stage: "Stage") -> None:
+    callback, force = _pending(stage), _force(stage, 0.4)
+    done = actions.call_now(callback.pk, workspace_id=callback.workspace_id, force=force, actor=SYSTEM, now=stage.now)
+    _told_force(stage, done, force)
+
+
+def reschedule(stage: "Stage") -> None:
+    callback, force = _pending(stage), _force(stage, 0.3)
+    done = actions.reschedule(
+        callback.pk,
+        workspace_id=callback.workspace_id,
+        scheduled_at=stage.now + stage.dice.random() * timedelta(days=2),
+        force=force,
+        actor=SYSTEM,
+        now=stage.now,
+    )
+    _told_force(stage, done, force)
+
+
+def skip(stage: "Stage") -> None:
+    callback = _pending(stage)
+    actions.skip(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+
+
+def cancel(stage: "Stage") -> None:
+    callback = _pending(stage)
+    actions.cancel(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+
+
+def complete(stage: "Stage") -> None:
+    callback = _pending(stage)
+    actions.complete(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+
+
+def undo(stage: "Stage") -> None:
+    over = Callback.objects.in_workspace(_tenant(stage).id).filter(status__in=["cancelled", "skipped", "completed"])
+    callback = one_of(stage, over)
+    undoing.undo(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+
+
+def suppress(stage: "Stage") -> None:
+    tenant = _tenant(stage)
+    phones = sorted({_person(stage).phone for _ in range(stage.dice.choice((1, 1, 3)))})
+    suppressions.add(tenant.id, phones, reason="manual", actor=SYSTEM, now=stage.now)
+    for phone in phones:
+        stage.world.record.told(stage.now, "suppressed", (str(tenant.id), phone), value=True)
+
+
+def lift(stage: "Stage") -> None:
+    entry = one_of(stage, Suppression.objects.in_workspace(_tenant(stage).id))
+    suppressions.remove(entry, actor=SYSTEM, reason="a mistake", now=stage.now)
+    stage.world.record.told(stage.now, "suppressed", (str(entry.workspace_id), entry.phone), value=False)
+
+
+def change_number(stage: "Stage") -> None:
+    contact = _person(stage)
+    changed = contacts.edit(
+        contact.pk, workspace_id=contact.workspace_id, phone=stage.world.number(), actor=SYSTEM, now=stage.now
+    )
+    stage.world.told_contact(changed, now=stage.now)
+
+
+def change_zone(stage: "Stage") -> None:
+    contact = _person(stage)
+    zone = stage.dice.choice((*ZONES, ""))
+    changed = contacts.edit(contact.pk, workspace_id=contact.workspace_id, time_zone=zone, actor=SYSTEM, now=stage.now)
+    stage.world.told_contact(changed, now=stage.now)
+
+
+def delete_contact(stage: "Stage") -> None:
+    contact = _person(stage)
+    contacts.delete(contact.pk, workspace_id=contact.workspace_id, actor=SYSTEM, now=stage.now)
+
+
+def single_call(stage: "Stage") -> None:
+    contact = _person(stage)
+    schedule = stage.dice.choice(({}, {}, {"callback_retry_schedule": [30, 60]}, {"max_callback_attempts": 1}))
+    single_calls.create(contact.workspace_id, contact_id=contact.pk, schedule=schedule, actor=SYSTEM, now=stage.now)
+
+
+def cancel_call(stage: "Stage") -> None:
+    open_ones = Call.objects.in_workspace(_tenant(stage).id).filter(
+        status__in=["queued", "dialing", "ringing", "in_progress"], direction="outbound"
+    )
+    call = one_of(stage, open_ones)
+    done = calls.cancel(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, reason="", now=stage.now)
+    if done.status != "ended":
+        placing.hang_up(call.pk)
+
+
+def call_unknown_back(stage: "Stage") -> None:
+    unknown = Call.objects.in_workspace(_tenant(stage).id).filter(outcome="unknown", handled_at=None)
+    call = one_of(stage, unknown)
+    verdicts.call_back(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
+
+
+def mark_unknown_reached(stage: "Stage") -> None:
+    unknown = Call.objects.in_workspace(_tenant(stage).id).filter(outcome="unknown", handled_at=None)
+    call = one_of(stage, unknown)
+    verdicts.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
+
+
+DEEDS: "Mapping[str, tuple[int, Callable[[Stage], None]]]" = {
+    "promised at an instant": (10, promise_at_an_instant),
+    "promised on their clock": (6, promise_on_their_clock),
+    "promised by hand": (5, manual),
+    "called now": (6, call_now),
+    "rescheduled": (6, reschedule),
+    "skipped": (6, skip),
+    "cancelled": (3, cancel),
+    "completed": (3, complete),
+    "undone": (4, undo),
+    "suppressed": (5, suppress),
+    "lifted": (2, lift),
+    "number changed": (5, change_number),
+    "zone changed": (8, change_zone),
+    "deleted": (1, delete_contact),
+    "called once": (12, single_call),
+    "call cancelled": (3, cancel_call),
+    "unknown called back": (2, call_unknown_back),
+    "unknown marked reached": (1, mark_unknown_reached),
+}
+"""What is done how often, of so many."""
