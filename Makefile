@@ -8,7 +8,7 @@ MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint demo-check chaos simulate bench bench-webhooks format reset login shell
+.PHONY: help install run test lint demo-check chaos chaos-webhooks hostile simulate bench bench-webhooks format reset login shell
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo-check: $(INSTALLED)  ## what the demo promises, and what a `make run` besid
 
 chaos: $(INSTALLED)  ## dial workers killed at named points, the broker flushed; judged by the carrier's ledger
 	@$(ALONE) $(BIN)/python -m tests.chaos $(ARGS)
+
+hostile: $(INSTALLED)  ## receivers that do everything wrong, alone and beside healthy ones (alone on the machine)
+	@$(ALONE) $(BIN)/python -m tests.hostile $(ARGS)
 
 simulate: $(INSTALLED)  ## two weeks of ten thousand people in virtual time, judged by a checker of its own, and its mutants
 	@$(ALONE) $(BIN)/python -m tests.simulation $(ARGS)

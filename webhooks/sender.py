@@ -26,10 +26,12 @@ from webhooks.transport import Answer, Transport
 
 log = logging.getLogger(__name__)
 
-SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 128}
+SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 256}
 """Requests side by side in one loop, by lane."""
 MOST_SLOTS = 512
 """However many requests have outstayed their slot in the fast lane."""
+MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 32}
+"""Begun in one go: what is under way, and the fast lane, are looked after in between."""
 LOOK_SECONDS = 0.02
 """Between two claims while there is work: about how long a committed event waits to be seen."""
 SLOW_LOOK_SECONDS = 0.05
@@ -118,7 +120,7 @@ class Sender:
 
     def _claim(self, lane: Lane) -> int:
         taken = self._taken()
-        free = min(self._slots[lane] - taken[lane], MOST_SLOTS - taken.total())
+        free = min(self._slots[lane] - taken[lane], MOST_SLOTS - taken.total(), MOST_AT_ONCE[lane])
         if free <= 0:
             return 0
         now = self._clock()

@@ -7,12 +7,19 @@ from typing import cast
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
 SILENCE = "silence"
 SERVFAIL = "servfail"
+_ALIAS = "alias of "
+
+
+def alias_of(name: str) -> str:
+    """Say that a name is another's alias."""
+    return _ALIAS + name
 
 
 class NameServer(asyncio.DatagramProtocol):
@@ -46,6 +53,11 @@ class NameServer(asyncio.DatagramProtocol):
             return
         response = dns.message.make_response(query)
         response.flags |= dns.flags.RA
+        owner = question.name
+        if isinstance(known, str) and known.startswith(_ALIAS):
+            target = known.removeprefix(_ALIAS)
+            response.answer.append(dns.rrset.from_text(owner, self._ttl, "IN", "CNAME", f"{target}."))
+            owner, known = dns.name.from_text(target), self.names.get(target)
         if known == SERVFAIL:
             response.set_rcode(dns.rcode.SERVFAIL)
         elif known is None:
@@ -53,7 +65,7 @@ class NameServer(asyncio.DatagramProtocol):
         elif isinstance(known, list):
             fitting = [text for text in known if (":" in text) == (kind == "AAAA")]
             if fitting:
-                response.answer.append(dns.rrset.from_text(question.name, self._ttl, "IN", kind, *fitting))
+                response.answer.append(dns.rrset.from_text(owner, self._ttl, "IN", kind, *fitting))
         assert self._transport is not None
         self._transport.sendto(response.to_wire(), addr)
 

@@ -15,8 +15,10 @@ from tests.webhooks.receivers import OK, Receivers, read_request
 from tests.webhooks.rows import SECRET, event_of, make_endpoint, new_event, record
 from tests.webhooks.sending import go_on, make_sender, nothing_pending, run_until
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from webhooks.rules.lanes import Lane
 from webhooks.rules.signature import standard_form
 from webhooks.sender import TROUBLE_SECONDS, Sender
+from webhooks.transport import Transport
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,6 +99,44 @@ def test_slow_receivers_do_not_hold_up_the_others(servers: Receivers, sender: Se
 
     assert time.monotonic() - began < 0.9, "it waited for a receiver's deadline"
     assert Delivery.objects.filter(status="failed").count() == 0
+
+
+def test_however_many_unknown_receivers_hang_a_known_one_hears_at_once(servers: Receivers) -> None:
+    transport = Transport(allowed_networks=["127.0.0.0/8"])
+    sender = Sender(transport, clock=database_now, slots={Lane.FAST: 4, Lane.SLOW: 8})
+    silent, healthy = servers.running(_silence), servers.answering()
+    known, strangers = make_workspace(), make_workspace()
+    make_endpoint(known, url=healthy.url(), latency_ms=20)
+    for _ in range(40):
+        make_endpoint(strangers, url=silent.url(), timeout_seconds=2, max_retries=0)
+    tell(strangers)
+    run_until(sender, lambda: silent.connections == 8)
+
+    began = time.monotonic()
+    tell(known, 20)
+    run_until(sender, lambda: len(healthy.requests) == 20)
+    sender.close()
+
+    assert time.monotonic() - began < 1.5, "it waited for a stranger's deadline"
+    assert silent.connections <= 8 + 8
+
+
+def test_a_known_receiver_that_begins_to_hang_leaves_the_fast_lane_within_a_second(servers: Receivers) -> None:
+    transport = Transport(allowed_networks=["127.0.0.0/8"])
+    sender = Sender(transport, clock=database_now, slots={Lane.FAST: 4, Lane.SLOW: 4})
+    silent, healthy = servers.running(_silence), servers.answering()
+    hanging, well = make_workspace(), make_workspace()
+    make_endpoint(hanging, url=silent.url(), latency_ms=20, max_retries=0)
+    make_endpoint(well, url=healthy.url(), latency_ms=20)
+    tell(hanging, 4)
+    run_until(sender, lambda: silent.connections == 4)
+
+    began = time.monotonic()
+    tell(well)
+    run_until(sender, lambda: len(healthy.requests) == 1)
+    sender.close()
+
+    assert time.monotonic() - began < 3, "it waited for the other's deadline of five seconds"
 
 
 def test_no_transaction_is_open_while_a_request_is_under_way(servers: Receivers, sender: Sender) -> None:
