@@ -8,9 +8,9 @@ the call is looked up by its id later (``dialer.unknown``).
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, assert_never
@@ -19,16 +19,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
-from dialer import calls, carriers, facts, outages
+from dialer import calls, carriers, facts, judging, outages
 from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
 from dialer.endings import End, record_ends
 from dialer.models import Line
 from dialer.promises import Move, promises
-from dialer.rules.contact_limits import Handed
-from dialer.rules.forcing import in_force
-from dialer.rules.gate import Candidate, Drop, Go, Hold, Verdict, Waits, judge
-from dialer.rules.openings import Terms
-from dialer.rules.statuses import CallStatus, CampaignStatus, Outcome, Rank
+from dialer.rules.gate import Drop, Go, Hold, Verdict
+from dialer.rules.statuses import CallStatus, Outcome, Rank
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
@@ -40,8 +37,6 @@ FIRST_LOOK = timedelta(seconds=15)
 SOON = timedelta(seconds=2)
 """When a call with an ambiguous answer is looked up."""
 
-TRIAL = timedelta(seconds=2)
-"""While one call tries whether a carrier is back, the others over its line wait for its answer."""
 STALLED_SECONDS = 10.0
 """A worker that took so long from its first look to its request does not make it: others may have given up the call by
 then."""
@@ -107,7 +102,7 @@ def hang_up(call_id: UUID) -> None:
 def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Any], dict[str, int]]:
     """Take what may be called to ``dialing``; hold or drop the rest."""
     wanted = {claim.call_id: claim.generation for claim in claims}
-    seen = {row.id: row for row in _lock_numbers_of(list(wanted))}
+    phones = {row.id: row.phone for row in _lock_numbers_of(list(wanted))}
     _lock_campaigns(list(wanted))
     rows = [
         fact
@@ -117,7 +112,7 @@ def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Any], dict[s
         and fact.lease_until is not None
         and fact.lease_until > now
     ]
-    verdicts = _judge_all(rows, seen, now=now)
+    verdicts = judging.verdicts_of(rows, phones=phones, now=now)
     go = [fact for fact in rows if isinstance(verdicts[fact.id], Go)]
     _take_to_dialing(go, now=now)
     held = _hold(rows, verdicts)
@@ -152,103 +147,6 @@ def _lock_campaigns(call_ids: list[UUID]) -> None:
         """,
         {"ids": call_ids},
     )
-
-
-def _judge_all(rows: Sequence[Any], seen: dict[UUID, Any], *, now: datetime) -> dict[UUID, Verdict]:
-    terms = {fact.id: facts.terms_of(fact) for fact in rows}
-    ledger = facts.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
-    taken = _taken(rows)
-    verdicts: dict[UUID, Verdict] = {}
-    tried: set[UUID] = set()
-    for fact in rows:
-        if seen[fact.id].phone != fact.phone:
-            # The number changed between reading and locking it; the new one is not locked.
-            verdicts[fact.id] = Hold(reason="number_changed", due_at=fact.due_at)
-            continue
-        verdict = judge(
-            _candidate(fact, terms[fact.id], taken, now=now),
-            ledger=ledger.get((fact.workspace_id, fact.phone), ()),
-            now=now,
-        )
-        if isinstance(verdict, Go) and fact.line_outages and fact.line_id in tried:
-            verdict = Hold(reason=Waits.CARRIER_DOWN, due_at=now + TRIAL)
-        if isinstance(verdict, Go):
-            tried.add(fact.line_id)
-            # The batch counts itself: the next call to this number sees this one as live and in the ledger.
-            taken |= {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}
-            handed = ledger.get((fact.workspace_id, fact.phone))
-            if isinstance(handed, list):
-                handed.append(Handed(at=now, campaign_id=fact.campaign_id))
-        verdicts[fact.id] = verdict
-    return verdicts
-
-
-def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[Any, Verdict]]:
-    """Say of queued calls what would become of each, were it to start now: facts and verdict, by its id.
-
-    The very look that placing takes, without locks, and each call by itself; nothing is changed.
-    """
-    rows = [fact for fact in facts.facts_of(call_ids) if fact.status == CallStatus.QUEUED]
-    terms = {fact.id: facts.terms_of(fact) for fact in rows}
-    ledger = facts.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
-    taken = _taken(rows) if rows else set()
-    found: dict[UUID, tuple[Any, Verdict]] = {}
-    for fact in rows:
-        candidate = _candidate(fact, terms[fact.id], taken, now=now)
-        handed = ledger.get((fact.workspace_id, fact.phone), ())
-        due = replace(candidate, due_at=min(candidate.due_at, now))
-        found[fact.id] = (fact, judge(due, ledger=handed, now=now))
-    return found
-
-
-def _candidate(fact: Any, terms: Terms, taken: set[tuple[UUID, Any]], *, now: datetime) -> Candidate:  # noqa: ANN401 — a row of facts
-    return Candidate(
-        due_at=fact.due_at,
-        not_after=fact.not_after,
-        terms=terms,
-        is_suppressed=fact.is_suppressed,
-        is_contact_gone=fact.phone == "",
-        is_contact_busy=bool(taken & {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}),
-        campaign_status=_campaign_status(fact, now=now),
-        line_down_until=fact.down_until,
-        forced=in_force(facts.parsed(fact.force), now=now),
-    )
-
-
-def _campaign_status(fact: Any, *, now: datetime) -> str | None:  # noqa: ANN401 — a row of facts
-    """Return the campaign's status; one whose ``end_at`` has come is paused, a moment before the sweep says so."""
-    status: str | None = fact.campaign_status
-    is_over = status == CampaignStatus.RUNNING and fact.campaign_end_at is not None and fact.campaign_end_at <= now
-    return CampaignStatus.PAUSED.value if is_over else status
-
-
-def _taken(rows: Sequence[Any]) -> set[tuple[UUID, Any]]:
-    """Return the numbers and contacts of these rows that have a live call, one that they made to us included."""
-    live = run(
-        "live_calls",
-        """
-        -- By number and by contact, not by the partial indexes of live calls: to the planner those have a row or none,
-        -- so it walks all of one, dead rows too (measured with 4,000 live: 12 to 47 ms instead of 0.3).
-        SELECT c.workspace_id, c.number, c.contact_id
-        FROM unnest(%(workspaces)s::uuid[], %(numbers)s::text[]) AS t(workspace_id, number)
-        CROSS JOIN LATERAL (
-            SELECT * FROM dialer_call l WHERE l.workspace_id = t.workspace_id AND l.number = t.number
-                AND l.dialing_at IS NOT NULL OFFSET 0
-        ) AS c
-        WHERE c.status NOT IN ('queued', 'ended', 'withdrawn')
-        UNION ALL
-        SELECT c.workspace_id, c.number, c.contact_id
-        FROM unnest(%(contacts)s::uuid[]) AS t(contact_id)
-        CROSS JOIN LATERAL (SELECT * FROM dialer_call l WHERE l.contact_id = t.contact_id OFFSET 0) AS c
-        WHERE c.status NOT IN ('queued', 'ended', 'withdrawn')
-        """,
-        {
-            "workspaces": [fact.workspace_id for fact in rows],
-            "numbers": [fact.phone for fact in rows],
-            "contacts": [fact.contact_id for fact in rows],
-        },
-    )
-    return {(row.workspace_id, row.number) for row in live} | {(row.workspace_id, row.contact_id) for row in live}
 
 
 def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> None:
