@@ -151,6 +151,7 @@ def undo(stage: "Stage") -> None:
     over = Callback.objects.in_workspace(_tenant(stage).id).filter(status__in=["cancelled", "skipped", "completed"])
     callback = one_of(stage, over)
     undoing.undo(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+    stage.world.record.told(stage.now, "undone", (str(callback.call_id),))
 
 
 def suppress(stage: "Stage") -> None:

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,7 +13,7 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from tests.simulation.carrier import Network, answering
-from tests.simulation.checker import Judgement, Violation, judge, watch
+from tests.simulation.checker import Judgement, Violation, judge, share_of, watch
 from tests.simulation.engine import Engine
 from tests.simulation.record import Record
 from tests.simulation.script import Script
@@ -45,19 +45,21 @@ class Outcome:
     def lines(self) -> list[str]:
         """Say it for people."""
         seen = self.judgement
-        late = ", ".join(
-            f"{name} {seen.late(share).total_seconds():,.1f} s" for name, share in (("p50", 0.5), ("p99", 0.99))
-        )
-        worst = max(seen.lateness, default=timedelta()).total_seconds()
         return [
             f"{seen.calls:,} calls, {seen.callbacks:,} callbacks ({seen.dialled:,} dialled), {self.steps:,} instants",
             f"outcomes: {', '.join(f'{name} {count:,}' for name, count in sorted(seen.outcomes.items()))}",
             f"callbacks: {', '.join(f'{name} {count:,}' for name, count in sorted(seen.kinds.items()))}",
             f"deeds: {', '.join(f'{name} {count:,}' for name, count in sorted(self.deeds.items()))}",
-            f"late (simulated): {late}, max {worst:,.0f} s",
+            f"late, in simulated seconds: {_late(seen.lateness)}",
+            f"  the {len(seen.unhindered):,} that nothing stood in the way of: {_late(seen.unhindered)}",
             f"{len(seen.violations)} violations; {self.seconds:.1f} s, {self.cpu_seconds:.1f} s of Python",
             *(f"  {violation.rule}: {violation.seen}" for violation in seen.violations[:20]),
         ]
+
+
+def _late(lateness: Sequence[timedelta]) -> str:
+    shares = (("p50", 0.5), ("p99", 0.99), ("max", 1))
+    return ", ".join(f"{name} {share_of(lateness, share).total_seconds():,.1f}" for name, share in shares)
 
 
 def simulate(size: Size, *, seed: str, engine_at_work: AbstractContextManager[None] | None = None) -> Outcome:
@@ -117,7 +119,7 @@ def pooled() -> Iterator[None]:
 
 @contextmanager
 def _errors(found: list[Violation]) -> Iterator[None]:
-    """Count what the engine logs as an error, but for requests that the carrier lets fail."""
+    """Count what the engine logs as an error, instead of showing it; not requests that the carrier lets fail."""
 
     class Handler(logging.Handler):
         def emit(self, entry: logging.LogRecord) -> None:
@@ -129,11 +131,13 @@ def _errors(found: list[Violation]) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("dialer", "callbacks", "webhooks")]
     for logger in loggers:
         logger.addHandler(handler)
+        logger.propagate = False
     try:
         yield
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
+            logger.propagate = True
 
 
 def dsn() -> str:

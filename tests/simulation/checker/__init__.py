@@ -5,6 +5,6 @@ what Ringback was told comes from the journal. Whoever changes a rule must chang
 """
 
 from tests.simulation.checker.evidence import Violation
-from tests.simulation.checker.judgement import Judgement, judge, watch
+from tests.simulation.checker.judgement import Judgement, judge, share_of, watch
 
-__all__ = ["Judgement", "Violation", "judge", "watch"]
+__all__ = ["Judgement", "Violation", "judge", "share_of", "watch"]

@@ -53,6 +53,19 @@ class Evidence:
         return found
 
     @cached_property
+    def attempts_to_contact(self) -> dict[str, list[Request]]:
+        found: dict[str, list[Request]] = defaultdict(list)
+        for request in self.attempts.values():
+            if request.call_id in self.call:
+                found[self.call[request.call_id].contact].append(request)
+        return found
+
+    @cached_property
+    def refused_by_trunk(self) -> frozenset[str]:
+        """Calls that the carrier was too busy to take at least once."""
+        return frozenset(request.call_id for request in self.ledger if not request.is_attempt)
+
+    @cached_property
     def callbacks_of_contact(self) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = defaultdict(list)
         for callback in self.rows.callbacks:

@@ -9,6 +9,7 @@ from tests.simulation.checker import rows
 from tests.simulation.checker.calling import judge_requests
 from tests.simulation.checker.chains import judge_chains
 from tests.simulation.checker.evidence import Evidence, Violation
+from tests.simulation.checker.lateness import judge_lateness, lateness_of_all, lateness_of_unhindered
 from tests.simulation.checker.queue import judge_queue
 from tests.simulation.record import Record
 
@@ -24,16 +25,18 @@ class Judgement:
     kinds: Counter[str]
     lateness: Sequence[timedelta]
     """Of callbacks that were dialled, ascending."""
+    unhindered: Sequence[timedelta]
+    """Of those that nothing stood in the way of."""
     violations: Sequence[Violation]
 
     @property
     def broken(self) -> frozenset[str]:
         return frozenset(violation.rule for violation in self.violations)
 
-    def late(self, share: float) -> timedelta:
-        if not self.lateness:
-            return timedelta()
-        return self.lateness[min(int(len(self.lateness) * share), len(self.lateness) - 1)]
+
+def share_of(lateness: Sequence[timedelta], share: float) -> timedelta:
+    """Return the lateness that so large a share of ascending ones does not exceed."""
+    return lateness[min(int(len(lateness) * share), len(lateness) - 1)] if lateness else timedelta()
 
 
 def watch(record: Record, dsn: str, *, at: datetime) -> list[Violation]:
@@ -44,21 +47,19 @@ def watch(record: Record, dsn: str, *, at: datetime) -> list[Violation]:
 def judge(record: Record, dsn: str, *, at: datetime, watched: Sequence[Violation] = ()) -> Judgement:
     """Judge everything at the end; ``watched`` is what was seen before."""
     evidence = Evidence(record, rows.read(dsn, at=at))
-    dialled = [
-        attempt.at - callback.scheduled_at
-        for callback in evidence.rows.callbacks
-        if (attempt := evidence.attempts.get(callback.call)) is not None
-    ]
+    late = lateness_of_all(evidence)
     return Judgement(
         calls=len(evidence.attempts),
         callbacks=len(evidence.rows.callbacks),
-        dialled=len(dialled),
+        dialled=len(late),
         outcomes=Counter(call.outcome for call in evidence.rows.calls if call.outcome),
         kinds=Counter(f"{row.type} {row.status}" for row in evidence.rows.callbacks),
-        lateness=sorted(dialled),
+        lateness=late,
+        unhindered=lateness_of_unhindered(evidence),
         violations=[
             *watched,
             *judge_requests(evidence),
+            *judge_lateness(evidence),
             *judge_chains(evidence),
             *judge_queue(evidence),
         ],
