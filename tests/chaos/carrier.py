@@ -20,7 +20,7 @@ class DeadlyCarrier(SimulatedCarrier):
             fate().die(Point.BEFORE_REQUEST)
         return super().place(request)
 
-    def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
+    def _request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
         if path == "/calls" and fate().is_here(Point.BEFORE_ANSWER):
             # What the kernel has taken reaches the carrier although the sender is dead by then.
             where = urlsplit(self._base_url)
@@ -28,4 +28,4 @@ class DeadlyCarrier(SimulatedCarrier):
             headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
             connection.request(method, path, json.dumps(body), headers)
             fate().die(Point.BEFORE_ANSWER)
-        return super()._send(method, path, body)
+        return super()._request(method, path, body)
