@@ -9,13 +9,19 @@ from dialer.contacts import is_time_zone
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules import schedule_settings, values
 from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.status_callbacks import StatusUrl
+from dialer.rules.statuses import CampaignStatus
 from dialer.rules.values import Unfit
-from webhooks.outbox import INLINE_NOT_SERVED
+from webhooks import hidden_endpoints
+from webhooks.hidden_endpoints import InlineWebhook, InvalidInline
 
 LONGEST_CALLER_ID = 32
+LONGEST_URL = 2_000
+LONGEST_SECRET = 500
 PRIORITIES = range(-100, 101)
 _YEARS = range(1970, 2201)
 """Times near the ends of the calendar leave it when they are converted."""
+_FROZEN_AT_START = (*StatusUrl, "status_callback_secret")
 _OF_TIME = ("timezone", "start_at", "start_at_local", "end_at")
 
 
@@ -41,13 +47,20 @@ class CampaignFields(TypedDict, total=False):
     max_concurrent_calls: int | None
     priority: int
     config_webhooks: object
+    call_status_callback: str
+    call_schedule_callback: str
+    status_callback: str
+    status_callback_secret: str | None
     metadata: Mapping[str, Any]
 
 
 def columns_of(
     workspace_id: UUID, fields: CampaignFields, *, current: Campaign | None, now: datetime
 ) -> dict[str, Any]:
-    """Return the columns to write; ``current`` is the campaign that is edited. Raises :class:`InvalidCampaign`."""
+    """Return the columns to write; ``current`` is the campaign that is edited. Raises :class:`InvalidCampaign`.
+
+    Of ``config_webhooks`` it returns what is yet to be frozen.
+    """
     errors: dict[str, list[str]] = {}
     columns: dict[str, Any] = {}
     for name, read in _READ.items():
@@ -58,6 +71,7 @@ def columns_of(
                 errors |= refused.errors
             except Unfit as refused:
                 errors[name] = [str(refused)]
+    errors |= _frozen(columns, current)
     if "schedule" in fields:
         columns |= _schedule(fields["schedule"], errors, current=current, now=now)
     columns |= _used(workspace_id, fields, errors, current=current)
@@ -68,6 +82,14 @@ def columns_of(
     if errors:
         raise InvalidCampaign(errors)
     return columns
+
+
+def _frozen(columns: Mapping[str, Any], current: Campaign | None) -> dict[str, list[str]]:
+    """Say which of the URLs would change that were frozen when the campaign started."""
+    if current is None or current.status == CampaignStatus.DRAFT:
+        return {}
+    late = [name for name in _FROZEN_AT_START if name in columns and columns[name] != getattr(current, name)]
+    return {name: ["cannot change any more: it was frozen when the campaign started"] for name in late}
 
 
 def _used(
@@ -180,9 +202,36 @@ def _priority(value: object) -> int:
     return values.whole_number(value, within=PRIORITIES)
 
 
-def _webhooks(value: object) -> None:
-    if value:
-        raise Unfit(INLINE_NOT_SERVED)
+def inline_webhooks(given: object, *, path: str) -> list[InlineWebhook] | None:
+    """Check the webhooks of a call or campaign, ``None`` where none are given; raises :class:`InvalidSettings`."""
+    if given is None:
+        return None
+    try:
+        return hidden_endpoints.read_inline(given)
+    except InvalidInline as refused:
+        raise InvalidSettings(
+            {f"{path}.{where}" if where else path: reasons for where, reasons in refused.errors.items()}
+        ) from refused
+
+
+def _webhooks(value: object) -> list[InlineWebhook] | None:
+    return inline_webhooks(value, path="config.webhooks")
+
+
+def _status_url(value: object) -> str:
+    url = values.text(value or "", longest=LONGEST_URL)
+    if url and (reason := hidden_endpoints.why_not_status_url(url)):
+        raise Unfit(reason)
+    return url
+
+
+def _status_secret(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    secret = values.text(value, longest=LONGEST_SECRET)
+    if reason := hidden_endpoints.why_not_status_secret(secret):
+        raise Unfit(reason)
+    return secret
 
 
 _READ: dict[str, Callable[[object], Any]] = {
@@ -193,5 +242,7 @@ _READ: dict[str, Callable[[object], Any]] = {
     "max_concurrent_calls": values.max_concurrent_calls,
     "priority": _priority,
     "config_webhooks": _webhooks,
+    **dict.fromkeys(StatusUrl, _status_url),
+    "status_callback_secret": _status_secret,
     "metadata": values.json_object,
 }

@@ -22,10 +22,13 @@ from dialer.promises import Move, promises
 from dialer.rooms import forget_pace
 from dialer.rules.circuit import REJECTIONS
 from dialer.rules.openings import next_possible
+from dialer.rules.status_callbacks import HEARS
 from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
+from dialer.rules.values import LONGEST_NAME
 from dialer.workspaces.audit import SYSTEM, Actor, Change, record
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
+from webhooks import hidden_endpoints
 from webhooks.outbox import record_events
 
 Overdue = Literal["call", "reschedule", "cancel"]
@@ -77,6 +80,7 @@ def create(
     """
     columns = columns_of(workspace_id, fields, current=None, now=now)
     with transaction.atomic():
+        _freeze_webhooks(workspace_id, columns, now=now)
         campaign = Campaign.objects.create(
             workspace_id=workspace_id,
             created_at=now,
@@ -104,6 +108,7 @@ def edit(
         if campaign.status in FINAL:
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="changed")
         columns = columns_of(workspace_id, fields, current=campaign, now=now)
+        _freeze_webhooks(workspace_id, columns, now=now)
         changes = {name: value for name, value in columns.items() if getattr(campaign, name) != value}
         for name, value in changes.items():
             setattr(campaign, name, value)
@@ -125,6 +130,7 @@ def start(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime)
         campaign = _locked(campaign_id, workspace_id)
         _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.DRAFT,), started_at=now)
         _check_startable(campaign, now=now)
+        _freeze_status_urls(campaign, now=now)
         first_calls.schedule(campaign, limit=campaign_ends.FIRST_CALLS, now=now)
         contacts = CampaignContact.objects.filter(campaign_id=campaign_id).count()
         record(actor, [changed(campaign, "start", from_=CampaignStatus.DRAFT, to=CampaignStatus.RUNNING)], now=now)
@@ -227,6 +233,24 @@ def _stop(
         campaign_ends.wind_down(campaign_id, now=now)
         campaign.refresh_from_db()
     return touched
+
+
+def _freeze_webhooks(workspace_id: UUID, columns: dict[str, Any], *, now: datetime) -> None:
+    """Put in the place of webhooks that were given what the campaign keeps of them."""
+    given = columns.get("config_webhooks")
+    if given is not None:
+        columns["config_webhooks"] = hidden_endpoints.freeze_inline(workspace_id, given, now=now)
+
+
+def _freeze_status_urls(campaign: Campaign, *, now: datetime) -> None:
+    hidden_endpoints.freeze_status_urls(
+        campaign.workspace_id,
+        campaign.pk,
+        {event_type: url for name, event_type in HEARS.items() if (url := getattr(campaign, name))},
+        name=f"Campaign {campaign.name}"[:LONGEST_NAME],
+        secret=campaign.status_callback_secret,
+        now=now,
+    )
 
 
 def _get(campaign_id: UUID, workspace_id: UUID) -> Campaign:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from dialer import calls, contacts, facts
 from dialer.calls import QueuedCall
-from dialer.campaign_settings import default_line
+from dialer.campaign_settings import default_line, inline_webhooks
 from dialer.models import Call, Contact, Line, Persona
 from dialer.rules import schedule_settings, values
 from dialer.rules.contact_limits import limits_from
@@ -23,7 +23,7 @@ from dialer.sealed_numbers import is_suppressed
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
-from webhooks.outbox import INLINE_NOT_SERVED
+from webhooks import hidden_endpoints
 
 FURTHEST_AHEAD = timedelta(days=30)
 PAST_GRACE = timedelta(seconds=60)
@@ -82,6 +82,8 @@ def create(
         line: Line = given.pop("line")
         possible = _possible(called, line, given["schedule"], wanted, now=now)
         assert possible.at is not None
+        if given["config_webhooks"] is not None:
+            given["config_webhooks"] = hidden_endpoints.freeze_inline(workspace_id, given["config_webhooks"], now=now)
         queued = QueuedCall(
             workspace_id=workspace_id,
             contact_id=called.pk,
@@ -116,8 +118,10 @@ def _read(workspace_id: UUID, fields: CallFields, *, now: datetime) -> dict[str,
         read["metadata"] = dict(values.json_object(fields.get("metadata")))
     except Unfit as refused:
         errors["metadata"] = [str(refused)]
-    if fields.get("config_webhooks"):
-        errors["config.webhooks"] = [INLINE_NOT_SERVED]
+    try:
+        read["config_webhooks"] = inline_webhooks(fields.get("config_webhooks"), path="config.webhooks")
+    except InvalidSettings as refused:
+        errors |= refused.errors
     if read["wanted"] < now - PAST_GRACE:
         errors["scheduled_at"] = ["is in the past"]
     elif read["wanted"] > now + FURTHEST_AHEAD:

@@ -3,12 +3,15 @@
 Every attempt checks again on its own (:mod:`webhooks.transport`); this only spares a first failure.
 """
 
+import time
+from collections.abc import Collection, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 
 from django.conf import settings
 
 from webhooks.resolver import LIFETIME_SECONDS, Addresses, NameUnresolved, Resolver
-from webhooks.rules.destination import BadUrl, parse, parse_networks, why_forbidden
+from webhooks.rules.destination import Address, BadUrl, parse, parse_networks, why_forbidden
 
 
 def why_not_url(url: str) -> str | None:
@@ -16,21 +19,47 @@ def why_not_url(url: str) -> str | None:
 
     Asks name servers for a few seconds at most; must not be called in a transaction.
     """
-    try:
-        destination = parse(url)
-    except BadUrl as error:
-        return str(error)
-    if destination.address is not None:
-        addresses: Addresses = (destination.address,)
-    else:
-        resolver = Resolver(servers=settings.WEBHOOK_DNS_SERVERS, on_done=lambda: None)
+    return why_not_urls([url]).get(url)
+
+
+def why_not_urls(urls: Collection[str]) -> dict[str, str]:
+    """Say of several URLs, asked for side by side, which webhooks must not be sent to, and why."""
+    reasons: dict[str, str] = {}
+    hosts: dict[str, str] = {}
+    for url in urls:
         try:
-            found = resolver.lookup(destination.host)
-            addresses = found.result(timeout=2 * LIFETIME_SECONDS) if isinstance(found, Future) else found
-        except (NameUnresolved, TimeoutError):
-            return None
-        finally:
-            resolver.close()
+            destination = parse(url)
+        except BadUrl as error:
+            reasons[url] = str(error)
+        else:
+            if destination.address is None:
+                hosts[url] = destination.host
+            elif reason := _why_not_addresses([destination.address]):
+                reasons[url] = reason
+    if hosts:
+        addresses = _looked_up(set(hosts.values()))
+        found = {url: _why_not_addresses(addresses.get(host, ())) for url, host in hosts.items()}
+        reasons |= {url: reason for url, reason in found.items() if reason}
+    return reasons
+
+
+def _looked_up(hosts: Collection[str]) -> dict[str, Addresses]:
+    """Return the addresses of names; those that cannot be asked for now are left out."""
+    resolver = Resolver(servers=settings.WEBHOOK_DNS_SERVERS, on_done=lambda: None)
+    found: dict[str, Addresses] = {}
+    try:
+        asked = {host: resolver.lookup(host) for host in hosts}
+        until = time.monotonic() + 2 * LIFETIME_SECONDS
+        for host, answer in asked.items():
+            with suppress(NameUnresolved, TimeoutError):
+                left = max(until - time.monotonic(), 0)
+                found[host] = answer.result(timeout=left) if isinstance(answer, Future) else answer
+    finally:
+        resolver.close()
+    return found
+
+
+def _why_not_addresses(addresses: Iterable[Address]) -> str | None:
     allowed = parse_networks(tuple(settings.WEBHOOK_ALLOWED_NETWORKS))
     reasons = (why_forbidden(address, allowed=allowed) for address in addresses)
     return next((f"leads to where webhooks must not go: {reason}" for reason in reasons if reason), None)

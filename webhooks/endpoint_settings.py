@@ -245,7 +245,8 @@ def _description(value: object) -> str:
     return _text(value, longest=LONGEST_DESCRIPTION)
 
 
-def _url(value: object) -> str:
+def check_url(value: object) -> str:
+    """Return a URL to which webhooks may be posted; raises :class:`Unfit`. Where a name leads is not asked."""
     try:
         destination = parse(value if isinstance(value, str) else "")
     except BadUrl as error:
@@ -335,7 +336,7 @@ _DEFAULT_METHOD = SigningMethod.HMAC_SHA256
 
 _READ: dict[str, Callable[[object], Any]] = {
     "name": _name,
-    "url": _url,
+    "url": check_url,
     "events": _events,
     "scope_type": _one_of(ScopeType),
     "scope_id": _scope_id,

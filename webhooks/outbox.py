@@ -25,8 +25,6 @@ from webhooks.rules.json_bytes import encode
 from webhooks.rules.statuses import ALL_EVENTS, BatchType, Profile, replaces_subscriptions
 
 CHAIN_PREFIX = "chn"
-INLINE_NOT_SERVED = "webhooks given with a call or campaign are not served yet: make an endpoint under webhooks/"
-"""What whoever takes inline webhooks answers: to take and not to serve them would lose events silently."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +58,8 @@ class NewEvent:
     unique_key: str | None = None
     """Once per workspace: recording it again changes nothing and returns the first event's id."""
     inline_webhooks: Sequence[Mapping[str, Any]] | None = None
-    """What :mod:`webhooks.inline` made of the webhooks given with a call; even empty, they replace the subscriptions of
-    events of the call, and hear others beside them."""
+    """What :mod:`webhooks.hidden_endpoints` made of the webhooks given with a call or campaign. Even where empty, they
+    replace the subscriptions of events of a call; of others they hear beside them."""
     batch: NewItem | None = None
     """Left out where nobody gets this event in arrays."""
     status: Callable[[], Mapping[str, object] | None] | None = None

@@ -1,6 +1,8 @@
 """Campaigns: how they stand, what hinders them, and their verbs."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.urls import reverse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from dialer import campaign_stats, campaigns, reports
 from dialer.admin.contacts import ReasonForm
@@ -20,11 +22,14 @@ from dialer.campaigns import CampaignNotStartable, Touched
 from dialer.models import Campaign, Import
 from dialer.obstacles import standing
 from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.admin.base import actor_of, button, column, its_own_words
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
+from webhooks.destinations import why_not_urls
+from webhooks.hidden_endpoints import MOST_INLINE
 
 STATUS_COLOURS = {
     CampaignStatus.RUNNING.value: "success",
@@ -52,7 +57,16 @@ class CampaignForm(WriteForm, ScheduleFields):
         "persona_id": "persona",
         "line_id": "line",
         "retry_policy_id": "retry_policy",
+        "config.webhooks": "config_webhooks",
+        "status_callback_secret": "status_secret",
     }
+    status_secret = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        label="Secret of the three URLs",
+        help_text="Signs what they are told; never shown. Left empty, it stays as it is, at first none.",
+    )
     start_at_local = forms.CharField(
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
@@ -76,12 +90,25 @@ class CampaignForm(WriteForm, ScheduleFields):
             "priority",
             "contact_limits",
             "config_webhooks",
+            *StatusUrl,
             "metadata",
         )
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
         super().__init__(*args, **options)
         self.initial.update(initial_of(self.instance.schedule), start_at_local=self.instance.start_at_local)
+
+    def clean(self) -> dict[str, Any]:
+        """Say which URLs lead where they must not, as was asked before the page's transaction."""
+        cleaned = super().clean() or self.cleaned_data
+        faults: Mapping[str, str] = getattr(self.request, "faults_of_urls", {})
+        for name in StatusUrl:
+            if reason := faults.get(cleaned.get(name, "")):
+                self.add_error(name, reason)
+        for index, url in enumerate(_urls_of(cleaned.get("config_webhooks"))):
+            if reason := faults.get(url):
+                self.add_error("config_webhooks", f"{index}.url {reason}")
+        return cleaned
 
     def write(self, about: Mapping[str, Any]) -> Campaign:
         given = self.cleaned_data
@@ -99,12 +126,22 @@ class CampaignForm(WriteForm, ScheduleFields):
             "retry_policy_id": given["retry_policy"].pk if given["retry_policy"] else None,
             "schedule": schedule,
             "contact_limits": given["contact_limits"],
-            "config_webhooks": given["config_webhooks"],
             "metadata": given["metadata"] or {},
+            **{name: given[name] for name in StatusUrl},
         }
+        # What is kept of webhooks has no secrets, and so cannot be given anew.
+        if "config_webhooks" in self.changed_data:
+            fields["config_webhooks"] = given["config_webhooks"]
+        if given["status_secret"]:
+            fields["status_callback_secret"] = given["status_secret"]
         if self.is_new:
             return campaigns.create(given["workspace"].pk, **about, **fields).campaign
         return campaigns.edit(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **fields)
+
+
+def _urls_of(webhooks: object) -> list[str]:
+    entries = webhooks if isinstance(webhooks, list) else []
+    return [str(entry.get("url", "")) if isinstance(entry, dict) else "" for entry in entries]
 
 
 class ResumeForm(ReasonForm):
@@ -153,11 +190,32 @@ class CampaignAdmin(WritingAdmin):
         ("When", {"fields": (*WINDOW, ("time_zone", "start_at_local"), "start_at", "end_at")}),
         ("Callbacks", {"fields": CALLBACKS}),
         ("Pace", {"fields": (("calls_per_second", "max_concurrent_calls", "priority"),)}),
-        ("More", {"classes": ("collapse",), "fields": ("contact_limits", "config_webhooks", "metadata")}),
+        (
+            "Webhooks",
+            {"classes": ("collapse",), "fields": (*StatusUrl, "status_secret", "config_webhooks")},
+        ),
+        ("More", {"classes": ("collapse",), "fields": ("contact_limits", "metadata")}),
     )
     actions = None
     actions_detail = ("start", "pause", "resume", "upload", "report", "cancel")
     change_form_outer_before_template = "dialer/admin/campaign_figures.html"
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Ask name servers before Django opens the page's transaction."""
+        if request.method == "POST":
+            given = {request.POST.get(name, "") for name in StatusUrl}
+            with suppress(ValueError):
+                given.update(_urls_of(json.loads(request.POST.get("config_webhooks") or "null"))[:MOST_INLINE])
+            request.faults_of_urls = why_not_urls(given - {""})  # type: ignore[attr-defined]
+        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        return page
+
     refusals: ClassVar[Any] = {CampaignNotStartable: its_own_words}
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:

@@ -9,7 +9,8 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from dialer import calls, placing, single_calls, talks
-from dialer.api.campaigns import Config
+from dialer.api.campaigns import Config, ShownConfig
+from dialer.api.destinations import destinations_checked
 from dialer.api.shapes import Reason, ScheduleField
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
@@ -59,6 +60,7 @@ class CallSerializer(serializers.Serializer[Any]):
     duration_seconds = serializers.IntegerField(allow_null=True)
     recording_url = TextField(allow_null=True)
     call = ScheduleField(source="schedule", help_text="Settings of the call itself")
+    config = ShownConfig(source="*")
     metadata = ObjectField()
 
 
@@ -160,6 +162,7 @@ class Calls(Lists, Reads):
         responses={201: NewCallSerializer},
         description="Queues a call; outside the window it is moved to the next opening, and the answer says so.",
     )
+    @destinations_checked
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         given = self.given(NewCall)

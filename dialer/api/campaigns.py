@@ -13,10 +13,11 @@ from rest_framework.response import Response
 
 from dialer import campaign_contacts, campaign_stats, campaigns, reports
 from dialer.api.contacts import ImportSerializer, received
+from dialer.api.destinations import destinations_checked
 from dialer.api.resources import Pace
 from dialer.api.shapes import LimitsField, Reason, ScheduleField
 from dialer.campaign_contacts import MOST_AT_ONCE
-from dialer.campaign_settings import LONGEST_CALLER_ID, PRIORITIES, CampaignFields
+from dialer.campaign_settings import LONGEST_CALLER_ID, LONGEST_SECRET, LONGEST_URL, PRIORITIES, CampaignFields
 from dialer.campaigns import Touched
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules.statuses import CampaignStatus
@@ -47,8 +48,21 @@ _TIMES = {
 
 class Config(Strict):
     webhooks = serializers.ListField(
-        child=ObjectField(), required=False, allow_null=True, help_text="They take the place of the subscriptions"
+        child=ObjectField(),
+        required=False,
+        allow_null=True,
+        help_text="For `call.*` they take the place of the subscriptions, other events that they list they hear "
+        "beside them. Fields of an endpoint: `url`, `events`, `signing_method`, `secret` (to be brought where "
+        "something is signed), `profile`, `timeout_seconds`, `max_retries`, `backoff_ms`, `retry_on`, "
+        "`custom_headers`, `batch_size`, `batch_wait_seconds`",
     )
+
+
+class StatusUrlField(TextField):
+    """A URL that is frozen when the campaign starts."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 — options of the field
+        super().__init__(required=False, allow_null=True, allow_blank=True, max_length=LONGEST_URL, **options)
 
 
 class CampaignChange(Strict):
@@ -65,6 +79,17 @@ class CampaignChange(Strict):
     pacing = Pace(required=False)
     priority = WholeNumberField(required=False, min_value=PRIORITIES[0], max_value=PRIORITIES[-1])
     config = Config(required=False)
+    call_status_callback = StatusUrlField(help_text="URL told after every attempt")
+    call_schedule_callback = StatusUrlField(help_text="URL told once per number, when its last attempt is over")
+    status_callback = StatusUrlField(help_text="URL told when the campaign has ended, and where its report lies")
+    status_callback_secret = TextField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=LONGEST_SECRET,
+        trim_whitespace=False,
+        help_text="Signs what the three URLs are told (`hmac_sha256`); never shown. Without it nothing is signed",
+    )
     metadata = ObjectField(required=False)
 
     def get_fields(self) -> dict[str, Any]:
@@ -87,8 +112,17 @@ class PacingSerializer(serializers.Serializer[Any]):
     max_concurrent_calls = serializers.IntegerField(allow_null=True)
 
 
+class ShownWebhook(serializers.Serializer[Any]):
+    """A webhook of a call or campaign; its secret is never shown."""
+
+    url = TextField()
+    events = serializers.ListField(child=serializers.CharField())
+    profile = TextField()
+    signing_method = TextField()
+
+
 class ShownConfig(serializers.Serializer[Any]):
-    webhooks = serializers.ListField(child=serializers.DictField(), allow_null=True, source="config_webhooks")
+    webhooks = ShownWebhook(many=True, allow_null=True, source="config_webhooks")
 
 
 class CampaignSerializer(serializers.Serializer[Any]):
@@ -103,6 +137,9 @@ class CampaignSerializer(serializers.Serializer[Any]):
     pacing = PacingSerializer(source="*")
     priority = serializers.IntegerField()
     config = ShownConfig(source="*")
+    call_status_callback = TextField()
+    call_schedule_callback = TextField()
+    status_callback = TextField()
     metadata = ObjectField()
     pause_reason = TextField()
     end_reason = TextField()
@@ -217,6 +254,7 @@ class Campaigns(Lists, Reads):
     orderings = ("-id", "id", "name", "-name")
 
     @extend_schema(request=NewCampaign, responses={201: CreatedCampaign})
+    @destinations_checked
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         given = self.given(NewCampaign)
@@ -231,6 +269,7 @@ class Campaigns(Lists, Reads):
         return self.shown(created, CreatedCampaign, status=201)
 
     @extend_schema(request=CampaignChange)
+    @destinations_checked
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = _fields(self.given(CampaignChange))
         return self.shown(

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from dialer.models.contacts import Contact
 from dialer.models.resources import Line, Persona, RetryPolicy
 from dialer.rules.statuses import CampaignStatus, ContactState
+from dialer.workspaces.encryption import EncryptedTextField
 from dialer.workspaces.models import Owned, PublicId, Workspace
 
 
@@ -37,7 +38,13 @@ class Campaign(Owned, PublicId):
     calls_per_second = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.001)])
     max_concurrent_calls = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     priority = models.SmallIntegerField(default=0, validators=[MinValueValidator(-100), MaxValueValidator(100)])
-    config_webhooks = models.JSONField(null=True, blank=True)
+    config_webhooks = models.JSONField(null=True, blank=True, help_text="Webhooks of its calls, as they were frozen")
+    call_status_callback = models.CharField(max_length=2000, blank=True, help_text="URL told after every attempt")
+    call_schedule_callback = models.CharField(
+        max_length=2000, blank=True, help_text="URL told once per number, when its last attempt is over"
+    )
+    status_callback = models.CharField(max_length=2000, blank=True, help_text="URL told when the campaign has ended")
+    status_callback_secret = EncryptedTextField(null=True, blank=True, help_text="Signs what the URLs are told")
     metadata = models.JSONField(default=dict, blank=True)
     completes_at_once = models.BooleanField(default=False, editable=False)
     pause_reason = models.CharField(max_length=64, blank=True, editable=False)

@@ -68,7 +68,7 @@ def number_done(
     ended_at: datetime,
     zone: str,
 ) -> dict[str, object]:
-    """Tell of a number when its chain is over: all its calls in their order, and the best that came of them."""
+    """Tell of a number when its chain is over: all its calls in their order, and how the one ended that decides."""
     return {
         "campaign_sid": campaign,
         "to": to,

@@ -1,5 +1,7 @@
 """Campaigns, contacts and imports, as a manager works with them."""
 
+import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -89,6 +91,52 @@ def test_a_form_makes_a_campaign_with_everything_that_a_schedule_holds(browser: 
         "holidays": {"region": "DE-BY", "dates": ["2027-05-08"]},
     }
     assert AuditEntry.objects.get().actor_kind == "user"
+
+
+def test_a_form_gives_webhooks_and_urls_and_an_edit_keeps_them(browser: Client, workspace: Workspace) -> None:
+    hook = {"url": "https://9.9.9.9/hook", "events": ["call.ended"], "secret": "hush"}
+    browser.post(
+        reverse("admin:dialer_campaign_add"),
+        filled_in(
+            workspace,
+            config_webhooks=json.dumps([hook]),
+            status_callback="https://9.9.9.9/status",
+            status_secret="whisper",  # noqa: S106
+        ),
+    )
+    campaign = Campaign.objects.get()
+    shown = browser.get(page_of(campaign))
+    form = shown.context["adminform"].form
+    again = {name: value for name in form.fields if (value := form[name].value()) is not None}
+
+    answer = browser.post(page_of(campaign), again | {"name": "Summer"})
+
+    assert answer.status_code == 302, answer.context["errors"]
+    before, campaign = campaign, Campaign.objects.get()
+    assert (campaign.name, campaign.status_callback) == ("Summer", "https://9.9.9.9/status")
+    assert campaign.config_webhooks == before.config_webhooks
+    assert campaign.status_callback_secret == "whisper"  # noqa: S105
+    assert not {"hush", "whisper"} & set(re.findall(r"\w+", shown.content.decode()))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("status_callback", "http://10.0.0.1/"),
+        ("call_status_callback", "nowhere"),
+        ("config_webhooks", '[{"url": "http://10.0.0.1/", "events": ["*"], "secret": "x"}]'),
+        ("config_webhooks", '[{"url": "https://9.9.9.9/", "events": ["*"]}]'),
+        ("status_secret", "a\nb"),
+    ],
+)
+def test_a_form_says_beside_the_field_which_webhook_or_url_is_refused(
+    browser: Client, workspace: Workspace, field: str, value: str
+) -> None:
+    answer = browser.post(reverse("admin:dialer_campaign_add"), filled_in(workspace, **{field: value}))
+
+    assert answer.status_code == 200
+    assert list(answer.context["adminform"].form.errors) == [field]
+    assert not Campaign.objects.exists()
 
 
 def test_an_edit_keeps_what_the_form_shows(browser: Client, workspace: Workspace) -> None:

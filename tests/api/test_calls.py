@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from dialer.models import Call, Suppression
 from dialer.workspaces.models import AuditEntry
@@ -19,6 +20,7 @@ from tests.factories import (
     make_workspace,
 )
 from tests.in_process_carrier import in_process_carrier
+from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -52,15 +54,61 @@ def test_a_call_is_queued_for_a_number_with_settings_of_its_own(api: Api) -> Non
     assert (shown["adjusted_from"], shown["metadata"]) == (None, {"order": 7})
 
 
-def test_inline_webhooks_are_refused_rather_than_taken_and_not_served(api: Api) -> None:
-    refused = api.post(
-        "calls/",
-        {"contact": {"phone": "+49301234567"}, "config": {"webhooks": [{"url": "https://example.com/hook"}]}},
-    )
+_SECRET = "hush"  # noqa: S105
+_HOOK = {"url": "https://9.9.9.9/hook", "events": ["call.ended"], "secret": _SECRET}
+
+
+@pytest.mark.parametrize(
+    ("webhook", "at_fault"),
+    [
+        ({}, {"url", "events", "secret"}),
+        ({**_HOOK, "url": "ftp://9.9.9.9/hook"}, {"url"}),
+        ({**_HOOK, "url": "http://10.0.0.1/hook"}, {"url"}),
+        ({**_HOOK, "url": "http://[::ffff:10.0.0.1]/hook"}, {"url"}),
+        ({**_HOOK, "events": ["call.begun"]}, {"events"}),
+        ({**_HOOK, "events": ["CallComplete"]}, {"events"}),
+        ({**_HOOK, "profile": "status"}, {"profile"}),
+        ({**_HOOK, "secret": None}, {"secret"}),
+        ({**_HOOK, "secret": "a\nb"}, {"secret"}),
+        ({**_HOOK, "signing_method": "none"}, {"secret"}),
+        ({**_HOOK, "colour": "red", "name": "CRM"}, {"colour", "name"}),
+        ({**_HOOK, "timeout_ms": 100}, {"timeout_seconds"}),
+        ({**_HOOK, "timeout_ms": 1000, "timeout_seconds": 1}, {"timeout_ms"}),
+        ({**_HOOK, "custom_headers": {"Host": "x"}}, {"custom_headers"}),
+    ],
+)
+def test_a_webhook_given_with_a_call_is_checked_like_an_endpoint(
+    api: Api, webhook: dict[str, Any], at_fault: set[str]
+) -> None:
+    refused = api.post("calls/", {"contact": {"phone": "+49301234567"}, "config": {"webhooks": [_HOOK, webhook]}})
 
     assert refused.status_code == 400
-    assert list(refused.json()["error"]["fields"]) == ["config.webhooks"]
+    assert set(refused.json()["error"]["fields"]) == {f"config.webhooks.1.{name}" for name in at_fault}
     assert not Call.objects.exists()
+    assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize("webhooks", ["x", {"url": "https://9.9.9.9/"}, [_HOOK] * 21, ["https://9.9.9.9/"]])
+def test_webhooks_of_a_call_that_are_no_list_of_a_few_objects_are_refused(api: Api, webhooks: object) -> None:
+    refused = api.post("calls/", {"contact": {"phone": "+49301234567"}, "config": {"webhooks": webhooks}})
+
+    assert refused.status_code == 400
+    assert all(path.startswith("config.webhooks") for path in refused.json()["error"]["fields"])
+
+
+def test_webhooks_of_a_call_are_shown_without_their_secret_and_stored_encrypted(api: Api) -> None:
+    made = api.post("calls/", {"contact": {"phone": "+49301234567"}, "config": {"webhooks": [_HOOK]}})
+
+    assert made.status_code == 201, made.content
+    shown = {"url": _HOOK["url"], "events": ["call.ended"], "profile": "envelope", "signing_method": "hmac_sha256"}
+    assert made.json()["config"] == {"webhooks": [shown]}
+    assert _SECRET not in str(Call.objects.get().config_webhooks)
+    assert Endpoint.objects.get().secret == _SECRET
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM webhooks_endpoint")
+        assert _SECRET.encode() not in bytes(cursor.fetchone()[0])
+    assert api.get("webhooks/").json()["results"] == []
+    assert api.get(f"webhooks/{Endpoint.objects.get().public_id}/").status_code == 404
 
 
 def test_a_call_outside_the_window_says_where_it_was_moved(api: Api) -> None:

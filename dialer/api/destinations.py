@@ -1,0 +1,49 @@
+"""Where URLs in a body lead, asked before a method opens a transaction: name servers may take seconds."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http.response import HttpResponseBase
+
+from dialer.rules.status_callbacks import StatusUrl
+from dialer.workspaces.api.errors import InvalidFields
+from dialer.workspaces.api.request import ApiRequest
+from webhooks.destinations import why_not_urls
+from webhooks.hidden_endpoints import MOST_INLINE
+
+_Rest = ParamSpec("_Rest")
+_Method = Callable[Concatenate[Any, ApiRequest, _Rest], HttpResponseBase]
+
+
+def destinations_checked(method: _Method[_Rest]) -> _Method[_Rest]:
+    """Refuse a body whose webhooks, or whose URLs of a campaign, lead where they must not.
+
+    What is no URL at all, or in no place where one belongs, is left to the method to refuse.
+    """
+
+    @wraps(method)
+    def wrapper(view: Any, request: ApiRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:  # noqa: ANN401 — any view
+        urls = _urls_in(request.data)
+        reasons = why_not_urls(set(urls.values())) if urls else {}
+        faults = {path: [reasons[url]] for path, url in urls.items() if url in reasons}
+        if faults:
+            raise InvalidFields(faults)
+        return method(view, request, *args, **kwargs)
+
+    return wrapper
+
+
+def _urls_in(body: object) -> dict[str, str]:
+    """Return URLs by where they stand in the body."""
+    if not isinstance(body, Mapping):
+        return {}
+    config = body.get("config")
+    webhooks = config.get("webhooks") if isinstance(config, Mapping) else None
+    entries = webhooks if isinstance(webhooks, list) and len(webhooks) <= MOST_INLINE else []
+    found = {
+        f"config.webhooks.{index}.url": entry.get("url")
+        for index, entry in enumerate(entries)
+        if isinstance(entry, Mapping)
+    } | {name.value: body.get(name.value) for name in StatusUrl}
+    return {path: url for path, url in found.items() if isinstance(url, str) and url}

@@ -1,0 +1,207 @@
+"""Receivers that nobody subscribed: webhooks given with a call or a campaign, and the URLs that a campaign tells.
+
+Each becomes an endpoint that is hidden, and never changed, so that what was given is frozen and everything that holds
+for endpoints (caps, retries, circuits, encrypted secrets) holds for them. Equal webhooks share one: it is found by a
+keyed hash of everything that it says but the events, which stay with the call or campaign.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypedDict, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.utils.crypto import salted_hmac
+
+from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, check_url, columns_of
+from webhooks.models import Endpoint
+from webhooks.rules.statuses import Profile, Purpose, ScopeType, SigningMethod
+
+MOST_INLINE = 20
+"""Webhooks with one call or campaign."""
+
+_TAKEN = frozenset(
+    {
+        "url",
+        "events",
+        "profile",
+        "signing_method",
+        "secret",
+        "timeout_seconds",
+        "max_retries",
+        "backoff_ms",
+        "retry_on",
+        "custom_headers",
+        "batch_size",
+        "batch_wait_seconds",
+    }
+)
+_AS_THE_REFERENCE_SAYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "timeout_ms": ("timeout_seconds", lambda value: value / 1000 if type(value) is int else value),
+    "batchSize": ("batch_size", lambda value: value),
+}
+
+
+class InvalidInline(ValueError):
+    """What was given are no webhooks; ``errors`` names what is at fault by its path, such as ``0.url``."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{path} {reason}" for path, reasons in errors.items() for reason in reasons))
+        self.errors = dict(errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InlineWebhook:
+    """A webhook given with a call or campaign, checked; not frozen yet."""
+
+    columns: Mapping[str, Any] = field(repr=False)
+    events: Sequence[str]
+
+    @property
+    def fingerprint(self) -> str:
+        said = json.dumps(self.columns, sort_keys=True)
+        return salted_hmac("webhooks.hidden_endpoints", said, algorithm="sha256").hexdigest()
+
+
+class Frozen(TypedDict):
+    """What a call or campaign keeps of a webhook, and the outbox reads: nothing secret."""
+
+    endpoint_id: str
+    url: str
+    events: list[str]
+    profile: str
+    signing_method: str
+
+
+def read_inline(given: object) -> list[InlineWebhook]:
+    """Check webhooks as an endpoint's fields are checked; raises :class:`InvalidInline`.
+
+    One that signs must bring its secret: nobody would ever be shown one that we made. Where a name leads is checked by
+    the caller.
+    """
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise InvalidInline({"": ["must be a list of webhooks"]})
+    if len(given) > MOST_INLINE:
+        raise InvalidInline({"": [f"must be at most {MOST_INLINE} webhooks, not {len(given):,}"]})
+    read: list[InlineWebhook] = []
+    errors: dict[str, list[str]] = {}
+    for index, entry in enumerate(given):
+        try:
+            read.append(_read_one(entry))
+        except InvalidEndpoint as refused:
+            errors |= {f"{index}.{name}" if name else str(index): why for name, why in refused.errors.items()}
+    if errors:
+        raise InvalidInline(errors)
+    return read
+
+
+def freeze_inline(workspace_id: UUID, webhooks: Sequence[InlineWebhook], *, now: datetime) -> list[Frozen]:
+    """Make hidden endpoints of webhooks, or find those of equal ones; return what the call or campaign keeps.
+
+    In the caller's transaction. One that was given up as hopeless gets another chance, for somebody just named it.
+    """
+    wanted = {each.fingerprint: each for each in webhooks}
+    made = [
+        Endpoint(
+            workspace_id=workspace_id,
+            purpose=Purpose.INLINE.value,
+            fingerprint=fingerprint,
+            created_at=now,
+            name=str(urlsplit(each.columns["url"]).hostname),
+            events=list(each.events),
+            **each.columns,
+        )
+        for fingerprint, each in wanted.items()
+    ]
+    Endpoint.objects.bulk_create(made, ignore_conflicts=True)
+    mine = Endpoint.objects.in_workspace(workspace_id).filter(fingerprint__in=list(wanted))
+    mine.filter(is_active=False).update(
+        is_active=True, disabled_at=None, failing_since=None, failure_run=0, trips=0, open_until=None
+    )
+    ids = dict(mine.values_list("fingerprint", "id"))
+    return [
+        Frozen(
+            endpoint_id=str(ids[each.fingerprint]),
+            url=each.columns["url"],
+            events=list(each.events),
+            profile=each.columns["profile"],
+            signing_method=each.columns["signing_method"],
+        )
+        for each in webhooks
+    ]
+
+
+def why_not_status_url(url: str) -> str | None:
+    """Say why a campaign cannot tell this URL; where a name leads is checked by the caller."""
+    return _why_not(check_url, url)
+
+
+def why_not_status_secret(secret: str) -> str | None:
+    return _why_not(lambda text: check_secret(SigningMethod.HMAC_SHA256, text), secret)
+
+
+def freeze_status_urls(
+    workspace_id: UUID, campaign_id: UUID, urls: Mapping[str, str], *, name: str, secret: str | None, now: datetime
+) -> None:
+    """Make hidden endpoints of a campaign's URLs, each for the event type that it is given for; in its transaction.
+
+    They sign with ``secret``, or not at all.
+    """
+    method = SigningMethod.HMAC_SHA256 if secret else SigningMethod.NONE
+    Endpoint.objects.bulk_create(
+        Endpoint(
+            workspace_id=workspace_id,
+            purpose=Purpose.STATUS.value,
+            profile=Profile.STATUS.value,
+            scope_type=ScopeType.CAMPAIGN.value,
+            scope_id=campaign_id,
+            name=name,
+            url=url,
+            events=[event_type],
+            signing_method=method.value,
+            secret=secret,
+            created_at=now,
+        )
+        for event_type, url in urls.items()
+    )
+
+
+def _read_one(entry: object) -> InlineWebhook:
+    if not isinstance(entry, Mapping):
+        raise InvalidEndpoint({"": ["must be an object"]})
+    given = dict(entry)
+    errors: dict[str, list[str]] = {}
+    for theirs, (ours, converted) in _AS_THE_REFERENCE_SAYS.items():
+        if theirs in given:
+            if ours in given:
+                errors[theirs] = [f"says the same as {ours}; give one of them"]
+            given[ours] = converted(given.pop(theirs))
+    errors |= {str(name): ["is no field of a webhook"] for name in given if name not in _TAKEN}
+    fields: Any = _defaults() | {name: value for name, value in given.items() if name in _TAKEN}
+    if fields["signing_method"] != SigningMethod.NONE and fields.get("secret") is None:
+        errors["secret"] = ["is required: whoever gives a webhook brings the secret that it is signed with"]
+    try:
+        columns = columns_of(cast("EndpointFields", fields), current=None)
+    except InvalidEndpoint as refused:
+        errors = refused.errors | errors
+    if errors:
+        raise InvalidEndpoint(errors)
+    events = columns.pop("events")
+    del columns["name"]
+    return InlineWebhook(columns=columns, events=events)
+
+
+def _defaults() -> dict[str, Any]:
+    """Return what an endpoint is that says no more, so that saying it or not makes no difference."""
+    blank = Endpoint()
+    return {"name": "inline"} | {name: getattr(blank, name) for name in _TAKEN - {"url", "events", "secret"}}
+
+
+def _why_not(check: Callable[[str], object], value: str) -> str | None:
+    try:
+        check(value)
+    except Unfit as refused:
+        return str(refused)
+    return None
