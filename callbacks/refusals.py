@@ -34,6 +34,7 @@ _WORDS: Mapping[str, str] = {
     "not_by_hand": "not ended by an operator",
     "contact_called": "called since",
     "contact_answered": "reached since",
+    "skipped_again": "followed by a retry that was skipped too",
     "contact_deleted": "of deleted contacts",
     "too_late": "too old to be taken back",
     "failed": "failed for a reason that was logged",

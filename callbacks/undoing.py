@@ -48,6 +48,7 @@ WHY_NOT = {
     "not_by_hand": "it was not an operator who ended it",
     "contact_called": "the contact was called since",
     "contact_answered": "the contact was reached since",
+    "skipped_again": "the retry that followed was skipped too; that skip must be taken back first",
     "contact_deleted": "the contact was deleted",
     "too_late": "what the contact's own call completed can be taken back for 24 hours only",
 }
@@ -120,7 +121,13 @@ def _refuse_what_nobody_did(callback: Callback, *, now: datetime) -> None:
 
 
 def _refuse_if_gone_on(callback: Callback) -> None:
-    """Refuse where the chain went on without the callback; ``updated_at`` of one that is over is when it ended."""
+    """Refuse where the chain went on without the callback; ``updated_at`` of one that is over is when it ended.
+
+    A later retry that was skipped has used up a number that this one, restored, would give away once more.
+    """
+    later = Callback.objects.filter(call__chain_id=callback.call.chain_id, pk__gt=callback.pk)
+    if later.filter(status=CallbackStatus.SKIPPED.value).exists():
+        raise NotUndoable(why="skipped_again")
     since = run(
         "calls_since",
         """

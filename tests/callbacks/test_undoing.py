@@ -118,6 +118,20 @@ def test_an_undone_skip_takes_back_the_retry_that_followed_and_what_it_used_up(c
     assert (again.number, again.call.attempt_number, again.call.retries_used) == (2, 3, 2)
 
 
+def test_a_skip_is_not_taken_back_before_the_later_skip_of_the_retry_that_followed(carrier: InProcessCarrier) -> None:
+    callback = a_retry(60, 120)
+    do(actions.skip, callback)
+    follower = Callback.objects.get(status="pending")
+    do(actions.skip, follower)
+
+    with pytest.raises(NotUndoable) as refused:
+        undo(callback)
+
+    assert refused.value.why == "skipped_again"
+    assert undo(follower).status == "pending"
+    assert undo(callback).status == "pending"
+
+
 def test_an_undone_skip_of_the_last_retry_opens_the_chain_again(carrier: InProcessCarrier) -> None:
     callback = a_retry(60)
     do(actions.skip, callback)

@@ -15,7 +15,7 @@ from django.db import connection
 
 from callbacks import follow_ups
 from callbacks.rules import retry
-from dialer import placing
+from dialer import judging
 from dialer.rules import gate
 from dialer.rules.contact_limits import Handed
 from tests.concurrency.interleaving import Mutant as Rewriting
@@ -67,7 +67,7 @@ IN_THE_WORLD = (
     Mutant(
         name="the window is not asked again at dialling",
         breaks="inside the window",
-        patches=[(placing, "judge", _judge_without_window)],
+        patches=[(judging, "judge", _judge_without_window)],
     ),
     Mutant(
         name="k is not counted",
