@@ -23,7 +23,8 @@ A_TALK = timedelta(seconds=10)
 def complete_for_callers(ended: Sequence[EndedCall], *, now: datetime) -> list[UUID]:
     """Complete what waits for contacts whose own call was answered, in all campaigns; return the calls withdrawn.
 
-    What was promised while they called stays, and so does what an operator made: that is our wish, not theirs.
+    What they asked for while they called stays, and so does what an operator made: that is our wish, not theirs. A
+    retry stays in no case: who calls back at once may be quicker than the report of the call that they missed.
     """
     withdrawn: list[UUID] = []
     for call in ended:
@@ -37,8 +38,8 @@ def _complete(call: EndedCall, *, now: datetime) -> list[UUID]:
         "callbacks_of_caller",
         """
         SELECT call_id FROM callbacks_callback
-        WHERE contact_id = %(contact)s AND status = 'pending' AND created_at <= %(began)s
-            AND (type = 'auto_retry' OR (type = 'customer_requested' AND %(talked)s >= %(a_talk)s))
+        WHERE contact_id = %(contact)s AND status = 'pending' AND (type = 'auto_retry'
+            OR (type = 'customer_requested' AND created_at <= %(began)s AND %(talked)s >= %(a_talk)s))
         """,
         {
             "contact": call.contact_id,

@@ -152,6 +152,15 @@ def test_retries_of_all_campaigns_are_completed(carrier: InProcessCarrier) -> No
     assert set(Callback.objects.filter(pk__in=[first.pk, second.pk]).values_list("status", flat=True)) == {"completed"}
 
 
+def test_who_calls_back_before_the_missed_call_was_reported_is_not_retried(carrier: InProcessCarrier) -> None:
+    retry = a_retry()  # made when the report came, 20 seconds after the call
+
+    Ring(retry.contact.phone).talks(NOW + 19 * SECOND, 3)
+
+    retry.refresh_from_db()
+    assert (retry.status, retry.completed_by) == ("completed", "inbound_call")
+
+
 @pytest.mark.parametrize(("seconds", "status"), [(9, "pending"), (10, "completed")])
 def test_a_requested_callback_is_completed_by_a_talk_of_ten_seconds(
     carrier: InProcessCarrier, seconds: int, status: str
