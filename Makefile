@@ -11,7 +11,7 @@ WORKERS ?= 2
 .PHONY: help install run test lint demo-check chaos chaos-webhooks hostile simulate bench bench-webhooks format reset login shell
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)
 
@@ -39,6 +39,9 @@ demo-check: $(INSTALLED)  ## what the demo promises, and what a `make run` besid
 
 chaos: $(INSTALLED)  ## dial workers killed at named points, the broker flushed; judged by the carrier's ledger
 	@$(ALONE) $(BIN)/python -m tests.chaos $(ARGS)
+
+chaos-webhooks: $(INSTALLED)  ## webhook workers killed, the broker flushed, PostgreSQL restarted; judged by the receivers' files
+	@$(MEASURED) $(BIN)/python -m tests.chaos.webhooks $(ARGS)
 
 hostile: $(INSTALLED)  ## receivers that do everything wrong, alone and beside healthy ones (alone on the machine)
 	@$(ALONE) $(BIN)/python -m tests.hostile $(ARGS)

@@ -1,15 +1,19 @@
-"""Where a dial worker dies: a seeded list of points, one death each, used up over all lives of the worker."""
+"""Where a worker dies: a seeded list of points, one death each, used up over all lives of the worker."""
 
 import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
+
+WEBHOOK_PASSES = 20
+"""A delivery passes its points far more often than a dial does."""
 
 
 class Point(StrEnum):
@@ -21,18 +25,29 @@ class Point(StrEnum):
     BEFORE_RECORD = "before the record"
 
 
+class WebhookPoint(StrEnum):
+    """The three places of one delivery at which dying could lose or change it."""
+
+    BEFORE_REQUEST = "after the claim, before the request"
+    BEFORE_ANSWER = "after the request, before the answer"
+    BEFORE_RECORD = "after the answer, before it is settled"
+
+
+Points = type[Point] | type[WebhookPoint]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
     """The worker dies when it comes to ``point`` after it has passed it ``passes`` times."""
 
-    point: Point
+    point: Point | WebhookPoint
     passes: int
 
 
-def deaths(*, seed: str, each: int) -> Sequence[Death]:
+def deaths(*, seed: str, each: int, points: Points = Point, most_passes: int = 3) -> Sequence[Death]:
     """Return ``each`` deaths per point in an order that the seed gives."""
     dice = random.Random(seed)  # noqa: S311 — chance that can be repeated is what is wanted
-    found = [Death(point=point, passes=dice.randrange(4)) for point in Point for _ in range(each)]
+    found = [Death(point=point, passes=dice.randint(0, most_passes)) for point in points for _ in range(each)]
     dice.shuffle(found)
     return found
 
@@ -47,7 +62,7 @@ class Fate:
         self._left = self._death.passes if self._death else 0
         self._lock = threading.Lock()
 
-    def is_here(self, point: Point) -> bool:
+    def is_here(self, point: Point | WebhookPoint) -> bool:
         """Say whether this passage of the point is the one to die at; the caller then calls :meth:`die`."""
         with self._lock:
             if self._death is None or self._death.point is not point:
@@ -55,16 +70,26 @@ class Fate:
             self._left -= 1
             return self._left == -1
 
-    def die(self, point: Point) -> NoReturn:
-        """Write the point down and end like one who is killed from outside."""
+    def die(self, point: Point | WebhookPoint) -> NoReturn:
+        """Write the point and the time down and end like one who is killed from outside."""
         file = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(file, f"{point}\n".encode())
+        os.write(file, f"{point}\t{time.time():.3f}\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError  # nobody comes here
 
 
 def read(log: Path) -> Sequence[str]:
     """Return the points of the deaths so far."""
+    return [line.partition("\t")[0] for line in _lines(log)]
+
+
+def times(log: Path) -> Sequence[tuple[str, float]]:
+    """Return the points of the deaths so far, and when each was, in seconds since 1970."""
+    split = [line.partition("\t") for line in _lines(log)]
+    return [(point, float(at)) for point, _, at in split]
+
+
+def _lines(log: Path) -> Sequence[str]:
     return log.read_text().splitlines() if log.exists() else ()
 
 
@@ -78,4 +103,9 @@ def of(environment: Mapping[str, str]) -> Fate:
     log = environment.get("CHAOS_LOG")
     if log is None:
         return Fate((), Path(os.devnull))
-    return Fate(deaths(seed=environment["CHAOS_SEED"], each=int(environment["CHAOS_EACH"])), Path(log))
+    seed, each = environment["CHAOS_SEED"], int(environment["CHAOS_EACH"])
+    if environment.get("CHAOS_OF") == "webhooks":
+        planned = deaths(seed=seed, each=each, points=WebhookPoint, most_passes=WEBHOOK_PASSES)
+    else:
+        planned = deaths(seed=seed, each=each)
+    return Fate(planned, Path(log))

@@ -4,7 +4,7 @@ import gc
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import psutil
@@ -27,6 +27,8 @@ class Attempt:
     target: Target
     seconds: float
     answer: Answer
+    """Without its body, which is another's memory to keep."""
+    kept_bytes: int
 
     @property
     def verdict(self) -> Verdict:
@@ -76,7 +78,10 @@ def post_all(transport: Transport, targets: Sequence[Target]) -> list[Attempt]:
     while transport.in_flight:
         answers = transport.run(0.1)
         now = time.monotonic()
-        found += [Attempt(targets[answer.key], now - started[answer.key], answer) for answer in answers]
+        found += [
+            Attempt(targets[each.key], now - started[each.key], replace(each, body=b""), len(each.body))
+            for each in answers
+        ]
     return found
 
 

@@ -39,7 +39,7 @@ def test_nobody_holds_a_slot_past_the_deadline(attempts: list[Attempt]) -> None:
 
 
 def test_no_answer_is_kept_beyond_16_kib(attempts: list[Attempt]) -> None:
-    assert max(len(attempt.answer.body) for attempt in attempts) <= 16 * 1024
+    assert max(attempt.kept_bytes for attempt in attempts) <= 16 * 1024
 
 
 def test_what_was_missed_is_told_and_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Rows 17, 19 and 22: a sender that is lost, endpoints that change under a delivery, and what is refused at once."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -37,13 +38,14 @@ def _lost_sender(servers: Receivers) -> Finding:
     receiver = servers.answering()
     _endpoint(receiver.url())
     first, second = _sender(), _sender()
+    first._settle_at = math.inf  # noqa: SLF001 — it dies before it comes to that
     _until(first, lambda: len(receiver.requests) == 1)
     first.close()  # it has sent, and never learns of the answer
     Delivery.objects.filter(status="pending", generation=1).update(lease_until=database_now())
     _until(second, lambda: not _pending(receiver.url()))
     second.close()
     same = len({(request.headers["webhook-id"], request.body) for request in receiver.requests}) == 1
-    seen = f"{len(receiver.requests) - 1} repeat, {'the same' if same else 'ANOTHER'} id and bytes"
+    seen = f"{len(receiver.requests) - 1} repeat, with {'the same' if same else 'ANOTHER'} id and bytes"
     return Finding(
         what="row 17, a sender lost after the answer", seen=seen, is_kept=same and len(receiver.requests) <= 2
     )
