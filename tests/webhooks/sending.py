@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from dialer.workspaces.clock import database_now
 from webhooks.models import Delivery
@@ -9,8 +10,8 @@ from webhooks.sender import Sender
 from webhooks.transport import Transport
 
 
-def make_sender() -> Sender:
-    return Sender(Transport(allowed_networks=["127.0.0.0/8"]), clock=database_now)
+def make_sender(clock: Callable[[], datetime] = database_now) -> Sender:
+    return Sender(Transport(allowed_networks=["127.0.0.0/8"]), clock=clock)
 
 
 def run_until(sender: Sender, is_done: Callable[[], bool], *, within_seconds: float = 10) -> None:
