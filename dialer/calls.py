@@ -31,8 +31,15 @@ WITHDRAWN_STATE = {
     "no_opening": ContactState.EXHAUSTED,
 }
 """End of a campaign contact whose queued call is withdrawn, by the reason; any other reason cancels it."""
-_RESULT_TOLD = {"expired": "exhausted", "no_opening": "exhausted", "inbound_call": "reached"}
-"""``result`` of ``call.exhausted`` by the reason of the withdrawal; any other reason is the result as well."""
+_RESULT_TOLD = {
+    "answered": "reached",
+    "completed": "completed",
+    "expired": "exhausted",
+    "inbound_call": "reached",
+    "no_opening": "exhausted",
+    "suppressed": "suppressed",
+}
+"""``result`` of ``call.exhausted`` by the reason of the withdrawal; with any other reason the chain was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +175,7 @@ def _end_chains(rows: Sequence[Any], *, why: str, now: datetime) -> None:
             events.call_exhausted(
                 fact,
                 chains.get(fact.chain_id, NOTHING_DIALLED),
-                result="reached" if fact.chain_id in reached else _RESULT_TOLD.get(why, why),
+                result="reached" if fact.chain_id in reached else _RESULT_TOLD.get(why, "cancelled"),
                 reason=why,
                 attempts=fact.attempt_number - 1,
                 at=now,

@@ -259,7 +259,8 @@ def _end(call_id: UUID, step: _Progress) -> End:
     return End(
         call_id=call_id,
         outcome=outcome,
-        ended_reason=report.ended_reason or outcome.value,
+        # A carrier that does not say who hung up leaves that open; of other ends the outcome says why.
+        ended_reason=report.ended_reason or ("unknown" if outcome is Outcome.ANSWERED else outcome.value),
         at=report.occurred_at,
         duration_seconds=report.duration_seconds,
         transcript=report.transcript,

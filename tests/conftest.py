@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from django.conf import settings
 
-pytest_plugins = ["tests.simulated_carrier"]
+pytest_plugins = ["tests.simulated_carrier", "tests.contracts.watching"]
 
 # A slow machine is no bug, and what passes here passes there; `--hypothesis-profile=thorough` looks for new cases.
 hypothesis.settings.register_profile("ringback", deadline=None, derandomize=True)

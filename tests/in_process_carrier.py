@@ -123,7 +123,8 @@ def report(kind: Any, call_id: UUID, at: datetime, **fields: Any) -> Report:
 
 
 def ended(call_id: UUID, at: datetime, outcome: str, **fields: Any) -> Report:
-    return report("ended", call_id, at, outcome=outcome, ended_reason=fields.pop("ended_reason", outcome), **fields)
+    fields.setdefault("ended_reason", "contact_hangup" if outcome == "answered" else outcome)
+    return report("ended", call_id, at, outcome=outcome, **fields)
 
 
 __all__ = [

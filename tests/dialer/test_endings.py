@@ -100,6 +100,7 @@ def test_calls_that_cannot_be_decided_do_not_keep_others_waiting() -> None:
         make_call(
             status="ended",
             outcome="answered",
+            ended_reason="contact_hangup",
             follow_up_pending=True,
             metadata={POISON: True} if index < 2 else {},
         )
@@ -162,3 +163,14 @@ def test_a_contact_who_was_reached_stays_reached_when_the_promise_that_followed_
     assert (member.state, member.result, member.end_reason) == ("reached", "answered", "auto_callback_off")
     told = json.loads(bytes(Event.objects.get(type="call.exhausted").body))
     assert (told["data"]["result"], told["data"]["reason"]) == ("reached", "auto_callback_off")
+
+
+def test_where_a_carrier_does_not_say_who_hung_up_nobody_is_named(carrier: InProcessCarrier) -> None:
+    make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
+    dial(NOW)
+    call_id = carrier.placed[0].call_id
+
+    carrier_events.store("simulated", [ended(call_id, NOW + HOUR, "answered", ended_reason=None)])
+    carrier_events.apply_stored(limit=10, now=NOW + HOUR)
+
+    assert Call.objects.get(pk=call_id).ended_reason == "unknown"
