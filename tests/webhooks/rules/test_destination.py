@@ -1,10 +1,10 @@
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks.rules.destination import BadUrl, Fault, parse, parse_networks, why_forbidden
+from webhooks.rules.destination import FORBIDDEN, BadUrl, Fault, Network, parse, parse_networks, why_forbidden
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,22 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             parse(parse(url).url)
         except BadUrl:
             continue
+
+
+@pytest.mark.parametrize("network", [network for network, _ in FORBIDDEN], ids=str)
+def test_every_row_of_the_table_is_forbidden_from_end_to_end_and_in_every_wrapping(network: Network) -> None:
+    for address in (network[0], network[-1]):
+        assert why_forbidden(address)
+        if isinstance(address, IPv4Address):
+            number = int(address)
+            for wrapped in (0xFFFF << 32 | number, 0x64FF9B << 96 | number, 0x2002 << 112 | number << 80, number):
+                assert why_forbidden(IPv6Address(wrapped)), IPv6Address(wrapped)
+
+
+@pytest.mark.parametrize(
+    "public", ["1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
+               "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255", "192.169.0.0",
+               "198.17.255.255", "198.20.0.0", "223.255.255.255", "2000::", "2001:200::", "2606::1", "3ffe::1"]
+)  # fmt: skip
+def test_what_lies_right_beside_a_forbidden_network_is_not_forbidden(public: str) -> None:
+    assert why_forbidden(ip_address(public)) is None
