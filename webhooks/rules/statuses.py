@@ -24,6 +24,17 @@ ALLOWED: dict[DeliveryStatus, frozenset[DeliveryStatus]] = {
 }
 
 
+class ReplayStatus(StrEnum):
+    """Where a replay stands."""
+
+    RUNNING = "running"
+    """Any worker goes on with it."""
+    DONE = "done"
+    """Everything it was asked for is on its way; of a dry run, counted."""
+    STOPPED = "stopped"
+    """Somebody thought better of it, or its endpoint was switched off; what it had come to stays on its way."""
+
+
 class Profile(StrEnum):
     """The format in which an endpoint wants its events."""
 
