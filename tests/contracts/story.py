@@ -8,6 +8,7 @@ from callbacks.models import Callback
 from dialer import campaigns, carrier_events, message_reports, messages
 from dialer.carriers.base import MessageReport, Report
 from dialer.models import Campaign
+from dialer.rules.status_callbacks import StatusUrl
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.ids import public_id
 from tests.webhooks.rows import make_endpoint
@@ -39,7 +40,8 @@ def tell_everything(world: World) -> None:
 def _a_campaign_that_ends(world: World) -> None:
     asking = a_number(ASKS_FOR_CALLBACK)
     others = [a_number(does) for does in (ANSWERS, MACHINE, INVALID)]
-    world.campaign(asking, *others, schedule=_RETRIES, metadata={"wave": 3})
+    urls = {url.value: f"https://9.9.9.9/{url.value}" for url in StatusUrl}
+    world.campaign(asking, *others, schedule=_RETRIES, metadata={"wave": 3}, **urls)
     world.run_for(hours=1)
     world.does[asking] = ANSWERS
     world.run_for(days=3)
