@@ -88,6 +88,10 @@ class Force:
         """Return what a call due ``at`` keeps of it; it is void some minutes later."""
         return forced_at(at, self.checks, self.reason)
 
+    def rank(self, otherwise: Rank) -> Rank:
+        """Return the rank of what is forced: of a paused campaign, only what an operator wants at once is claimed."""
+        return Rank.CALL_NOW if "campaign_paused" in self.checks else otherwise
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
@@ -157,7 +161,7 @@ def request(
             line_id=setting.line.pk,
             number=contact.phone,
             caller_id=_caller_id(setting),
-            rank=Rank.PROMISED,
+            rank=force.rank(Rank.PROMISED) if force else Rank.PROMISED,
             due_at=_at(possible),
             chain_id=chain_id,
             attempt_number=attempts + 1,
@@ -193,7 +197,7 @@ def request(
             superseded_id=superseded.pk if superseded else None,
             adjusted_from=new.adjusted_from,
             adjusted_reason=new.adjusted_reason,
-            held_by="campaign_paused" if setting.campaign and setting.campaign.status == CampaignStatus.PAUSED else "",
+            held_by=_held_by(setting, force),
         )
 
 
@@ -393,6 +397,12 @@ def _caller_id(setting: _Setting) -> str:
     if setting.campaign and setting.campaign.caller_id:
         return setting.campaign.caller_id
     return next(iter(setting.line.caller_ids), "")
+
+
+def _held_by(setting: _Setting, force: Force | None) -> str:
+    """Say what keeps the promise from being dialled, as things stand; a draft waits like a campaign that is paused."""
+    is_held = setting.campaign is not None and setting.campaign.status != CampaignStatus.RUNNING
+    return "campaign_paused" if is_held and not (force and "campaign_paused" in force.checks) else ""
 
 
 def _at(possible: Possible) -> datetime:

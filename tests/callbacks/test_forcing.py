@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from callbacks import actions
+from callbacks import actions, scheduling
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
-from callbacks.scheduling import Force
+from callbacks.rules.statuses import CallbackType
+from callbacks.scheduling import Force, Scheduled
 from dialer import campaigns, dispatch
 from dialer.models import Call, Campaign
 from dialer.rules.forcing import FORCE_LASTS
@@ -85,3 +86,44 @@ def test_a_force_lasts_for_one_dial(retry: Callback) -> None:
     following = Callback.objects.get(status="pending")
     assert following.scheduled_at == NOW + timedelta(hours=22)
     assert Call.objects.get(pk=following.call_id).force is None
+
+
+def test_what_is_moved_past_a_pause_by_force_is_dialled_then(retry: Callback) -> None:
+    campaign = Campaign.objects.get()
+    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    at = NOW + timedelta(minutes=5)
+
+    actions.reschedule(
+        retry.pk,
+        workspace_id=retry.workspace_id,
+        scheduled_at=at,
+        force=Force(checks=frozenset({"campaign_paused"}), reason="She asked for it"),
+        actor=SYSTEM,
+        now=NOW,
+    )
+
+    assert dial(at - timedelta(minutes=1))["placed"] == 0
+    assert dial(at)["placed"] == 1
+
+
+def test_what_is_promised_past_a_pause_by_force_is_held_by_nothing(retry: Callback) -> None:
+    campaign = Campaign.objects.get()
+    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    at = NOW + timedelta(minutes=5)
+
+    def promise(force: Force | None) -> Scheduled:
+        return scheduling.request(
+            workspace_id=retry.workspace_id,
+            contact_id=retry.contact_id,
+            campaign_id=retry.campaign_id,
+            type=CallbackType.CUSTOMER_REQUESTED,
+            scheduled_at=at,
+            force=force,
+            actor=SYSTEM,
+            now=NOW,
+        )
+
+    assert promise(None).held_by == "campaign_paused"
+    assert dial(at)["placed"] == 0
+    assert promise(Force(checks=frozenset({"campaign_paused"}), reason="She asked for it")).held_by == ""
+    assert dial(at)["placed"] == 1
