@@ -82,6 +82,7 @@ def reschedule(
         text = f"An operator moved it from {written(row.callback.scheduled_at)}."
         steps = [step(Code.RESCHEDULED, text, at=now, from_=row.callback.scheduled_at, to=wanted)]
         rank = Rank.RETRY if row.callback.type == CallbackType.AUTO_RETRY else Rank.PROMISED
+        rank = force.rank(rank) if force else rank
         _move(row, wanted, rank=rank, force=force, steps=steps, now=now)
         moved = {"scheduled_at": written(wanted)}
         leave_trace(row, "reschedule", actor, to_state=moved, reason=reason, force=force, now=now)
@@ -203,23 +204,14 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
     if made:
         record_events([new.event for new in made.values()], now=now)
         return
-    record_events(
-        [
-            call_exhausted(
-                fact,
-                chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED),
-                result="exhausted",
-                reason=decision.stop or "no_opening",
-                attempts=fact.attempt_number - 1,
-                at=now,
-            )
-        ],
-        now=now,
-    )
+    # What was reached before stays so: a promise after an answer may have been in vain.
+    chain = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)
+    state = ContactState.REACHED if chain.was_reached else ContactState.EXHAUSTED
+    reason = decision.stop or "no_opening"
+    attempts = fact.attempt_number - 1
+    record_events([call_exhausted(fact, chain, result=state.value, reason=reason, attempts=attempts, at=now)], now=now)
     if fact.campaign_contact_id:
-        calls.finish_contacts(
-            [fact.campaign_contact_id], state=ContactState.EXHAUSTED, end_reason=decision.stop or "no_opening", now=now
-        )
+        calls.finish_contacts([fact.campaign_contact_id], state=state, end_reason=reason, now=now)
 
 
 def leave_trace(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dialer.models import CampaignContact
 from dialer.workspaces.models import AuditEntry
 from tests.world import ALWAYS_OPEN, ANSWERS, ASKS_FOR_CALLBACK, RINGS_OUT, World, a_number, instant, world
 
@@ -107,6 +108,23 @@ def test_the_final_result_stays_completed_where_the_promise_after_an_answer_was_
     (over,) = world.webhooks("call.exhausted")
     assert over["data"]["result"] == "reached"
     assert world.ask(f"campaigns/{campaign['id']}/stats/")["completed"] == 1
+
+
+def test_the_final_result_stays_completed_where_the_retry_after_such_a_promise_is_skipped(world: World) -> None:
+    number = a_number(ASKS_FOR_CALLBACK)
+    world.asked_for = {"scheduled_at": ahead(world, hours=3)}
+    campaign = world.campaign(number, schedule={"callback_retry_schedule": [60]})
+    world.run_for(hours=2)
+    world.does[number] = RINGS_OUT
+    world.run_for(hours=1, minutes=30)
+    (retry,) = world.pending()
+
+    world.say(f"callbacks/{retry['id']}/skip/")
+
+    (over,) = world.webhooks("call.exhausted")
+    assert (over["data"]["result"], over["data"]["reason"]) == ("reached", "exhausted")
+    assert world.ask(f"campaigns/{campaign['id']}/stats/")["completed"] == 1
+    assert CampaignContact.objects.get().state == "reached"
 
 
 def test_a_promise_that_was_called_and_not_answered_is_followed_by_retries_and_counts_as_kept(world: World) -> None:
