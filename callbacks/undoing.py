@@ -12,6 +12,7 @@ from django.db import transaction
 
 from callbacks import events
 from callbacks.callers import INBOUND_CALL
+from callbacks.local_times import derive_anew
 from callbacks.models import Callback
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
@@ -75,6 +76,8 @@ def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
         )
         record_events(events.of_callbacks([callback_id], "scheduled", reason="undone", at=now), now=now)
         record(actor, [_change(callback, reason)], now=now)
+        # The contact's clock may have changed while nothing was promised on it.
+        derive_anew([callback.contact_id], now=now)
     return Callback.objects.get(pk=callback_id)
 
 

@@ -1,7 +1,7 @@
 """Taking back a cancel, a skip or a completion while nothing took the callback's place."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -266,3 +266,31 @@ def test_what_the_contacts_own_call_completed_can_be_taken_back_for_a_day(carrie
         do(undoing.undo, callback, after=timedelta(hours=24, minutes=2))
     assert refused.value.why == "too_late"
     assert do(undoing.undo, callback, after=timedelta(hours=24)).status == "pending"
+
+
+def test_a_promise_for_a_local_time_follows_a_clock_that_changed_while_it_was_cancelled(
+    carrier: InProcessCarrier,
+) -> None:
+    retry = a_retry()
+    promise = scheduling.request(
+        workspace_id=retry.workspace_id,
+        contact_id=retry.contact_id,
+        campaign_id=retry.campaign_id,
+        type=CallbackType.CUSTOMER_REQUESTED,
+        local_time=datetime(2025, 3, 12, 18, 0),  # noqa: DTZ001 — on the contact's clock
+        actor=SARA,
+        now=NOW,
+    ).callback
+    do(actions.cancel, promise)
+    contacts.edit(
+        promise.contact_id,
+        workspace_id=promise.workspace_id,
+        time_zone="America/New_York",
+        actor=SARA,
+        now=NOW + MINUTE,
+    )
+
+    restored = undo(promise)
+
+    assert (restored.time_zone, restored.local_time) == ("America/New_York", "2025-03-12T18:00")
+    assert restored.scheduled_at == restored.call.due_at == datetime(2025, 3, 12, 22, 0, tzinfo=UTC)
