@@ -22,7 +22,7 @@ from dialer.chains import NOTHING_DIALLED, chains_of
 from dialer.endings import for_promises, reason_of_a_talk
 from dialer.events import Ended, call_exhausted
 from dialer.models import Call
-from dialer.rules.statuses import LIVE, CampaignStatus, ContactState, Outcome
+from dialer.rules.statuses import LIVE, CampaignStatus, ContactState, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
@@ -171,8 +171,8 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
                 "now": now,
             },
         )
-    if not chain.goes_on:
-        # Once per chain: where its end was told already, this is silently the first.
+    if not chain.goes_on and fact.direction == Direction.OUTBOUND:
+        # Once per chain: where its end was told already, this is silently the first. A call that came in tells none.
         so_far = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)
         told = call_exhausted(fact, so_far, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)
         record_events([told], now=now)

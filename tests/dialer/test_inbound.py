@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callbacks import scheduling, undoing
+from callbacks import scheduling, undoing, verdicts
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
@@ -336,6 +336,20 @@ def test_a_call_whose_end_is_never_reported_does_not_keep_the_contact_busy_for_e
     assert Call.objects.get(pk=call.pk).status == "in_progress"
     unknown.check_due(limit=10, now=NOW + 2 * HOUR)
     assert Call.objects.get(pk=call.pk).outcome == "unknown"
+
+
+def test_to_mark_the_caller_of_a_call_that_never_ended_as_reached_exhausts_nothing(carrier: InProcessCarrier) -> None:
+    retry = a_retry()
+    ring = Ring(retry.contact.phone)
+    call = ring.tell(ring.report("ringing", NOW + MINUTE))
+    unknown.check_due(limit=10, now=NOW + 10 * HOUR)
+    assert call is not None
+
+    verdicts.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW + 10 * HOUR)
+
+    retry.refresh_from_db()
+    assert retry.status == "cancelled"
+    assert list(Event.objects.filter(type="call.exhausted").values_list("chain_id")) == [(retry.call.chain_id,)]
 
 
 def test_a_call_that_came_in_is_not_ours_to_cancel(carrier: InProcessCarrier) -> None:
