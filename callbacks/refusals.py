@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from callbacks.actions import NotARetry
 from callbacks.models import Callback
+from callbacks.rules.statuses import CallbackStatus
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, InvalidTime, OutsideWindow
 from callbacks.undoing import NotUndoable
 from dialer.models import Persona
@@ -22,6 +23,7 @@ _WORDS: Mapping[str, str] = {
     "already_pending": "have another callback pending",
     "already_dialing": "already being dialled",
     "already_done": "already dialled",
+    "still_pending": "still pending, with nothing to be taken back",
     "not_a_retry": "no retries, which alone can be skipped",
     "contact_suppressed": "on the do-not-call list",
     "campaign_over": "of campaigns that have ended",
@@ -53,6 +55,8 @@ _DID: Mapping[str, str] = {
 def code_of(raised: Exception) -> str | None:
     """Return the code of a refusal; ``None`` for what is none."""
     match raised:
+        case TransitionConflict(from_=CallbackStatus.PENDING):
+            return "still_pending"
         case TransitionConflict():
             return f"already_{raised.from_}".replace(" ", "_")[:32]
         case OutsideWindow():

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from callbacks import actions, bulk, tasks
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, BulkRow, Callback
-from callbacks.refusals import counted
+from callbacks.refusals import code_of, counted, words_of
 from callbacks.rules.statuses import BulkStatus
 from dialer.models import Call
 from dialer.workspaces.audit import Actor
@@ -196,3 +196,15 @@ def test_the_task_goes_on_until_nothing_is_left(carrier: InProcessCarrier) -> No
     tasks.run_bulk(str(job.pk))
 
     assert statuses() == ["cancelled", "cancelled"]
+
+
+def test_to_take_back_what_is_pending_is_refused_as_such(carrier: InProcessCarrier) -> None:
+    rows = retries(1)
+
+    answers = bulk.act(order(rows, "undo"), [row.pk for row in rows], now=NOW)
+
+    (refused,) = answers.values()
+    assert refused is not None
+    code = code_of(refused)
+    assert code == "still_pending"
+    assert words_of(code) == "still pending, with nothing to be taken back"
