@@ -10,7 +10,7 @@ from tests.simulation.rivals import simulate_rivals
 from tests.simulation.run import Size, simulate
 
 HARMED = Size(people=90, days=3, deeds_per_day=40)
-SHORT = Size(people=200, days=14, deeds_per_day=25)
+SHORT = Size(people=120, days=14, deeds_per_day=20)
 
 
 @pytest.mark.django_db(transaction=True)
