@@ -55,6 +55,12 @@ def test_a_repeat_that_no_fault_explains_is_found(faults: list[Fault], noted: se
     assert broken([FIRST, OTHER, AGAIN], faults=faults, noted=noted) == {"a repeat was under way at a fault"}
 
 
+def test_a_request_may_arrive_after_its_sender_died() -> None:
+    just_before = replace(KILLED, since=9.5, until=9.5)
+
+    assert broken([FIRST, OTHER, AGAIN], faults=[just_before], noted=set()) == set()
+
+
 def test_what_is_still_to_be_sent_is_found() -> None:
     assert broken([FIRST, OTHER], faults=[], noted=set(), pending=1) == {"nothing is left to be sent"}
 

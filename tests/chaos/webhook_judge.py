@@ -9,6 +9,8 @@ from itertools import pairwise
 from tests.chaos.inbox import Receipt
 from tests.chaos.judge import Finding
 
+ON_ITS_WAY = 1.0
+"""Seconds: what the kernel had taken reaches a receiver although its sender is dead by then."""
 NAMED = 5
 """Of what should not be, by name."""
 
@@ -93,7 +95,7 @@ def _fault(
 ) -> Fault | None:
     if (earlier.delivery_id, earlier.attempt) in noted:
         return None
-    between = [fault for fault in faults if fault.until >= earlier.at and fault.since <= later.at]
+    between = [fault for fault in faults if fault.until >= earlier.at - ON_ITS_WAY and fault.since <= later.at]
     return min(between, key=lambda fault: fault.since, default=None)
 
 
