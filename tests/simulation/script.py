@@ -24,7 +24,7 @@ from callbacks.undoing import NotUndoable
 from dialer.campaigns import CampaignNotStartable
 from dialer.carriers.base import Report
 from dialer.contacts import ContactOnACall
-from dialer.models import Call
+from dialer.models import Call, Contact
 from dialer.single_calls import NumberSuppressed
 from dialer.workspaces.transitions import TransitionConflict
 from tests.simulation import agents, deeds, stewards
@@ -36,6 +36,7 @@ REFUSALS = (
     AlreadyPending,
     CampaignNotStartable,
     CampaignOver,
+    Contact.DoesNotExist,
     ContactOnACall,
     ContactSuppressed,
     InvalidTime,
