@@ -46,7 +46,7 @@ def test_what_the_receivers_got_wrong_is_found(inbox: list[Receipt], rule: str) 
     ("faults", "noted"),
     [
         pytest.param([], set(), id="no fault at all"),
-        pytest.param([replace(KILLED, since=5, until=9)], set(), id="a fault before"),
+        pytest.param([replace(KILLED, since=5, until=8)], set(), id="a fault before"),
         pytest.param([replace(KILLED, since=21, until=22)], set(), id="a fault after"),
         pytest.param([KILLED], {("dlv_1", 1)}, id="it was over and has its row"),
     ],
