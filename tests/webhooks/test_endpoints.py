@@ -242,13 +242,14 @@ def test_a_test_reaches_only_its_endpoint_whatever_it_subscribes_to() -> None:
     assert (delivery.event.type, delivery.status, delivery.due_at) == ("webhook.test", "pending", LATER)
 
 
-def test_an_endpoint_that_is_off_hears_nothing_and_cannot_be_tested() -> None:
+def test_what_an_endpoint_that_is_off_misses_is_kept_and_it_cannot_be_tested() -> None:
     endpoint = make_endpoint()
 
     do(endpoints.deactivate, endpoint)
 
     record(new_event(endpoint.workspace))
-    assert not Delivery.objects.exists()
+    endpoints.suppress_unheard(now=NOW, limit=10)
+    assert Delivery.objects.get().status == "suppressed"
     with pytest.raises(EndpointInactive):
         do(endpoints.send_test, endpoint)
     with pytest.raises(TransitionConflict):
@@ -257,7 +258,7 @@ def test_an_endpoint_that_is_off_hears_nothing_and_cannot_be_tested() -> None:
     do(endpoints.activate, endpoint)
 
     record(new_event(endpoint.workspace))
-    assert Delivery.objects.count() == 1
+    assert Delivery.objects.filter(status="pending").count() == 1
     assert verbs() == ["deactivate", "activate"]
 
 
