@@ -28,6 +28,7 @@ ROUTES = {
     "dialer.apply_carrier_events": "dial",
     "dialer.check_open_calls": "dial",
     "webhooks.retain": "default",  # waits for locks
+    "webhooks.replay": "default",  # takes seconds, in which the loop that sends must not wait for a thread
     "webhooks.*": "webhooks",
 }
 """What is not named here goes to ``default``, where it delays no call and no delivery."""
@@ -46,6 +47,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("webhooks.deliver_due", 1, ()),
     ("webhooks.suppress_unheard", 5, ()),
     ("webhooks.mind_endpoints", 5, ()),
+    ("webhooks.replay", 1, ()),
     ("webhooks.retain", 60, ()),
     *(("config.heartbeat", 5.0, (queue,)) for queue in QUEUES),
 )

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 from celery import shared_task
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.conf import settings
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.draining import Drain
 from webhooks import endpoint_health, endpoints, retention
+from webhooks import replay as replays
 from webhooks.models import MAX_TIMEOUT_SECONDS
 from webhooks.sender import Sender
 from webhooks.transport import Transport
@@ -17,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SWEEP = 1_000
 FORGET = 10_000
+REPLAY_TURN_SECONDS = 10
 FINISH_SECONDS = MAX_TIMEOUT_SECONDS + 5
 
 
@@ -74,6 +77,18 @@ def mind_endpoints() -> None:
     disabled = endpoint_health.disable_hopeless(now=now, limit=SWEEP)
     if recovered or disabled:
         log.info("webhooks.minded recovered=%d disabled=%s", len(recovered), ",".join(map(str, disabled)) or "none")
+
+
+@shared_task(name="webhooks.replay")
+def replay() -> None:
+    """Go on with every replay in turn, a batch of each at a time; another message finds what is left."""
+    began = time.monotonic()
+    going, batches = replays.running(), 0
+    while going and time.monotonic() - began < REPLAY_TURN_SECONDS:
+        going = [each for each in going if replays.run_batch(each, now=database_now()) is replays.Turn.MORE]
+        batches += 1
+    if batches:
+        log.info("webhooks.replayed rounds=%d left=%d", batches, len(going))
 
 
 @shared_task(name="webhooks.retain")

@@ -22,6 +22,7 @@ from tests.factories import (
     make_suppression,
 )
 from tests.webhooks.rows import make_delivery, make_endpoint
+from webhooks.models import Replay
 
 BASE = "/api/v1/"
 
@@ -39,8 +40,9 @@ class Operation:
 
     @property
     def resource(self) -> str:
-        if self.path.startswith("webhooks/deliveries/"):
-            return "deliveries"
+        for resource in ("deliveries", "replays"):
+            if self.path.startswith(f"webhooks/{resource}/"):
+                return resource
         return "bulk" if self.path.startswith("callbacks/bulk/") else self.path.partition("/")[0]
 
     @property
@@ -77,6 +79,18 @@ def _callback(workspace: Workspace) -> Callback:
     return make_callback(open_campaign(workspace), at=soon(hours=5))
 
 
+def _replay(workspace: Workspace) -> Replay:
+    row: Replay = Replay.objects.create(
+        workspace=workspace,
+        endpoint=make_endpoint(workspace),
+        since=soon(hours=-1),
+        until=soon(),
+        statuses=["failed"],
+        actor_kind="key",
+    )
+    return row
+
+
 ROWS: dict[str, Callable[[Workspace], str]] = {
     "bulk": lambda workspace: (
         BulkAction.objects.create(workspace=workspace, action="cancel", actor_kind="key").public_id
@@ -93,6 +107,7 @@ ROWS: dict[str, Callable[[Workspace], str]] = {
     "lines": lambda workspace: make_line(workspace).public_id,
     "messages": lambda workspace: make_message(make_contact(workspace)).public_id,
     "personas": lambda workspace: make_persona(workspace).public_id,
+    "replays": lambda workspace: _replay(workspace).public_id,
     "retry-policies": lambda workspace: make_policy(workspace).public_id,
     "suppressions": lambda workspace: make_suppression(workspace, a_phone()).public_id,
     "webhooks": lambda workspace: make_endpoint(workspace).public_id,
@@ -108,6 +123,7 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "calls/{id}/recording/": lambda: {"transcript": "Hello"},
     "campaigns/{id}/contacts/": lambda: {"contacts": [{"phone": "+4930123456"}]},
     "campaigns/{id}/preview/": lambda: dict(_QUESTION),
+    "webhooks/{webhook}/replay/": lambda: {"since": soon(hours=-1).isoformat()},
     "retry-policies/{id}/preview/": lambda: dict(_QUESTION),
 }
 """A body that is in order, for operations that take none without it."""

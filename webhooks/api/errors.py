@@ -4,6 +4,7 @@ from dialer.workspaces.api.errors import Problem, answers, invalid
 from webhooks.batches import NotABatch
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
+from webhooks.replay import NoSuchTime
 
 
 @answers(InvalidEndpoint)
@@ -30,6 +31,11 @@ def _nothing_to_promote(_: NothingToPromote) -> Problem:
 @answers(NotABatch)
 def _not_a_batch(_: NotABatch) -> Problem:
     return _conflict("not_a_batch", "The delivery is of one event, so it has no items; redeliver it.")
+
+
+@answers(NoSuchTime)
+def _no_such_time(_: NoSuchTime) -> Problem:
+    return invalid({"since": ["must be before until, and before now"]})
 
 
 def _conflict(code: str, message: str) -> Problem:

@@ -1,0 +1,133 @@
+"""Replays: asked for on an endpoint, followed and stopped by an id of their own."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from dialer.workspaces.api.fields import InstantField, OneOfField, PublicIdField, TextField, TruthField
+from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.api.views import ApiView, Lists, Reads, public_id_in_path
+from webhooks import replay
+from webhooks.models import Endpoint, Replay
+from webhooks.replay import MISSED, SETTLED, Wanted
+from webhooks.rules.statuses import EVENT_TYPES, BatchType, DeliveryStatus, ReplayStatus
+from webhooks.tasks import replay as go_on
+
+_LONGEST_REASON = 200
+
+
+class ReplayAsked(Strict):
+    """Which deliveries of an endpoint are to be sent once more."""
+
+    since = InstantField(help_text="Deliveries made from then on")
+    until = InstantField(required=False, help_text="And before then; now, if left out or later")
+    statuses = serializers.ListField(
+        child=OneOfField([status.value for status in SETTLED]),
+        required=False,
+        allow_empty=False,
+        help_text=f"Left out: {' and '.join(MISSED)}, so what was missed",
+    )
+    events = serializers.ListField(
+        child=OneOfField([*EVENT_TYPES, *BatchType]),
+        required=False,
+        allow_empty=False,
+        help_text="Of these types only; of batches, what their items are",
+    )
+    dry_run = TruthField(required=False, default=False, help_text="Count, and send nothing")
+
+
+class Stop(Strict):
+    reason = TextField(required=False, allow_blank=True, max_length=_LONGEST_REASON)
+
+
+class ReplayFilters(Filters):
+    webhook_id = PublicIdField(Endpoint.public_prefix, required=False)
+    status = OneOfField([status.value for status in ReplayStatus], required=False)
+
+
+class ReplayShown(serializers.Serializer[Replay]):
+    """What was asked for, and how far it came."""
+
+    id = PublicIdField(Replay.public_prefix)
+    webhook_id = PublicIdField(Endpoint.public_prefix, source="endpoint_id")
+    since = InstantField()
+    until = InstantField()
+    statuses = serializers.ListField(child=serializers.ChoiceField([status.value for status in SETTLED]))
+    events = serializers.ListField(child=serializers.CharField(), help_text="None: of every type")
+    dry_run = serializers.BooleanField()
+    status = serializers.ChoiceField([status.value for status in ReplayStatus])
+    total = serializers.IntegerField(help_text="What was found when it was asked for")
+    found = serializers.SerializerMethodField(help_text="The same by status")
+    replayed = serializers.IntegerField(help_text="How many are on their way again so far")
+    stopped_because = serializers.CharField()
+    created_at = InstantField()
+    finished_at = InstantField(allow_null=True)
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})
+    def get_found(self, row: Replay) -> dict[str, int]:
+        return {status.value: row.counts.get(status, 0) for status in SETTLED if status in row.statuses}
+
+
+class StartReplay(ApiView):
+    """Where a replay is asked for."""
+
+    queryset = Replay.objects.all()
+    serializer_class = ReplayShown
+
+    @extend_schema(operation_id="webhooks_replay_create", request=ReplayAsked, responses={202: ReplayShown})
+    @idempotent
+    def post(self, request: ApiRequest, webhook: str) -> Response:
+        """Send once more what the endpoint was sent, or missed, in a stretch of time: a job, without a limit.
+
+        The same bytes under the same ids, signed afresh, with all their retries. Follow it at
+        `webhooks/replays/{id}/`.
+        """
+        given = self.given(ReplayAsked)
+        wanted = Wanted(
+            since=given["since"],
+            until=given.get("until"),
+            statuses=[DeliveryStatus(status) for status in dict.fromkeys(given.get("statuses", MISSED))],
+            events=list(dict.fromkeys(given.get("events", ()))),
+        )
+        started = replay.start(
+            public_id_in_path(Endpoint, webhook),
+            wanted,
+            workspace_id=request.workspace_id,
+            actor=request.actor,
+            dry_run=given["dry_run"],
+            now=request.now,
+        )
+        # A nudge; where it is lost, beat's next one does it.
+        transaction.on_commit(go_on.delay, robust=True)
+        return self.shown(started, status=202)
+
+
+class Replays(Lists, Reads):
+    """Replays of the workspace and how far each is."""
+
+    queryset = Replay.objects.all()
+    serializer_class = ReplayShown
+    filters = ReplayFilters
+
+    def filtered(self, rows: Any, asked: dict[str, Any]) -> Any:  # noqa: ANN401 — a queryset
+        if webhook_id := asked.pop("webhook_id", None):
+            asked["endpoint_id"] = webhook_id
+        return rows.filter(**asked)
+
+    @extend_schema(request=Stop, responses=ReplayShown)
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def stop(self, request: ApiRequest, pk: str) -> Response:
+        """Open nothing more; what is on its way again arrives."""
+        named: UUID = self.named_id()
+        stopped = replay.stop(
+            named, workspace_id=request.workspace_id, actor=request.actor, now=request.now, **self.given(Stop)
+        )
+        return self.shown(stopped)
