@@ -195,6 +195,6 @@ _REPLAY_ITEMS = """
     SELECT t.id, %(workspace)s, t.event_id, %(endpoint)s, %(type)s, t.body, 'pending', %(now)s, 0, 0, '', %(now)s
     FROM unnest(%(ids)s::uuid[], %(events)s::uuid[], %(bodies)s::bytea[]) AS t (id, event_id, body)
     ON CONFLICT (event_id, endpoint_id) DO UPDATE SET status = 'pending', due_at = EXCLUDED.due_at, failures = 0,
-        settled_at = NULL, lease_until = NULL
+        settled_at = NULL, lease_until = NULL, is_recoverable = false, recovered_at = NULL
         WHERE webhooks_delivery.status <> 'pending'
 """

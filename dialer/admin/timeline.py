@@ -1,6 +1,6 @@
 """What happened, in the order of time: entries of a chain of calls, told the same way on every page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.utils import timezone
 from dialer.models import Call
 from dialer.rules.statuses import CallStatus, Direction, Outcome
 from dialer.workspaces.models import AuditEntry
-from webhooks.models import Delivery, Event
+from webhooks.models import BatchItem, Delivery, Event
 
 MOST = 200
 """Rows of one kind that are told; a chain has a few dozen."""
@@ -94,30 +94,49 @@ def of_chain_events(workspace_id: UUID, chain_id: UUID) -> list[Entry]:
     """Tell what other systems were told, and whether it arrived."""
     rows = Event.objects.in_workspace(workspace_id).filter(chain_id=chain_id).defer("body")
     events = list(rows.order_by("sequence")[:MOST])
-    sent: dict[UUID, list[Delivery]] = {}
-    deliveries = Delivery.objects.in_workspace(workspace_id).filter(event__in=[event.pk for event in events])
-    for delivery in deliveries.select_related("endpoint").defer("endpoint__secret", "endpoint__next_secret")[:MOST]:
-        if delivery.event_id is not None:
-            sent.setdefault(delivery.event_id, []).append(delivery)
-    tones = {"delivered": "success", "failed": "danger", "suppressed": "warning"}
+    sent = _sent_of([event.pk for event in events])
     return [
         Entry(
             at=event.occurred_at,
             icon="webhook",
             title=event.type,
             url=reverse("admin:webhooks_event_change", args=[event.pk]),
-            lines=() if event.pk in sent else ("No endpoint hears it",),
+            lines=_lines_of(sent.get(event.pk)),
             links=[
                 (
-                    tones.get(delivery.status, "info"),
-                    f"{delivery.endpoint.name}: {delivery.status}",
+                    _DELIVERY_TONES.get(delivery.status, "info"),
+                    f"{name}: {delivery.status}",
                     reverse("admin:webhooks_delivery_change", args=[delivery.pk]),
                 )
-                for delivery in sent.get(event.pk, [])
+                for name, delivery in sent.get(event.pk, ())
+                if delivery is not None
             ],
         )
         for event in events
     ]
+
+
+_DELIVERY_TONES = {"delivered": "success", "failed": "danger", "suppressed": "warning"}
+_Sent = Sequence[tuple[str, Delivery | None]]
+
+
+def _sent_of(event_ids: Sequence[UUID]) -> Mapping[UUID, _Sent]:
+    """Return to whom each event goes, alone or in an array; without a delivery where it waits for others."""
+    found: dict[UUID, list[tuple[str, Delivery | None]]] = {}
+    alone = Delivery.objects.filter(event__in=event_ids).select_related("endpoint")
+    for delivery in alone.defer("body", "endpoint__secret", "endpoint__next_secret")[:MOST]:
+        assert delivery.event_id is not None
+        found.setdefault(delivery.event_id, []).append((delivery.endpoint.name, delivery))
+    items = BatchItem.objects.filter(event__in=event_ids).select_related("endpoint", "delivery")
+    for item in items.defer("body", "delivery__body", "endpoint__secret", "endpoint__next_secret")[:MOST]:
+        found.setdefault(item.event_id, []).append((item.endpoint.name, item.delivery))
+    return found
+
+
+def _lines_of(sent: _Sent | None) -> Sequence[str]:
+    if not sent:
+        return ("No endpoint hears it",)
+    return [f"{name}: waits to be sent with others" for name, delivery in sent if delivery is None]
 
 
 def in_order(*kinds: Iterable[Entry]) -> list[Entry]:

@@ -18,6 +18,10 @@ from dialer.workspaces.models import AuditEntry, Member, Workspace
 from tests.admin.people import CONFIRMED, browser_of, make_callback, row_of, said
 from tests.admin.queue_pages import LATE, LIST, in_bulk, is_being_dialled, listed, press
 from tests.factories import ROUND_THE_CLOCK, make_campaign, make_contact, make_workspace
+from tests.webhooks.rows import NOW, make_endpoint, new_event, record
+from webhooks import batches
+from webhooks.outbox import NewItem
+from webhooks.rules.statuses import BatchType
 
 pytestmark = pytest.mark.django_db
 
@@ -377,3 +381,20 @@ def test_the_timeline_tells_calls_callbacks_explanations_and_who_did_what(
         "No endpoint hears it",
     ):
         assert text in page, text
+
+
+def test_the_timeline_tells_of_events_that_go_out_in_arrays(browser: Client, workspace: Workspace) -> None:
+    endpoint = make_endpoint(workspace, name="Warehouse", profile="batch", batch_wait_seconds=0)
+    callback = make_callback(workspace, late=LATE)
+    chain_id = callback.call.chain_id
+    item = NewItem(type=BatchType.CALL_ATTEMPTED, render=lambda _: {"status": "success"})
+    record(new_event(workspace, type="call.attempted", chain_id=chain_id, batch=item))
+    url = reverse("admin:callbacks_callback_change", args=[callback.pk])
+
+    before = browser.get(url).content.decode()
+    batches.freeze_due(now=NOW)
+    after = browser.get(url).content.decode()
+
+    assert f"{endpoint.name}: waits to be sent with others" in before
+    assert f"{endpoint.name}: pending" in after
+    assert "waits to be sent" not in after

@@ -172,6 +172,7 @@ def test_a_batch_that_failed_is_sent_item_by_item_under_the_ids_of_the_events(
 
     sent = replay()
     run_until(sender, nothing_pending)
+    Delivery.objects.exclude(event=None).update(status="failed", is_recoverable=True)
     again = replay()
     run_until(sender, nothing_pending)
 

@@ -16,7 +16,7 @@ from dialer.workspaces.clock import database_now
 from webhooks import batches, endpoints
 from webhooks.admin.base import ReadOnlyAdmin
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
-from webhooks.rules.statuses import DeliveryStatus
+from webhooks.rules.statuses import DeliveryStatus, Purpose
 
 _COLOURS = {
     DeliveryStatus.PENDING.value: "info",
@@ -42,14 +42,15 @@ class EndpointFilter(admin.SimpleListFilter):
     parameter_name = "endpoint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
-        rows = Endpoint.objects.visible_to(request.user).order_by("name", "id")
+        subscribed = Endpoint.objects.visible_to(request.user).filter(purpose=Purpose.SUBSCRIPTION.value)
+        rows = subscribed.order_by("name", "id")
         return [(endpoint.public_id, endpoint.name) for endpoint in rows.only("id", "name")[:_MANY_FILTERS]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         chosen = {name for name, _ in self.lookup_choices} & {self.value()}
         if not chosen:
             return queryset
-        rows = Endpoint.objects.visible_to(request.user).only("id")
+        rows = Endpoint.objects.visible_to(request.user).filter(purpose=Purpose.SUBSCRIPTION.value).only("id")
         ids = [endpoint.id for endpoint in rows if endpoint.public_id in chosen]
         return queryset.filter(endpoint_id__in=ids)
 
@@ -92,7 +93,7 @@ class AttemptInline(TabularInline):  # type: ignore[misc] # unfold has no types
 class DeliveryAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     list_display = ("public_id", "state", "type", "endpoint", "due_at", "last_attempt_at", "last_status_code", "error")
-    list_filter = ("status", EndpointFilter)
+    list_filter = ("status", "endpoint__purpose", EndpointFilter)
     list_select_related = ("endpoint", "event")
     search_fields = ("id",)
     id_prefixes = {

@@ -1,5 +1,7 @@
 """Events as they were frozen, and where each went."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -8,7 +10,7 @@ from unfold.admin import TabularInline
 from dialer.workspaces.admin.base import column
 from webhooks.admin.base import ReadOnlyAdmin
 from webhooks.admin.deliveries import pretty
-from webhooks.models import Delivery, Event
+from webhooks.models import BatchItem, Delivery, Event
 from webhooks.rules.statuses import EVENT_TYPES
 
 
@@ -25,14 +27,11 @@ class TypeFilter(admin.SimpleListFilter):
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
-class DeliveryInline(TabularInline):  # type: ignore[misc] # unfold has no types
-    model = Delivery
+class _Shown(TabularInline):  # type: ignore[misc] # unfold has no types
     ordering = ("id",)
     per_page = 20
     extra = 0
     can_delete = False
-    show_change_link = True
-    fields = readonly_fields = ("endpoint", "status", "last_attempt_at", "last_status_code", "last_error")
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         return False
@@ -40,9 +39,21 @@ class DeliveryInline(TabularInline):  # type: ignore[misc] # unfold has no types
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
         return False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        rows: QuerySet[Delivery] = super().get_queryset(request).select_related("endpoint")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).select_related("endpoint")
         return rows
+
+
+class DeliveryInline(_Shown):
+    model = Delivery
+    show_change_link = True
+    fields = readonly_fields = ("endpoint", "status", "last_attempt_at", "last_status_code", "last_error")
+
+
+class BatchItemInline(_Shown):
+    model = BatchItem
+    verbose_name_plural = "in arrays"
+    fields = readonly_fields = ("endpoint", "type", "ready_at", "delivery")
 
 
 @admin.register(Event)
@@ -54,7 +65,7 @@ class EventAdmin(ReadOnlyAdmin):
     id_prefixes = {"id": Event.public_prefix, "call_id": "call", "chain_id": "chn", "campaign_id": "camp"}
     search_help_text = "Id of an event, call, chain or campaign (evt_…, call_…, chn_…, camp_…)"
     fields = (("public_id", "type"), ("occurred_at", "sequence"), "body_as_sent")
-    inlines = (DeliveryInline,)
+    inlines = (DeliveryInline, BatchItemInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         rows: QuerySet[Event] = super().get_queryset(request)

@@ -19,7 +19,7 @@ from tests.webhooks.name_server import start_name_server
 from tests.webhooks.receivers import Receivers
 from tests.webhooks.rows import NOW, SECRET, event_of, make_delivery, make_endpoint, new_event, record
 from webhooks import batches
-from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from webhooks.models import BatchItem, Delivery, DeliveryAttempt, Endpoint
 from webhooks.outbox import NewItem
 from webhooks.rules.statuses import BatchType
 
@@ -357,8 +357,10 @@ def test_a_batch_that_failed_can_be_sent_item_by_item(browser: Client, workspace
     batch = Delivery.objects.get(endpoint=endpoint)
 
     shown = browser.get(page("delivery", "change", batch.pk)).content.decode()
+    of_event = browser.get(page("event", "change", BatchItem.objects.get().event_id)).content.decode()
     answer = browser.post(page("delivery", "replay_items", batch.pk), CONFIRMED)
 
     assert "Zoë" in shown
+    assert batch.public_id in of_event
     assert "1 are on their way alone." in said(answer)
     assert Delivery.objects.filter(status="pending", batch_type="SMSSent").exclude(event=None).count() == 1
