@@ -163,7 +163,8 @@ class Sender:
         group = self._sent[:GROUP]
         settled = settle(group, now=self._clock())
         del self._sent[: len(group)]
-        self._look_at = dict.fromkeys(Lane, 0.0)  # there is room again
+        for lane in {sent.claimed.receiver.lane for sent in group}:
+            self._look_at[lane] = 0.0  # there is room again
         log.info("webhooks.settled %s", " ".join(f"{status}={number}" for status, number in sorted(settled.items())))
         return len(group)
 
