@@ -159,10 +159,12 @@ def suppress_who_asked(call_ids: Sequence[UUID], *, now: datetime) -> None:
     if not call_ids:
         return
     rows = facts.facts_of(call_ids)
-    lock_numbers((fact.workspace_id, fact.phone) for fact in rows)
+    # Whoever asked was on the number that was dialled; the contact may have another since, or be forgotten.
+    numbers = {fact.id: sorted({fact.number, fact.phone} - {""}) for fact in rows}
+    lock_numbers((fact.workspace_id, number) for fact in rows for number in numbers[fact.id])
     for fact in rows:
         suppressions.add_in_transaction(
-            fact.workspace_id, [fact.phone], reason="dnc_request", source=str(fact.id), now=now
+            fact.workspace_id, numbers[fact.id], reason="dnc_request", source=str(fact.id), now=now
         )
 
 

@@ -12,8 +12,8 @@ from callbacks import actions, scheduling
 from callbacks.follow_ups import Callbacks
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
-from dialer import campaign_ends, carrier_events, endings, single_calls, suppressions
-from dialer.models import Call, CampaignContact
+from dialer import campaign_ends, carrier_events, contacts, endings, single_calls, suppressions
+from dialer.models import Call, CampaignContact, Suppression
 from dialer.workspaces.audit import SYSTEM
 from tests.factories import (
     NOW,
@@ -174,3 +174,16 @@ def test_where_a_carrier_does_not_say_who_hung_up_nobody_is_named(carrier: InPro
     carrier_events.apply_stored(limit=10, now=NOW + HOUR)
 
     assert Call.objects.get(pk=call_id).ended_reason == "unknown"
+
+
+def test_who_asks_not_to_be_called_is_suppressed_on_the_number_dialled_and_on_the_contacts_own(
+    carrier: InProcessCarrier,
+) -> None:
+    member = make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
+    dialled = member.contact.phone
+    dial(NOW)
+    contacts.edit(member.contact_id, phone="+4930111222", workspace_id=member.workspace_id, actor=SYSTEM, now=NOW)
+
+    end_all(NOW, "dnc_request")
+
+    assert set(Suppression.objects.values_list("phone", flat=True)) == {dialled, "+4930111222"}
