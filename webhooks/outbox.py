@@ -97,9 +97,9 @@ _INSERT_EVENTS = """
                 unique_key, is_subscribed, batch_type)
     ), recorded AS (
         INSERT INTO webhooks_event (id, workspace_id, type, occurred_at, body, chain_id, sequence, campaign_id,
-                                    persona_id, call_id, unique_key, created_at)
+                                    persona_id, call_id, unique_key, is_test, created_at)
         SELECT id, workspace_id, type, occurred_at, body, chain_id, sequence, campaign_id, persona_id, call_id,
-               unique_key, %(now)s
+               unique_key, %(is_test)s, %(now)s
         FROM given
         ON CONFLICT (workspace_id, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
         RETURNING id
@@ -151,7 +151,7 @@ def record_events(events: Sequence[NewEvent], *, now: datetime) -> list[UUID]:
 
 
 def record_for(endpoint_id: UUID, event: NewEvent, *, now: datetime) -> UUID:
-    """Write an event for one endpoint only, whatever it subscribes to, in the caller's transaction."""
+    """Write a test for one endpoint only, whatever it subscribes to, in the caller's transaction."""
     if not connection.in_atomic_block:
         raise NotInTransaction
     return _record([event], now=now, endpoint_id=endpoint_id)[0]
@@ -253,6 +253,7 @@ def _insert_events(
             "keys": [event.unique_key for _, event in new],
             "is_subscribed": [endpoint_id is None and _is_for_subscriptions(event) for _, event in new],
             "batch_types": [event.batch.type.value if event.batch else "" for _, event in new],
+            "is_test": endpoint_id is not None,
             "named_events": [event_id for event_id, _ in named],
             "named_endpoints": [each for _, each in named],
             "now": now,

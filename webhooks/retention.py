@@ -8,10 +8,10 @@ costs nothing but the moving of those rows.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 
+from dialer.workspaces.ids import first_id_at
 from dialer.workspaces.statements import run
 
 KEPT = timedelta(days=30)
@@ -62,7 +62,7 @@ def forget_deliveries(*, now: datetime, limit: int) -> int:
         )
         DELETE FROM webhooks_delivery d USING old WHERE d.id = old.id RETURNING d.id
         """,
-        {"before": now - KEPT, "before_id": _first_id_at(now - KEPT), "limit": limit},
+        {"before": now - KEPT, "before_id": first_id_at(now - KEPT), "limit": limit},
     )
     return len(rows)
 
@@ -115,7 +115,3 @@ def _name(day: date) -> str:
 
 def _start(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _first_id_at(at: datetime) -> UUID:
-    return UUID(int=int(at.timestamp() * 1000) << 80)

@@ -4,6 +4,7 @@ A public id is the TypeID form: the prefix, an underscore, and the 128 bits in 2
 lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by time of making.
 """
 
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -24,6 +25,11 @@ class MalformedId(ValueError):
 def new_id() -> UUID:
     """Make a UUIDv7: unique, and rising with time, so that new rows lie side by side in an index."""
     return uuid7()
+
+
+def first_id_at(at: datetime) -> UUID:
+    """Return the bound above which all ids lie that were made from then on."""
+    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 @lru_cache(maxsize=16_384)

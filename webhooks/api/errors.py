@@ -4,6 +4,7 @@ from dialer.workspaces.api.errors import Problem, answers, invalid
 from webhooks.batches import NotABatch
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
+from webhooks.feed import NoSuchEvent
 from webhooks.replay import NoSuchTime
 
 
@@ -31,6 +32,11 @@ def _nothing_to_promote(_: NothingToPromote) -> Problem:
 @answers(NotABatch)
 def _not_a_batch(_: NotABatch) -> Problem:
     return _conflict("not_a_batch", "The delivery is of one event, so it has no items; redeliver it.")
+
+
+@answers(NoSuchEvent)
+def _no_such_event(_: NoSuchEvent) -> Problem:
+    return invalid({"after": ["is not the id of an event; leave it out and say since when instead"]})
 
 
 @answers(NoSuchTime)

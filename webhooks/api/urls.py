@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from webhooks.api import errors
+from webhooks.api.feed_views import Events
 from webhooks.api.replay_views import Replays, StartReplay
 from webhooks.api.views import Deliveries, DeliveriesOfEndpoint, Endpoints
 
@@ -17,6 +18,7 @@ _router.register("webhooks", Endpoints, basename="webhook")
 
 urlpatterns = [
     *_router.urls,
+    path("events/", Events.as_view()),
     path("webhooks/<str:webhook>/replay/", StartReplay.as_view()),
     path("webhooks/<str:webhook>/deliveries/", DeliveriesOfEndpoint.as_view({"get": "list"})),
 ]

@@ -38,7 +38,7 @@ class KeysetPagination(BasePagination):
         self._ordering = request.query_params.get("ordering") or view.default_ordering()
         if self._ordering not in view.orderings:
             raise InvalidFields({"ordering": [f"must be one of {', '.join(view.orderings)}"]})
-        limit = _limit(request.query_params.get("limit"))
+        limit = read_limit(request.query_params.get("limit"))
         descending = self._ordering.startswith("-")
         field = self._ordering.removeprefix("-")
         self._columns = ["id"] if field == "id" else [field, "id"]
@@ -103,7 +103,8 @@ NAMES = ("cursor", "limit", "ordering")
 """Query parameters of every list, beside its filters."""
 
 
-def _limit(text: str | None) -> int:
+def read_limit(text: str | None) -> int:
+    """Read how many rows a page may have; raises ``InvalidFields``."""
     if text is None:
         return DEFAULT_LIMIT
     if not (
