@@ -17,6 +17,8 @@ from dialer.workspaces.clock import database_now
 from tests.api.client import Answer, Api
 from tests.api.queue_rows import live_call, make_callback, open_campaign, soon
 from tests.factories import make_call, make_contact, make_line, make_persona
+from tests.webhooks.rows import event_of, make_delivery, make_endpoint
+from webhooks.models import Delivery
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 PEOPLE = b"name,phone\nJane Roe,+49301234567\n"
@@ -101,6 +103,22 @@ class Reader:
             )
         elif re.search(r"calls/call_…/(call-back|mark-reached|mark-handled)", example.url):
             self.ids["call"] = make_call(make_contact(self.api.workspace), status="ended", outcome="unknown").public_id
+        elif example.url.endswith("redeliver/"):
+            delivery = make_delivery(make_endpoint(self.api.workspace))
+            Delivery.objects.filter(pk=delivery.pk).update(status="failed", settled_at=database_now())
+            self.ids |= {"dlv": delivery.public_id, "evt": event_of(delivery).public_id}
+        elif example.url.endswith("replay-items/"):
+            batch = Delivery.objects.create(
+                workspace=self.api.workspace,
+                endpoint=make_endpoint(self.api.workspace, profile="batch"),
+                batch_type="CallComplete",
+                body=b"[]",
+                status="failed",
+                due_at=database_now(),
+                settled_at=database_now(),
+                created_at=database_now(),
+            )
+            self.ids["dlv"] = batch.public_id
         elif re.search(r"callbacks/42/(call-now|reschedule|skip)", example.url):
             self.ids["42"] = str(make_callback(open_campaign(self.api.workspace), at=soon(hours=5)).pk)
 
@@ -116,7 +134,8 @@ class Reader:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_example_of_the_page_works_in_its_order() -> None:
+def test_every_example_of_the_page_works_in_its_order(settings: Any) -> None:
+    settings.WEBHOOK_DNS_SERVERS = ["127.0.0.1:9"]  # nobody is asked where the names of examples lead
     reader = Reader()
     count = 0
 
