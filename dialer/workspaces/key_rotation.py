@@ -1,0 +1,137 @@
+"""Every stored secret under the newest key, so that the old one can be thrown away.
+
+It runs while everything else does: a batch is read, encrypted again, and written where it still is what was read. What
+others change meanwhile they write under the newest key themselves, if they were started with it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+
+from dialer.workspaces.encryption import EncryptedTextField
+from dialer.workspaces.models import IdempotentRequest
+from dialer.workspaces.statements import run
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """Where secrets lie."""
+
+    table: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.name}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Came:
+    """What became of the secrets of one column."""
+
+    rewritten: int = 0
+    """Now under the newest key; of a dry run, those that would be."""
+    newest: int = 0
+    """Under it already."""
+    changed: int = 0
+    """Changed by somebody else meanwhile: another run finds what they are under."""
+    unreadable: list[str] = field(default_factory=list)
+    """Ids of rows whose secret no key opens; they are left as they are."""
+
+
+def columns() -> list[Column]:
+    """Return every column that holds something encrypted."""
+    found = [
+        Column(table=model._meta.db_table, name=str(column.column))  # noqa: SLF001 — Django's documented interface
+        for model in apps.get_models()
+        for column in model._meta.local_fields  # noqa: SLF001
+        if isinstance(column, EncryptedTextField)
+    ]
+    return [*found, Column(table=IdempotentRequest._meta.db_table, name="body")]  # noqa: SLF001 — whole answers
+
+
+def rotate(column: Column, *, batch: int = BATCH, dry_run: bool = False) -> Came:
+    """Encrypt a column anew, a batch at a time, each committed by itself; safe to repeat and to interrupt."""
+    newest, box = _boxes()
+    came = Came()
+    for rows in _batches(column, batch):
+        fresh: list[tuple[str, bytes, bytes]] = []
+        for row in rows:
+            token = bytes(row.token)
+            if _opens(newest, token):
+                came.newest += 1
+                continue
+            try:
+                fresh.append((row.id, token, box.rotate(token)))
+            except InvalidToken:
+                came.unreadable.append(row.id)
+        written = len(fresh) if dry_run else _write(column, fresh)
+        came.rewritten += written
+        came.changed += len(fresh) - written
+    return came
+
+
+def _boxes() -> tuple[Fernet, MultiFernet]:
+    keys = [Fernet(key) for key in settings.ENCRYPTION_KEYS]
+    return keys[0], MultiFernet(keys)
+
+
+def _opens(key: Fernet, token: bytes) -> bool:
+    try:
+        key.decrypt(token)
+    except InvalidToken:
+        return False
+    return True
+
+
+def _batches(column: Column, size: int) -> Iterator[list[Any]]:
+    table, name = _quoted(column)
+    sql = f"""
+        SELECT id::text AS id, {name} AS token FROM {table} r WHERE {name} IS NOT NULL {{after}}
+        ORDER BY r.id LIMIT %(size)s
+    """  # noqa: S608 — names of our own models
+    after = None
+    while True:
+        beyond = "" if after is None else "AND r.id > %(after)s"
+        rows = run("read_secrets", sql.format(after=beyond), {"size": size, "after": after})
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        after = rows[-1].id
+
+
+def _write(column: Column, fresh: list[tuple[str, bytes, bytes]]) -> int:
+    if not fresh:
+        return 0
+    table, name = _quoted(column)
+    written = run(
+        "rewrite_secrets",
+        f"""
+        UPDATE {table} r SET {name} = t.fresh
+        FROM unnest(%(ids)s::text[], %(old)s::bytea[], %(fresh)s::bytea[]) AS t (id, old, fresh)
+        WHERE r.id = t.id::{_type_of_id(column)} AND r.{name} = t.old
+        RETURNING 1 AS one
+        """,  # noqa: S608
+        {
+            "ids": [row_id for row_id, _, _ in fresh],
+            "old": [old for _, old, _ in fresh],
+            "fresh": [new for _, _, new in fresh],
+        },
+    )
+    return len(written)
+
+
+def _type_of_id(column: Column) -> str:
+    model = next(model for model in apps.get_models() if model._meta.db_table == column.table)  # noqa: SLF001
+    return str(model._meta.pk.rel_db_type(connection))  # noqa: SLF001
+
+
+def _quoted(column: Column) -> tuple[str, str]:
+    return connection.ops.quote_name(column.table), connection.ops.quote_name(column.name)
