@@ -149,7 +149,8 @@ def test_item(event_id: UUID, event_type: str, data: Mapping[str, object], now: 
     }
 
 
-# Buffers are found by leaps over the index of waiting items, so that what was frozen long ago costs nothing.
+# Buffers are found by leaps over the index of waiting items, so that what was frozen long ago costs nothing; contents
+# are read of those only that are due.
 _DUE_BATCHES = r"""
     WITH RECURSIVE buffers (endpoint_id, type) AS (
         (SELECT endpoint_id, type FROM webhooks_batchitem WHERE delivery_id IS NULL ORDER BY endpoint_id, type LIMIT 1)
@@ -160,23 +161,27 @@ _DUE_BATCHES = r"""
             ORDER BY i.endpoint_id, i.type LIMIT 1
         ) n
     ), ready AS (
-        SELECT i.id, i.body, i.ready_at, b.endpoint_id, b.type, p.workspace_id, p.batch_size,
+        SELECT i.id, i.ready_at, b.endpoint_id, b.type, p.workspace_id, p.batch_size,
             make_interval(secs => p.batch_wait_seconds) AS wait,
             row_number() OVER (PARTITION BY b.endpoint_id, b.type ORDER BY i.ready_at, i.id) - 1 AS position
         FROM buffers b
         JOIN webhooks_endpoint p ON p.id = b.endpoint_id
         CROSS JOIN LATERAL (
-            SELECT id, body, ready_at FROM webhooks_batchitem
+            SELECT id, ready_at FROM webhooks_batchitem
             WHERE endpoint_id = b.endpoint_id AND type = b.type AND delivery_id IS NULL AND ready_at <= %(now)s
             ORDER BY ready_at, id LIMIT %(most)s
         ) i
+    ), due AS MATERIALIZED (
+        SELECT endpoint_id, workspace_id, type, array_agg(id ORDER BY position) AS items, min(ready_at) AS first_at
+        FROM ready
+        GROUP BY endpoint_id, workspace_id, type, batch_size, wait, position / batch_size
+        HAVING count(*) = batch_size OR min(ready_at) + wait <= %(now)s
     )
-    SELECT endpoint_id, workspace_id, type, array_agg(id ORDER BY position) AS items,
-        '\x5b'::bytea || string_agg(body, '\x2c'::bytea ORDER BY position) || '\x5d'::bytea AS body
-    FROM ready
-    GROUP BY endpoint_id, workspace_id, type, batch_size, wait, position / batch_size
-    HAVING count(*) = batch_size OR min(ready_at) + wait <= %(now)s
-    ORDER BY min(ready_at)
+    SELECT due.endpoint_id, due.workspace_id, due.type, due.items, (
+        SELECT '\x5b'::bytea || string_agg(i.body, '\x2c'::bytea ORDER BY u.position) || '\x5d'::bytea
+        FROM unnest(due.items) WITH ORDINALITY AS u (id, position) JOIN webhooks_batchitem i ON i.id = u.id
+    ) AS body
+    FROM due ORDER BY due.first_at
 """
 _FREEZE = """
     WITH frozen AS (
