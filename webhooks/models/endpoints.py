@@ -201,6 +201,11 @@ class Endpoint(Owned, PublicId):
             ),
         ]
         indexes = [
+            models.Index(
+                fields=["failing_since"],
+                condition=Q(is_active=True, failing_since__isnull=False),
+                name="endpoint_failing",
+            ),
             # A workspace may have as many hidden endpoints as campaigns; its subscriptions are found past them.
             models.Index(
                 fields=["workspace"], condition=Q(purpose=Purpose.SUBSCRIPTION.value), name="endpoint_subscribed"
