@@ -120,6 +120,8 @@ def _finish(
 ) -> Callback:
     with opened(callback_id, workspace_id=workspace_id, to=why) as row:
         calls.withdraw([row.fact.id], why=why, now=now)
+        # One that was promised while a call was live: its end, which comes yet, is to make no retry.
+        calls.settle_live(row.fact.chain_id, now=now)
         if why == "completed":
             Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
         leave_trace(row, verb, actor, to_state={"status": why}, reason=reason, now=now)

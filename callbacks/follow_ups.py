@@ -205,6 +205,8 @@ def decision_on(call: EndedCall, *, has_pending: bool) -> Decision:
 def _obstacle(call: EndedCall, *, has_pending: bool) -> str:
     if call.is_suppressed:
         return "suppressed"
+    if call.is_settled:
+        return "settled"
     if call.campaign_status in ("cancelled", "completed", "failed"):
         return f"campaign_{call.campaign_status}"
     return "already_pending" if has_pending else ""

@@ -232,6 +232,18 @@ def renumber(chain_ids: Sequence[UUID]) -> None:
     )
 
 
+def settle_live(chain_id: UUID, *, now: datetime) -> None:
+    """Let nothing follow a live call of the chain by itself, because a person ended the chain; a promise still may."""
+    run(
+        "settle_live",
+        """
+        UPDATE dialer_call SET settled_at = %(now)s
+        WHERE chain_id = %(chain)s AND status IN ('dialing', 'ringing', 'in_progress')
+        """,
+        {"chain": chain_id, "now": now},
+    )
+
+
 def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, now: datetime) -> list[UUID]:
     """Withdraw every queued call to contacts that have one of these numbers now."""
     rows = run(

@@ -327,6 +327,7 @@ def for_promises(
         talked_seconds=_talked(fact, ended),
         was_dialled=fact.dialing_at is not None,
         is_suppressed=fact.is_suppressed,
+        is_settled=fact.settled_at is not None,
         call_schedule=facts.parsed(fact.call_schedule) or {},
         campaign_schedule=facts.parsed(fact.campaign_schedule) or {},
         workspace_schedule=facts.parsed(fact.workspace_schedule) or {},

@@ -28,6 +28,7 @@ _FACTS = """
             c.direction, c.number, c.caller_id, c.chain_id, c.attempt_number, c.retries_used, c.status, c.rank,
             c.due_at, c.not_after, c.generation, c.lease_until, c.held_reason, c.dialing_at, c.ringing_at,
             c.answered_at, c.force::text AS force, c.dnc_requested_at, c.person_confirmed_at, c.cancel_requested_at,
+            c.settled_at,
             c.schedule::text AS call_schedule, c.config_webhooks::text AS config_webhooks,
             c.metadata::text AS metadata, c.transcript, c.recording_url,
             p.name AS contact_name, p.phone, p.zones::text AS contact_zones, p.timezone_source, p.external_id,

@@ -42,6 +42,8 @@ class EndedCall:
     talked_seconds: float
     was_dialled: bool
     is_suppressed: bool
+    is_settled: bool
+    """A person ended the chain while the call was live."""
     call_schedule: Mapping[str, Any]
     campaign_schedule: Mapping[str, Any]
     workspace_schedule: Mapping[str, Any]

@@ -70,6 +70,9 @@ class Call(Owned, PublicId):
         null=True, help_text="When somebody said that it was a person, no machine, who answered"
     )
     cancel_requested_at = models.DateTimeField(null=True, help_text="When an operator asked the carrier to hang up")
+    settled_at = models.DateTimeField(
+        null=True, help_text="When a person ended the chain while the call was live: nothing follows it"
+    )
     handled_at = models.DateTimeField(null=True, help_text="When a person dealt with an unknown end")
 
     schedule = models.JSONField(default=dict, help_text="Settings of the call itself")

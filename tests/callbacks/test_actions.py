@@ -1,11 +1,12 @@
 """The operator's five actions, and promises made by request."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
-from callbacks import actions, scheduling
+from callbacks import actions, scheduling, undoing
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import AlreadyPending, ContactSuppressed, Force, InvalidTime, OutsideWindow
@@ -288,3 +289,47 @@ def test_a_callback_forced_past_a_pause_is_dialled_while_the_campaign_is_paused(
     other.refresh_from_db()
     assert (callback.status, other.status) == ("dialing", "pending")
     assert dial(at + MINUTE)["placed"] == 0
+
+
+def a_promise_beside_a_live_call() -> Callback:
+    make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60, 120]}))
+    dial(NOW)
+    call = Call.objects.get()
+    return scheduling.request(
+        workspace_id=call.workspace_id,
+        contact_id=call.contact_id,
+        campaign_id=call.campaign_id,
+        type=CallbackType.MANUAL,
+        scheduled_at=NOW + 60 * MINUTE,
+        actor=SARA,
+        now=NOW,
+    ).callback
+
+
+@pytest.mark.parametrize("verb", [actions.cancel, actions.complete])
+def test_a_chain_that_was_ended_while_its_call_was_live_is_followed_by_no_retry(
+    carrier: InProcessCarrier, verb: Callable[..., Callback]
+) -> None:
+    promise = a_promise_beside_a_live_call()
+
+    verb(promise.pk, workspace_id=promise.workspace_id, actor=SARA, now=NOW)
+    end_all(NOW, "no_answer")
+
+    assert Callback.objects.filter(status="pending").count() == 0
+    member = CampaignContact.objects.get()
+    assert (member.state, member.end_reason) == ("exhausted", "settled")
+    assert types()[-1] == "call.exhausted"
+
+
+def test_what_is_taken_back_while_the_call_is_live_is_dialled_and_followed_by_retries_again(
+    carrier: InProcessCarrier,
+) -> None:
+    promise = a_promise_beside_a_live_call()
+    actions.cancel(promise.pk, workspace_id=promise.workspace_id, actor=SARA, now=NOW + timedelta(seconds=1))
+
+    undoing.undo(promise.pk, workspace_id=promise.workspace_id, actor=SARA, now=NOW + MINUTE)
+    end_all(NOW + MINUTE, "no_answer")
+
+    assert dial(promise.scheduled_at)["placed"] == 1
+    end_all(promise.scheduled_at, "no_answer")
+    assert Callback.objects.get(status="pending").number == 1
