@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from dialer import carrier_events
+from dialer.carriers.base import Report
 from dialer.workspaces.ids import parse_public_id
 from tests.reference.test_callback_queue import RETRIED
 from tests.webhooks.receivers import Received, Receiver, Receivers, receivers
@@ -358,6 +360,45 @@ class TestArrays:
         assert [item["type"] for item in received] == ["outbound-callback"]
         (event,) = world.webhooks("call.received")
         assert event["data"]["type"] == "outbound-callback"
+
+    def test_every_call_that_comes_in_is_received_and_has_a_result(self, world: World, deliver: Deliver) -> None:
+        phone = a_number(ANSWERS)
+        world.say("contacts/", {"name": "Jane Roe", "phone": phone, "external_id": "crm-7"})
+        facts: dict[str, Any] = {
+            "call_id": None,
+            "direction": "inbound",
+            "from_number": phone,
+            "to_number": world.line.caller_ids[0],
+            "occurred_at": world.now,
+        }
+        for call in ("in-1", "in-2"):
+            ringing = Report(kind="ringing", event_id=f"{call}-r", carrier_call_id=call, **facts)
+            missed = Report(kind="ended", event_id=f"{call}-e", carrier_call_id=call, outcome="no_answer", **facts)
+            carrier_events.store("simulated", [ringing, missed])
+            carrier_events.apply_stored(limit=10, now=world.now)
+
+        world.run_for(seconds=5)
+        deliver()
+
+        digits = phone.removeprefix("+")
+        received = [(item["type"], item["phone"], item["correlationId"]) for item in self.items("CallReceived")]
+        assert received == [("inbound", digits, "crm-7")] * 2
+        results = [item["data"] for item in self.items("CallComplete")]
+        assert [data["additionalInformation"] for data in results] == ["No answer"] * 2
+        assert len({data["sessionId"] for data in results}) == 2
+        assert self.items("CallAttempted") == []
+
+    def test_with_questions_to_ask_only_the_analysis_makes_a_talk_complete(
+        self, world: World, deliver: Deliver
+    ) -> None:
+        assert world.api.patch(f"personas/{world.persona.public_id}/", {"has_flow": True}).status_code == 200
+        world.campaign(a_number(ANSWERS))
+
+        world.run_for(minutes=30)
+        deliver()
+
+        (result,) = self.items("CallComplete")
+        assert result["data"]["status"] == "Not Complete"
 
     def test_a_call_that_was_never_dialled_has_no_result(self, world: World) -> None:
         made = world.call(ANSWERS, calling_hours={"sun": [{"start": "03:00", "end": "03:01"}]})
