@@ -43,7 +43,7 @@ class WholeNumberField(serializers.IntegerField):
 
 
 class NumberField(serializers.FloatField):
-    """A finite JSON number."""
+    """A finite JSON number; a whole one stays whole, so that it is given back as it came."""
 
     def to_internal_value(self, data: object) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
@@ -54,7 +54,7 @@ class NumberField(serializers.FloatField):
             self.fail("invalid")
         if not math.isfinite(number):
             self.fail("invalid")
-        return number
+        return data
 
 
 class TruthField(serializers.BooleanField):
