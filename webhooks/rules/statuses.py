@@ -137,6 +137,9 @@ BATCH_TYPE_OF = {
 }
 """Which items an endpoint means that asks for arrays in the words of our events; the others have no counterpart."""
 
+ARRAY_OF = {type_: items for type_, items in BATCH_TYPE_OF.items() if type_ != "call.analyzed"}
+"""With which of our events an item comes; an analysis completes one that came with the end of the chain."""
+
 
 def replaces_subscriptions(event_type: str) -> bool:
     """Tell whether webhooks given with a call take the place of subscriptions for events of a type.

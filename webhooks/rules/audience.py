@@ -1,0 +1,113 @@
+"""Whether a receiver would hear of an event, and why not: what the outbox decides in SQL, in words.
+
+A test holds the two side by side.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from webhooks.rules.statuses import (
+    ALL_EVENTS,
+    TEST_EVENT,
+    BatchType,
+    Profile,
+    Purpose,
+    ScopeType,
+    replaces_subscriptions,
+)
+
+
+class Reason(StrEnum):
+    """Why a receiver would hear of an event, or would not."""
+
+    SUBSCRIBED = "subscribed"
+    GIVEN_WITH_IT = "given_with_it"
+    """It came with the call or campaign, and lists the event."""
+    STATUS_URL = "status_url"
+    PAUSED = "paused"
+    """It would hear, but waits until it is resumed."""
+    SWITCHED_OFF = "switched_off"
+    """It is owed the event: kept as suppressed, to be replayed."""
+    OTHER_EVENTS = "other_events"
+    OTHER_SCOPE = "other_scope"
+    NO_ARRAY = "no_array"
+    """It wants arrays, and there are none of such events."""
+    REPLACED = "replaced"
+    """The webhooks given with the call or campaign take its place."""
+    TESTS_ONLY = "tests_only"
+    """Tests go to the endpoint that is tested, whatever it subscribes to."""
+
+
+TEXTS = {
+    Reason.SUBSCRIBED: "it subscribes to this event",
+    Reason.GIVEN_WITH_IT: "it was given with the call or campaign and lists this event",
+    Reason.STATUS_URL: "it is the URL of the campaign for this event",
+    Reason.PAUSED: "it is paused: the event waits until it is resumed",
+    Reason.SWITCHED_OFF: "it is switched off: the event is kept as suppressed, to be replayed",
+    Reason.OTHER_EVENTS: "it does not subscribe to this event",
+    Reason.OTHER_SCOPE: "it is limited to another persona or campaign",
+    Reason.NO_ARRAY: "it wants arrays, and there are none of this event",
+    Reason.REPLACED: "the webhooks given with the call or campaign take its place",
+    Reason.TESTS_ONLY: "a test goes to the endpoint that is tested, and to no other",
+}
+HEARING = frozenset({Reason.SUBSCRIBED, Reason.GIVEN_WITH_IT, Reason.STATUS_URL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """An event that might be recorded."""
+
+    type: str
+    batch_type: BatchType | None = None
+    """What it is to those who want arrays."""
+    campaign_id: UUID | None = None
+    persona_id: UUID | None = None
+    has_inline: bool = False
+    """Webhooks were given with the call or campaign, even if none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """What decides whether somebody hears; ``events`` of one given with a call are those that its entry lists."""
+
+    purpose: Purpose
+    profile: Profile
+    events: Sequence[str]
+    scope_type: ScopeType
+    scope_id: UUID | None
+    is_active: bool
+    is_paused: bool
+
+
+def reason_for(receiver: Receiver, occasion: Occasion) -> Reason:
+    """Say whether the receiver would hear of the event (:data:`HEARING`), or the first thing in the way."""
+    if occasion.type == TEST_EVENT:
+        return Reason.TESTS_ONLY
+    if occasion.has_inline and replaces_subscriptions(occasion.type) and receiver.purpose is Purpose.SUBSCRIPTION:
+        return Reason.REPLACED
+    if reason := _why_not_told(receiver, occasion):
+        return reason
+    if not receiver.is_active:
+        return Reason.SWITCHED_OFF
+    return Reason.PAUSED if receiver.is_paused else _WHY[receiver.purpose]
+
+
+def _why_not_told(receiver: Receiver, occasion: Occasion) -> Reason | None:
+    word = occasion.batch_type if receiver.profile is Profile.BATCH else occasion.type
+    if word is None:
+        return Reason.NO_ARRAY
+    if {ALL_EVENTS, word}.isdisjoint(receiver.events):
+        return Reason.OTHER_EVENTS
+    scopes = {ScopeType.CAMPAIGN: occasion.campaign_id, ScopeType.PERSONA: occasion.persona_id}
+    if receiver.scope_type in scopes and scopes[receiver.scope_type] != receiver.scope_id:
+        return Reason.OTHER_SCOPE
+    return None
+
+
+_WHY = {
+    Purpose.SUBSCRIPTION: Reason.SUBSCRIBED,
+    Purpose.INLINE: Reason.GIVEN_WITH_IT,
+    Purpose.STATUS: Reason.STATUS_URL,
+}
