@@ -30,7 +30,7 @@ SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 256}
 """Requests side by side in one loop, by lane."""
 MOST_SLOTS = 512
 """However many requests have outstayed their slot in the fast lane."""
-MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 32}
+MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 64}
 """Begun in one go: what is under way, and the fast lane, are looked after in between."""
 LOOK_SECONDS = 0.02
 """Between two claims while there is work: about how long a committed event waits to be seen."""

@@ -16,6 +16,7 @@ from dialer.workspaces.encryption import encrypt
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.models import Workspace
 from tests.factories import make_workspace
+from tests.webhooks.crew import Crew
 from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint, new_event, record
 from webhooks.delivery import GRACE, Claimed, claim_due, prepare
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
@@ -324,31 +325,6 @@ def test_a_group_of_100_is_settled_with_two_statements() -> None:
         assert settle(sent, now=NOW) == {"delivered": 100}
 
     assert len([query for query in queries if query["sql"].startswith("/*")]) == 2
-
-
-class Crew:
-    """Threads with database connections of their own; what they raise is raised by ``join``."""
-
-    def __init__(self, *works: Callable[[], object]) -> None:
-        self._errors: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._guarded, args=(work,)) for work in works]
-        for thread in self._threads:
-            thread.start()
-
-    def join(self, *, within_seconds: float = 60) -> None:
-        for thread in self._threads:
-            thread.join(within_seconds)
-            assert not thread.is_alive(), "it waits for something"
-        if self._errors:
-            raise self._errors[0]
-
-    def _guarded(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 — handed to join
-            self._errors.append(error)
-        finally:
-            connection.close()
 
 
 def test_claimers_side_by_side_never_share_a_delivery_and_keep_the_cap() -> None:

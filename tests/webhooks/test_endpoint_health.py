@@ -1,8 +1,10 @@
 """An endpoint that fails is probed, given up, and made good to when it answers again."""
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +12,7 @@ from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry, Workspace
 from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import make_workspace
+from tests.webhooks.crew import Crew
 from tests.webhooks.rows import NOW, make_delivery, make_endpoint, new_event, record
 from webhooks import endpoints
 from webhooks.delivery import Claimed, claim_due
@@ -104,6 +107,24 @@ def test_probes_go_one_at_a_time_and_the_wait_doubles_to_a_quarter_of_an_hour(en
         answered([probe], now=now, failure=Failure.TIMEOUT)
 
     assert waits == [30, 60, 120, 240, 480, 900, LONGEST_OPEN.total_seconds()]
+
+
+def test_claimers_side_by_side_send_one_probe(endpoint: Endpoint) -> None:
+    fail_until_open(endpoint)
+    deliveries(endpoint.workspace, 20)
+    barrier = threading.Barrier(3)
+    now, probes = NOW, []
+
+    def claim() -> None:
+        barrier.wait(10)
+        probes.extend(claim_due(limit=50, now=now))
+
+    for number in range(1, 11):
+        endpoint.refresh_from_db()
+        now = endpoint.open_until or now
+        Crew(claim, claim, claim).join()
+        assert len(probes) == number
+        answered([probes[-1]], now=now, status=503)
 
 
 def test_a_probe_that_is_taken_lets_everything_flow_again(endpoint: Endpoint) -> None:
@@ -320,6 +341,21 @@ def test_recovery_goes_on_in_stretches_and_forgets_nothing(endpoint: Endpoint) -
 
     assert [len(some) for some in found] == [2, 2, 1, 0]
     assert {one for some in found for one in some} == lost
+
+
+def test_two_sweeps_side_by_side_recover_each_delivery_once(endpoint: Endpoint) -> None:
+    lost = {failed(endpoint, now=NOW + seconds(n)).id for n in range(6)}
+    answers_again(endpoint, now=NOW + seconds(10))
+    barrier = threading.Barrier(2)
+    found: list[UUID] = []
+
+    def sweep() -> None:
+        barrier.wait(10)
+        found.extend(recover(now=NOW + seconds(11), limit=10))
+
+    Crew(sweep, sweep).join()
+
+    assert sorted(found) == sorted(lost)
 
 
 def test_a_person_s_redelivery_begins_anew_and_may_be_recovered_once_more(endpoint: Endpoint) -> None:
