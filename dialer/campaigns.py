@@ -162,27 +162,33 @@ def resume(
     """Go on. Retries that fell due meanwhile are called, moved, or cancelled; promises are always called.
 
     Moved means: by their own delay from now on, to when the contact may be called. Moving and cancelling take stale
-    ones too, since an operator decides here; called by themselves they are not. Raises ``TransitionConflict``, and
-    :class:`CampaignNotStartable` where ``end_at`` has passed.
+    ones too, since an operator decides here; called by themselves they are not. They take a transaction per thousand,
+    before the campaign runs again: where that breaks off it is still paused, and a repetition goes on with the rest.
+    Raises ``TransitionConflict``, and :class:`CampaignNotStartable` where ``end_at`` has passed.
     """
-    with transaction.atomic():
-        campaign = _locked(campaign_id, workspace_id)
-        _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.PAUSED,), pause_reason="")
-        _check_startable(campaign, now=now)
-        touched = _touched(campaign)
-        late = _overdue_retries(campaign_id, now=now)
-        stale = [call_id for call_id, is_stale in late.items() if is_stale and overdue == "call"]
-        late_ids = [call_id for call_id in late if call_id not in set(stale)]
-        for first in range(0, len(late_ids), _MOVES):
-            batch = late_ids[first : first + _MOVES]
+    touched = _touched(_get(campaign_id, workspace_id))
+    settled = 0
+    after: UUID | None = None
+    while True:
+        with transaction.atomic():
+            campaign = _resumable(campaign_id, workspace_id, now=now)
+            late = _overdue_retries(campaign_id, after=after, now=now)
+            batch = [] if overdue == "call" else list(late[:_MOVES].values_list("id", flat=True))
             if overdue == "cancel":
                 calls.withdraw(batch, why="cancelled", now=now)
             elif overdue == "reschedule":
                 _reschedule(batch, now=now)
-        change = changed(campaign, "resume", from_=CampaignStatus.PAUSED, to=CampaignStatus.RUNNING, reason=reason)
-        record(actor, [change], now=now)
-        record_events([campaign_events.campaign_resumed(campaign, now=now)], now=now)
-    return replace(touched, overdue=len(late_ids), stale=len(stale))
+            settled += len(batch)
+            if len(batch) == _MOVES:
+                after = batch[-1]
+                continue
+            stale = late.filter(not_after__lt=now).count() if overdue == "call" else 0
+            called = late.count() - stale if overdue == "call" else 0
+            _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.PAUSED,), pause_reason="")
+            change = changed(campaign, "resume", from_=CampaignStatus.PAUSED, to=CampaignStatus.RUNNING, reason=reason)
+            record(actor, [change], now=now)
+            record_events([campaign_events.campaign_resumed(campaign, now=now)], now=now)
+        return replace(touched, campaign=campaign, overdue=settled + called, stale=stale)
 
 
 def cancel(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
@@ -318,15 +324,21 @@ def _touched(campaign: Campaign) -> Touched:
     )
 
 
-def _overdue_retries(campaign_id: UUID, *, now: datetime) -> dict[UUID, bool]:
-    """Find retries that are late, and whether each is stale."""
-    found = Call.objects.filter(
+def _resumable(campaign_id: UUID, workspace_id: UUID, *, now: datetime) -> Campaign:
+    """Lock a campaign that is paused and could run."""
+    campaign = _locked(campaign_id, workspace_id)
+    if campaign.status != CampaignStatus.PAUSED:
+        raise TransitionConflict(what="the campaign", from_=campaign.status, to=CampaignStatus.RUNNING)
+    _check_startable(campaign, now=now)
+    return campaign
+
+
+def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datetime) -> Any:  # noqa: ANN401 — a queryset
+    """Find retries that are late, in the order of their ids."""
+    late = Call.objects.filter(
         campaign_id=campaign_id, status=CallStatus.QUEUED, rank=Rank.RETRY, due_at__lte=now
     ).order_by("id")
-    return {
-        call_id: not_after is not None and not_after < now
-        for call_id, not_after in found.values_list("id", "not_after")
-    }
+    return late if after is None else late.filter(id__gt=after)
 
 
 def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:

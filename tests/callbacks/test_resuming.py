@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from callbacks import scheduling
 from callbacks.models import Callback
@@ -63,6 +64,49 @@ def test_a_retry_that_is_rescheduled_keeps_its_own_delay_from_the_resume_on() ->
     assert b'"campaign_resumed"' in bytes(Event.objects.get(type="callback.rescheduled").body)
     assert dial(now)["placed"] == 0
     assert dial(now + 45 * MINUTE)["placed"] == 1
+
+
+@pytest.mark.parametrize("overdue", ["reschedule", "cancel"])
+def test_a_resume_of_many_that_breaks_off_leaves_the_campaign_paused_and_is_gone_on_with(
+    overdue: Overdue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaigns, "_MOVES", 2)
+    campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [45]})
+    for _ in range(5):
+        make_campaign_contact(campaign)
+    dial(NOW)
+    end_all(NOW, "no_answer", lasted=timedelta())
+    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    now = NOW + 5 * HOUR
+    untouched = Callback.objects.filter(status="pending", scheduled_at__lt=now)
+
+    with connection.execute_wrapper(_BreaksOff(after=2)), pytest.raises(_Killed):
+        resume(overdue, now)
+    assert Campaign.objects.get().status == "paused"
+    assert untouched.count() == 1
+
+    assert resume(overdue, now + MINUTE).overdue == 1
+    assert Campaign.objects.get().status == "running"
+    assert untouched.count() == 0
+    assert Event.objects.filter(type__in=["callback.rescheduled", "callback.cancelled"]).count() == 5
+
+
+class _Killed(Exception):
+    """The process is gone."""
+
+
+class _BreaksOff:
+    """Ends the process when it takes retries for the third time."""
+
+    def __init__(self, *, after: int) -> None:
+        self.left = after
+
+    def __call__(self, execute: Any, sql: str, *arguments: Any) -> Any:
+        if "/* withdraw_calls */" in sql or "/* move_retries */" in sql:
+            if not self.left:
+                raise _Killed
+            self.left -= 1
+        return execute(sql, *arguments)
 
 
 def test_the_delay_is_that_of_the_outcome_where_a_policy_gives_it() -> None:
