@@ -66,8 +66,14 @@ class Claimed:
     body: bytes = field(repr=False)
     chain_id: UUID | None
     sequence: int | None
+    is_test: bool = False
 
 
+_RECEIVER = """
+    p.id, p.url, p.signing_method, p.secret, p.next_secret, p.timeout_seconds, p.max_retries, p.backoff_ms, p.retry_on,
+    p.custom_headers::text AS custom_headers, p.latency_ms
+"""
+_RECEIVER_OF = "SELECT {receiver} FROM webhooks_endpoint p WHERE p.id = %(id)s".replace("{receiver}", _RECEIVER)
 # Endpoints with something pending, found by leaps over the index of pending rows: what waits for nobody costs nothing.
 _LOCK_ENDPOINTS = """
     WITH RECURSIVE waiting (endpoint_id) AS (
@@ -77,8 +83,7 @@ _LOCK_ENDPOINTS = """
                 WHERE d.status = 'pending' AND d.endpoint_id > w.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
         FROM waiting w WHERE w.endpoint_id IS NOT NULL
     )
-    SELECT p.id, p.url, p.signing_method, p.secret, p.next_secret, p.timeout_seconds, p.max_retries, p.backoff_ms,
-           p.retry_on, p.custom_headers::text AS custom_headers, p.latency_ms
+    SELECT {receiver}
     FROM webhooks_endpoint p
     WHERE p.id IN (SELECT endpoint_id FROM waiting) AND p.is_active AND p.paused_at IS NULL
         AND CASE %(lane)s::text WHEN 'fast' THEN p.latency_ms < %(slow_ms)s
@@ -94,7 +99,7 @@ _LOCK_ENDPOINTS = """
     ORDER BY p.served_at NULLS FIRST, p.id
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF p SKIP LOCKED
-"""
+""".replace("{receiver}", _RECEIVER)
 # A statement of its own: it sees what others claimed before the locks were had, so caps and rates hold exactly.
 _TAKE_DUE = """
     WITH free AS MATERIALIZED (
@@ -127,11 +132,11 @@ _TAKE_DUE = """
             ON t.endpoint_id = room.id
         WHERE p.id = room.id
     )
-    SELECT t.id, t.endpoint_id, t.generation, t.failures, t.event_id, e.chain_id, e.sequence,
+    SELECT t.id, t.endpoint_id, t.generation, t.failures, t.event_id, e.chain_id, e.sequence, e.is_test,
            COALESCE(NULLIF(t.batch_type, ''), e.type) AS type, COALESCE(t.body, e.body) AS body
     FROM taken t
     LEFT JOIN LATERAL (  -- the limit keeps the planner, which cannot guess how few are taken, from reading all events
-        SELECT type, body, chain_id, sequence FROM webhooks_event WHERE id = t.event_id LIMIT 1
+        SELECT type, body, chain_id, sequence, is_test FROM webhooks_event WHERE id = t.event_id LIMIT 1
     ) e ON true
     ORDER BY t.due_at, t.id
 """
@@ -175,6 +180,7 @@ def claim_due(*, limit: int, lane: Lane | None = None, now: datetime) -> list[Cl
             body=bytes(row.body),
             chain_id=row.chain_id,
             sequence=row.sequence,
+            is_test=bool(row.is_test),
         )
         for row in rows
     ]
@@ -195,6 +201,8 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
     if claimed.chain_id is not None:
         headers.append((f"{prefix}-Chain-Id", public_id(CHAIN_PREFIX, claimed.chain_id)))
         headers.append((f"{prefix}-Sequence", str(claimed.sequence)))
+    if claimed.is_test:
+        headers.append((f"{prefix}-Test", "true"))
     try:
         signer = Signer(
             method=receiver.signing_method, secret=_opened(receiver.secret), next_secret=_opened(receiver.next_secret)
@@ -210,6 +218,24 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
         headers=[*headers, *receiver.custom_headers.items()],
         body=claimed.body,
         timeout_seconds=receiver.timeout_seconds,
+    )
+
+
+def newest_attempt(row: Delivery) -> Claimed:
+    """Look at a delivery as its newest attempt did, or as its first will, for :func:`prepare`; nothing is leased."""
+    (endpoint,) = run("receiver_of", _RECEIVER_OF, {"id": row.endpoint_id})
+    event = row.event
+    return Claimed(
+        id=row.id,
+        generation=max(1, row.generation),
+        failures=row.failures,
+        receiver=_receiver(endpoint),
+        event_id=row.event_id,
+        event_type=row.event_type,
+        body=row.sent_body,
+        chain_id=event.chain_id if event else None,
+        sequence=event.sequence if event else None,
+        is_test=event.is_test if event else False,
     )
 
 

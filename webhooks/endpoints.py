@@ -12,12 +12,14 @@ from uuid import UUID
 from django.db import transaction
 
 from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, columns_of, make_secret
 from webhooks.models import Delivery, Endpoint
-from webhooks.outbox import NewEvent, record_for
-from webhooks.rules.statuses import ALLOWED, TEST_EVENT, DeliveryStatus, SigningMethod
+from webhooks.outbox import NewEvent, NewItem, record_for
+from webhooks.rules.samples import sample, sample_item
+from webhooks.rules.statuses import ALLOWED, ARRAY_OF, TEST_EVENT, DeliveryStatus, Profile, SigningMethod
 
 _UNAUDITED = frozenset({"secret", "custom_headers"})
 """Of these an audit entry says that they changed, and not to what."""
@@ -25,6 +27,10 @@ _UNAUDITED = frozenset({"secret", "custom_headers"})
 
 class EndpointInactive(Exception):
     """The endpoint is switched off, and nothing is sent to it."""
+
+
+class NoSample(Exception):
+    """The endpoint wants arrays, and there are none of such events."""
 
 
 class NothingToSign(Exception):
@@ -122,24 +128,39 @@ def delete(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str =
         record(actor, [_change(endpoint, "delete", reason=reason)], now=now)
 
 
-def send_test(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Delivery:
-    """Send a ``webhook.test`` event to this endpoint alone, signed and retried like any other; return its delivery.
+def send_test(
+    endpoint_id: UUID, *, workspace_id: UUID, event_type: str = TEST_EVENT, actor: Actor, now: datetime
+) -> Delivery:
+    """Send a sample of an event to this endpoint alone, signed and retried like any other; return its delivery.
 
-    Raises :class:`EndpointInactive`.
+    Whatever it subscribes to. The test header and the envelope's ``metadata`` say that it is one. Raises
+    :class:`EndpointInactive`, :class:`NoSample`.
     """
     with transaction.atomic():
         endpoint = _locked(endpoint_id, workspace_id)
         _check_active(endpoint)
-        event = NewEvent(
-            workspace_id=workspace_id,
-            type=TEST_EVENT,
-            occurred_at=now,
-            data={"webhook_id": endpoint.public_id, "name": endpoint.name},
-        )
-        event_id = record_for(endpoint_id, event, now=now)
-        record(actor, [_change(endpoint, "test")], now=now)
+        event_id = record_for(endpoint_id, _test_of(endpoint, event_type, now=now), now=now)
+        record(actor, [_change(endpoint, "test", to_state={"event": event_type})], now=now)
         delivery: Delivery = Delivery.objects.get(event_id=event_id, endpoint_id=endpoint_id)
     return delivery
+
+
+def _test_of(endpoint: Endpoint, event_type: str, *, now: datetime) -> NewEvent:
+    about: dict[str, Any] = {"workspace_id": endpoint.workspace_id, "type": event_type, "occurred_at": now}
+    if event_type == TEST_EVENT:
+        return NewEvent(**about, data={"webhook_id": endpoint.public_id, "name": endpoint.name})
+    items = ARRAY_OF.get(event_type)
+    if endpoint.profile == Profile.BATCH and items is None:
+        raise NoSample
+    said = sample(event_type, at=now)
+    return NewEvent(
+        **about,
+        data=said.data,
+        top_level=said.top_level,
+        metadata={"test": True},
+        chain_id=new_id() if said.has_chain else None,
+        batch=NewItem(type=items, render=lambda item_id: sample_item(items, item_id, at=now)) if items else None,
+    )
 
 
 def rotate_secret(

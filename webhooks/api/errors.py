@@ -3,7 +3,7 @@
 from dialer.workspaces.api.errors import Problem, answers, invalid
 from webhooks.batches import NotABatch
 from webhooks.endpoint_settings import InvalidEndpoint
-from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
+from webhooks.endpoints import EndpointInactive, NoSample, NothingToPromote, NothingToSign
 from webhooks.feed import NoSuchEvent
 from webhooks.replay import NoSuchTime
 
@@ -17,6 +17,11 @@ def _invalid(error: InvalidEndpoint) -> Problem:
 def _inactive(error: EndpointInactive) -> Problem:
     text = str(error)
     return _conflict("endpoint_inactive", f"{text[:1].upper()}{text[1:]}; nothing is sent to it.")
+
+
+@answers(NoSample)
+def _no_sample(_: NoSample) -> Problem:
+    return invalid({"event": ["is sent in no array, and the endpoint wants arrays"]})
 
 
 @answers(NothingToSign)

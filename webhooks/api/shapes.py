@@ -45,6 +45,7 @@ from webhooks.rules.statuses import (
     ALL_EVENTS,
     CHOSEN_PROFILES,
     EVENT_TYPES,
+    TEST_EVENT,
     BatchType,
     DeliveryStatus,
     Profile,
@@ -153,6 +154,16 @@ class NewEndpoint(EndpointChange):
         for name in ("name", "url", "events"):
             fields[name].required = True
         return fields
+
+
+class Test(Strict):
+    event = OneOfField(
+        EVENT_TYPES, required=False, default=TEST_EVENT, help_text="Of which event a sample is sent (`webhook.test`)"
+    )
+
+
+class Curl(serializers.Serializer[Any]):
+    curl = serializers.CharField(help_text="To be pasted into a shell; `$WEBHOOK_SECRET` stands for a secret")
 
 
 class Rotation(Strict):

@@ -16,6 +16,7 @@ from dialer.workspaces.api.views import Lists, Reads, public_id_in_path
 from webhooks import batches, endpoints
 from webhooks.api.shapes import (
     AllDeliveryFilters,
+    Curl,
     DeliveryFilters,
     DeliveryInFull,
     DeliveryShown,
@@ -26,7 +27,9 @@ from webhooks.api.shapes import (
     NewEndpoint,
     Replayed,
     Rotation,
+    Test,
 )
+from webhooks.curl import as_curl
 from webhooks.destinations import why_not_url
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import WithSecret
@@ -89,13 +92,17 @@ class Endpoints(Lists, Reads):
         endpoints.delete(self.named_id(), **_about(request))
         return Response(status=204)
 
-    @extend_schema(request=Nothing, responses={202: DeliveryShown})
+    @extend_schema(request=Test, responses={202: DeliveryShown})
     @action(detail=True, methods=["post"])
     @idempotent
     def test(self, request: ApiRequest, pk: str) -> Response:
-        """Send a `webhook.test` event to this endpoint alone; the answer is its delivery."""
-        self.given(Nothing)
-        return self.shown(endpoints.send_test(self.named_id(), **_about(request)), DeliveryShown, status=202)
+        """Send a sample of an event to this endpoint alone, whatever it subscribes to; the answer is its delivery.
+
+        The header `…-Test: true` says that it is one, and so does the envelope's `metadata`.
+        """
+        event = self.given(Test)["event"]
+        sent = endpoints.send_test(self.named_id(), event_type=event, **_about(request))
+        return self.shown(sent, DeliveryShown, status=202)
 
     @extend_schema(request=Nothing, responses=EndpointShown)
     @action(detail=True, methods=["post"])
@@ -160,6 +167,12 @@ class Deliveries(Lists):
         row = self.get_queryset().defer(None).get(pk=self.named_id())
         row.attempts_made = row.attempts.order_by("-id")[:_ATTEMPTS_SHOWN]
         return self.shown(row, DeliveryInFull)
+
+    @extend_schema(responses=Curl)
+    @action(detail=True, methods=["get"])
+    def curl(self, request: ApiRequest, pk: str) -> Response:
+        """Show the newest attempt as a command for a shell, signed as it was; no secret is in it."""
+        return self.shown({"curl": as_curl(self.get_queryset().get(pk=self.named_id()).pk)}, Curl)
 
     @extend_schema(request=Nothing, responses={202: DeliveryShown})
     @action(detail=True, methods=["post"])
