@@ -44,7 +44,7 @@ from callbacks.scheduling import (
 from callbacks.undoing import NotUndoable
 from dialer.admin.choices import CampaignFilter, PersonaFilter
 from dialer.admin.contacts import found_by
-from dialer.models import Persona
+from dialer.models import Contact, Persona
 from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, button, go_to, its_own_words
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
@@ -72,6 +72,7 @@ REFUSALS: dict[type[Exception], Any] = {
     NoLineOrPersona: lambda _: "nothing says who calls over which line; name a campaign",
     InvalidTime: lambda raised: f"the time {its_own_words(raised)}",
     NotUndoable: its_own_words,
+    Contact.DoesNotExist: lambda _: "the contact was deleted",
     Persona.DoesNotExist: lambda _: "that persona is archived, or of another workspace",
 }
 """How the page says why a verb refused."""

@@ -7,7 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from callbacks.models import Callback
+from dialer import contacts
 from dialer.models import Call, CampaignContact
+from dialer.workspaces.audit import SYSTEM
+from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 from tests.admin.people import CONFIRMED, browser_of, said
 from tests.factories import ROUND_THE_CLOCK, make_call, make_campaign, make_campaign_contact, make_workspace
@@ -65,6 +68,14 @@ def test_where_something_is_promised_already_the_dialog_says_so(workspace: Works
     Call.objects.filter(pk=call.pk).update(handled_at=None)
 
     assert "has a pending callback already" in press(browser, "call_back", call).content.decode()
+
+
+def test_a_contact_that_was_deleted_is_not_called_back_and_the_dialog_says_so(workspace: Workspace) -> None:
+    call = ended(workspace, "unknown")
+    contacts.delete(call.contact_id, workspace_id=workspace.pk, actor=SYSTEM, now=database_now())
+
+    assert "The contact was deleted." in press(browser_of(workspace), "call_back", call).content.decode()
+    assert Callback.objects.count() == 0
 
 
 def test_a_contact_is_marked_as_reached_one_or_many(workspace: Workspace) -> None:
