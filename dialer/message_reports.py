@@ -17,6 +17,7 @@ from dialer.models import Campaign, Contact, Line, Message
 from dialer.rules import phone_number
 from dialer.rules.statuses import Direction, MessageStatus
 from dialer.rules.stop_words import asks_to_stop
+from dialer.workspaces.audit import SYSTEM, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
 from webhooks.outbox import record_events
@@ -105,6 +106,7 @@ def _receive(carrier: str, report: MessageReport, *, now: datetime) -> bool:
         suppressions.add_in_transaction(
             line.workspace_id, [number], reason="stop_message", source=message.public_id, now=now
         )
+        record(SYSTEM, [messages.change(message, "ask_to_stop")], now=now)
     log.info("message.received id=%s", message.id)
     return True
 

@@ -79,7 +79,7 @@ def create(workspace_id: UUID, *, body: str, actor: Actor, now: datetime, **fiel
             due_at=now,
             created_at=now,
         )
-        record(actor, [_change(message, "send")], now=now)
+        record(actor, [change(message, "send")], now=now)
     return message
 
 
@@ -274,7 +274,8 @@ def _caller_id(campaign: Campaign | None, line: Line) -> str:
     return caller_id
 
 
-def _change(message: Message, verb: str) -> Change:
+def change(message: Message, verb: str) -> Change:
+    """Say for the audit what was done with a message, or by it."""
     return Change(
         workspace_id=message.workspace_id,
         verb=verb,

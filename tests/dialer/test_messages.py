@@ -16,7 +16,7 @@ from dialer.rules.stop_words import asks_to_stop
 from dialer.single_calls import NumberSuppressed
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.ids import new_id
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import AuditEntry, Workspace
 from tests.factories import NOW, make_call, make_campaign, make_contact, make_line, make_persona, make_workspace
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier
@@ -360,6 +360,7 @@ def test_whoever_writes_stop_is_neither_called_nor_written_to_any_more(
     entry = Suppression.objects.get()
     assert (entry.phone, entry.reason, entry.source) == (contact.phone, "stop_message", Message.objects.get().public_id)
     assert call.status == "withdrawn"
+    assert AuditEntry.objects.get(verb="ask_to_stop").object_id == entry.source
     assert [event["data"]["reason"] for event in told("contact.suppressed")] == ["stop_message"]
     with pytest.raises(NumberSuppressed):
         write(workspace, contact)
