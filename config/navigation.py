@@ -35,6 +35,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Endpoints", "webhook", "webhooks.endpoint"),
             ("Deliveries", "outbox", "webhooks.delivery"),
+            ("Replays", "replay", "webhooks.replay"),
             ("Events", "bolt", "webhooks.event"),
         ),
     ),

@@ -5,11 +5,12 @@ Every verb locks the endpoint's row as little as it can (``FOR NO KEY UPDATE``):
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
@@ -21,6 +22,7 @@ from webhooks.outbox import NewEvent, NewItem, record_for
 from webhooks.rules.samples import sample, sample_item
 from webhooks.rules.statuses import ALLOWED, ARRAY_OF, TEST_EVENT, DeliveryStatus, Profile, SigningMethod
 
+REMINDED_AFTER = timedelta(hours=24)
 _UNAUDITED = frozenset({"secret", "custom_headers"})
 """Of these an audit entry says that they changed, and not to what."""
 
@@ -196,6 +198,16 @@ def promote_secret(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: 
         endpoint.save(update_fields=["secret", "next_secret", "rotated_at"])
         record(actor, [_change(endpoint, "promote_secret")], now=now)
     return endpoint
+
+
+def wants_promotion(endpoint: Endpoint, *, now: datetime) -> bool:
+    """Tell whether a rotated secret has waited so long to be promoted that somebody should be reminded."""
+    return endpoint.rotated_at is not None and endpoint.rotated_at <= now - REMINDED_AFTER
+
+
+def wanting_promotion(endpoints: QuerySet[Endpoint], *, now: datetime) -> QuerySet[Endpoint]:
+    """Keep the endpoints of which :func:`wants_promotion` is true."""
+    return endpoints.filter(rotated_at__lte=now - REMINDED_AFTER)
 
 
 def redeliver(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Delivery:

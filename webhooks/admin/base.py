@@ -6,11 +6,14 @@ from dialer.workspaces.admin import base
 from dialer.workspaces.admin.base import its_own_words
 from webhooks.batches import NotABatch
 from webhooks.endpoint_settings import InvalidEndpoint
-from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
+from webhooks.endpoints import EndpointInactive, NoSample, NothingToPromote, NothingToSign
+from webhooks.replay import NoSuchTime
 
 REFUSALS: base.Refusals = {
     NothingToSign: lambda _: "the endpoint signs nothing, so it has no secret",
     NothingToPromote: lambda _: "there is no rotated secret that waits: rotate first",
+    NoSample: lambda _: "the endpoint wants arrays, and there are none of such events",
+    NoSuchTime: lambda _: "the time must begin before it ends, and before now",
     NotABatch: lambda _: "the delivery is of one event: redeliver it",
     EndpointInactive: its_own_words,
     InvalidEndpoint: its_own_words,

@@ -15,6 +15,7 @@ from dialer.workspaces.admin.base import actor_of, button, column
 from dialer.workspaces.clock import database_now
 from webhooks import batches, endpoints
 from webhooks.admin.base import ReadOnlyAdmin
+from webhooks.curl import as_curl
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus, Purpose
 
@@ -109,6 +110,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         ("due_at", "settled_at"),
         ("last_attempt_at", "failures", "error"),
         "sent",
+        "curl",
     )
     inlines = (AttemptInline,)
     actions = ("redeliver_selected",)
@@ -168,6 +170,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @column("error")
     def error(self, row: Delivery) -> str:
         return row.last_error
+
+    @column("as a command for a shell")
+    def curl(self, row: Delivery) -> str:
+        return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', as_curl(row.pk))
 
     @column("body as sent")
     def sent(self, row: Delivery) -> str:

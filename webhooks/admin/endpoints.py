@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -16,19 +17,22 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from dialer.workspaces.admin.base import actor_of, button, column
+from dialer.workspaces.admin.base import actor_of, button, column, go_to
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.models import Workspace
-from webhooks import endpoints
+from webhooks import endpoints, replay
 from webhooks.admin.base import ScopedAdmin
+from webhooks.admin.forms import ReplayForm, RotateForm, TestForm
 from webhooks.destinations import why_not_url
 from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
-from webhooks.models import Endpoint
+from webhooks.models import Endpoint, Replay
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.signature import standard_form
 from webhooks.rules.statuses import ALL_EVENTS, CHOSEN_PROFILES, EVENT_TYPES, BatchType, SigningMethod
+from webhooks.tasks import replay as go_on
 
+_MOST_REMINDERS = 5
 _ANY = (ALL_EVENTS, "every event")
 
 
@@ -141,20 +145,21 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
 _NOT_SAID = ("workspace", "scope", "new_secret")
 
 
-class RotateForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
-    secret = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Left empty, one is made and shown once.",
-    )
-
-
 @admin.register(Endpoint)
 class EndpointAdmin(ScopedAdmin):
     form = EndpointForm
     ordering = ("name", "id")
-    list_display = ("name", "url", "state", "hears", "delivered_count", "failed_count", "last_delivery_at", "health")
+    list_display = (
+        "name",
+        "url",
+        "state",
+        "hears",
+        "delivered_count",
+        "failed_count",
+        "success",
+        "last_delivery_at",
+        "health",
+    )
     list_filter = ("is_active", "signing_method")
     search_fields = ("name", "url")
     search_by_text = True
@@ -165,6 +170,7 @@ class EndpointAdmin(ScopedAdmin):
         "public_id",
         "delivered_count",
         "failed_count",
+        "success",
         "last_delivery_at",
         "last_error",
         "last_error_at",
@@ -196,13 +202,22 @@ class EndpointAdmin(ScopedAdmin):
             {
                 "fields": (
                     ("health", "last_delivery_at"),
-                    ("delivered_count", "failed_count"),
+                    ("delivered_count", "failed_count", "success"),
                     ("last_error", "last_error_at"),
                 )
             },
         ),
     )
-    actions_detail = ("send_test", "pause", "resume", "switch_on", "switch_off", "rotate_secret", "promote_secret")
+    actions_detail = (
+        "send_test",
+        "replay",
+        "pause",
+        "resume",
+        "switch_on",
+        "switch_off",
+        "rotate_secret",
+        "promote_secret",
+    )
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
@@ -255,18 +270,51 @@ class EndpointAdmin(ScopedAdmin):
 
     @button(
         "Send test",
-        asks="Posts a webhook.test event to this endpoint alone, signed and retried like any other.",
+        asks="Posts a sample of an event to this endpoint alone, signed and retried like any other.",
         does="Send",
         icon="send",
+        form=TestForm,
     )
-    def send_test(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
+    def send_test(self, request: HttpRequest, form: TestForm, object_id: str) -> HttpResponse:
         def do(row: Endpoint) -> str:
             delivery = endpoints.send_test(
-                row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now()
+                row.id,
+                workspace_id=row.workspace_id,
+                event_type=form.cleaned_data["event"],
+                actor=actor_of(request),
+                now=database_now(),
             )
             return f"A test is on its way: {delivery.public_id}."
 
-        return self.act(request, object_id, do)
+        return self.act(request, object_id, do, form=form)
+
+    @button(
+        "Replay",
+        asks="Sends once more what was made for this endpoint in a stretch of time: the same bytes under the same ids.",
+        does="Replay",
+        icon="replay",
+        form=ReplayForm,
+    )
+    def replay(self, request: HttpRequest, form: ReplayForm, object_id: str) -> HttpResponse:
+        job: list[Replay] = []
+
+        def do(row: Endpoint) -> str:
+            started = replay.start(
+                row.id,
+                form.wanted(),
+                workspace_id=row.workspace_id,
+                actor=actor_of(request),
+                dry_run=form.cleaned_data["dry_run"],
+                now=database_now(),
+            )
+            job.append(started)
+            return f"{started.total:,} {'would be' if started.dry_run else 'are'} sent once more."
+
+        answer = self.act(request, object_id, do, form=form)
+        if not job:
+            return answer
+        go_on.delay()
+        return go_to(request, reverse("admin:webhooks_replay_change", args=[job[0].pk]))
 
     @button(
         "Pause",
@@ -365,7 +413,24 @@ class EndpointAdmin(ScopedAdmin):
 
     @column("Rotation")
     def rotation(self, row: Endpoint) -> str:
-        return f"A new secret waits since {row.rotated_at:%Y-%m-%d %H:%M} UTC" if row.rotated_at else "None under way"
+        if row.rotated_at is None:
+            return "None under way"
+        waits = f"A new secret waits since {row.rotated_at:%Y-%m-%d %H:%M} UTC"
+        return f"{waits}: promote it" if endpoints.wants_promotion(row, now=database_now()) else waits
+
+    @column("Success")
+    def success(self, row: Endpoint) -> str:
+        return "" if row.success_percent is None else f"{row.success_percent:.1f} %"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Remind of secrets that were rotated and never promoted: half of the rotation is still to be done."""
+        if request.method == "GET":
+            forgotten = endpoints.wanting_promotion(self.get_queryset(request), now=database_now())
+            for name, at in forgotten.values_list("name", "rotated_at")[:_MOST_REMINDERS]:
+                said = f"{name}: the secret that was rotated on {at:%Y-%m-%d %H:%M} UTC waits to be promoted."
+                self.message_user(request, said, messages.WARNING)
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page
 
 
 def _shown_once(made: endpoints.WithSecret) -> str:

@@ -18,6 +18,7 @@ from dialer.workspaces.api.fields import (
 )
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
+from webhooks import endpoints
 from webhooks.endpoint_settings import (
     LEAST_RATE_PER_SECOND,
     LEAST_TIMEOUT_SECONDS,
@@ -210,6 +211,7 @@ class EndpointShown(serializers.Serializer[Any]):
     batch_size = serializers.IntegerField()
     batch_wait_seconds = serializers.FloatField()
     rotated_at = InstantField(allow_null=True, help_text="Since when a rotated secret waits to be promoted")
+    wants_promotion = serializers.SerializerMethodField(help_text="True when it has waited for a day")
     stats = serializers.SerializerMethodField()
     last_delivery_at = InstantField(allow_null=True, help_text="When something was last delivered")
     last_error = serializers.CharField(help_text="Empty where there was none")
@@ -225,6 +227,9 @@ class EndpointShown(serializers.Serializer[Any]):
     disabled_at = InstantField(allow_null=True, help_text="Switched off by Ringback: nothing was taken for five days")
     created_at = InstantField()
 
+    def get_wants_promotion(self, row: Endpoint) -> bool:
+        return endpoints.wants_promotion(row, now=self.context["request"].now)
+
     @extend_schema_field({"type": "string", "nullable": True})
     def get_scope_id(self, row: Endpoint) -> str | None:
         return None if row.scope_id is None else public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
@@ -235,7 +240,7 @@ class EndpointShown(serializers.Serializer[Any]):
         return {
             "total_deliveries": total,
             "failed_deliveries": row.failed_count,
-            "success_rate": round(100 * row.delivered_count / total, 1) if total else None,
+            "success_rate": row.success_percent,
         }
 
 

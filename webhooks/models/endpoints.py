@@ -214,3 +214,9 @@ class Endpoint(Owned, PublicId):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def success_percent(self) -> float | None:
+        """Return how many of its settled deliveries arrived; ``None`` before the first."""
+        settled = self.delivered_count + self.failed_count
+        return round(100 * self.delivered_count / settled, 1) if settled else None

@@ -178,7 +178,7 @@ def test_the_buttons_do_what_they_say(browser: Client, workspace: Workspace) -> 
         assert response.headers["Location"] == page("endpoint", "change", endpoint.pk)
         return said(response)
 
-    assert "A test is on its way: dlv_" in press("send_test")
+    assert "A test is on its way: dlv_" in press("send_test", event="webhook.test")
     assert "rotate first" in press("promote_secret")
     rotated = press("rotate_secret")
     endpoint.refresh_from_db()
@@ -189,7 +189,8 @@ def test_the_buttons_do_what_they_say(browser: Client, workspace: Workspace) -> 
     assert "cannot become paused" in press("pause")
     press("resume")
     press("switch_off")
-    assert "The endpoint is switched off." in press("send_test")
+    refused = browser.post(page("endpoint", "send_test", endpoint.pk), {**CONFIRMED, "event": "webhook.test"})
+    assert "The endpoint is switched off." in refused.content.decode()
     press("switch_on")
     assert "cannot become active" in press("switch_on")
     verbs = list(AuditEntry.objects.order_by("id").values_list("verb", flat=True))
@@ -209,7 +210,8 @@ def test_a_secret_that_is_brought_is_not_shown_again(browser: Client, workspace:
 def test_htmx_is_told_where_to_go(browser: Client, workspace: Workspace) -> None:
     endpoint = make_endpoint(workspace)
 
-    response = browser.post(page("endpoint", "send_test", endpoint.pk), CONFIRMED, headers={"HX-Request": "true"})
+    asked = {**CONFIRMED, "event": "webhook.test"}
+    response = browser.post(page("endpoint", "send_test", endpoint.pk), asked, headers={"HX-Request": "true"})
 
     assert response.status_code == 200
     assert response.headers["HX-Redirect"] == page("endpoint", "change", endpoint.pk)

@@ -377,3 +377,37 @@ def test_another_workspace_has_neither_endpoints_nor_deliveries(api: Api) -> Non
 
     assert {answer.status_code for answer in answers} == {404}
     assert api.get("webhooks/").json()["results"] == api.get("webhooks/deliveries/").json()["results"] == []
+
+
+def test_a_sample_of_any_event_can_be_sent_and_what_there_are_no_arrays_of_is_refused(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace)
+    arrays = make_endpoint(api.workspace, profile="batch")
+
+    sent = api.post(f"webhooks/{endpoint.public_id}/test/", {"event": "call.analyzed"})
+
+    assert (sent.status_code, sent.json()["event"]) == (202, "call.analyzed")
+    assert fields_at_fault(api.post(f"webhooks/{endpoint.public_id}/test/", {"event": "call.finished"})) == {"event"}
+    assert fields_at_fault(api.post(f"webhooks/{arrays.public_id}/test/", {"event": "campaign.paused"})) == {"event"}
+
+
+def test_a_delivery_is_told_as_a_command_without_its_secret(api: Api) -> None:
+    delivery = make_delivery(make_endpoint(api.workspace, signing_method="bearer", secret="s3cret"))  # noqa: S106
+
+    command = api.get(f"webhooks/deliveries/{delivery.public_id}/curl/").json()["curl"]
+
+    assert command.startswith("curl ")
+    assert "$WEBHOOK_SECRET" in command
+    assert "s3cret" not in command
+    assert Api().get(f"webhooks/deliveries/{delivery.public_id}/curl/").status_code == 404
+
+
+def test_a_secret_that_was_rotated_a_day_ago_wants_to_be_promoted(api: Api) -> None:
+    endpoint = make_endpoint(api.workspace)
+    path = f"webhooks/{endpoint.public_id}/"
+    api.post(f"{path}rotate-secret/")
+    assert api.get(path).json()["wants_promotion"] is False
+
+    Endpoint.objects.update(rotated_at=NOW)
+
+    assert api.get(path).json()["wants_promotion"] is True
+    assert api.post(f"{path}promote-secret/").json()["wants_promotion"] is False
