@@ -32,7 +32,7 @@ from tests.webhooks.sending import make_sender
 from webhooks.models import BatchItem, Delivery
 
 SECRET = "your-secret-key"  # noqa: S105 — the document's
-PATIENCE = 30.0
+PATIENCE = 60.0
 OURS = "+61491573087"
 AS_SHOWN: str = read("status/call_schedule_callback")["from"]
 """A caller id as the document shows one."""

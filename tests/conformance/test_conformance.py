@@ -27,11 +27,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _captured: list[Captured] = []
 """What one run brought, for all tests of this module: it takes a while."""
+_begun: list[bool] = []
+"""A run that failed is not begun again for every test."""
 
 
 @pytest.fixture
 def captured(start_carrier: StartCarrier, live_server: Any, settings: Settings, tmp_path: Path) -> list[Captured]:
     if not _captured:
+        assert not _begun, "the run failed, as the first test of it says"
+        _begun.append(True)
         settings.SIMULATED_CARRIER_SECRET = CARRIER_SECRET
         settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
         settings.CAMPAIGN_COMPLETION_GRACE_SECONDS = 0
