@@ -16,6 +16,7 @@ from dialer.workspaces.models import AuditEntry, Workspace
 from tests.admin.people import browser_of, make_callback
 from tests.factories import make_call, make_contact, make_message, make_policy, make_suppression, make_workspace
 from tests.webhooks.rows import make_delivery, make_endpoint
+from webhooks.models import Replay
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +39,9 @@ def workspace() -> Workspace:
     make_policy(workspace)
     make_suppression(workspace, "+4930999999")
     make_message(make_contact(workspace))
-    make_delivery(make_endpoint(workspace))
+    endpoint = make_delivery(make_endpoint(workspace)).endpoint
+    now = database_now()
+    Replay.objects.create(workspace=workspace, endpoint=endpoint, since=now - timedelta(days=1), until=now, statuses=[])
     Import.objects.create(workspace=workspace, campaign=callback.campaign, file_name="contacts.csv", bytes_total=10)
     api_keys.issue(workspace_id=workspace.pk, name="CRM", scope="read", actor=SYSTEM, now=database_now())
     return workspace

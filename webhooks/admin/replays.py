@@ -34,6 +34,16 @@ class ReplayAdmin(ReadOnlyAdmin):
     fields = (("endpoint", "state"), ("since", "until"), ("statuses", "events"), ("who", "created_at", "finished_at"))
     change_form_outer_before_template = "webhooks/admin/replay_progress.html"
 
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        """Let everybody see them who sees deliveries."""
+        user: Any = request.user
+        return any(user.has_perm(f"webhooks.{verb}_delivery") for verb in ("view", "change"))
+
+    def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        """Let those stop them who may ask for them."""
+        user: Any = request.user
+        return bool(user.has_perm("webhooks.change_endpoint"))
+
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         row = self.get_object(request, str(object_id))
         found: list[Any] = super().get_actions_detail(request, object_id)
