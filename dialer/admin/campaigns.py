@@ -5,16 +5,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.urls import reverse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from dialer import campaign_stats, campaigns, reports
+from dialer.admin.audience import audience_page
 from dialer.admin.contacts import ReasonForm
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
 from dialer.campaign_stats import Stats
@@ -236,11 +240,23 @@ class CampaignAdmin(WritingAdmin):
         answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
         return answer
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.audience)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("<uuid:campaign_id>/audience/", view, name="dialer_campaign_audience"), *urls]
+
+    def audience(self, request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+        """Show who would hear of an event of the campaign."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return audience_page(self, request, get_object_or_404(self.get_queryset(request), pk=campaign_id))
+
     def links(self, row: Campaign) -> list[tuple[str, str]]:
         """Return where more of the campaign is to be seen: names and addresses."""
         return [
             ("Calls", f"{reverse('admin:dialer_call_changelist')}?campaign={row.public_id}"),
             ("Contacts", f"{reverse('admin:dialer_campaigncontact_changelist')}?q={row.public_id}"),
+            ("Who hears of it", reverse("admin:dialer_campaign_audience", args=[row.pk])),
         ]
 
     @button(

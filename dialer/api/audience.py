@@ -6,21 +6,18 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from dialer.audience import occasion_of
 from dialer.models import Call, Campaign, Persona
-from dialer.rules.statuses import Direction
 from dialer.workspaces.api.fields import OneOfField, PublicIdField, ReferenceField
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters
 from dialer.workspaces.api.views import ApiView
 from webhooks.audience import audience
 from webhooks.models import Endpoint
-from webhooks.rules.audience import Occasion, Reason
-from webhooks.rules.statuses import ARRAY_OF, EVENT_TYPES, BatchType, Profile, Purpose
+from webhooks.rules.audience import Reason
+from webhooks.rules.statuses import EVENT_TYPES, Profile, Purpose
 
-_OF_NOBODY = ("contact.suppressed", "endpoint.disabled")
-"""Events of the whole workspace: they carry no campaign and no persona."""
-_ALERTS = (*_OF_NOBODY, "callback.late")
-"""Events that are never for webhooks given with a call."""
+_NAMES = {"type": "event_type", "call_id": "call", "campaign_id": "campaign", "persona_id": "persona"}
 
 
 class _Asked(Filters):
@@ -70,30 +67,5 @@ class Audience(ApiView):
         """
         asked = _Asked(data=request.query_params.dict(), context=self.get_serializer_context())
         asked.is_valid(raise_exception=True)
-        occasion, inline = occasion_of(**asked.validated_data)
+        occasion, inline = occasion_of(**{_NAMES[name]: value for name, value in asked.validated_data.items()})
         return self.shown({"results": audience(request.workspace_id, occasion, inline_webhooks=inline or ())})
-
-
-def occasion_of(
-    type: str,  # noqa: A002 — as it is asked for
-    call_id: Call | None = None,
-    campaign_id: Campaign | None = None,
-    persona_id: Persona | None = None,
-) -> tuple[Occasion, list[dict[str, Any]] | None]:
-    """Return what an event of a call, campaign or persona would carry, and the webhooks given with it."""
-    about = call_id or campaign_id
-    inline = about.config_webhooks if about is not None and type not in _ALERTS else None
-    batch_type = ARRAY_OF.get(type)
-    if type == "call.ended" and call_id is not None and call_id.direction == Direction.INBOUND:
-        batch_type = BatchType.CALL_COMPLETE
-    in_campaign = campaign_id.pk if campaign_id is not None else call_id.campaign_id if call_id is not None else None
-    persona = about.persona_id if about is not None else persona_id.pk if persona_id is not None else None
-    has_scope = type not in _OF_NOBODY
-    occasion = Occasion(
-        type=type,
-        batch_type=batch_type,
-        campaign_id=in_campaign if has_scope else None,
-        persona_id=persona if has_scope else None,
-        has_inline=inline is not None,
-    )
-    return occasion, inline

@@ -1,0 +1,30 @@
+"""A page that says who would hear of an event of a campaign and its calls, and why the others would not."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from dialer.audience import occasion_of
+from dialer.models import Campaign
+from webhooks.audience import audience
+from webhooks.rules.statuses import EVENT_TYPES
+
+_FIRST = "call.ended"
+
+
+def audience_page(page: Any, request: HttpRequest, campaign: Campaign) -> HttpResponse:  # noqa: ANN401 — a ModelAdmin
+    """Answer for the event type that is asked for, else for the one that most ask for."""
+    asked = request.GET.get("type", _FIRST)
+    event_type = asked if asked in EVENT_TYPES else _FIRST
+    occasion, inline = occasion_of(event_type, campaign=campaign)
+    shown = {
+        **page.admin_site.each_context(request),
+        "title": f"Who hears of {campaign.name}",
+        "opts": page.opts,
+        "types": EVENT_TYPES,
+        "event_type": event_type,
+        "verdicts": audience(campaign.workspace_id, occasion, inline_webhooks=inline or ()),
+        "back": page.url_of("change", campaign.pk),
+    }
+    return TemplateResponse(request, "dialer/admin/audience.html", shown)
