@@ -66,7 +66,7 @@ def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
         _refuse_what_nobody_did(callback, now=now)
         _refuse_if_gone_on(callback)
         _make_room(callback, now=now)
-        restoring.requeue(callback.call_id)
+        restoring.requeue(callback.call_id, due_at=callback.scheduled_at)
         text = f"An operator took back that it was {callback.status}."
         Callback.objects.filter(pk=callback_id).update(
             status=CallbackStatus.PENDING.value,

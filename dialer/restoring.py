@@ -3,6 +3,7 @@
 A withdrawn row was never handed over, and its messages carry old generations; so it may wait again.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from dialer.rules.statuses import CallStatus, ContactState
@@ -10,19 +11,20 @@ from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 
 
-def requeue(call_id: UUID) -> None:
-    """Queue a withdrawn call as it was, and let its campaign contact wait for it again; in the caller's transaction.
+def requeue(call_id: UUID, *, due_at: datetime) -> None:
+    """Queue a withdrawn call for the time it was promised, and let its campaign contact wait for it again.
 
-    The caller holds the locks of the contact and of the campaign, and has seen that nothing took the call's place.
-    Raises ``TransitionConflict`` for a call in any other state.
+    What moved it since is asked anew before it is dialled. Runs in the caller's transaction, which holds the locks of
+    the contact and of the campaign, and has seen that nothing took the call's place. Raises ``TransitionConflict`` for a call in any other state.
     """
     rows = run(
         "requeue_withdrawn",
         """
-        UPDATE dialer_call SET status = 'queued', held_reason = '', lease_until = NULL, generation = generation + 1
+        UPDATE dialer_call SET status = 'queued', due_at = %(due_at)s, held_reason = '', lease_until = NULL,
+            generation = generation + 1
         WHERE id = %(id)s AND status = 'withdrawn' AND dialing_at IS NULL RETURNING campaign_contact_id
         """,
-        {"id": call_id},
+        {"id": call_id, "due_at": due_at},
     )
     if not rows:
         raise TransitionConflict(what="the call", from_="no longer withdrawn", to=CallStatus.QUEUED)

@@ -12,7 +12,7 @@ from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed
 from callbacks.undoing import NotUndoable
 from dialer import campaigns, contacts, placing, suppressions
-from dialer.models import Call, CampaignContact
+from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
@@ -68,6 +68,24 @@ def test_what_was_cancelled_or_completed_is_dialled_at_its_time_after_all(
     assert (member().state, member().end_reason, member().ended_at) == ("callback_pending", "", None)
     assert dial(callback.scheduled_at)["placed"] == 1
     assert [request.call_id for request in carrier.placed] == [callback.call_id]
+
+
+def test_what_was_held_before_is_due_at_its_time_again_and_held_anew(carrier: InProcessCarrier) -> None:
+    callback = a_retry()
+    closed = {"calling_hours": {"start": "03:00", "end": "03:10"}}
+    Campaign.objects.update(schedule={**ROUND_THE_CLOCK, **closed})
+    dial(callback.scheduled_at)
+    assert Call.objects.get(pk=callback.call_id).held_reason == "outside_window"
+    do(actions.complete, callback, after=timedelta(hours=2))
+
+    undo(callback, after=timedelta(hours=2) + MINUTE)
+
+    call = Call.objects.get(pk=callback.call_id)
+    assert (call.due_at, call.held_reason) == (callback.scheduled_at, "")
+    dial(NOW + timedelta(hours=3))
+    call.refresh_from_db()
+    assert call.held_reason == "outside_window"
+    assert call.due_at > NOW + timedelta(hours=3)
 
 
 def test_an_undo_leaves_who_when_from_to_and_why(carrier: InProcessCarrier) -> None:
