@@ -15,7 +15,8 @@ def requeue(call_id: UUID, *, due_at: datetime) -> None:
     """Queue a withdrawn call for the time it was promised, and let its campaign contact wait for it again.
 
     What moved it since is asked anew before it is dialled. Runs in the caller's transaction, which holds the locks of
-    the contact and of the campaign, and has seen that nothing took the call's place. Raises ``TransitionConflict`` for a call in any other state.
+    the contact and of the campaign, and has seen that nothing took the call's place. Raises ``TransitionConflict``
+    for a call in any other state.
     """
     rows = run(
         "requeue_withdrawn",
