@@ -15,7 +15,7 @@ import psutil
 from config.env import BASE_DIR
 from config.local import read_json
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 def eventually(condition: Callable[[], object], *, what: str) -> None:
