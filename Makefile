@@ -8,7 +8,7 @@ MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint demo-check chaos chaos-webhooks hostile simulate bench bench-webhooks format reset login shell
+.PHONY: help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone bench bench-webhooks format reset login shell
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ hostile: $(INSTALLED)  ## receivers that do everything wrong, alone and beside h
 
 simulate: $(INSTALLED)  ## two weeks of ten thousand people in virtual time, judged by a checker of its own, and its mutants
 	@$(ALONE) $(BIN)/python -m tests.simulation $(ARGS)
+
+test-alone: $(INSTALLED)  ## tests picked by chance, each in a run of its own (ARGS="--count 200 --seed …")
+	@$(BIN)/python -m tests.alone $(ARGS)
+
+mutants: $(INSTALLED)  ## deliberate faults, one after the other: the tests must notice each (ARGS="--only dialer/rules")
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: $(INSTALLED)  ## dial lifecycles beside bare Celery tasks, and lateness with a million held (alone on the machine)
 	@$(MEASURED) $(BIN)/python -m bench.engine $(ARGS)
