@@ -1,11 +1,9 @@
 """The preview and the scheduling of what really ended are one code: what changes the one changes the other."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from callbacks.rules import retry
 from tests.world import ALWAYS_OPEN, BUSY, RINGS_OUT, World, instant, world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,23 +67,3 @@ def test_what_is_previewed_into_a_closed_window_is_what_is_made(world: World) ->
 def shown(step: dict[str, Any]) -> dict[str, Any]:
     """Return a step without the moment at which it was decided, which for a preview is that of the attempt."""
     return {name: value for name, value in step.items() if name != "at"}
-
-
-def test_a_change_of_the_rule_of_delays_changes_the_preview_and_what_is_made_alike(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rightly, _ = previewed_and_made(world, "no_answer", RINGS_OUT, SETTINGS)
-    true_delay = retry._delay  # noqa: SLF001 — the one rule
-
-    def a_minute_more(*given: Any, **named: Any) -> int:
-        return true_delay(*given, **named) + 1
-
-    monkeypatch.setattr(retry, "_delay", a_minute_more)
-    started = world.now
-    previewed, made = previewed_and_made(world, "no_answer", RINGS_OUT, SETTINGS)
-
-    assert previewed == made
-    first = started + timedelta(seconds=31)  # the call is placed at once, and rings for 30 seconds
-    assert instant(made[0]) == first + timedelta(minutes=31)
-    assert instant(made[1]) - instant(made[0]) == timedelta(minutes=46, seconds=31)
-    assert instant(rightly[1]) - instant(rightly[0]) == timedelta(minutes=45, seconds=31)
