@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connection
@@ -29,6 +29,8 @@ _notes: dict[str, Any] = {}
 
 class Carrier:
     """The adapter that ``CARRIER_SIMULATED_CLASS`` names in a bench."""
+
+    credential_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, line: object) -> None:
         self.line = line

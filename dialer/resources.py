@@ -13,13 +13,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from dialer import outages
+from dialer import carriers, outages
 from dialer.contacts import is_time_zone
-from dialer.models import Campaign, Line, Persona, RetryPolicy
+from dialer.models import Call, Campaign, Line, Persona, RetryPolicy
 from dialer.rooms import forget_pace
 from dialer.rules import schedule_settings, values
 from dialer.rules.limit_presets import Preset, presets
 from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.statuses import LIVE
 from dialer.rules.values import Unfit
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.models import Workspace
@@ -74,7 +75,7 @@ class PersonaFields(TypedDict, total=False):
 
 
 class LineFields(TypedDict, total=False):
-    """``credentials`` are written, never shown; ``None`` takes them away."""
+    """``credentials`` are written, never shown; ``None`` takes them away. The carrier says what they may hold."""
 
     name: str
     carrier: str
@@ -160,22 +161,50 @@ def create_line(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Un
     """
     columns = {"calls_per_second": CALLS_PER_SECOND, **_read(fields, _LINE, required=("name",))}
     _check_campaign(columns, workspace_id)
+    _check_credentials(columns, of=Line(**columns).carrier)
     return _create(Line, workspace_id, columns, actor=actor, now=now)
 
 
 def edit_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[LineFields]) -> Line:
     columns = _read(fields, _LINE)
     _check_campaign(columns, workspace_id)
-    if columns.keys() & {"carrier", "credentials"}:
-        # What was wrong may be right now: the next call finds out.
-        columns |= outages.CLOSED
-    return _edit(Line, line_id, workspace_id, columns, actor=actor, now=now)
+    with transaction.atomic():
+        line: Line = _live(Line, workspace_id).select_for_update(no_key=True).get(pk=line_id)
+        _check_carrier(columns, line)
+        if columns.keys() & {"carrier", "credentials"}:
+            # What was wrong may be right now: the next call finds out.
+            columns |= outages.CLOSED
+        return _edit(Line, line_id, workspace_id, columns, actor=actor, now=now)
 
 
 def _check_campaign(columns: Mapping[str, Any], workspace_id: UUID) -> None:
     campaign_id = columns.get("inbound_campaign_id")
     if campaign_id and not Campaign.objects.in_workspace(workspace_id).filter(pk=campaign_id).exists():
         raise InvalidResource({"inbound_campaign_id": ["does not exist"]})
+
+
+def _check_carrier(columns: Mapping[str, Any], line: Line) -> None:
+    """Refuse another carrier for a line where a secret would go to it, or the reports of live calls would be lost."""
+    carrier = columns.get("carrier", line.carrier)
+    _check_credentials(columns, of=carrier)
+    if carrier == line.carrier:
+        return
+    if line.credentials is not None and "credentials" not in columns:
+        raise InvalidResource({"credentials": ["are those of another carrier: give this one's, or null"]})
+    # Reports count for calls over the line of the carrier that sends them.
+    if Call.objects.in_workspace(line.workspace_id).filter(line=line, status__in=LIVE).exists():
+        raise InvalidResource({"carrier": ["cannot be changed while calls over the line are live"]})
+
+
+def _check_credentials(columns: Mapping[str, Any], *, of: str) -> None:
+    given: Mapping[str, Any] = json.loads(columns.get("credentials") or "{}")
+    names = carriers.credential_names(of)
+    takes = f"a line of it takes {', '.join(sorted(names))}" if names else "a line of it has no credentials"
+    reason = (
+        f"is not taken: the address of the carrier {of}, and its own secret, are settings of the installation; {takes}"
+    )
+    if refused := {f"credentials.{name}": [reason] for name in sorted(given.keys() - names)}:
+        raise InvalidResource(refused)
 
 
 def archive_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Line:
@@ -338,7 +367,8 @@ def _carrier(value: object) -> str:
 
 
 def _credentials(value: object) -> str | None:
-    return None if value is None else json.dumps(values.json_object(value))
+    given = values.json_object(value)
+    return json.dumps(given) if given else None
 
 
 def _caller_ids(value: object) -> list[str]:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connection
@@ -72,6 +72,8 @@ current = InProcessCarrier()
 class VoiceOnly:
     """The protocol's side of it, of a carrier that takes no text messages."""
 
+    credential_names: ClassVar[frozenset[str]] = frozenset()
+
     def __init__(self, line: object) -> None:
         self.line = line
 
@@ -97,6 +99,12 @@ class Adapter(VoiceOnly):
 
     def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic
+
+
+class VendorAdapter(Adapter):
+    """A carrier whose lines have credentials."""
+
+    credential_names: ClassVar[frozenset[str]] = frozenset({"token"})
 
 
 @contextmanager

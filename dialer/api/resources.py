@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
 from dialer import resources
@@ -17,6 +18,7 @@ from dialer.rules.values import (
     MOST_CALLS_PER_SECOND,
     MOST_CONCURRENT_CALLS,
 )
+from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.fields import (
     InstantField,
     NumberField,
@@ -76,7 +78,11 @@ class LineSerializer(Pace):
     name = TextField(max_length=LONGEST_NAME)
     carrier = TextField(required=False, max_length=32)
     credentials = ObjectField(
-        required=False, allow_null=True, write_only=True, help_text="What the carrier asks for; never shown again"
+        required=False,
+        allow_null=True,
+        write_only=True,
+        help_text="What the carrier asks of this line; set with an `admin` key, never shown again. Addresses are "
+        "settings of the installation; a line of the carrier `simulated` has no credentials",
     )
     has_credentials = serializers.SerializerMethodField()
     caller_ids = serializers.ListField(
@@ -166,15 +172,23 @@ class Lines(_Archivable):
     queryset = Line.objects.all()
     serializer_class = LineSerializer
 
+    def line_given(self) -> dict[str, Any]:
+        """Return the body; raises ``PermissionDenied`` where it has credentials and the key is no admin's."""
+        fields = self.given(LineSerializer)
+        if "credentials" in fields and not reaches(self.request.key, "admin"):
+            message = "`credentials` need an admin key."
+            raise PermissionDenied(message)
+        return fields
+
     @extend_schema(responses={201: LineSerializer})
     @idempotent
     def create(self, request: ApiRequest) -> Response:
-        fields = self.given(LineSerializer)
+        fields = self.line_given()
         made = resources.create_line(request.workspace_id, actor=request.actor, now=request.now, **fields)
         return self.shown(made, status=201)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        fields = self.given(LineSerializer)
+        fields = self.line_given()
         return self.shown(
             resources.edit_line(
                 self.named_id(),

@@ -4,7 +4,7 @@
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -12,15 +12,26 @@ from django.utils.module_loading import import_string
 from dialer.carriers.base import Carrier, Messenger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dialer.models import Line
 
 
+class _Adapter(Protocol):
+    """The class of an adapter."""
+
+    credential_names: frozenset[str]
+
+    def __call__(self, line: "Line") -> Carrier: ...
+
+
 @cache
-def _adapter(path: str) -> "Callable[[Line], Carrier]":
-    adapter: Callable[[Line], Carrier] = import_string(path)
+def _adapter(path: str) -> _Adapter:
+    adapter: _Adapter = import_string(path)
     return adapter
+
+
+def credential_names(carrier: str) -> frozenset[str]:
+    """Return what the credentials of a line of ``carrier`` may hold; raises ``KeyError`` as :func:`of` does."""
+    return _adapter(settings.CARRIERS[carrier]).credential_names
 
 
 def of(line: "Line") -> Carrier:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 
@@ -119,9 +119,15 @@ LookUp = Found | NotFound | CannotSay
 class Carrier(Protocol):
     """An adapter; instances are cheap and safe to use from several threads. No method retries by itself."""
 
+    credential_names: ClassVar[frozenset[str]]
+    """What the credentials of a line may hold. An address is none of it: whoever may write a line would choose where
+    our requests go, and what secret goes with them."""
+
     def place(self, request: PlaceRequest) -> Answer: ...
 
-    def look_up(self, call_id: UUID) -> LookUp: ...
+    def look_up(self, call_id: UUID) -> LookUp:
+        """Return what the carrier knows of the call, with reports of this call and of no other."""
+        ...
 
     def hang_up(self, call_id: UUID) -> None: ...
 

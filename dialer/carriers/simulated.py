@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
 import requests
@@ -71,18 +71,19 @@ os.register_at_fork(after_in_child=_forget_sessions)
 
 
 class SimulatedCarrier:
-    """Speaks to the carrier that a line's credentials name, or the one in the settings."""
+    """Speaks to the installation's own carrier; its address and its secret are settings, the same for every line."""
+
+    credential_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
-        line: "Line",
+        line: "Line",  # noqa: ARG002 — the protocol's
         *,
         timeout: tuple[float, float] = TIMEOUT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        credentials = json.loads(line.credentials or "{}")
-        self._base_url: str = (credentials.get("base_url") or settings.SIMULATED_CARRIER_URL).rstrip("/")
-        self._secret: str = credentials.get("secret") or settings.SIMULATED_CARRIER_SECRET
+        self._base_url: str = settings.SIMULATED_CARRIER_URL.rstrip("/")
+        self._secret: str = settings.SIMULATED_CARRIER_SECRET
         self._timeout = timeout
         self._clock = clock
 

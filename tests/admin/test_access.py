@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from callbacks.models import Callback
 from dialer.models import Call, Line
@@ -115,11 +115,14 @@ def test_keys_of_another_workspace_are_neither_made_nor_revoked(browser: Client,
     assert api_keys.authenticate(plain, now=database_now()) == key
 
 
-def test_credentials_of_a_line_are_written_and_never_shown(browser: Client, workspace: Workspace) -> None:
+def test_credentials_of_a_line_are_written_and_never_shown(
+    browser: Client, workspace: Workspace, settings: Settings
+) -> None:
+    settings.CARRIERS = {"vendor": "tests.in_process_carrier.VendorAdapter"}
     form = {
         "workspace": workspace.pk,
         "name": "Main",
-        "carrier": next(iter(settings.CARRIERS)),
+        "carrier": "vendor",
         "numbers": "+4930123\n+4930124",
         "new_credentials": '{"token": "s3cr3t"}',
         "ring_timeout_seconds": "30",

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import Client, override_settings
+from django.test import Client
+from pytest_django.fixtures import Settings
 
 from dialer import messages
 from dialer.carriers.simulation.ledger import Text, entries
@@ -28,21 +29,21 @@ def receiver() -> Any:
         yield listening
 
 
-def line_over(carrier: RunningCarrier, workspace: Workspace) -> None:
-    credentials = json.dumps({"base_url": carrier.url, "secret": carrier.secret})
-    make_line(workspace, is_default=True, caller_ids=[OURS], credentials=credentials)
+def line_over(carrier: RunningCarrier, workspace: Workspace, settings: Settings) -> None:
+    settings.SIMULATED_CARRIER_URL = carrier.url
+    settings.SIMULATED_CARRIER_SECRET = carrier.secret
+    make_line(workspace, is_default=True, caller_ids=[OURS])
 
 
-def deliver(receiver: Receiver, carrier: RunningCarrier) -> list[dict[str, Any]]:
+def deliver(receiver: Receiver) -> list[dict[str, Any]]:
     """Hand what the carrier reported to our own route, byte for byte; return the reports."""
     taken = receiver.wait_for(bool)
-    with override_settings(SIMULATED_CARRIER_SECRET=carrier.secret):
-        for request in taken:
-            assert request.path.endswith("/messages/")
-            answer = Client().post(
-                "/carriers/simulated/messages/", request.body, content_type="application/json", headers=request.headers
-            )
-            assert answer.status_code == 200, answer.content
+    for request in taken:
+        assert request.path.endswith("/messages/")
+        answer = Client().post(
+            "/carriers/simulated/messages/", request.body, content_type="application/json", headers=request.headers
+        )
+        assert answer.status_code == 200, answer.content
     return [entry for request in taken for entry in request.content["reports"]]
 
 
@@ -51,16 +52,16 @@ def send_all() -> int:
 
 
 def test_a_message_goes_through_the_carrier_and_its_arrival_comes_back(
-    start_carrier: StartCarrier, receiver: Receiver
+    start_carrier: StartCarrier, receiver: Receiver, settings: Settings
 ) -> None:
     carrier = start_carrier(report_url=receiver.url)
     api = Api()
-    line_over(carrier, api.workspace)
+    line_over(carrier, api.workspace, settings)
     body = {"contact": {"name": "Jane", "phone": "+493055500000"}, "body": "Grüße, bis fünf!", "metadata": {"a": 1}}
 
     made = api.post("messages/", body)
     send_all()
-    (report,) = deliver(receiver, carrier)
+    (report,) = deliver(receiver)
 
     assert made.status_code == 201
     assert made.json()["status"] == "queued"
@@ -79,11 +80,11 @@ def test_a_message_goes_through_the_carrier_and_its_arrival_comes_back(
     ],
 )
 def test_numbers_follow_their_scripts_and_the_ledger_shows_one_request_each(
-    start_carrier: StartCarrier, number: str, status: str, failure: str
+    start_carrier: StartCarrier, settings: Settings, number: str, status: str, failure: str
 ) -> None:
     carrier = start_carrier()
     api = Api()
-    line_over(carrier, api.workspace)
+    line_over(carrier, api.workspace, settings)
     api.post("messages/", {"contact": {"phone": number}, "body": "Hello"})
 
     send_all()
@@ -114,16 +115,16 @@ def test_the_carrier_takes_a_message_once_however_often_it_is_asked_also_after_a
 
 
 def test_what_somebody_writes_to_us_arrives_and_stop_suppresses(
-    start_carrier: StartCarrier, receiver: Receiver
+    start_carrier: StartCarrier, receiver: Receiver, settings: Settings
 ) -> None:
     carrier = start_carrier(report_url=receiver.url)
     api = Api()
-    line_over(carrier, api.workspace)
+    line_over(carrier, api.workspace, settings)
     contact = make_contact(api.workspace)
 
     answer = carrier.request("POST", "/inbound-messages", json={"from": contact.phone, "to": OURS, "body": "STOP"})
-    deliver(receiver, carrier)
-    deliver(receiver, carrier)
+    deliver(receiver)
+    deliver(receiver)
 
     assert answer.status_code == 202
     (shown,) = api.get("messages/", direction="inbound").json()["results"]

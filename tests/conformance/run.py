@@ -92,8 +92,7 @@ class Run:
         self._claimed: list[Dispatched] = []
         self.workspace = resources.open_workspace(name="Acme", time_zone="Asia/Kolkata", actor=SYSTEM, now=now)
         self.persona = make_persona(self.workspace, has_flow=True)
-        credentials = json.dumps({"base_url": carrier.url, "secret": carrier.secret})
-        self.line = make_line(self.workspace, is_default=True, caller_ids=[OURS, AS_SHOWN], credentials=credentials)
+        self.line = make_line(self.workspace, is_default=True, caller_ids=[OURS, AS_SHOWN])
         self.api = Api(self.workspace, scope="admin")
         for profile in ("envelope", "batch"):
             endpoint = {"name": profile, "url": f"{receiver.url}/{profile}", "events": ["*"], "profile": profile}

@@ -19,7 +19,6 @@ from tests.conformance.run import SECRET, Captured, Run, node_receiver
 from tests.conformance.shapes import differences
 from tests.contracts.schemas import faults
 from tests.factories import make_contact, make_line, make_persona
-from tests.simulated_carrier import SECRET as CARRIER_SECRET
 from tests.simulated_carrier import StartCarrier
 from webhooks.rules.signature import standard_form
 
@@ -36,10 +35,10 @@ def captured(start_carrier: StartCarrier, live_server: Any, settings: Settings, 
     if not _captured:
         assert not _begun, "the run failed, as the first test of it says"
         _begun.append(True)
-        settings.SIMULATED_CARRIER_SECRET = CARRIER_SECRET
         settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
         settings.CAMPAIGN_COMPLETION_GRACE_SECONDS = 0
         carrier = start_carrier(report_url=f"{live_server.url}/carriers/simulated/")
+        settings.SIMULATED_CARRIER_URL, settings.SIMULATED_CARRIER_SECRET = carrier.url, carrier.secret
         with node_receiver(tmp_path) as receiver:
             run = Run(carrier, receiver)
             try:

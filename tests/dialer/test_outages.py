@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db.models import F
+from pytest_django.fixtures import Settings
 
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
@@ -161,14 +162,16 @@ def test_an_outage_however_long_fails_no_campaign(carrier: InProcessCarrier) -> 
     assert campaigns.fail_unusable(now=NOW) == 0
 
 
-def test_new_credentials_are_tried_at_once(carrier: InProcessCarrier) -> None:
+def test_new_credentials_are_tried_at_once(carrier: InProcessCarrier, settings: Settings) -> None:
+    settings.CARRIERS = {"vendor": "tests.in_process_carrier.VendorAdapter"}
     campaign = a_campaign(1)
+    Line.objects.update(carrier="vendor")
     carrier.answer = lambda _: REJECTED
     dial(NOW)
     carrier.answer = accept
 
     resources.edit_line(
-        campaign.line_id, workspace_id=campaign.workspace_id, credentials={"secret": "right"}, actor=SYSTEM, now=NOW
+        campaign.line_id, workspace_id=campaign.workspace_id, credentials={"token": "right"}, actor=SYSTEM, now=NOW
     )
 
     assert Line.objects.get().down_until is None

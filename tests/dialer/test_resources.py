@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django.fixtures import Settings
 
 from callbacks.rules.retry import DEFAULT_POLICY
 from dialer import resources
@@ -65,6 +66,7 @@ def test_a_workspaces_defaults_are_taken_in_either_spelling(workspace: Workspace
         ("create_persona", {"name": "x", "endpoint": "y" * 501}, ["endpoint"]),
         ("create_line", {"name": "x", "carrier": "pigeon"}, ["carrier"]),
         ("create_line", {"name": "x", "credentials": []}, ["credentials"]),
+        ("create_line", {"name": "x", "credentials": {"secret": "s"}}, ["credentials.secret"]),
         ("create_line", {"name": "x", "caller_ids": "+49"}, ["caller_ids"]),
         ("create_line", {"name": "x", "caller_ids": [""]}, ["caller_ids"]),
         ("create_line", {"name": "x", "ring_timeout_seconds": 4}, ["ring_timeout_seconds"]),
@@ -82,8 +84,11 @@ def test_every_fault_is_named(workspace: Workspace, make: str, fields: dict[str,
     assert sorted(refused.value.errors) == paths
 
 
-def test_credentials_are_kept_encrypted_and_stay_out_of_the_audit(workspace: Workspace) -> None:
-    line = resources.create_line(workspace.id, name="Main", credentials={"token": "hunter2"}, **by_ann())
+def test_credentials_are_kept_encrypted_and_stay_out_of_the_audit(workspace: Workspace, settings: Settings) -> None:
+    settings.CARRIERS = {"vendor": "tests.in_process_carrier.VendorAdapter"}
+    line = resources.create_line(
+        workspace.id, name="Main", carrier="vendor", credentials={"token": "hunter2"}, **by_ann()
+    )
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT credentials FROM dialer_line")

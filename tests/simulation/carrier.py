@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from django.test import override_settings
@@ -197,6 +197,8 @@ _current: list[Network] = []
 
 class Adapter:
     """The protocol's side of it; the engine makes one from a line and knows nothing else."""
+
+    credential_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, line: object) -> None:  # noqa: ARG002 — the protocol's
         self.network = _current[-1]

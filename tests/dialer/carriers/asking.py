@@ -6,12 +6,12 @@ from typing import Any
 from dialer.carriers.base import Accepted, PlaceRequest
 from dialer.carriers.simulated import SimulatedCarrier
 from tests.dialer.carriers.conformance import a_request
-from tests.dialer.carriers.test_simulated import line_to
+from tests.dialer.carriers.test_simulated import adapter_to
 from tests.simulated_carrier import RunningCarrier
 
 
 def adapter(running: RunningCarrier) -> SimulatedCarrier:
-    return SimulatedCarrier(line_to(running))
+    return adapter_to(running)
 
 
 def a_call_to(digits: str) -> PlaceRequest:

@@ -1,11 +1,12 @@
 """The simulated carrier's adapter against the real process."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.test import override_settings
 
 from dialer.carriers.base import Carrier
 from dialer.carriers.simulated import SimulatedCarrier
@@ -23,8 +24,10 @@ _NUMBERS = {
 }
 
 
-def line_to(carrier: RunningCarrier) -> Line:
-    return Line(carrier="simulated", credentials=json.dumps({"base_url": carrier.url, "secret": carrier.secret}))
+def adapter_to(running: RunningCarrier, **options: Any) -> SimulatedCarrier:
+    """Return the adapter of an installation whose carrier is ``running``."""
+    with override_settings(SIMULATED_CARRIER_URL=running.url, SIMULATED_CARRIER_SECRET=running.secret):
+        return SimulatedCarrier(Line(carrier="simulated"), **options)
 
 
 @dataclass(kw_only=True)
@@ -55,6 +58,6 @@ class TestSimulatedCarrier(CarrierConformance):
     def laboratory(self, start_carrier: StartCarrier) -> Iterator[SimulatedLaboratory]:
         with receiving() as receiver:
             running = start_carrier(report_url=receiver.url)
-            yield SimulatedLaboratory(carrier=SimulatedCarrier(line_to(running)), running=running, receiver=receiver)
+            yield SimulatedLaboratory(carrier=adapter_to(running), running=running, receiver=receiver)
             if running.is_running:
                 running.stop()

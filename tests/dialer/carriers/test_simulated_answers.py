@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 import requests
+from django.test import override_settings
 from pytest_django import Settings
 
 from dialer.carriers import of, reading, simulated
@@ -40,8 +41,8 @@ def carrier(receiver: Receiver) -> SimulatedCarrier:
 
 
 def carrier_at(url: str) -> SimulatedCarrier:
-    credentials = json.dumps({"base_url": url, "secret": SECRET})
-    return SimulatedCarrier(Line(credentials=credentials), timeout=(1, 0.3), clock=lambda: NOW)
+    with override_settings(SIMULATED_CARRIER_URL=url, SIMULATED_CARRIER_SECRET=SECRET):
+        return SimulatedCarrier(Line(), timeout=(1, 0.3), clock=lambda: NOW)
 
 
 def a_report(**fields: object) -> dict[str, object]:
@@ -220,7 +221,7 @@ def test_a_report_that_is_not_signed_with_the_secret_is_not_authentic(
 
 def test_without_a_secret_no_report_is_authentic(settings: Settings) -> None:
     settings.SIMULATED_CARRIER_SECRET = ""
-    carrier = SimulatedCarrier(Line(credentials=None), clock=lambda: NOW)
+    carrier = SimulatedCarrier(Line(), clock=lambda: NOW)
 
     with pytest.raises(ReportNotAuthentic):
         carrier.parse_reports(signed(b"{}", secret=""), b"{}")
@@ -257,7 +258,7 @@ def test_a_signed_body_of_another_shape_has_no_reports(carrier: SimulatedCarrier
     assert carrier.parse_reports(signed(body), body) == []
 
 
-def test_a_line_without_credentials_uses_the_carrier_of_the_settings(settings: Settings, receiver: Receiver) -> None:
+def test_a_line_uses_the_carrier_of_the_settings(settings: Settings, receiver: Receiver) -> None:
     settings.SIMULATED_CARRIER_URL = receiver.url
     settings.SIMULATED_CARRIER_SECRET = SECRET
 

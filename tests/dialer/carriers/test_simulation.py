@@ -15,13 +15,12 @@ from uuid import UUID
 import pytest
 
 from dialer.carriers.base import Accepted, Busy, CannotSay, Found, Health, NotFound, Unknown
-from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.script import LATE_BY
 from dialer.carriers.simulation.service import LEDGER_PAGE
 from tests.dialer.carriers.asking import a_call_to, adapter, kinds, moment, place
 from tests.dialer.carriers.conformance import a_request
 from tests.dialer.carriers.receiver import Receiver
-from tests.dialer.carriers.test_simulated import line_to
+from tests.dialer.carriers.test_simulated import adapter_to
 from tests.simulated_carrier import ROOT, SPEED, RunningCarrier, StartCarrier
 
 # The ledger ---------------------------------------------------------------------------------------------------------
@@ -156,7 +155,7 @@ def test_a_late_answer_is_ambiguous_and_the_call_is_placed(simulated_carrier: Ru
     simulated_carrier.control(answer_delay=30)
     request = a_call_to("0000")
 
-    answer = SimulatedCarrier(line_to(simulated_carrier), timeout=(1, 0.2)).place(request)
+    answer = adapter_to(simulated_carrier, timeout=(1, 0.2)).place(request)
 
     assert answer == Unknown(reason="ReadTimeout", health=Health.OUT_OF_REACH)
     assert [place.accepted for place in simulated_carrier.places_of(request.call_id)] == [True]
