@@ -1,7 +1,8 @@
 """What carriers report: stored first, answered, and applied in batches.
 
 Applying is idempotent and monotonic: reports may come late, twice, out of order or before the carrier answered the
-request; a call only ever moves forward, and what cannot move it is kept as evidence.
+request; a call only ever moves forward, and what cannot move it is kept as evidence. A carrier's word counts for calls
+over its own lines.
 """
 
 import json
@@ -83,9 +84,11 @@ def apply_stored(*, limit: int, now: datetime) -> int:
         rows = run(
             "take_carrier_events",
             """
-            SELECT id, line_carrier, call_id, carrier_call_id, kind, occurred_at, facts::text AS facts
-            FROM dialer_carrierevent
-            WHERE applied_at IS NULL ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            SELECT e.id, e.line_carrier, e.call_id, e.carrier_call_id, e.kind, e.occurred_at, e.facts::text AS facts,
+                (SELECT l.carrier FROM dialer_call c JOIN dialer_line l ON l.id = c.line_id WHERE c.id = e.call_id)
+                    AS carrier_of_call
+            FROM dialer_carrierevent e
+            WHERE e.applied_at IS NULL ORDER BY e.id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED
             """,
             {"limit": limit},
         )
@@ -138,7 +141,9 @@ def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
     adopted = inbound.adopt(rows, now=now)
     for row in rows:
         whose = adopted.get(row.id, row.call_id)
-        if isinstance(whose, UUID):
+        if row.carrier_of_call not in (None, row.line_carrier):
+            notes[row.id] = "is of a call over another carrier"
+        elif isinstance(whose, UUID):
             by_call[whose].append(row)
         else:
             notes[row.id] = whose or "names no call of ours"

@@ -38,9 +38,8 @@ def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> i
     for report in reports:
         try:
             with transaction.atomic():
-                changed += (
-                    _receive(carrier, report, now=now) if report.kind == "received" else _conclude(report, now=now)
-                )
+                does = _receive if report.kind == "received" else _conclude
+                changed += does(carrier, report, now=now)
         except Exception as error:
             log.exception("message_report.failed carrier_message=%s", report.carrier_message_id)
             failed = failed or error
@@ -49,12 +48,17 @@ def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> i
     return changed
 
 
-def _conclude(report: MessageReport, *, now: datetime) -> bool:
-    """Write down what became of a message; that it arrived proves that it was sent."""
+def _conclude(carrier: str, report: MessageReport, *, now: datetime) -> bool:
+    """Write down what became of a message over a line of the carrier; that it arrived proves that it was sent."""
     message: Message | None = (
         Message.objects.select_for_update(of=("self",), no_key=True)
         .select_related("contact", "campaign")
-        .filter(pk__in=[report.message_id], direction=Direction.OUTBOUND.value, status__in=_OPEN)
+        .filter(
+            pk__in=[report.message_id],
+            line__carrier=carrier,
+            direction=Direction.OUTBOUND.value,
+            status__in=_OPEN,
+        )
         .first()
     )
     if message is None:

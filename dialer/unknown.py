@@ -19,6 +19,7 @@ from django.db import connection, transaction
 
 from dialer import carrier_events, carriers
 from dialer.carriers.base import CannotSay, Found, LookUp, NotFound
+from dialer.carriers.reading import of_call
 from dialer.endings import End, record_ends
 from dialer.models import Call, Line
 from dialer.rules.statuses import Outcome
@@ -154,7 +155,8 @@ def _settle(call: _Open, answer: LookUp, *, now: datetime) -> None:
     is_over = now > call.last_end
     match answer:
         case Found():
-            is_news = carrier_events.store(call.carrier, answer.reports) > 0
+            # An adapter's answer is a stranger's word: it may settle the call asked about, and touch no other.
+            is_news = carrier_events.store(call.carrier, of_call(call.call_id, answer.reports)) > 0
             if answer.is_live and not is_over:
                 _check_again(call.call_id, at=now + LIVE_RECHECK)
             elif not is_news and not carrier_events.has_unapplied(call.call_id):

@@ -9,7 +9,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar, get_args
@@ -63,6 +63,14 @@ _LONGEST_SAID: Final = 200
 def reports(body: Mapping[str, Any], *, now: datetime) -> list[Report]:
     """Return the reports in a request or an answer; one that is of no use is logged and left out."""
     return _read(body, partial(_report, now=now))
+
+
+def of_call(call_id: UUID, told: Sequence[Report]) -> list[Report]:
+    """Return what a look-up tells of the call it asked about; whatever it tells of others is logged and left out."""
+    mine = [report for report in told if report.call_id == call_id]
+    if len(mine) < len(told):
+        log.warning("carrier.look_up_told_of_others call=%s reports=%s", call_id, len(told) - len(mine))
+    return mine
 
 
 def message_reports(body: Mapping[str, Any], *, now: datetime) -> list[MessageReport]:

@@ -118,7 +118,7 @@ class SimulatedCarrier:
             return NotFound()
         if not response.ok or not isinstance(body.get("is_live"), bool):
             return CannotSay(reason=f"HTTP {response.status_code}")
-        return Found(reports=self._reports(body), is_live=body["is_live"])
+        return Found(reports=reading.of_call(call_id, self._reports(body)), is_live=body["is_live"])
 
     def hang_up(self, call_id: UUID) -> None:
         """Ask for the end of a call; the carrier's report tells whether it came, so a failure here is only logged."""

@@ -178,6 +178,19 @@ class CarrierConformance:
         assert not found.is_live
         assert list(found.reports) == reported
 
+    def test_a_look_up_tells_of_the_call_asked_about_and_of_no_other(self, laboratory: Laboratory) -> None:
+        first, _ = place(laboratory, "answers")
+        second, _ = place(laboratory, "answers")
+        for request in (first, second):
+            laboratory.deliveries_until_end_of(request.call_id)
+
+        found = [laboratory.carrier.look_up(request.call_id) for request in (first, second)]
+
+        assert [{report.call_id for report in answer.reports} for answer in found if isinstance(answer, Found)] == [
+            {first.call_id},
+            {second.call_id},
+        ]
+
     def test_hanging_up_ends_a_live_call(self, laboratory: Laboratory) -> None:
         request, _ = place(laboratory, "talks on")
         before = laboratory.carrier.look_up(request.call_id)

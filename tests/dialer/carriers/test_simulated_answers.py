@@ -17,6 +17,7 @@ from dialer.carriers.base import (
     Answer,
     Busy,
     CannotSay,
+    Found,
     Health,
     NotFound,
     Refused,
@@ -256,6 +257,19 @@ def test_a_report_that_cannot_be_understood_does_not_hold_up_the_others(
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"reports": 7}', b"\xff", b"[" * 100_000])
 def test_a_signed_body_of_another_shape_has_no_reports(carrier: SimulatedCarrier, body: bytes) -> None:
     assert carrier.parse_reports(signed(body), body) == []
+
+
+def test_reports_of_other_calls_in_the_answer_to_a_look_up_are_left_out(
+    carrier: SimulatedCarrier, receiver: Receiver
+) -> None:
+    ring = a_report(event_id="e-3", direction="inbound", **{"from": NUMBER, "to": NUMBER})
+    told = [a_report(event_id="e-1"), a_report(event_id="e-2", call_id=str(UUID(int=1))), ring]
+    receiver.body = json.dumps({"is_live": False, "reports": told}).encode()
+
+    found = carrier.look_up(UUID(CALL_ID))
+
+    assert isinstance(found, Found)
+    assert [report.event_id for report in found.reports] == ["e-1"]
 
 
 def test_a_line_uses_the_carrier_of_the_settings(settings: Settings, receiver: Receiver) -> None:
