@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 from django.conf import settings
 
+from config.celery import app
+
 pytest_plugins = ["tests.simulated_carrier", "tests.contracts.watching"]
 
 # A slow machine is no bug, and what passes here passes there; `--hypothesis-profile=thorough` looks for new cases.
@@ -26,6 +28,7 @@ def _own_valkey_database(worker_id: str) -> None:
         url = getattr(settings, name)
         if url.startswith(("redis://", "rediss://")):
             setattr(settings, name, f"{url.rpartition('/')[0]}/{number}")
+    app.conf.update(broker_url=settings.BROKER_URL)
 
 
 @pytest.fixture(scope="session", autouse=True)
