@@ -7,10 +7,12 @@ import psycopg
 import pytest
 from django.db import connection
 
+from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import new_id
 from tests.webhooks.rows import make_delivery, make_endpoint
 from webhooks.models import Delivery, DeliveryAttempt
 from webhooks.retention import DAYS_AHEAD, KEPT, forget_deliveries, keep_days
+from webhooks.tasks import retain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,3 +134,17 @@ def test_a_sweep_forgets_no_more_than_its_stretch_the_oldest_first() -> None:
     assert forget_deliveries(now=NOON, limit=2) == 2
 
     assert Delivery.objects.get().pk == rows[0].pk
+
+
+def test_the_task_makes_today_and_the_next_days_and_forgets_what_is_old() -> None:
+    now = database_now()
+    long_ago = NOON - now + KEPT + timedelta(days=1)
+    an_old(make_delivery(make_endpoint()), age=long_ago, status="delivered", settled_at=now - KEPT)
+    before = partitions()
+
+    retain.apply(throw=True)
+
+    wanted = {f"webhooks_deliveryattempt_{now + timedelta(days=n):%Y%m%d}" for n in range(DAYS_AHEAD + 1)}
+    assert wanted <= partitions()
+    assert wanted - before, "no day was left to be made"
+    assert not Delivery.objects.exists()

@@ -1,44 +1,39 @@
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
-from django.db import connection
 from pytest_django.fixtures import Settings
 
-from dialer.workspaces import draining
+from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
+from tests.draining import at_work, stoppable
 from tests.factories import make_workspace
 from tests.webhooks.receivers import Receivers
-from tests.webhooks.rows import make_endpoint, new_event, record
+from tests.webhooks.rows import make_delivery, make_endpoint, new_event, record
+from webhooks import replay as replays
 from webhooks.models import Delivery, Endpoint
-from webhooks.tasks import deliver_due, suppress_unheard
+from webhooks.rules.circuit import HOPELESS_AFTER, HOPELESS_FAILURES
+from webhooks.tasks import deliver_due, mind_endpoints, replay, suppress_unheard
 
 pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["stoppable"]
+
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
-def _stoppable(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def _receivers_may_be_here(settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    monkeypatch.setattr(draining, "_stopping", threading.Event())
 
 
 @pytest.fixture
-def loop() -> Iterator[threading.Thread]:
-    """The task at work in a thread, as in a worker; stopped as a worker that shuts down stops it."""
-
-    def work() -> None:
-        try:
-            deliver_due.apply(throw=True)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield thread
-    draining.stop_all()
-    thread.join(10)
-    assert not thread.is_alive()
+def loop(stoppable: None) -> Iterator[threading.Thread]:
+    """The task at work in a thread, as in a worker."""
+    with at_work(deliver_due.apply) as thread:
+        yield thread
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -86,3 +81,49 @@ def test_what_is_pending_for_an_endpoint_that_was_switched_off_is_suppressed() -
     suppress_unheard.apply(throw=True)
 
     assert Delivery.objects.get().status == "suppressed"
+
+
+def failed_delivery(endpoint: Endpoint) -> Delivery:
+    """Make one that failed a minute ago in a way that may pass."""
+    a_minute_ago = database_now() - MINUTE
+    delivery = make_delivery(endpoint, now=a_minute_ago)
+    fields = {"status": "failed", "settled_at": a_minute_ago, "is_recoverable": True}
+    Delivery.objects.filter(pk=delivery.pk).update(**fields)
+    return delivery
+
+
+def test_what_failed_waits_again_when_its_endpoint_has_answered_since() -> None:
+    lost = failed_delivery(make_endpoint(last_delivery_at=database_now()))
+
+    mind_endpoints.apply(throw=True)
+
+    lost.refresh_from_db()
+    assert lost.status == "pending"
+
+
+def test_an_endpoint_that_took_nothing_for_days_is_switched_off() -> None:
+    now = database_now()
+    endpoint = make_endpoint(
+        failing_since=now - HOPELESS_AFTER - MINUTE, last_error_at=now, failure_run=HOPELESS_FAILURES
+    )
+
+    mind_endpoints.apply(throw=True)
+
+    endpoint.refresh_from_db()
+    assert not endpoint.is_active
+
+
+def test_a_replay_that_was_asked_for_is_worked_off_to_its_end_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = make_endpoint()
+    lost = [failed_delivery(endpoint) for _ in range(3)]
+    now = database_now()
+    wanted = replays.Wanted(since=now - 2 * MINUTE)
+    started = replays.start(endpoint.pk, wanted, workspace_id=endpoint.workspace_id, actor=SYSTEM, now=now)
+    one_by_one = functools.partial(replays.run_batch, limit=1)
+    monkeypatch.setattr(replays, "run_batch", one_by_one)
+
+    replay.apply(throw=True)
+
+    assert set(Delivery.objects.filter(status="pending").values_list("pk", flat=True)) == {each.pk for each in lost}
+    started.refresh_from_db()
+    assert (started.status, started.replayed) == ("done", 3)
