@@ -2,15 +2,9 @@ import fnmatch
 
 import pytest
 
-from config.celery import BEAT, QUEUES, ROUTES, app
+from config.celery import QUEUES, ROUTES, app
 from config.env import BASE_DIR
 from config.procfile import read
-
-
-def test_every_task_of_the_schedule_exists() -> None:
-    app.loader.import_default_modules()
-
-    assert {task for task, _, _ in BEAT} - set(app.tasks) == set()
 
 
 def test_every_route_leads_somebody_somewhere() -> None:
@@ -34,13 +28,6 @@ def test_a_message_reaches_its_own_queue_only() -> None:
     bindings = {(queue.exchange.name, queue.routing_key) for queue in app.amqp.queues.values()}
 
     assert bindings == {(name, name) for name in QUEUES}
-
-
-def test_nudges_expire_before_they_pile_up() -> None:
-    schedule = app.conf.beat_schedule
-
-    assert len(schedule) == len(BEAT)
-    assert all(entry["options"]["expires"] <= max(2, 2 * entry["schedule"]) for entry in schedule.values())
 
 
 @pytest.mark.parametrize("setting", ["task_acks_late", "worker_send_task_events", "task_create_missing_queues"])
