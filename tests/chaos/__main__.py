@@ -32,7 +32,7 @@ from dialer.models import Contact  # noqa: E402
 from dialer.workspaces.audit import SYSTEM  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 from tests.chaos.judge import judge  # noqa: E402
-from tests.chaos.plan import Point, read  # noqa: E402
+from tests.chaos.plan import Point, deaths_in  # noqa: E402
 
 SPEED = 20
 """A call's second passes in a twentieth of one."""
@@ -65,7 +65,7 @@ def main() -> int:
             _say(f"{time.monotonic() - began:.0f} s: the last worker has died; {options.afterwards} s for the rest")
             time.sleep(options.afterwards)
             findings = judge(ledger, now=database_now())
-            died = Counter(read(log))
+            died = Counter(deaths_in(log))
     for point in Point:
         _say(f"  {died[point]:3} x kill -9 {point}")
     _say(f"  {flushes:3} x the broker flushed")
@@ -187,7 +187,7 @@ def _let_die(log: Path, *, deaths: int, flushes: int, seed: str) -> int:
     broker = Redis.from_url(settings.BROKER_URL)
     done = 0
     deadline = time.monotonic() + 240
-    while (died := len(read(log))) < deaths and time.monotonic() < deadline:
+    while (died := len(deaths_in(log))) < deaths and time.monotonic() < deadline:
         if done < flushes and died >= after[done]:
             broker.flushdb()
             done += 1

@@ -23,6 +23,8 @@ class Finding:
     rule: str
     seen: str
     is_kept: bool
+    subjects: tuple[str, ...] = ()
+    """Whom or what broke it: numbers, as a rule."""
 
 
 def judge(ledger: Path, *, now: datetime) -> list[Finding]:

@@ -3,6 +3,7 @@
 The parent has everything imported and forks a worker whenever the last one died: two dozen deaths cost seconds.
 """
 
+import itertools
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from config.celery import app
+from tests.chaos.faults import LIFE
 from tests.chaos.plan import Point, WebhookPoint, fate
 
 THREADS = ["--pool=threads", "--concurrency=4", "--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -31,12 +33,13 @@ def live(queue: str, statements: Statements) -> None:
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    while True:
+    for number in itertools.count(1):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         worker = os.fork()
         if worker == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            os.environ[LIFE] = f"{queue}-by-plan.{number}"
             _work(queue, statements)
             sys.exit()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

@@ -12,6 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+from tests.chaos import faults
+from tests.chaos.faults import Kind, append, life
+
 WEBHOOK_PASSES = 20
 """A delivery passes its points far more often than a dial does."""
 
@@ -56,7 +59,7 @@ class Fate:
     """One life of a worker: it knows its death from the number of lines in the file of those before."""
 
     def __init__(self, planned: Sequence[Death], log: Path) -> None:
-        past = len(read(log))
+        past = self._past = len(deaths_in(log))
         self._death = planned[past] if past < len(planned) else None
         self._log = log
         self._left = self._death.passes if self._death else 0
@@ -71,26 +74,18 @@ class Fate:
             return self._left == -1
 
     def die(self, point: Point | WebhookPoint) -> NoReturn:
-        """Write the point and the time down and end like one who is killed from outside."""
-        file = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(file, f"{point}\t{time.time():.3f}\n".encode())
+        """Write the fault down and end like one who is killed from outside."""
+        now = time.time()
+        append(
+            self._log, id=f"D{self._past + 1:02}", kind=Kind.DEATH, at=now, until=now, concerns=[life()], note=point
+        )  # fmt: skip
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError  # nobody comes here
 
 
-def read(log: Path) -> Sequence[str]:
+def deaths_in(log: Path) -> Sequence[str]:
     """Return the points of the deaths so far."""
-    return [line.partition("\t")[0] for line in _lines(log)]
-
-
-def times(log: Path) -> Sequence[tuple[str, float]]:
-    """Return the points of the deaths so far, and when each was, in seconds since 1970."""
-    split = [line.partition("\t") for line in _lines(log)]
-    return [(point, float(at)) for point, _, at in split]
-
-
-def _lines(log: Path) -> Sequence[str]:
-    return log.read_text().splitlines() if log.exists() else ()
+    return [fault.note for fault in faults.read(log) if fault.kind == Kind.DEATH]
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from tests.chaos.faults import Kind, append
 from tests.chaos.plan import Death, Fate, Point, deaths
 
 
@@ -26,9 +27,9 @@ def test_each_life_has_the_next_death_and_the_last_one_none(tmp_path: Path) -> N
     log = tmp_path / "log"
     planned = [Death(point=Point.BEFORE_RECORD, passes=0), Death(point=Point.BEFORE_REQUEST, passes=0)]
 
-    log.write_text(f"{Point.BEFORE_RECORD}\n")
+    append(log, id="D01", kind=Kind.DEATH, at=1.0, until=1.0, concerns=["dial.1"], note=Point.BEFORE_RECORD)
     second = Fate(planned, log).is_here(Point.BEFORE_REQUEST)
-    log.write_text(f"{Point.BEFORE_RECORD}\n{Point.BEFORE_REQUEST}\n")
+    append(log, id="D02", kind=Kind.DEATH, at=2.0, until=2.0, concerns=["dial.2"], note=Point.BEFORE_REQUEST)
     third = any(Fate(planned, log).is_here(point) for point in Point)
 
     assert (second, third) == (True, False)

@@ -4,18 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from tests.chaos.faults import POSTGRES, Fault, Kind
 from tests.chaos.inbox import Receipt
 from tests.chaos.plan import Fate, WebhookPoint, deaths, of
-from tests.chaos.webhook_judge import Fault, judge, listed, repeats_of
+from tests.chaos.repeats import listed, repeats_of
+from tests.chaos.webhook_judge import judge
 
-FIRST = Receipt(10.0, "evt_1", "dlv_1", 1, "digest")
-AGAIN = replace(FIRST, at=20.0, attempt=2)
-OTHER = Receipt(11.0, "evt_2", "dlv_2", 1, "another")
-KILLED = Fault(what="kill -9", since=12.0, until=12.0)
+FIRST = Receipt(10.0, "evt_1", "dlv_1", 1, "digest", sender="webhooks.1")
+AGAIN = replace(FIRST, at=20.0, attempt=2, sender="webhooks.2")
+OTHER = Receipt(11.0, "evt_2", "dlv_2", 1, "another", sender="webhooks.1")
+KILLED = Fault(id="D01", kind=Kind.DEATH, at=12.0, until=12.0, concerns=("webhooks.1",), note="a point")
+CRASHED = Fault(id="F01", kind=Kind.POSTGRES, at=12.0, until=13.0, concerns=(POSTGRES,))
 
 
 def broken(inbox: list[Receipt], *, faults: list[Fault], noted: set[tuple[str, int]], pending: int = 0) -> set[str]:
-    repeats = repeats_of(inbox, faults=faults, noted=noted)
+    repeats = repeats_of(inbox, faults=faults, answered=noted)
     findings = judge({"evt_1", "evt_2"}, [inbox], repeats, pending=pending)
     return {finding.rule for finding in findings if not finding.is_kept}
 
@@ -25,7 +28,8 @@ def test_a_repeat_of_what_was_under_way_when_a_worker_died_is_in_order_and_liste
     noted = {("dlv_1", 2), ("dlv_2", 1)}
 
     assert broken(inbox, faults=[KILLED], noted=noted) == set()
-    assert listed(repeats_of(inbox, faults=[KILLED], noted=noted)) == ["kill -9: 1: evt_1"]
+    repeats = repeats_of(inbox, faults=[KILLED], answered=noted)
+    assert listed(repeats) == ["D01 kill -9 at a named point: 1: evt_1"]
 
 
 @pytest.mark.parametrize(
@@ -46,19 +50,27 @@ def test_what_the_receivers_got_wrong_is_found(inbox: list[Receipt], rule: str) 
     ("faults", "noted"),
     [
         pytest.param([], set(), id="no fault at all"),
-        pytest.param([replace(KILLED, since=5, until=8)], set(), id="a fault before"),
-        pytest.param([replace(KILLED, since=21, until=22)], set(), id="a fault after"),
+        pytest.param([replace(KILLED, concerns=("webhooks.2",))], set(), id="another worker died"),
+        pytest.param([replace(CRASHED, at=5, until=8)], set(), id="a crash before"),
+        pytest.param([replace(CRASHED, at=21, until=22)], set(), id="a crash after"),
+        pytest.param([replace(KILLED, at=21, until=21)], set(), id="a death after"),
         pytest.param([KILLED], {("dlv_1", 1)}, id="it was over and has its row"),
     ],
 )
 def test_a_repeat_that_no_fault_explains_is_found(faults: list[Fault], noted: set[tuple[str, int]]) -> None:
-    assert broken([FIRST, OTHER, AGAIN], faults=faults, noted=noted) == {"a repeat was under way at a fault"}
+    assert broken([FIRST, OTHER, AGAIN], faults=faults, noted=noted) == {
+        "a repeat was under way when a fault befell who sent it"
+    }
 
 
 def test_a_request_may_arrive_after_its_sender_died() -> None:
-    just_before = replace(KILLED, since=9.5, until=9.5)
+    just_before = replace(KILLED, at=9.5, until=9.5)
 
     assert broken([FIRST, OTHER, AGAIN], faults=[just_before], noted=set()) == set()
+
+
+def test_what_a_crash_of_postgresql_kept_from_being_settled_may_come_again() -> None:
+    assert broken([FIRST, OTHER, AGAIN], faults=[CRASHED], noted=set()) == set()
 
 
 def test_what_is_still_to_be_sent_is_found() -> None:

@@ -1,12 +1,15 @@
 """``python -m tests.chaos.webhook_worker``: a webhook worker that dies by plan, and is there again at once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import django
 
 django.setup()
 
-from tests.chaos.lives import live  # noqa: E402 — Django is set up first
+from tests.chaos.faults import life  # noqa: E402 — Django is set up first
+from tests.chaos.inbox import signature_of  # noqa: E402
+from tests.chaos.lives import live  # noqa: E402
 from tests.chaos.plan import WebhookPoint, fate  # noqa: E402
 from webhooks import delivery, tasks  # noqa: E402
 from webhooks.transport import Answer, Request, Transport  # noqa: E402
@@ -17,9 +20,11 @@ STATEMENTS = {"/* settle */": WebhookPoint.BEFORE_RECORD}
 
 
 class DeadlyTransport(Transport):
-    """Posts as ever, unless this is where the worker dies."""
+    """Posts as ever and says which life it is, unless this is where the worker dies."""
 
     def start(self, request: Request) -> None:
+        headers = [(name, value) for name, value in request.headers if name != "User-Agent"]
+        request = replace(request, headers=[*headers, ("User-Agent", signature_of(life()))])
         if fate().is_here(WebhookPoint.BEFORE_REQUEST):
             fate().die(WebhookPoint.BEFORE_REQUEST)
         super().start(request)

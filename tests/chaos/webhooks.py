@@ -32,9 +32,12 @@ from config.leash import Leash, User, kill_group  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 from dialer.workspaces.ids import public_id  # noqa: E402
 from dialer.workspaces.models import Workspace  # noqa: E402
+from tests.chaos import faults  # noqa: E402
+from tests.chaos.faults import BROKER, POSTGRES, FaultLog, Kind  # noqa: E402
 from tests.chaos.inbox import Inbox, read  # noqa: E402
-from tests.chaos.plan import WebhookPoint, times  # noqa: E402
-from tests.chaos.webhook_judge import Fault, judge, listed, repeats_of  # noqa: E402
+from tests.chaos.plan import WebhookPoint, deaths_in  # noqa: E402
+from tests.chaos.repeats import listed, repeats_of  # noqa: E402
+from tests.chaos.webhook_judge import judge  # noqa: E402
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event  # noqa: E402
 from webhooks.outbox import NewEvent, record_events  # noqa: E402
 
@@ -52,7 +55,10 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=100, help="events a second")
     parser.add_argument("--flushes", type=int, default=3, help="times that the broker forgets everything")
     parser.add_argument("--restarts", type=int, default=3, help="times that PostgreSQL is restarted")
+    parser.add_argument("--short", action="store_true", help="a few of everything, for CI: under 45 s")
     options = parser.parse_args()
+    if options.short:
+        options.each, options.events, options.flushes, options.restarts = 2, 500, 1, 1
     logging.disable(logging.WARNING)
     began = time.monotonic()
     call_command("migrate", verbosity=0)
@@ -63,18 +69,19 @@ def main() -> int:
         with _processes(environment):
             deaths = options.each * len(WebhookPoint)
             teller = _Teller(workspace, events=options.events, rate=options.rate)
-            faults = _let_die(log, teller, deaths=deaths, options=options)
+            _let_die(log, teller, deaths=deaths, options=options)
             pending = _wait_for_rest()
-        died = times(log)
-        faults += [Fault(what=f"kill -9 {point}", since=at, until=at) for point, at in died]
+        died, done = deaths_in(log), faults.read(log)
         inboxes = [read(file) for file in inbox.files]
     noted = {
         (public_id(Delivery.public_prefix, delivery_id), number)
         for delivery_id, number in DeliveryAttempt.objects.values_list("delivery_id", "number")
     }
     recorded = {public_id(Event.public_prefix, event_id) for event_id in Event.objects.values_list("id", flat=True)}
-    repeats = [repeat for each in inboxes for repeat in repeats_of(each, faults=faults, noted=noted)]
-    counted = Counter(fault.what for fault in faults)
+    repeats = [repeat for each in inboxes for repeat in repeats_of(each, faults=done, answered=noted)]
+    for fault in done:
+        _say(f"  {fault.id}  {fault.kind} {fault.note} ({', '.join(fault.concerns)})")
+    counted = Counter(fault.kind for fault in done)
     for what, number in sorted(counted.items()):
         _say(f"  {number:3} x {what}")
     for line in listed(repeats):
@@ -82,9 +89,9 @@ def main() -> int:
     findings = judge(recorded, inboxes, repeats, pending=pending)
     for finding in findings:
         _say(f"  {'kept  ' if finding.is_kept else 'BROKEN'}  {finding.rule}: {finding.seen}")
-    points = Counter(point for point, _ in died)
+    points = Counter(died)
     is_whole = len(recorded) >= options.events and all(points[point] >= options.each for point in WebhookPoint)
-    is_whole = is_whole and len(faults) - len(died) == options.flushes + options.restarts
+    is_whole = is_whole and len(done) - len(died) == options.flushes + options.restarts
     _say(f"{time.monotonic() - began:.0f} s, seed {options.seed!r}")
     return 0 if is_whole and all(finding.is_kept for finding in findings) else 1
 
@@ -171,26 +178,24 @@ class _Teller(threading.Thread):
         )
 
 
-def _let_die(log: Path, teller: _Teller, *, deaths: int, options: object) -> list[Fault]:
-    """Tell events until every death of the plan was died, the servers troubled in between; return their troubles."""
+def _let_die(log: Path, teller: _Teller, *, deaths: int, options: object) -> None:
+    """Tell events until every death of the plan was died, the servers troubled in between."""
     flushes, restarts = options.flushes, options.restarts  # type: ignore[attr-defined]
     dice = random.Random(options.seed)  # type: ignore[attr-defined]  # noqa: S311 — chance that can be repeated
     after = sorted(dice.sample(range(1, deaths - 1), flushes + restarts))
-    troubles: list[tuple[str, Callable[[], None]]] = [("the broker flushed", _flush)] * flushes
-    troubles += [("PostgreSQL crashed and restarted", _restart_postgres)] * restarts
+    troubles: list[tuple[Kind, str, Callable[[], None]]] = [(Kind.FLUSH, BROKER, _flush)] * flushes
+    troubles += [(Kind.POSTGRES, POSTGRES, _restart_postgres)] * restarts
     dice.shuffle(troubles)
-    faults = []
+    fault_log = FaultLog(log)
     deadline = time.monotonic() + LONGEST
     teller.start()
-    while len(times(log)) < deaths and time.monotonic() < deadline:
-        if troubles and len(times(log)) >= after[-len(troubles)]:
-            what, trouble = troubles.pop(0)
-            since = time.time()
-            trouble()
-            faults.append(Fault(what=what, since=since, until=time.time()))
+    while (died := len(deaths_in(log))) < deaths and time.monotonic() < deadline:
+        if troubles and died >= after[-len(troubles)]:
+            kind, whom, trouble = troubles.pop(0)
+            with fault_log.lasting(kind, [whom]):
+                trouble()
         time.sleep(0.05)
     teller.finish()
-    return faults
 
 
 def _flush() -> None:
