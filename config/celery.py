@@ -33,6 +33,10 @@ ROUTES = {
 }
 """What is not named here goes to ``default``, where it delays no call and no delivery."""
 
+CLOCKS_APART_SECONDS = 100
+"""Beat says by its own clock when a nudge expires, and a worker asks its own: one that is further ahead drops them all,
+and dials and delivers nothing."""
+
 # (task, every so many seconds, arguments). An old nudge is worthless: the next one finds the same rows.
 BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.tick", 1, ()),
@@ -54,7 +58,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
 
 
 def _entry(task: str, every: float, arguments: tuple[str, ...]) -> dict[str, Any]:
-    options: dict[str, Any] = {"expires": max(2, every * 2)}
+    options: dict[str, Any] = {"expires": max(2, every * 2) + CLOCKS_APART_SECONDS}
     if task == "config.heartbeat":
         options["queue"] = arguments[0]  # the row it writes says that a worker consumes this queue
     return {"task": task, "schedule": every, "args": arguments, "options": options}

@@ -1,4 +1,5 @@
 import fnmatch
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -28,6 +29,22 @@ def test_a_message_reaches_its_own_queue_only() -> None:
     bindings = {(queue.exchange.name, queue.routing_key) for queue in app.amqp.queues.values()}
 
     assert bindings == {(name, name) for name in QUEUES}
+
+
+def test_however_long_nobody_works_nudges_off_they_do_not_pile_up() -> None:
+    waiting = sum(entry["options"]["expires"] / entry["schedule"] for entry in app.conf.beat_schedule.values())
+
+    assert waiting < 1_000
+
+
+def test_a_worker_whose_clock_is_ahead_of_beats_takes_its_nudges() -> None:
+    ahead = timedelta(seconds=90)
+    for entry in app.conf.beat_schedule.values():
+        sent = app.now()
+        message = app.amqp.as_task_v2("1", entry["task"], expires=entry["options"]["expires"], now=sent)
+
+        expires_at = datetime.fromisoformat(message.headers["expires"])
+        assert sent + ahead < expires_at, entry["task"]
 
 
 @pytest.mark.parametrize("setting", ["task_acks_late", "worker_send_task_events", "task_create_missing_queues"])
