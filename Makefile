@@ -8,7 +8,7 @@ MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone bench bench-webhooks format reset login shell
+.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone thorough bench bench-webhooks format reset login shell
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,16 @@ test-alone: $(INSTALLED)  ## tests picked by chance, each in a run of its own (A
 
 mutants: $(INSTALLED)  ## deliberate faults, one after the other: the tests must notice each (ARGS="--only dialer/rules")
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+thorough: $(INSTALLED)  ## for a night: new cases of every property, the whole simulation, long chaos, all mutants
+	@$(MAKE) --keep-going hypothesis simulate thorough-chaos hostile mutants test-alone
+
+hypothesis: $(INSTALLED)
+	@$(ALONE) $(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=thorough --timeout 3600 $(ARGS)
+
+thorough-chaos: $(INSTALLED)
+	@$(MAKE) chaos ARGS=--long
+	@$(MAKE) chaos-webhooks
 
 bench: $(INSTALLED)  ## dial lifecycles beside bare Celery tasks, and lateness with a million held (alone on the machine)
 	@$(MEASURED) $(BIN)/python -m bench.engine $(ARGS)

@@ -14,7 +14,7 @@ pytest_plugins = ["tests.simulated_carrier", "tests.contracts.watching"]
 
 # A slow machine is no bug, and what passes here passes there; `--hypothesis-profile=thorough` looks for new cases.
 hypothesis.settings.register_profile("ringback", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
+hypothesis.settings.register_profile("thorough", deadline=None, derandomize=False, max_examples=2_000)
 hypothesis.settings.load_profile("ringback")
 
 _ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
