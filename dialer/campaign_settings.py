@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
+from dialer import caller_ids
 from dialer.contacts import is_time_zone
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules import schedule_settings, values
@@ -118,6 +119,8 @@ def _used(
         shown = Line.objects.in_workspace(workspace_id).get(pk=line_id).caller_ids
         if shown and caller_id not in shown:
             errors["caller_id"] = ["is not a caller id of the line"]
+        elif caller_ids.belongs_to_another(caller_id, workspace_id):
+            errors["caller_id"] = ["is in use"]
     return columns
 
 

@@ -5,7 +5,7 @@ secrets in it. Nothing is deleted: what is archived serves the campaigns that us
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar, Unpack
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from dialer import carriers, outages
+from dialer import caller_ids, carriers, outages
 from dialer.contacts import is_time_zone
 from dialer.models import Call, Campaign, Line, Persona, RetryPolicy
 from dialer.rooms import forget_pace
@@ -26,8 +26,6 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.models import Workspace
 
 LONGEST_ENDPOINT = 500
-LONGEST_CALLER_ID = 32
-MOST_CALLER_IDS = 1_000
 RING_TIMEOUTS = range(5, 601)
 MAX_DURATIONS = range(10, 14_401)
 STALE_AFTER_HOURS = range(1, 8_761)
@@ -162,19 +160,26 @@ def create_line(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Un
     columns = {"calls_per_second": CALLS_PER_SECOND, **_read(fields, _LINE, required=("name",))}
     _check_campaign(columns, workspace_id)
     _check_credentials(columns, of=Line(**columns).carrier)
-    return _create(Line, workspace_id, columns, actor=actor, now=now)
+    with transaction.atomic():
+        caller_ids.lock(workspace_id)
+        line = _create(Line, workspace_id, columns, actor=actor, now=now)
+        _keep_caller_ids(line, added=line.caller_ids)
+    return line
 
 
 def edit_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[LineFields]) -> Line:
     columns = _read(fields, _LINE)
     _check_campaign(columns, workspace_id)
     with transaction.atomic():
+        caller_ids.lock(workspace_id)
         line: Line = _live(Line, workspace_id).select_for_update(no_key=True).get(pk=line_id)
         _check_carrier(columns, line)
         if columns.keys() & {"carrier", "credentials"}:
             # What was wrong may be right now: the next call finds out.
             columns |= outages.CLOSED
-        return _edit(Line, line_id, workspace_id, columns, actor=actor, now=now)
+        edited = _edit(Line, line_id, workspace_id, columns, actor=actor, now=now)
+        _keep_caller_ids(edited, added=[number for number in edited.caller_ids if number not in line.caller_ids])
+    return edited
 
 
 def _check_campaign(columns: Mapping[str, Any], workspace_id: UUID) -> None:
@@ -198,6 +203,10 @@ def _check_carrier(columns: Mapping[str, Any], line: Line) -> None:
 
 def _check_credentials(columns: Mapping[str, Any], *, of: str) -> None:
     given: Mapping[str, Any] = json.loads(columns.get("credentials") or "{}")
+    if not given:
+        return
+    if of not in settings.CARRIERS:
+        raise InvalidResource({"carrier": ["is not one of this installation any more"]})
     names = carriers.credential_names(of)
     takes = f"a line of it takes {', '.join(sorted(names))}" if names else "a line of it has no credentials"
     reason = (
@@ -208,7 +217,19 @@ def _check_credentials(columns: Mapping[str, Any], *, of: str) -> None:
 
 
 def archive_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Line:
-    return _archive(Line, line_id, workspace_id, actor=actor, now=now)
+    """Archive a line; a number that no other line of the workspace shows may be claimed by anybody from now on."""
+    with transaction.atomic():
+        caller_ids.lock(workspace_id)
+        line = _archive(Line, line_id, workspace_id, actor=actor, now=now)
+        _keep_caller_ids(line, added=())
+    return line
+
+
+def _keep_caller_ids(line: Line, *, added: Collection[str]) -> None:
+    try:
+        caller_ids.keep(line, added=added)
+    except caller_ids.NumberInUse as refused:
+        raise InvalidResource({"caller_ids": [f"{number} is in use" for number in refused.numbers]}) from refused
 
 
 def create_policy(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[PolicyFields]) -> RetryPolicy:
@@ -371,17 +392,6 @@ def _credentials(value: object) -> str | None:
     return json.dumps(given) if given else None
 
 
-def _caller_ids(value: object) -> list[str]:
-    if not isinstance(value, list) or len(value) > MOST_CALLER_IDS:
-        message = f"must be a list of at most {MOST_CALLER_IDS:,} numbers"
-        raise Unfit(message)
-    found = [values.text(item, longest=LONGEST_CALLER_ID) for item in value]
-    if not all(found):
-        message = "must not contain an empty number"
-        raise Unfit(message)
-    return found
-
-
 _WORKSPACE: _Readers = {
     "name": values.name,
     "time_zone": _time_zone,
@@ -397,7 +407,7 @@ _LINE: _Readers = {
     "name": values.name,
     "carrier": _carrier,
     "credentials": _credentials,
-    "caller_ids": _caller_ids,
+    "caller_ids": caller_ids.read,
     "ring_timeout_seconds": _within(RING_TIMEOUTS),
     "max_duration_seconds": _within(MAX_DURATIONS),
     "calls_per_second": values.calls_per_second,

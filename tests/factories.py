@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from dialer import caller_ids
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Message, Persona, RetryPolicy, Suppression
 from dialer.rules.statuses import LIVE, CallStatus
 from dialer.rules.time_zones import zones_for
@@ -40,9 +41,14 @@ def make_persona(workspace: Workspace | None = None, **fields: Any) -> Persona:
 
 
 def make_line(workspace: Workspace | None = None, **fields: Any) -> Line:
+    """Make a line that has its numbers; those of the first workspace show ``+493012345678``, others a new number."""
+    workspace = workspace or make_workspace()
     fields.setdefault("name", f"Line {next(_numbers)}")
-    fields.setdefault("caller_ids", ["+493012345678"])
-    line: Line = Line.objects.create(workspace=workspace or make_workspace(), **fields)
+    if "caller_ids" not in fields:
+        is_taken = caller_ids.belongs_to_another("+493012345678", workspace.pk)
+        fields["caller_ids"] = [a_phone() if is_taken else "+493012345678"]
+    line: Line = Line.objects.create(workspace=workspace, **fields)
+    caller_ids.keep(line, added=line.caller_ids)
     return line
 
 

@@ -8,10 +8,10 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
-from dialer import resources
+from dialer import caller_ids, resources
 from dialer.api.shapes import RulesField
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.resources import LONGEST_CALLER_ID, LONGEST_ENDPOINT, MAX_DURATIONS, MOST_CALLER_IDS, RING_TIMEOUTS
+from dialer.resources import LONGEST_ENDPOINT, MAX_DURATIONS, RING_TIMEOUTS
 from dialer.rules.values import (
     LEAST_CALLS_PER_SECOND,
     LONGEST_NAME,
@@ -86,10 +86,11 @@ class LineSerializer(Pace):
     )
     has_credentials = serializers.SerializerMethodField()
     caller_ids = serializers.ListField(
-        child=TextField(max_length=LONGEST_CALLER_ID),
+        child=TextField(max_length=caller_ids.LONGEST),
         required=False,
-        max_length=MOST_CALLER_IDS,
-        help_text="Numbers that calls may show, the first by default",
+        max_length=caller_ids.MOST,
+        help_text="Numbers that calls may show, the first by default. A number belongs to one workspace: calls and "
+        "texts to it come here, and lines of no other workspace may show it",
     )
     ring_timeout_seconds = WholeNumberField(required=False, min_value=RING_TIMEOUTS[0], max_value=RING_TIMEOUTS[-1])
     max_duration_seconds = WholeNumberField(required=False, min_value=MAX_DURATIONS[0], max_value=MAX_DURATIONS[-1])

@@ -4,10 +4,11 @@ from dialer.models.calls import Call, CarrierEvent
 from dialer.models.campaigns import Campaign, CampaignContact, Pace
 from dialer.models.contacts import Contact, Import, ImportPart, ImportProblem, Suppression
 from dialer.models.messages import Message
-from dialer.models.resources import Line, Persona, RetryPolicy
+from dialer.models.resources import CallerId, Line, Persona, RetryPolicy
 
 __all__ = [
     "Call",
+    "CallerId",
     "Campaign",
     "CampaignContact",
     "CarrierEvent",

@@ -87,6 +87,18 @@ class Line(Owned, PublicId):
         return self.name
 
 
+class CallerId(Owned):
+    """A number of the installation, and the one workspace whose lines may show it; kept by ``dialer.caller_ids``."""
+
+    digits = models.CharField(primary_key=True, max_length=32)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(digits__regex="^[0-9]+$"), name="caller_id_has_digits_alone")]
+
+    def __str__(self) -> str:
+        return self.digits
+
+
 class RetryPolicy(Owned, PublicId):
     """Per outcome, delays in minutes and a limit; what they mean is the business of ``callbacks``."""
 

@@ -44,6 +44,11 @@ def digits_of(text: str) -> str:
     return re.sub(r"[^0-9]", "", text)
 
 
+def digits_to_own(text: str) -> str:
+    """Return the digits of a number that somebody can have; none of a sender's name, such as ``Kiosk24``."""
+    return "" if any(character.isalpha() for character in text) else digits_of(text)
+
+
 @lru_cache(maxsize=65_536)
 def doubts(phone: str) -> tuple[str, ...]:
     """Return what the phone-number library doubts about a number that has the right shape; mostly nothing."""

@@ -89,6 +89,16 @@ def test_credentials_do_not_follow_a_line_to_another_carrier() -> None:
     assert (taken.status_code, taken.json()["has_credentials"]) == (200, False)
 
 
+def test_a_line_whose_carrier_the_installation_no_longer_has_can_be_renamed_and_gets_no_credentials() -> None:
+    admin = Api(scope="admin")
+    path = f"lines/{make_line(admin.workspace, carrier='gone', credentials='{}').public_id}/"
+
+    assert admin.patch(path, {"name": "Renamed"}).status_code == 200
+    refused = admin.patch(path, {"credentials": {"token": "t"}})
+
+    assert (refused.status_code, set(error_of(refused)["fields"])) == (400, {"carrier"})
+
+
 def test_the_admin_site_refuses_an_address_beside_the_field() -> None:
     workspace = make_workspace()
     form = {
