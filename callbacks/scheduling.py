@@ -129,6 +129,7 @@ def request(
     persona_id: UUID | None = None,
     force: Force | None = None,
     replace: bool = False,
+    reason: str = "",
     actor: Actor,
     now: datetime,
 ) -> Scheduled:
@@ -191,7 +192,7 @@ def request(
         calls.queue([body], now=now)
         callback_id = insert([new], now=now)[body.id]
         record_events(events.of_callbacks([callback_id], "scheduled", reason=type.value, at=now), now=now)
-        record(actor, [_change(workspace_id, callback_id, new, force)], now=now)
+        record(actor, [_change(workspace_id, callback_id, new, force, reason)], now=now)
         return Scheduled(
             callback=Callback.objects.get(pk=callback_id),
             superseded_id=superseded.pk if superseded else None,
@@ -422,7 +423,7 @@ def _explained(
     return steps
 
 
-def _change(workspace_id: UUID, callback_id: int, new: NewCallback, force: Force | None) -> Change:
+def _change(workspace_id: UUID, callback_id: int, new: NewCallback, force: Force | None, reason: str) -> Change:
     return Change(
         workspace_id=workspace_id,
         verb="schedule",
@@ -433,5 +434,5 @@ def _change(workspace_id: UUID, callback_id: int, new: NewCallback, force: Force
             "scheduled_at": written(new.scheduled_at),
             **({"forced": sorted(force.checks)} if force else {}),
         },
-        reason=force.reason if force else "",
+        reason=reason or (force.reason if force else ""),
     )

@@ -104,6 +104,7 @@ def call_back(
             local_time=local_time,
             notes=notes,
             force=force,
+            reason=reason,
             actor=actor,
             now=now,
         )

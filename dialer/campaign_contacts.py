@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import transaction
 
 from dialer import contacts, first_calls
-from dialer.contacts import Bad, ContactFields, InvalidContact, Taken
+from dialer.contacts import Bad, ContactFields, Effect, InvalidContact, Taken
 from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus
-from dialer.workspaces.ids import MalformedId, new_id, parse_public_id
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import MalformedId, new_id, parse_public_id, public_id
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -40,7 +41,7 @@ class Added:
     refused: list[Refused] = field(default_factory=list)
 
 
-def add(campaign_id: UUID, entries: Sequence[object], *, workspace_id: UUID, now: datetime) -> Added:
+def add(campaign_id: UUID, entries: Sequence[object], *, workspace_id: UUID, actor: Actor, now: datetime) -> Added:
     """Add contacts, given as public ids (or UUIDs) and objects; good ones go in, each bad one is named.
 
     An object is the contact with its ``external_id``, else the newest with its number, else a new one. Adding twice
@@ -70,6 +71,16 @@ def add(campaign_id: UUID, entries: Sequence[object], *, workspace_id: UUID, now
                 case _:
                     refused.append(Refused(index=index, field="contact_id", reason="is not a contact of yours"))
         added = len(put_in(campaign_id, wanted, workspace_id=workspace_id, now=now))
+        created, updated = _effects(answers, Effect.CREATED), _effects(answers, Effect.UPDATED)
+        if added or created or updated:
+            change = Change(
+                workspace_id=workspace_id,
+                verb="add_contacts",
+                object_type="campaign",
+                object_id=public_id(Campaign.public_prefix, campaign_id),
+                to_state={"added": added, "contacts_created": created, "contacts_updated": updated},
+            )
+            record(actor, [change], now=now)
     return Added(submitted=len(entries), added=added, duplicates=len(wanted) - added, refused=refused)
 
 
@@ -107,6 +118,10 @@ def put_in(campaign_id: UUID, contact_ids: Iterable[UUID], *, workspace_id: UUID
             if campaign.status in _STARTED:
                 first_calls.schedule(campaign, limit=len(rows), now=now)
     return {row.contact_id for row in rows}
+
+
+def _effects(answers: Iterable[object], effect: Effect) -> int:
+    return sum(isinstance(answer, Taken) and answer.effect is effect for answer in answers)
 
 
 def _entry(entry: object) -> dict[str, Any] | UUID | Bad:

@@ -90,7 +90,7 @@ def create(
         record(actor, [changed(campaign, "create", from_="", to=CampaignStatus.DRAFT)], now=now)
         added = Added()
         if contacts:
-            added = campaign_contacts.add(campaign.id, contacts, workspace_id=workspace_id, now=now)
+            added = campaign_contacts.add(campaign.id, contacts, workspace_id=workspace_id, actor=actor, now=now)
         if auto_start:
             campaign = start(campaign.id, workspace_id=workspace_id, actor=actor, now=now)
     return Created(campaign=campaign, contacts=added)

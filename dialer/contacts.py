@@ -68,6 +68,8 @@ class Taken:
 
     contact: Contact
     effect: Effect
+    changed: frozenset[str] = frozenset()
+    """Names of the fields that an update changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +80,29 @@ class Bad:
     reason: str
 
 
-def create(workspace_id: UUID, *, now: datetime, **fields: Unpack[ContactFields]) -> tuple[Contact, Effect]:
+def create(
+    workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[ContactFields]
+) -> tuple[Contact, Effect]:
     """Make a contact, or change the one that has this ``external_id``; raises :class:`InvalidContact`.
 
     Without an ``external_id`` the contact is always new: one number may belong to several contacts.
     """
     row = _checked(fields)
-    if row.get("external_id") is None:
-        return Contact.objects.create(workspace_id=workspace_id, created_at=now, **_derived(row)), Effect.CREATED
-    taken = take_in(workspace_id, [fields], now=now)[0]
-    assert isinstance(taken, Taken)
+    with transaction.atomic():
+        if row.get("external_id") is None:
+            made: Contact = Contact.objects.create(workspace_id=workspace_id, created_at=now, **_derived(row))
+            taken: Taken | Bad = Taken(contact=made, effect=Effect.CREATED)
+        else:
+            taken = take_in(workspace_id, [fields], now=now)[0]
+        assert isinstance(taken, Taken)
+        match taken.effect:
+            case Effect.CREATED:
+                record(actor, [_audited(taken.contact, "create")], now=now)
+            case Effect.UPDATED:
+                changed = {"changed": sorted(taken.changed)}
+                record(actor, [_audited(taken.contact, "edit", to_state=changed)], now=now)
+            case Effect.UNCHANGED:
+                pass
     return taken.contact, taken.effect
 
 
@@ -227,7 +242,7 @@ class _Batch:
             self.updated[found.id] = found
             if changed & {"phone", "time_zone"}:
                 self.moved.add(found.id)
-        return Taken(contact=found, effect=Effect.UPDATED)
+        return Taken(contact=found, effect=Effect.UPDATED, changed=frozenset(changed))
 
     def write(self) -> None:
         lock_numbers((self.workspace_id, str(contact_id)) for contact_id in self.moved)

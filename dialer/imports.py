@@ -22,6 +22,8 @@ from dialer.contacts import Bad, ContactFields, Effect, Taken
 from dialer.models import Campaign, Import, ImportPart, ImportProblem
 from dialer.rules.contact_file import LONGEST_ROW, PROBLEM_COLUMNS, Layout, NotReadable, Row, layout_of, read_rows
 from dialer.rules.statuses import ImportStatus
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -51,10 +53,12 @@ def receive(
     *,
     file_name: str = "",
     campaign_id: UUID | None = None,
+    actor: Actor,
     now: datetime,
 ) -> Import:
     """Store an upload as it arrives, never more than a part of it in memory; reading it is the worker's.
 
+    Nothing is read of it before the audit says who brought it.
     With a campaign its contacts are put into it too: raises ``Campaign.DoesNotExist``, and ``TransitionConflict``
     where it has ended. Publish ``dialer.import_contacts`` with the id afterwards; the sweep does if nobody does.
     """
@@ -69,8 +73,10 @@ def receive(
     for number, content in enumerate(_parts(chunks)):
         ImportPart.objects.create(source=source, number=number, content=content)
         total += len(content)
-    source.status, source.bytes_total = ImportStatus.WAITING, total
-    source.save(update_fields=["status", "bytes_total"])
+    with transaction.atomic():
+        source.status, source.bytes_total = ImportStatus.WAITING, total
+        source.save(update_fields=["status", "bytes_total"])
+        record(actor, [_uploaded(source)], now=now)
     return source
 
 
@@ -237,6 +243,21 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
             del buffer[:PART_BYTES]
     if buffer:
         yield bytes(buffer)
+
+
+def _uploaded(source: Import) -> Change:
+    campaign_id = source.campaign_id
+    return Change(
+        workspace_id=source.workspace_id,
+        verb="upload",
+        object_type="import",
+        object_id=source.public_id,
+        to_state={
+            "file_name": source.file_name,
+            "bytes": source.bytes_total,
+            "campaign_id": public_id(Campaign.public_prefix, campaign_id) if campaign_id else None,
+        },
+    )
 
 
 def _problem(source: Import, row: Row, *, column: str, reason: str) -> ImportProblem:

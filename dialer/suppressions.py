@@ -33,13 +33,23 @@ class Added:
 
 
 def add(
-    workspace_id: UUID, phones: Sequence[str], *, reason: str, source: str = "", actor: Actor, now: datetime
+    workspace_id: UUID,
+    phones: Sequence[str],
+    *,
+    reason: str,
+    source: str = "",
+    why: str = "",
+    actor: Actor,
+    now: datetime,
 ) -> Added:
-    """Suppress numbers (E.164) in the workspace and withdraw what waits for them; repeating it changes nothing."""
+    """Suppress numbers (E.164) in the workspace and withdraw what waits for them; repeating it changes nothing.
+
+    ``why`` is what the audit says in place of the entry's ``reason``: a person's own words.
+    """
     with transaction.atomic():
         lock_numbers((workspace_id, phone) for phone in phones)
         done = add_in_transaction(workspace_id, phones, reason=reason, source=source, now=now)
-        record(actor, [_change(entry, "suppress", reason) for entry in done.added], now=now)
+        record(actor, [_change(entry, "suppress", why or reason) for entry in done.added], now=now)
     return done
 
 

@@ -325,6 +325,7 @@ class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
                 notes=form.cleaned_data["notes"],
                 force=form.forced(),
                 replace=form.cleaned_data["replace"],
+                reason=form.cleaned_data["reason"],
                 actor=actor_of(request),
                 now=database_now(),
                 **form.time(),

@@ -139,6 +139,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
                 notes=given["notes"],
                 force=self.force(given),
                 replace=given["replace"],
+                reason=given["reason"],
                 actor=request.actor,
                 now=request.now,
             )

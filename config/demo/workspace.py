@@ -107,7 +107,7 @@ def _make(*, now: datetime) -> Workspace:
 
 
 def _import(workspace: Workspace, *, now: datetime) -> None:
-    source = imports.receive(workspace.id, [CONTACTS.read_bytes()], file_name=CONTACTS.name, now=now)
+    source = imports.receive(workspace.id, [CONTACTS.read_bytes()], file_name=CONTACTS.name, actor=SYSTEM, now=now)
     while imports.read_batch(source.id, now=now):
         pass
 

@@ -82,7 +82,7 @@ class ContactForm(WriteForm):
         given = {name: value for name, value in self.cleaned_data.items() if name != "workspace"}
         given["metadata"] = given["metadata"] or {}
         if self.is_new:
-            return contacts.create(self.cleaned_data["workspace"].pk, now=about["now"], **given)[0]
+            return contacts.create(self.cleaned_data["workspace"].pk, **about, **given)[0]
         return contacts.edit(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
 
 
@@ -184,6 +184,7 @@ def _suppress(request: HttpRequest, row: Contact, form: ReasonForm) -> suppressi
         [row.phone],
         reason="manual",
         source=form.cleaned_data["reason"][:200],
+        why=form.cleaned_data["reason"],
         actor=actor_of(request),
         now=database_now(),
     )

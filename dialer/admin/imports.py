@@ -58,7 +58,7 @@ class ImportForm(WriteForm):
             file.chunks(),
             file_name=file.name or "",
             campaign_id=campaign.pk if campaign else None,
-            now=about["now"],
+            **about,
         )
 
 

@@ -292,6 +292,7 @@ class Campaigns(Lists, Reads):
             self.named_id(),
             self.given(Entries)["contacts"],
             workspace_id=request.workspace_id,
+            actor=request.actor,
             now=request.now,
         )
         return self.shown(added, AddedSerializer)

@@ -94,7 +94,7 @@ class Contacts(Lists, Reads):
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         fields = cast("ContactFields", self.given(ContactSerializer))
-        contact, effect = contacts.create(request.workspace_id, now=request.now, **fields)
+        contact, effect = contacts.create(request.workspace_id, actor=request.actor, now=request.now, **fields)
         return self.shown(contact, status=201 if effect is Effect.CREATED else 200)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
@@ -166,6 +166,7 @@ def received(request: ApiRequest, *, file_name: str = "", campaign: Campaign | N
         body,
         file_name=file_name,
         campaign_id=campaign.pk if campaign else None,
+        actor=request.actor,
         now=request.now,
     )
     transaction.on_commit(lambda: import_contacts.delay(str(source.pk)), robust=True)

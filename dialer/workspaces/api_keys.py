@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 
 from dialer.workspaces.audit import Actor, Change, record
@@ -39,15 +40,16 @@ def issue(
     text = plain or _PREFIX + secrets.token_urlsafe(32)
     if ApiKey.objects.filter(key_hash=_hash(text)).exists():
         raise KeyTaken
-    key = ApiKey.objects.create(
-        workspace_id=workspace_id,
-        name=name,
-        prefix=text[:_SHOWN],
-        key_hash=_hash(text),
-        scope=scope,
-        expires_at=expires_at,
-    )
-    record(actor, [_change(key, "issue", to_state={"name": name, "scope": scope})], now=now)
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            workspace_id=workspace_id,
+            name=name,
+            prefix=text[:_SHOWN],
+            key_hash=_hash(text),
+            scope=scope,
+            expires_at=expires_at,
+        )
+        record(actor, [_change(key, "issue", to_state={"name": name, "scope": scope})], now=now)
     return key, text
 
 
@@ -69,9 +71,10 @@ def authenticate(plain: str, *, now: datetime) -> ApiKey | None:
 
 def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:
     """Switch the key off for ever; tell whether it was on."""
-    changed = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
-    if changed:
-        record(actor, [_change(key, "revoke", reason=reason)], now=now)
+    with transaction.atomic():
+        changed = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
+        if changed:
+            record(actor, [_change(key, "revoke", reason=reason)], now=now)
     return bool(changed)
 
 

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from dialer import campaign_contacts, campaign_ends, contacts, imports
 from dialer.contacts import ContactFields
 from dialer.models import Contact
+from dialer.workspaces.audit import SYSTEM
 from tests.concurrency.interleaving import PATIENCE, Rewrites, Threads, threads
 from tests.factories import NOW, a_phone, make_campaign, make_campaign_contact, make_contact, make_workspace
 
@@ -76,7 +77,7 @@ def test_without_its_lock_the_same_race_makes_two() -> None:
 
 def test_a_second_reader_of_an_import_leaves_it_to_the_first() -> None:
     workspace = make_workspace()
-    source = imports.receive(workspace.id, [b"phone\n+4930901820\n"], now=NOW)
+    source = imports.receive(workspace.id, [b"phone\n+4930901820\n"], actor=SYSTEM, now=NOW)
 
     with threads({}) as running, uncommitted(running, lambda: imports.read_batch(source.id, now=NOW)):
         assert imports.read_batch(source.id, now=NOW) is False

@@ -70,7 +70,7 @@ def test_a_campaign_is_made_with_contacts_and_started_in_one_go(workspace: Works
     assert (campaign.status, campaign.started_at, campaign.completes_at_once) == ("running", NOW, True)
     assert set(CampaignContact.objects.values_list("state", "due_at")) == {("waiting", NOW)}
     assert Event.objects.filter(type="campaign.started").count() == 1
-    assert list(AuditEntry.objects.order_by("id").values_list("verb", flat=True)) == ["create", "start"]
+    assert list(AuditEntry.objects.order_by("id").values_list("verb", flat=True)) == ["create", "add_contacts", "start"]
 
 
 def test_a_campaign_at_fault_leaves_nothing_behind(workspace: Workspace) -> None:
@@ -98,7 +98,7 @@ def test_adding_names_each_bad_entry_by_its_index_and_reason(workspace: Workspac
         {"phone": "+4930901820", "time_zone": "Mars"},
     ]
 
-    added = campaign_contacts.add(campaign.id, entries, workspace_id=workspace.id, now=NOW)
+    added = campaign_contacts.add(campaign.id, entries, workspace_id=workspace.id, actor=ANN, now=NOW)
 
     assert added.added == 0
     assert [(bad.index, bad.field) for bad in added.refused] == [
@@ -117,13 +117,15 @@ def test_more_than_ten_thousand_at_once_are_refused(workspace: Workspace) -> Non
     campaign = make_campaign(workspace, status="draft")
 
     with pytest.raises(InvalidContact, match="10,000"):
-        campaign_contacts.add(campaign.id, ["x"] * 10_001, workspace_id=workspace.id, now=NOW)
+        campaign_contacts.add(campaign.id, ["x"] * 10_001, workspace_id=workspace.id, actor=ANN, now=NOW)
 
 
 def test_a_contact_whose_chain_ended_is_a_duplicate_when_added_again(workspace: Workspace) -> None:
     member = make_campaign_contact(make_campaign(workspace), state="exhausted")
 
-    added = campaign_contacts.add(member.campaign_id, [member.contact.id], workspace_id=workspace.id, now=NOW)
+    added = campaign_contacts.add(
+        member.campaign_id, [member.contact.id], workspace_id=workspace.id, actor=ANN, now=NOW
+    )
 
     assert (added.added, added.duplicates) == (0, 1)
     assert states(member.campaign) == ["exhausted"]
@@ -134,7 +136,7 @@ def test_adding_to_an_ended_campaign_is_a_conflict_and_makes_no_contact(workspac
     campaign = make_campaign(workspace, status=status)
 
     with pytest.raises(TransitionConflict):
-        campaign_contacts.add(campaign.id, [{"phone": "+4930901820"}], workspace_id=workspace.id, now=NOW)
+        campaign_contacts.add(campaign.id, [{"phone": "+4930901820"}], workspace_id=workspace.id, actor=ANN, now=NOW)
 
     assert not Contact.objects.exists()
 
@@ -236,7 +238,7 @@ def test_another_workspaces_campaign_is_not_found(workspace: Workspace) -> None:
     with pytest.raises(Campaign.DoesNotExist):
         campaigns.pause(stranger.id, **by_ann(workspace))
     with pytest.raises(Campaign.DoesNotExist):
-        campaign_contacts.add(stranger.id, [], workspace_id=workspace.id, now=NOW)
+        campaign_contacts.add(stranger.id, [], workspace_id=workspace.id, actor=ANN, now=NOW)
 
 
 def test_pause_takes_claims_back_and_says_what_it_holds(workspace: Workspace) -> None:

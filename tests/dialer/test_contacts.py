@@ -33,7 +33,7 @@ def effects(workspace: Workspace, *rows: ContactFields) -> list[str]:
 
 
 def test_a_new_contact_has_its_zones_from_the_number_and_says_so(workspace: Workspace) -> None:
-    contact, effect = contacts.create(workspace.id, name="Ann", phone="+49 30 901820", now=NOW)
+    contact, effect = contacts.create(workspace.id, name="Ann", phone="+49 30 901820", actor=ANN, now=NOW)
 
     assert effect is Effect.CREATED
     assert (contact.phone, contact.zones, contact.timezone_source) == ("+4930901820", ["Europe/Berlin"], "number")
@@ -41,7 +41,7 @@ def test_a_new_contact_has_its_zones_from_the_number_and_says_so(workspace: Work
 
 
 def test_a_number_that_the_library_doubts_is_taken_with_a_warning(workspace: Workspace) -> None:
-    contact, _ = contacts.create(workspace.id, phone="+999123456789", now=NOW)
+    contact, _ = contacts.create(workspace.id, phone="+999123456789", actor=ANN, now=NOW)
 
     assert contact.warnings == ["unknown country code"]
     assert contact.zones == []
@@ -56,6 +56,7 @@ def test_every_field_at_fault_is_named(workspace: Workspace) -> None:
             time_zone="Mars/Base",
             external_id="\x00",
             metadata={"a": float("nan")},
+            actor=ANN,
             now=NOW,
         )
 
@@ -63,8 +64,8 @@ def test_every_field_at_fault_is_named(workspace: Workspace) -> None:
 
 
 def test_creating_twice_with_one_number_makes_two_contacts(workspace: Workspace) -> None:
-    contacts.create(workspace.id, phone="+4930901820", now=NOW)
-    contacts.create(workspace.id, phone="+4930901820", now=NOW)
+    contacts.create(workspace.id, phone="+4930901820", actor=ANN, now=NOW)
+    contacts.create(workspace.id, phone="+4930901820", actor=ANN, now=NOW)
 
     assert Contact.objects.count() == 2
 
@@ -72,7 +73,7 @@ def test_creating_twice_with_one_number_makes_two_contacts(workspace: Workspace)
 def test_creating_with_a_known_external_id_changes_that_contact_and_only_what_is_given(workspace: Workspace) -> None:
     old = make_contact(workspace, external_id="17", name="Ann", metadata={"city": "Rome"})
 
-    contact, effect = contacts.create(workspace.id, external_id="17", phone="+12025550123", now=NOW)
+    contact, effect = contacts.create(workspace.id, external_id="17", phone="+12025550123", actor=ANN, now=NOW)
 
     old.refresh_from_db()
     assert (contact.id, effect) == (old.id, Effect.UPDATED)
@@ -82,7 +83,7 @@ def test_creating_with_a_known_external_id_changes_that_contact_and_only_what_is
 def test_external_ids_belong_to_their_workspace(workspace: Workspace) -> None:
     make_contact(make_workspace(), external_id="17")
 
-    _, effect = contacts.create(workspace.id, external_id="17", phone="+4930901820", now=NOW)
+    _, effect = contacts.create(workspace.id, external_id="17", phone="+4930901820", actor=ANN, now=NOW)
 
     assert effect is Effect.CREATED
 

@@ -11,6 +11,7 @@ from django.db import connection
 from dialer import imports
 from dialer.models import Campaign, CampaignContact, Contact, Import, ImportPart, ImportProblem
 from dialer.rules.contact_file import LONGEST_ROW
+from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
 from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import NOW, make_campaign, make_contact, make_workspace
@@ -25,8 +26,9 @@ def workspace() -> Workspace:
 
 def received(workspace: Workspace, *chunks: str | bytes, campaign: Campaign | None = None) -> Import:
     encoded = [chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks]
+    campaign_id = campaign.id if campaign else None
     return imports.receive(
-        workspace.id, encoded, file_name="contacts.csv", campaign_id=campaign.id if campaign else None, now=NOW
+        workspace.id, encoded, file_name="contacts.csv", campaign_id=campaign_id, actor=SYSTEM, now=NOW
     )
 
 
