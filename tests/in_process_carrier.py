@@ -45,6 +45,7 @@ class InProcessCarrier:
         self.send_answer: Callable[[SendRequest], SendAnswer] = lambda request: Sent(
             carrier_message_id=f"c-{request.message_id}"
         )
+        self.on_hang_up: Callable[[UUID], None] = lambda _: None
         self._lock = threading.Lock()
 
     def numbers(self) -> list[str]:
@@ -85,6 +86,7 @@ class VoiceOnly:
 
     def hang_up(self, call_id: UUID) -> None:
         current.hung_up.append(call_id)
+        current.on_hang_up(call_id)
 
     def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
         """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from django.conf import settings
+from django.db import connection
 
 from webhooks.resolver import LIFETIME_SECONDS, Addresses, NameUnresolved, Resolver
 from webhooks.rules.destination import Address, BadUrl, parse, parse_networks, why_forbidden
@@ -17,7 +18,8 @@ from webhooks.rules.destination import Address, BadUrl, parse, parse_networks, w
 def why_not_url(url: str) -> str | None:
     """Say why webhooks must not be sent to a URL; ``None`` where they may, or where its name cannot be asked for now.
 
-    Asks name servers for a few seconds at most; must not be called in a transaction.
+    Asks name servers for a few seconds at most, without a database connection; must not be called in a transaction,
+    which would keep it.
     """
     return why_not_urls([url]).get(url)
 
@@ -37,6 +39,8 @@ def why_not_urls(urls: Collection[str]) -> dict[str, str]:
             elif reason := _why_not_addresses([destination.address]):
                 reasons[url] = reason
     if hosts:
+        if not connection.in_atomic_block:
+            connection.close()
         addresses = _looked_up(set(hosts.values()))
         found = {url: _why_not_addresses(addresses.get(host, ())) for url, host in hosts.items()}
         reasons |= {url: reason for url, reason in found.items() if reason}
