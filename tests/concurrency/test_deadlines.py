@@ -9,8 +9,9 @@ from callbacks.deadlines import EXPIRES_AFTER, LATE_AFTER
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from dialer.workspaces.audit import SYSTEM
-from tests.concurrency.interleaving import PATIENCE, Rewrites, Stop, threads
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from tests.concurrency.interleaving import Rewrites, Stop, threads
+from tests.concurrency.members import a_member
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, dial, end_all
 from webhooks.models import Event
@@ -25,18 +26,18 @@ NOT_MARKED: Rewrites = {
 
 
 def status_after_a_call_now_beside_the_expiry(rewrites: Rewrites) -> str:
-    make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}))
+    a_member(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}))
     dial(NOW)
     end_all(NOW, "no_answer")
     retry = Callback.objects.get()
     at = retry.scheduled_at + EXPIRES_AFTER
     stop = Stop(before="withdraw_calls")
     with threads(rewrites) as run:
-        expiring = run.start(lambda: deadlines.expire(now=at), stop)
+        expiring = run.start(lambda: deadlines.expire(now=at), stop, name="sweep")
         stop.wait()
         actions.call_now(retry.pk, workspace_id=retry.workspace_id, actor=SYSTEM, now=at)
         stop.go_on.set()
-        expiring.result(PATIENCE)
+        expiring.result()
     retry.refresh_from_db()
     return retry.status
 
@@ -50,7 +51,7 @@ def test_the_sweep_that_does_not_ask_again_takes_it_from_the_operator(carrier: I
 
 
 def alerts_of_two_sweeps(rewrites: Rewrites) -> int:
-    member = make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
+    member = a_member(make_campaign(schedule=ROUND_THE_CLOCK))
     promise = scheduling.request(
         workspace_id=member.workspace_id,
         contact_id=member.contact_id,
@@ -63,15 +64,13 @@ def alerts_of_two_sweeps(rewrites: Rewrites) -> int:
     at = promise.scheduled_at + LATE_AFTER
     stop = Stop(before="callback_facts")
     with threads(rewrites) as run:
-        first = run.start(lambda: deadlines.tell_late(now=at), stop)
+        first = run.start(lambda: deadlines.tell_late(now=at), stop, name="first sweep")
         stop.wait()
-        second = run.start(lambda: deadlines.tell_late(now=at))
-        if not rewrites:
-            # The mutant would wait here for the row, and the lock's time run out.
-            run.give_time_to(second)
+        second = run.start(lambda: deadlines.tell_late(now=at), name="second sweep")
+        run.gets_through(second)
         stop.go_on.set()
-        first.result(PATIENCE)
-        second.result(PATIENCE)
+        first.result()
+        second.result()
     return Event.objects.filter(type="callback.late").count()
 
 

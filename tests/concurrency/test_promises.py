@@ -11,8 +11,9 @@ from callbacks.scheduling import CampaignOver
 from dialer import campaign_ends
 from dialer.models import CampaignContact
 from dialer.workspaces.audit import SYSTEM
-from tests.concurrency.interleaving import PATIENCE, Rewrites, Stop, threads
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from tests.concurrency.interleaving import Rewrites, Stop, threads
+from tests.concurrency.members import a_member
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, claim, dial, end_all
 
@@ -23,8 +24,8 @@ NO_LOCK_ON_CALLS: Rewrites = {"lock_open_calls": (("FOR NO KEY UPDATE", ""),)}
 NO_LOCK_ON_CAMPAIGN: Rewrites = {"share_campaign": (("FOR SHARE", ""),)}
 
 
-def a_member() -> CampaignContact:
-    return make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK, completes_at_once=True))
+def a_contact_in_a_campaign() -> CampaignContact:
+    return a_member(make_campaign(schedule=ROUND_THE_CLOCK, completes_at_once=True))
 
 
 def promise(member: CampaignContact) -> None:
@@ -40,17 +41,17 @@ def promise(member: CampaignContact) -> None:
 
 
 def state_after_an_end_beside_a_promise(rewrites: Rewrites) -> str:
-    member = a_member()
+    member = a_contact_in_a_campaign()
     dial(NOW)
     stop = Stop(before="queue_calls")
     with threads(rewrites) as run:
-        promising = run.start(lambda: promise(member), stop)
+        promising = run.start(lambda: promise(member), stop, name="promiser")
         stop.wait()
-        ending = run.start(lambda: end_all(NOW, "answered"))
-        run.give_time_to(ending)
+        ending = run.start(lambda: end_all(NOW, "answered"), name="reports")
+        run.held_back(ending, by=promising)
         stop.go_on.set()
-        promising.result(PATIENCE)
-        ending.result(PATIENCE)
+        promising.result()
+        ending.result()
     member.refresh_from_db()
     return str(member.state)
 
@@ -67,18 +68,18 @@ def test_without_its_lock_the_promise_is_not_seen_by_the_end(carrier: InProcessC
 
 
 def campaign_after_completing_beside_a_promise(rewrites: Rewrites) -> str:
-    member = a_member()
+    member = a_contact_in_a_campaign()
     dial(NOW)
     end_all(NOW, "answered")
     stop = Stop(before="queue_calls")
     with threads(rewrites) as run:
-        promising = run.start(lambda: promise(member), stop)
+        promising = run.start(lambda: promise(member), stop, name="promiser")
         stop.wait()
-        completing = run.start(lambda: campaign_ends.complete_finished(now=NOW))
-        run.give_time_to(completing)
+        completing = run.start(lambda: campaign_ends.complete_finished(now=NOW), name="sweep")
+        run.gets_through(completing)
         stop.go_on.set()
-        promising.result(PATIENCE)
-        completing.result(PATIENCE)
+        promising.result()
+        completing.result()
     campaign_ends.complete_finished(now=NOW)
     member.campaign.refresh_from_db()
     return str(member.campaign.status)
@@ -93,29 +94,29 @@ def test_without_its_lock_the_campaign_completes_over_the_promise(carrier: InPro
 
 
 def test_a_promise_waits_for_a_claim_under_way_and_supersedes_its_call(carrier: InProcessCarrier) -> None:
-    member = a_member()
+    member = a_contact_in_a_campaign()
     stop = Stop(before="first_calls_claimed")
     with threads({}) as run:
-        claiming = run.start(lambda: claim(NOW), stop)
+        claiming = run.start(lambda: claim(NOW), stop, name="dispatcher")
         stop.wait()
-        promising = run.start(lambda: promise(member))
-        run.give_time_to(promising)
+        promising = run.start(lambda: promise(member), name="promiser")
+        run.held_back(promising, by=claiming)
         stop.go_on.set()
-        claiming.result(PATIENCE)
-        promising.result(PATIENCE)
+        claiming.result()
+        promising.result()
 
     assert [call.status for call in member.calls.order_by("id")] == ["withdrawn", "queued"]
 
 
 def test_nothing_is_promised_in_a_campaign_that_has_just_completed(carrier: InProcessCarrier) -> None:
-    member = a_member()
+    member = a_contact_in_a_campaign()
     dial(NOW)
     end_all(NOW, "answered")
     stop = Stop(before="share_campaign")
     with threads({}) as run:
-        promising = run.start(lambda: promise(member), stop)
+        promising = run.start(lambda: promise(member), stop, name="promiser")
         stop.wait()
         campaign_ends.complete_finished(now=NOW)
         stop.go_on.set()
         with pytest.raises(CampaignOver):
-            promising.result(PATIENCE)
+            promising.result()

@@ -13,8 +13,9 @@ from callbacks.scheduling import AlreadyPending
 from dialer.models import Call, CampaignContact
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry
-from tests.concurrency.interleaving import PATIENCE, Rewrites, Stop, threads
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from tests.concurrency.interleaving import Rewrites, Stop, threads
+from tests.concurrency.members import a_member
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, dial, end_all
 
@@ -28,7 +29,7 @@ NO_LOCKS: Rewrites = {"lock_numbers": (("pg_advisory_xact_lock(k)", "k"),)}
 def retries(count: int) -> list[Callback]:
     campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]})
     for _ in range(count):
-        make_campaign_contact(campaign)
+        a_member(campaign)
     dial(NOW)
     end_all(NOW, "no_answer")
     return list(Callback.objects.filter(status="pending").order_by("id"))
@@ -59,13 +60,13 @@ def promise(callback: Callback, kind: CallbackType = CallbackType.CUSTOMER_REQUE
 def undo_beside_a_promise(callback: Callback, rewrites: Rewrites) -> None:
     stop = Stop(before="requeue_withdrawn")
     with threads(rewrites) as run:
-        undoing_it = run.start(lambda: undo(callback), stop)
+        undoing_it = run.start(lambda: undo(callback), stop, name="operator")
         stop.wait()
-        promising = run.start(lambda: promise(callback))
-        run.give_time_to(promising)
+        promising = run.start(lambda: promise(callback), name="promiser")
+        run.held_back(promising, by=undoing_it)
         stop.go_on.set()
-        undoing_it.result(PATIENCE)
-        promising.result(PATIENCE)
+        undoing_it.result()
+        promising.result()
 
 
 def test_a_promise_waits_for_an_undo_and_supersedes_what_it_restored(carrier: InProcessCarrier) -> None:
@@ -92,14 +93,14 @@ def test_an_undo_waits_for_a_promise_and_is_refused_with_its_name(carrier: InPro
     callback = cancelled()
     stop = Stop(before="queue_calls")
     with threads({}) as run:
-        promising = run.start(lambda: promise(callback), stop)
+        promising = run.start(lambda: promise(callback), stop, name="promiser")
         stop.wait()
-        undoing_it = run.start(lambda: undo(callback))
-        run.give_time_to(undoing_it)
+        undoing_it = run.start(lambda: undo(callback), name="operator")
+        run.held_back(undoing_it, by=promising)
         stop.go_on.set()
-        promising.result(PATIENCE)
+        promising.result()
         with pytest.raises(AlreadyPending):
-            undoing_it.result(PATIENCE)
+            undoing_it.result()
 
 
 def test_two_workers_at_one_bulk_action_do_each_callback_once(carrier: InProcessCarrier) -> None:
@@ -108,13 +109,13 @@ def test_two_workers_at_one_bulk_action_do_each_callback_once(carrier: InProcess
     job = bulk.start(order, Callback.objects.all(), asked={}, now=NOW)
     stop = Stop(before="withdraw_calls")
     with threads({}) as run:
-        first = run.start(lambda: bulk.run_batch(job.pk, now=LATER), stop)
+        first = run.start(lambda: bulk.run_batch(job.pk, now=LATER), stop, name="first worker")
         stop.wait()
-        second = run.start(lambda: bulk.run_batch(job.pk, now=LATER))
-        second.result(PATIENCE)
+        second = run.start(lambda: bulk.run_batch(job.pk, now=LATER), name="second worker")
+        second.result()
         left = Callback.objects.filter(status="pending").count()
         stop.go_on.set()
-        first.result(PATIENCE)
+        first.result()
 
     job = BulkAction.objects.get()
     assert (left, job.status, job.done, job.refused) == (1, "done", 4, {})

@@ -2,19 +2,20 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from dialer import campaign_contacts, campaign_ends, contacts, imports
 from dialer.contacts import ContactFields
 from dialer.models import Contact
 from dialer.workspaces.audit import SYSTEM
-from tests.concurrency.interleaving import PATIENCE, Rewrites, Threads, threads
-from tests.factories import NOW, a_phone, make_campaign, make_campaign_contact, make_contact, make_workspace
+from tests.concurrency.interleaving import PATIENCE, Racer, Rewrites, Threads, threads
+from tests.concurrency.members import a_member
+from tests.factories import NOW, make_campaign, make_contact, make_workspace
+from tests.world import RINGS_OUT, a_number
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 20
@@ -22,7 +23,7 @@ NO_LOCK: Rewrites = {"lock_makers_of_contacts": (("pg_advisory_xact_lock(k)", "k
 
 
 @contextmanager
-def uncommitted(running: Threads, work: Callable[[], Any]) -> Iterator[None]:
+def uncommitted(running: Threads, work: Callable[[], Any], *, name: str) -> Iterator[Racer]:
     """Run ``work`` in a thread and hold its transaction open meanwhile."""
     done, go_on = threading.Event(), threading.Event()
 
@@ -30,39 +31,31 @@ def uncommitted(running: Threads, work: Callable[[], Any]) -> Iterator[None]:
         with transaction.atomic():
             work()
             done.set()
-            assert go_on.wait(PATIENCE)
+            assert go_on.wait(2 * PATIENCE)
 
-    held = running.start(hold)
-    assert done.wait(PATIENCE)
+    held = running.start(hold, name=name)
     try:
-        yield
+        if not done.wait(PATIENCE):
+            running.fail(f"{name} did not come to the end of its work")
+        yield held
     finally:
         go_on.set()
-        held.result(PATIENCE)
-
-
-def wait_until_done_or_blocked(started: Future[Any]) -> None:
-    while not started.done():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            row = cursor.fetchone()
-        if row and row[0]:
-            return
+    held.result()
 
 
 def contacts_made_by_two(rewrites: Rewrites) -> int:
     """Take in one new number from two threads, the second while the first has not committed; count the contacts."""
     workspace = make_workspace()
-    row: ContactFields = {"phone": a_phone()}
+    row: ContactFields = {"phone": a_number(RINGS_OUT)}
 
     def take_in() -> None:
         contacts.take_in(workspace.id, [row], now=NOW)
 
     with threads(rewrites) as running:
-        with uncommitted(running, take_in):
-            second = running.start(take_in)
-            wait_until_done_or_blocked(second)
-        second.result(PATIENCE)
+        with uncommitted(running, take_in, name="first") as first:
+            second = running.start(take_in, name="second")
+            running.held_back(second, by=first)
+        second.result()
     count: int = Contact.objects.filter(workspace=workspace).count()
     return count
 
@@ -77,9 +70,12 @@ def test_without_its_lock_the_same_race_makes_two() -> None:
 
 def test_a_second_reader_of_an_import_leaves_it_to_the_first() -> None:
     workspace = make_workspace()
-    source = imports.receive(workspace.id, [b"phone\n+4930901820\n"], actor=SYSTEM, now=NOW)
+    source = imports.receive(workspace.id, [f"phone\n{a_number(RINGS_OUT)}\n".encode()], actor=SYSTEM, now=NOW)
 
-    with threads({}) as running, uncommitted(running, lambda: imports.read_batch(source.id, now=NOW)):
+    with (
+        threads({}) as running,
+        uncommitted(running, lambda: imports.read_batch(source.id, now=NOW), name="first reader"),
+    ):
         assert imports.read_batch(source.id, now=NOW) is False
 
     source.refresh_from_db()
@@ -88,13 +84,13 @@ def test_a_second_reader_of_an_import_leaves_it_to_the_first() -> None:
 
 def test_a_campaign_does_not_complete_while_somebody_adds_a_contact() -> None:
     campaign = make_campaign(contact_added_at=NOW, completes_at_once=True)
-    make_campaign_contact(campaign, state="reached")
-    contact = make_contact(campaign.workspace)
+    a_member(campaign, state="reached")
+    contact = make_contact(campaign.workspace, phone=a_number(RINGS_OUT))
 
     def add() -> None:
         campaign_contacts.put_in(campaign.id, [contact.id], workspace_id=campaign.workspace_id, now=NOW)
 
-    with threads({}) as running, uncommitted(running, add):
+    with threads({}) as running, uncommitted(running, add, name="adder"):
         assert campaign_ends.complete_finished(now=NOW) == []
 
     assert campaign_ends.complete_finished(now=NOW) == []

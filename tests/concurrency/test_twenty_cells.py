@@ -20,9 +20,10 @@ from dialer.placing import Claim
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
-from tests.concurrency.interleaving import PATIENCE, Rewrites, Stop, threads
+from tests.concurrency.interleaving import Rewrites, Stop, threads
+from tests.concurrency.members import a_member
 from tests.concurrency.test_races import COMPARE_AND_SET
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, claim, dial, end_all
 
@@ -66,7 +67,7 @@ class Row:
     """One callback that is due at ``due``, and the ledger of its call."""
 
     def __init__(self, carrier: InProcessCarrier) -> None:
-        member = make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}))
+        member = a_member(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}))
         dial(NOW)
         end_all(NOW, "no_answer")
         self.callback = Callback.objects.get(contact=member.contact)
@@ -113,13 +114,16 @@ def at_compare_and_set(row: Row, verb: str, *, first: str, rewrites: Rewrites) -
 
     def race() -> None:
         with threads(rewrites) as run:
-            placed = run.start(lambda: placing.place(claims, now=row.due), stop)
+            placed = run.start(lambda: placing.place(claims, now=row.due), stop, name="worker")
             stop.wait()
-            acted = run.start(lambda: row.act(verb, now=row.due))
-            run.give_time_to(acted)
+            acted = run.start(lambda: row.act(verb, now=row.due), name="operator")
+            if first == "operator":
+                run.gets_through(acted)
+            else:
+                run.held_back(acted, by=placed)
             stop.go_on.set()
-            placed.result(PATIENCE)
-            answers.append(acted.result(PATIENCE))
+            placed.result()
+            answers.append(acted.result())
 
     by_worker = row.asked(race)
     return aftermath(row, verb, answers[0], at=row.due, claims=claims, by_old_promise=by_worker)
