@@ -11,11 +11,11 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 — Django is set up first
 
-from tests.simulation.mutants import BESIDE_A_RIVAL, IN_THE_WORLD  # noqa: E402
+from tests.simulation import scenes  # noqa: E402
+from tests.simulation.checker import Judgement, Rule  # noqa: E402
+from tests.simulation.mutants import BESIDE_A_RIVAL, MUTANTS  # noqa: E402
 from tests.simulation.rivals import simulate_rivals  # noqa: E402
 from tests.simulation.run import Size, simulate  # noqa: E402
-
-HARMED = Size(people=300, days=4, deeds_per_day=60)
 
 
 def main() -> int:
@@ -34,30 +34,32 @@ def main() -> int:
     outcome = simulate(size, seed=options.seed)
     _say("\n".join(outcome.lines()))
     is_good = not outcome.judgement.violations
-    return 0 if is_good and (options.no_mutants or _are_found_out(options.seed)) else 1
+    return 0 if is_good and (options.no_mutants or _are_found_out()) else 1
 
 
-def _are_found_out(seed: str) -> bool:
-    """Let every mutant harm people, and tell whether each was seen to break its promise and no other."""
+def _are_found_out() -> bool:
+    """Show every small world as it should be, and every mutant in one: each breaks its rules and no others."""
     found = []
-    for mutant in IN_THE_WORLD:
+    for drill in scenes.ALL:
         _forget_all()
-        seen = simulate(HARMED, seed=seed, engine_at_work=mutant.at_work()).judgement
-        found.append(_compare(mutant.name, {mutant.breaks}, Counter(v.rule for v in seen.violations)))
+        found.append(_compare(drill.name, frozenset(), drill.run()))
+    for mutant in MUTANTS:
+        _forget_all()
+        found.append(_compare(mutant.name, mutant.breaks, mutant.drill.run(mutant.at_work())))
     for name, rewrites, expected in (
-        ("two workers at one number", {}, set()),
-        (BESIDE_A_RIVAL.name, BESIDE_A_RIVAL.rewrites, {BESIDE_A_RIVAL.breaks}),
+        ("two workers at one number", {}, frozenset()),
+        ("the limit is not locked", BESIDE_A_RIVAL, frozenset({Rule.CONTACT_LIMITS})),
     ):
         _forget_all()
-        seen = simulate_rivals(rewrites)
-        found.append(_compare(name, expected, Counter(v.rule for v in seen.violations)))
+        found.append(_compare(name, expected, simulate_rivals(rewrites)))
     return all(found)
 
 
-def _compare(name: str, expected: set[str], broken: Counter[str]) -> bool:
-    is_right = set(broken) == expected
-    seen = ", ".join(f"{rule} ({count})" for rule, count in broken.items()) or "nothing"
-    _say(f"  {'seen  ' if is_right else 'MISSED'}  {name}: {seen}")
+def _compare(name: str, expected: frozenset[Rule], seen: Judgement) -> bool:
+    is_right = seen.broken == expected
+    counted = Counter(violation.rule for violation in seen.violations)
+    told = ", ".join(f"{rule} ({count})" for rule, count in counted.items()) or "nothing"
+    _say(f"  {'right ' if is_right else 'WRONG '}  {name}: {told}")
     return is_right
 
 

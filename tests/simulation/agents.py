@@ -28,21 +28,24 @@ def choose(dice: random.Random) -> Work | None:
 
 def asked_for_a_callback(stage: "Stage", call_id: UUID) -> None:
     call = Call.objects.get(pk=call_id)
-    scheduling.request(
+    wanted = stage.now + timedelta(minutes=stage.dice.choice((5, 60, 600, 2_000)))
+    made = scheduling.request(
         workspace_id=call.workspace_id,
         contact_id=call.contact_id,
         campaign_id=call.campaign_id,
         origin_call_id=call.pk,
         type=CallbackType.CUSTOMER_REQUESTED,
-        scheduled_at=stage.now + timedelta(minutes=stage.dice.choice((5, 60, 600, 2_000))),
+        scheduled_at=wanted,
         actor=SYSTEM,
         now=stage.now,
     )
+    stage.promised(made, wanted=wanted)
 
 
 def asked_not_to_be_called(stage: "Stage", call_id: UUID) -> None:
-    call = talks.request_dnc(
-        call_id, workspace_id=Call.objects.get(pk=call_id).workspace_id, actor=SYSTEM, now=stage.now
-    )
-    for number in {call.number, call.contact.phone}:
-        stage.world.record.told(stage.now, "suppressed", (str(call.workspace_id), number), value=True)
+    record, number = stage.world.record, stage.world.record.number_of(str(call_id))
+    owner = stage.world.owners[number]
+    call = talks.request_dnc(call_id, workspace_id=UUID(owner), actor=SYSTEM, now=stage.now)
+    record.told(stage.now, "asked not to be called", (str(call_id),))
+    for suppressed in sorted({number, stage.world.people[str(call.contact_id)]["phone"]}):
+        record.told(stage.now, "suppressed", (owner, suppressed), value=True)

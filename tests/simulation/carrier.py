@@ -80,6 +80,10 @@ class Network:
     answered: Answered = lambda *_: None
     """Hears of each talk a little after it began, with the call's own chance."""
     outcomes: Mapping[str, int] = field(default_factory=lambda: OUTCOMES)
+    scripted: Sequence[str] = ()
+    """How the first call to each number ends, how the second, and so on; the last repeats. Else dice say."""
+    talk: timedelta | None = None
+    """How long every talk lasts; else dice say."""
     is_smooth: bool = False
     """Nothing is lost, late or repeated."""
     _asked: dict[str, int] = field(default_factory=dict)
@@ -98,21 +102,28 @@ class Network:
             self._write(request, "busy")
             return Busy(reason="at_capacity", retry_after=timedelta(seconds=dice.choice((5, 30, 120))))
         if chance < TRUNK_BUSY + REFUSED:
-            self._write(request, "refused")
-            return Refused(outcome=dice.choice(("invalid_number", "network_error")), reason="refused")
+            outcome = dice.choice(("invalid_number", "network_error"))
+            self._write(request, "refused", outcome=outcome)
+            return Refused(outcome=outcome, reason="refused")
         if chance < TRUNK_BUSY + REFUSED + LOST and dice.random() < 0.5:
             self._write(request, "lost")
             return self._no_answer(dice)
-        fate = self._fates[request.call_id] = self._roll(request.call_id, dice, now=now)
+        fate = self._fates[request.call_id] = self._roll(request.call_id, dice, nth=nth, now=now)
         was_lost = chance < TRUNK_BUSY + REFUSED + LOST
         self._write(request, "lost" if was_lost else "accepted", ends_at=fate.ends_at)
         if not TRUNK_BUSY + REFUSED + LOST <= chance < TRUNK_BUSY + REFUSED + LOST + SILENT:
             self._send(fate.reports, dice)
         return self._no_answer(dice) if was_lost else Accepted(carrier_call_id=f"c-{request.call_id}")
 
-    def _write(self, request: PlaceRequest, answer: str, *, ends_at: datetime | None = None) -> None:
+    def _write(self, request: PlaceRequest, answer: str, *, ends_at: datetime | None = None, outcome: str = "") -> None:
         self.record.requested(
-            self.clock(), number=request.to, call_id=str(request.call_id), answer=answer, ends_at=ends_at
+            self.clock(),
+            number=request.to,
+            call_id=str(request.call_id),
+            caller_id=request.caller_id,
+            answer=answer,
+            ends_at=ends_at,
+            outcome=outcome,
         )
 
     def _no_answer(self, dice: random.Random) -> Answer:
@@ -121,16 +132,19 @@ class Network:
             raise TimeoutError(message)
         return Unknown(reason="read_timeout")
 
-    def _roll(self, call_id: UUID, dice: random.Random, *, now: datetime) -> _Fate:
+    def _roll(self, call_id: UUID, dice: random.Random, *, nth: int, now: datetime) -> _Fate:
         outcome = dice.choices(list(self.outcomes), list(self.outcomes.values()))[0]
+        if self.scripted:
+            outcome = self.scripted[min(nth, len(self.scripted)) - 1]
         at = now + FIRST_SIGN
         steps: list[tuple[Literal["ringing", "answered", "machine", "ended"], datetime]] = []
-        if dice.random() < RINGS:
+        if dice.random() < RINGS and not self.is_smooth:
             steps.append(("ringing", at))
             at += timedelta(seconds=20)
         if outcome in ("answered", "voicemail", "dnc_request"):
             steps.append(("machine" if outcome == "voicemail" else "answered", at))
-            at += timedelta(seconds=dice.choice(TALKS) if outcome == "answered" else 20)
+            talk = timedelta(seconds=dice.choice(TALKS) if outcome == "answered" else 20)
+            at += talk if self.talk is None else self.talk
         steps.append(("ended", at))
         reports = [
             Report(

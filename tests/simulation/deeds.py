@@ -1,7 +1,7 @@
 """Deeds of operators: one function each, on somebody whom the dice name."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from callbacks import actions, scheduling, undoing, verdicts
@@ -63,95 +63,106 @@ def _force(stage: "Stage", share: float) -> Force | None:
     return Force(checks=checks, reason="the contact asked for it")
 
 
-def _told_force(stage: "Stage", callback: Callback, force: Force | None) -> None:
-    stage.world.record.told(stage.now, "forced", (str(callback.call_id),), sorted(force.checks) if force else [])
-
-
 def promise_at_an_instant(stage: "Stage") -> None:
     contact, force = _person(stage), _force(stage, 0.15)
+    wanted = stage.now + stage.dice.random() * timedelta(days=3)
     made = scheduling.request(
         workspace_id=contact.workspace_id,
         contact_id=contact.pk,
         campaign_id=_campaign_of(stage, contact),
         type=CallbackType.CUSTOMER_REQUESTED,
-        scheduled_at=stage.now + stage.dice.random() * timedelta(days=3),
+        scheduled_at=wanted,
         force=force,
         actor=SYSTEM,
         now=stage.now,
     )
-    _told_force(stage, made.callback, force)
+    stage.promised(made, wanted=wanted, force=force)
 
 
 def promise_on_their_clock(stage: "Stage") -> None:
     contact = _person(stage)
     day = stage.now.date() + timedelta(days=stage.dice.choice((1, 1, 2, 5)))
     hour, minute = stage.dice.choice((2, 2, 3, 9, 12, 15, 18)), stage.dice.choice((0, 10, 30))
-    scheduling.request(
+    local = stage.now.replace(
+        year=day.year, month=day.month, day=day.day, hour=hour, minute=minute, second=0, microsecond=0, tzinfo=None
+    )
+    made = scheduling.request(
         workspace_id=contact.workspace_id,
         contact_id=contact.pk,
         campaign_id=_campaign_of(stage, contact),
         type=CallbackType.CUSTOMER_REQUESTED,
-        local_time=stage.now.replace(
-            year=day.year, month=day.month, day=day.day, hour=hour, minute=minute, second=0, microsecond=0, tzinfo=None
-        ),
+        local_time=local,
         actor=SYSTEM,
         now=stage.now,
     )
+    stage.promised(made, local=local)
 
 
 def manual(stage: "Stage") -> None:
     contact = _person(stage)
-    scheduling.request(
+    wanted = stage.now + stage.dice.random() * timedelta(days=1)
+    made = scheduling.request(
         workspace_id=contact.workspace_id,
         contact_id=contact.pk,
         campaign_id=_campaign_of(stage, contact),
         type=CallbackType.MANUAL,
-        scheduled_at=stage.now + stage.dice.random() * timedelta(days=1),
+        scheduled_at=wanted,
         replace=stage.dice.random() < 0.5,
         actor=SYSTEM,
         now=stage.now,
     )
+    stage.promised(made, wanted=wanted)
 
 
 def call_now(stage: "Stage") -> None:
     callback, force = _pending(stage), _force(stage, 0.4)
-    done = actions.call_now(callback.pk, workspace_id=callback.workspace_id, force=force, actor=SYSTEM, now=stage.now)
-    _told_force(stage, done, force)
+    actions.call_now(callback.pk, workspace_id=callback.workspace_id, force=force, actor=SYSTEM, now=stage.now)
+    _moved(stage, callback, stage.now, force)
 
 
 def reschedule(stage: "Stage") -> None:
     callback, force = _pending(stage), _force(stage, 0.3)
-    done = actions.reschedule(
+    wanted = stage.now + stage.dice.random() * timedelta(days=2)
+    actions.reschedule(
         callback.pk,
         workspace_id=callback.workspace_id,
-        scheduled_at=stage.now + stage.dice.random() * timedelta(days=2),
+        scheduled_at=wanted,
         force=force,
         actor=SYSTEM,
         now=stage.now,
     )
-    _told_force(stage, done, force)
+    _moved(stage, callback, wanted, force)
+
+
+def _moved(stage: "Stage", callback: Callback, to: datetime, force: Force | None) -> None:
+    stage.told("forced", callback.call_id, sorted(force.checks) if force else [])
+    stage.told("moved", callback.call_id, to)
 
 
 def skip(stage: "Stage") -> None:
     callback = _pending(stage)
     actions.skip(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+    stage.told("taken out", callback.call_id, "skipped")
 
 
 def cancel(stage: "Stage") -> None:
     callback = _pending(stage)
     actions.cancel(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+    stage.told("taken out", callback.call_id, "cancelled")
 
 
 def complete(stage: "Stage") -> None:
     callback = _pending(stage)
     actions.complete(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
+    stage.told("taken out", callback.call_id, "completed")
 
 
 def undo(stage: "Stage") -> None:
     over = Callback.objects.in_workspace(_tenant(stage).id).filter(status__in=["cancelled", "skipped", "completed"])
     callback = one_of(stage, over)
     undoing.undo(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=stage.now)
-    stage.world.record.told(stage.now, "undone", (str(callback.call_id),))
+    stage.told("undone", callback.call_id)
+    stage.told("taken out", callback.call_id, "")
 
 
 def suppress(stage: "Stage") -> None:
@@ -169,29 +180,31 @@ def lift(stage: "Stage") -> None:
 
 
 def change_number(stage: "Stage") -> None:
-    contact = _person(stage)
-    changed = contacts.edit(
-        contact.pk, workspace_id=contact.workspace_id, phone=stage.world.number(), actor=SYSTEM, now=stage.now
-    )
-    stage.world.told_contact(changed, now=stage.now)
+    contact, phone = _person(stage), stage.world.number()
+    contacts.edit(contact.pk, workspace_id=contact.workspace_id, phone=phone, actor=SYSTEM, now=stage.now)
+    stage.world.told_contact(contact.pk, phone=phone, now=stage.now)
 
 
 def change_zone(stage: "Stage") -> None:
     contact = _person(stage)
     zone = stage.dice.choice((*ZONES, ""))
-    changed = contacts.edit(contact.pk, workspace_id=contact.workspace_id, time_zone=zone, actor=SYSTEM, now=stage.now)
-    stage.world.told_contact(changed, now=stage.now)
+    contacts.edit(contact.pk, workspace_id=contact.workspace_id, time_zone=zone, actor=SYSTEM, now=stage.now)
+    stage.world.told_contact(contact.pk, time_zone=zone, now=stage.now)
 
 
 def delete_contact(stage: "Stage") -> None:
     contact = _person(stage)
     contacts.delete(contact.pk, workspace_id=contact.workspace_id, actor=SYSTEM, now=stage.now)
+    stage.told("deleted", contact.pk)
 
 
 def single_call(stage: "Stage") -> None:
     contact = _person(stage)
     schedule = stage.dice.choice(({}, {}, {"callback_retry_schedule": [30, 60]}, {"max_callback_attempts": 1}))
-    single_calls.create(contact.workspace_id, contact_id=contact.pk, schedule=schedule, actor=SYSTEM, now=stage.now)
+    made = single_calls.create(
+        contact.workspace_id, contact_id=contact.pk, schedule=schedule, actor=SYSTEM, now=stage.now
+    )
+    stage.told("single call", made.call.pk, schedule)
 
 
 def cancel_call(stage: "Stage") -> None:
@@ -200,6 +213,7 @@ def cancel_call(stage: "Stage") -> None:
     )
     call = one_of(stage, open_ones)
     done = calls.cancel(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, reason="", now=stage.now)
+    stage.told("call cancelled", call.pk)
     if done.status != "ended":
         placing.hang_up(call.pk)
 
@@ -207,13 +221,15 @@ def cancel_call(stage: "Stage") -> None:
 def call_unknown_back(stage: "Stage") -> None:
     unknown = Call.objects.in_workspace(_tenant(stage).id).filter(outcome="unknown", handled_at=None)
     call = one_of(stage, unknown)
-    verdicts.call_back(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
+    made = verdicts.call_back(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
+    stage.promised(made, wanted=stage.now)
 
 
 def mark_unknown_reached(stage: "Stage") -> None:
     unknown = Call.objects.in_workspace(_tenant(stage).id).filter(outcome="unknown", handled_at=None)
     call = one_of(stage, unknown)
     verdicts.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
+    stage.told("marked reached", call.pk)
 
 
 DEEDS: "Mapping[str, tuple[int, Callable[[Stage], None]]]" = {

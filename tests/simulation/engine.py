@@ -40,8 +40,11 @@ Work = Callable[[], object]
 class Engine:
     """Virtual time, and everything that happens in it."""
 
-    def __init__(self, *, start: datetime, seed: str, is_smooth: bool = False) -> None:
+    def __init__(
+        self, *, start: datetime, seed: str, is_smooth: bool = False, heartbeat: timedelta = HEARTBEAT
+    ) -> None:
         self.now = start
+        self.heartbeat = heartbeat
         self.is_down = False
         self.place: Callable[[Sequence[tuple[str, int]]], object] = dialling.place_calls
         self.applied: Callable[[Report], None] = lambda _: None
@@ -124,7 +127,7 @@ class Engine:
     def _next_look(self) -> datetime:
         """Say when a row next asks for something; beat would look every second and find nothing until then."""
         if self.is_down:
-            return self.now + HEARTBEAT
+            return self.now + self.heartbeat
         looked_for = {
             "now": self.now,
             "horizon": self.now + timedelta(seconds=settings.HORIZON_SECONDS),
@@ -133,7 +136,7 @@ class Engine:
             "just_before": SOON,
         }
         at: datetime | None = run("next_look", _NEXT_LOOK, looked_for)[0].at
-        return max(min(at or self.now + HEARTBEAT, self.now + HEARTBEAT), self.now + SECOND)
+        return max(min(at or self.now + self.heartbeat, self.now + self.heartbeat), self.now + SECOND)
 
     def _publish(self, dispatched: Iterable[Dispatched], **_: object) -> None:
         """Carry messages as a broker does: in their time, but for those that are lost, repeated or late."""

@@ -34,7 +34,7 @@ class _RefusingNetwork(Network):
     """Refuses every call at once, so that it is over, and counted, before the rival goes on."""
 
     def _place(self, request: PlaceRequest) -> Answer:
-        self.record.requested(self.clock(), number=request.to, call_id=str(request.call_id), answer="refused")
+        self._write(request, "refused", outcome="network_error")
         return Refused(outcome="network_error", reason="refused")
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from tests.simulation.carrier import Network, answering
-from tests.simulation.checker import Judgement, Violation, judge, share_of, watch
+from tests.simulation.checker import Judgement, Rule, Violation, judge, share_of, watch
 from tests.simulation.engine import Engine
 from tests.simulation.record import Record
 from tests.simulation.script import Script
@@ -50,6 +50,7 @@ class Outcome:
             f"outcomes: {', '.join(f'{name} {count:,}' for name, count in sorted(seen.outcomes.items()))}",
             f"callbacks: {', '.join(f'{name} {count:,}' for name, count in sorted(seen.kinds.items()))}",
             f"deeds: {', '.join(f'{name} {count:,}' for name, count in sorted(self.deeds.items()))}",
+            f"never dialled: {', '.join(f'{name} {count:,}' for name, count in sorted(seen.excuses.items()))}",
             f"late, in simulated seconds: {_late(seen.lateness)}",
             f"  the {len(seen.unhindered):,} that nothing stood in the way of: {_late(seen.unhindered)}",
             f"{len(seen.violations)} violations; {self.seconds:.1f} s, {self.cpu_seconds:.1f} s of Python",
@@ -74,7 +75,7 @@ def simulate(size: Size, *, seed: str, engine_at_work: AbstractContextManager[No
     world = World(record=record, dice=random.Random(f"{seed}:world"))  # noqa: S311 — chance that can be repeated
     watched: list[Violation] = []
     end = START + timedelta(days=size.days)
-    with answering(network), pooled(), _errors(watched):
+    with answering(network), pooled(), errors(watched):
         world.settle(size.people, now=START)
         script = Script(world=world, engine=engine, seed=seed)
         network.answered, network.found, engine.applied = script.answered, engine.hear, script.applied
@@ -118,14 +119,14 @@ def pooled() -> Iterator[None]:
 
 
 @contextmanager
-def _errors(found: list[Violation]) -> Iterator[None]:
+def errors(found: list[Violation]) -> Iterator[None]:
     """Count what the engine logs as an error, instead of showing it; not requests that the carrier lets fail."""
 
     class Handler(logging.Handler):
         def emit(self, entry: logging.LogRecord) -> None:
             if not str(entry.msg).startswith("call.place_failed"):
                 why = f": {entry.exc_info[1]!r}" if entry.exc_info else ""
-                found.append(Violation(rule="no errors", seen=f"{entry.name}: {entry.getMessage()}{why}"))
+                found.append(Violation(rule=Rule.NO_ERRORS, seen=f"{entry.name}: {entry.getMessage()}{why}"))
 
     handler = Handler(level=logging.ERROR)
     loggers = [logging.getLogger(name) for name in ("dialer", "callbacks", "webhooks")]

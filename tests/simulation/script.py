@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from callbacks.actions import NotARetry
@@ -16,15 +17,17 @@ from callbacks.scheduling import (
     AlreadyPending,
     CampaignOver,
     ContactSuppressed,
+    Force,
     InvalidTime,
     NoLineOrPersona,
     OutsideWindow,
+    Scheduled,
 )
 from callbacks.undoing import NotUndoable
 from dialer.campaigns import CampaignNotStartable
 from dialer.carriers.base import Report
 from dialer.contacts import ContactOnACall
-from dialer.models import Call, Contact
+from dialer.models import Contact
 from dialer.single_calls import NumberSuppressed
 from dialer.workspaces.transitions import TransitionConflict
 from tests.simulation import agents, deeds, stewards
@@ -63,6 +66,23 @@ class Stage:
     def now(self) -> datetime:
         return self.engine.now
 
+    def told(self, what: str, subject: object, value: Any = None) -> None:
+        """Write down what was done to whom, after Ringback said yes."""
+        self.world.record.told(self.now, what, (str(subject),), value)
+
+    def promised(
+        self,
+        made: Scheduled,
+        *,
+        wanted: datetime | None = None,
+        local: datetime | None = None,
+        force: Force | None = None,
+    ) -> None:
+        """Write down which time was asked for; the answer says which call will be made."""
+        checks = sorted(force.checks) if force else []
+        self.told("forced", made.callback.call_id, checks)
+        self.told("promised", made.callback.call_id, {"wanted": wanted, "local": local, "forced": checks})
+
 
 class Script:
     """Plans what is done when, and counts what was done."""
@@ -78,9 +98,9 @@ class Script:
         weights = [deeds.DEEDS[name][0] for name in names]
         for _ in range(round((until - start) / timedelta(days=1) * deeds_per_day)):
             name = self.stage.dice.choices(names, weights)[0]
-            self._at(start + self.stage.dice.random() * (until - start), name, deeds.DEEDS[name][1])
+            self.plan(start + self.stage.dice.random() * (until - start), name, deeds.DEEDS[name][1])
         for name, day, hours, work in stewards.PLAN:
-            self._at(start + timedelta(days=day, hours=hours), name, work)
+            self.plan(start + timedelta(days=day, hours=hours), name, work)
 
     def answered(self, when: datetime, call_id: UUID, chance: float) -> None:
         """Let the voice agent of an answered call do what it does; ``chance`` is the call's own."""
@@ -89,16 +109,24 @@ class Script:
         if work is not None:
             stage = Stage(world=self.stage.world, engine=self.stage.engine, dice=dice)
             name = f"agent: {work.__name__}"
-            self._at(when, name, lambda _: work(stage, call_id))
+            self.plan(when, name, lambda _: work(stage, call_id))
 
     def applied(self, report: Report) -> None:
-        """Write down whom a call itself made one who is not to be called."""
+        """Write down what a worker took up, and whom a call itself made one who is not to be called."""
+        world, now = self.stage.world, self.stage.now
+        world.record.took_up(
+            now,
+            call_id=str(report.call_id),
+            kind=report.kind,
+            outcome=report.outcome or "",
+            occurred_at=report.occurred_at,
+        )
         if report.outcome == "dnc_request":
-            call = Call.objects.get(pk=str(report.call_id))
-            number = next(r.number for r in self.stage.world.record.ledger if r.call_id == str(report.call_id))
-            self.stage.world.record.told(self.stage.now, "suppressed", (str(call.workspace_id), number), value=True)
+            number = world.record.number_of(str(report.call_id))
+            world.record.told(now, "suppressed", (world.owners[number], number), value=True)
 
-    def _at(self, when: datetime, name: str, work: "Callable[[Stage], object]") -> None:
+    def plan(self, when: datetime, name: str, work: "Callable[[Stage], object]") -> None:
+        """Let something be done at about that time."""
         self.stage.engine.at(when.replace(microsecond=0) + HALF, lambda: self._do(name, work))
 
     def _do(self, name: str, work: "Callable[[Stage], object]") -> None:

@@ -31,6 +31,7 @@ def _resume(name: str, overdue: Overdue) -> "Callable[[Stage], None]":
     def work(stage: "Stage") -> None:
         campaign = _named(name)
         campaigns.resume(campaign.pk, workspace_id=campaign.workspace_id, overdue=overdue, actor=SYSTEM, now=stage.now)
+        stage.world.record.told(stage.now, "resumed", (str(campaign.pk),), overdue)
         stage.world.told_status(campaign.pk, "running", now=stage.now)
 
     return work
@@ -45,23 +46,24 @@ def _cancel(name: str) -> "Callable[[Stage], None]":
     return work
 
 
-def _edit(name: str, schedule: "Settings") -> "Callable[[Stage], None]":
+def edit(name: str, schedule: "Settings") -> "Callable[[Stage], None]":
     def work(stage: "Stage") -> None:
         campaign = _named(name)
-        zone = {"timezone": campaign.time_zone} if campaign.time_zone else {}
-        changed = campaigns.edit(
+        named = stage.world.campaigns[str(campaign.pk)]["time_zone"]
+        zone = {"timezone": named} if named else {}
+        campaigns.edit(
             campaign.pk,
             workspace_id=campaign.workspace_id,
             schedule={**schedule, **zone},
             actor=SYSTEM,
             now=stage.now,
         )
-        stage.world.told_campaign(changed, now=stage.now)
+        stage.world.told_campaign(campaign.pk, now=stage.now, schedule=schedule)
 
     return work
 
 
-def _outage(hours: float) -> "Callable[[Stage], None]":
+def outage(hours: float) -> "Callable[[Stage], None]":
     def work(stage: "Stage") -> None:
         until = stage.now + timedelta(hours=hours)
         stage.world.record.told(stage.now, "workers", (), "down")
@@ -107,12 +109,12 @@ PLAN: "Sequence[tuple[str, int, float, Callable[[Stage], None]]]" = (
     ("called once more", 0, 16, _call_once_more),
     ("resumed, overdue called", 1, 11.5, _resume("round the clock", "call")),
     ("called once more", 1, 16, _call_once_more),
-    ("outage", 1, 4.5, _outage(10)),
-    ("edited", 2, 9, _edit("by the defaults", {"calling_hours": {"start": "10:00", "end": "13:00"}})),
+    ("outage", 1, 4.5, outage(10)),
+    ("edited", 2, 9, edit("by the defaults", {"calling_hours": {"start": "10:00", "end": "13:00"}})),
     ("paused", 2, 7, _pause("eager")),
-    ("outage", 3, 3.1, _outage(8)),
+    ("outage", 3, 3.1, outage(8)),
     ("resumed, overdue moved", 3, 13, _resume("eager", "reschedule")),
-    ("edited", 4, 9, _edit("by the defaults", {"callback_retry_schedule": [60, 120, 180], "days": "weekend_off"})),
+    ("edited", 4, 9, edit("by the defaults", {"callback_retry_schedule": [60, 120, 180], "days": "weekend_off"})),
     ("paused", 5, 0.5, _pause("limited")),
     ("late-comers", 5, 8, _late_comers),
     ("resumed, overdue cancelled", 5, 12, _resume("limited", "cancel")),
@@ -121,11 +123,11 @@ PLAN: "Sequence[tuple[str, int, float, Callable[[Stage], None]]]" = (
         "edited",
         7,
         6,
-        _edit("round the clock", {"calling_hours": ROUND_THE_CLOCK, "auto_callback": False}),
+        edit("round the clock", {"calling_hours": ROUND_THE_CLOCK, "auto_callback": False}),
     ),
     ("paused", 7, 12, _pause("by the defaults")),
-    ("outage", 9, 22, _outage(1)),
+    ("outage", 9, 22, outage(1)),
     ("resumed, overdue called", 11, 2, _resume("by the defaults", "call")),
-    ("outage", 12, 15, _outage(5)),
+    ("outage", 12, 15, outage(5)),
 )
 """Name, day, hour of the day (UTC), deed. A pause of 86 hours makes retries stale that wait for 72."""

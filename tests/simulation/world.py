@@ -1,6 +1,7 @@
 """Who is called in the two weeks: workspaces, campaigns and people, made by the shipped verbs and written down.
 
-What is written down is what Ringback was told, in the plain words in which it was told: the checker reads it so.
+What is written down is what Ringback was asked for, in the words in which it was asked, once it said yes: the checker
+reads it so. Nothing is read back from Ringback's rows.
 """
 
 import itertools
@@ -13,9 +14,7 @@ from uuid import UUID
 
 from dialer import campaign_contacts, campaigns, contacts, resources
 from dialer.contacts import Taken
-from dialer.models import Campaign
 from dialer.workspaces.audit import SYSTEM
-from dialer.workspaces.models import Workspace
 from tests.simulation.record import Record
 
 START = datetime(2025, 3, 24, 0, 0, tzinfo=UTC)
@@ -142,8 +141,12 @@ class World:
     record: Record
     dice: random.Random
     tenants: list[Tenant] = field(default_factory=list)
-    rules: dict[UUID, Settings | None] = field(default_factory=dict)
-    """The retry policy that each campaign was given."""
+    people: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Every contact by id, as Ringback was told last."""
+    campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Every campaign by id, as it was asked for last."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """The workspace of each number; no two share one."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(2_000_001))
 
     def settle(self, people: int, *, now: datetime) -> None:
@@ -192,18 +195,10 @@ class World:
         resources.create_line(
             workspace.id, name="Simulated", is_default=True, calls_per_second=None, actor=SYSTEM, now=now
         )
-        self._told_workspace(workspace, now=now)
+        told = {name: settings[name] for name in ("time_zone", "schedule", "stale_after_hours")}
+        told |= {"limits": settings["contact_limits"], "rules": DEFAULT_RULES}
+        self.record.told(now, "workspace", (str(workspace.id),), told)
         return Tenant(id=workspace.id, persona_id=persona.id, people=[], campaigns=[])
-
-    def _told_workspace(self, workspace: Workspace, *, now: datetime) -> None:
-        settings = {
-            "time_zone": workspace.time_zone,
-            "schedule": workspace.schedule,
-            "limits": workspace.contact_limits,
-            "stale_after_hours": workspace.stale_after_hours,
-            "rules": DEFAULT_RULES,
-        }
-        self.record.told(now, "workspace", (str(workspace.id),), settings)
 
     def _people(self, count: int) -> list[dict[str, str]]:
         """Make people: most with a clock of their own, some whose number says it or does not, some sharing a number."""
@@ -223,26 +218,23 @@ class World:
         """Take people in as contacts; return their ids."""
         taken = contacts.take_in(workspace_id, rows, now=now)  # type: ignore[arg-type]
         found = []
-        for answer in taken:
+        for row, answer in zip(rows, taken, strict=True):
             assert isinstance(answer, Taken), answer
             found.append(answer.contact.id)
-            self.told_contact(answer.contact, now=now)
+            told = {"phone": row["phone"], "time_zone": row["time_zone"], "workspace": str(workspace_id)}
+            self.told_contact(answer.contact.id, now=now, **told)
         return found
 
-    def told_contact(self, contact: Any, *, now: datetime) -> None:
-        value = {"phone": contact.phone, "time_zone": contact.time_zone, "workspace": str(contact.workspace_id)}
-        self.record.told(now, "contact", (str(contact.id),), value)
+    def told_contact(self, contact_id: UUID, *, now: datetime, **told: str) -> None:
+        """Write down what was said of a contact; what was not said stays."""
+        value = self.people[str(contact_id)] = {**self.people.get(str(contact_id), {}), **told}
+        self.owners.setdefault(value["phone"], value["workspace"])
+        self.record.told(now, "contact", (str(contact_id),), value)
 
-    def told_campaign(self, campaign: Campaign, *, now: datetime) -> None:
-        settings = {
-            "workspace": str(campaign.workspace_id),
-            "time_zone": campaign.time_zone,
-            "schedule": campaign.schedule,
-            "limits": campaign.contact_limits or NO_LIMITS,
-            "rules": self.rules[campaign.id],
-            "is_paced": campaign.calls_per_second is not None or campaign.max_concurrent_calls is not None,
-        }
-        self.record.told(now, "campaign", (str(campaign.id),), settings)
+    def told_campaign(self, campaign_id: UUID, *, now: datetime, **told: Any) -> None:
+        """Write down what was asked for a campaign; what was not asked for stays."""
+        value = self.campaigns[str(campaign_id)] = {**self.campaigns.get(str(campaign_id), {}), **told}
+        self.record.told(now, "campaign", (str(campaign_id),), value)
 
     def told_status(self, campaign_id: UUID, status: str, *, now: datetime) -> None:
         self.record.told(now, "campaign_status", (str(campaign_id),), status)
@@ -254,6 +246,7 @@ class World:
             if plan.rules
             else None
         )
+        caller_id = self.number("+4969")
         schedule = {**plan.schedule, **({"timezone": plan.time_zone} if plan.time_zone else {})}
         campaign = campaigns.create(
             tenant.id,
@@ -265,11 +258,21 @@ class World:
             calls_per_second=plan.calls_per_second,
             max_concurrent_calls=plan.max_concurrent_calls,
             priority=plan.priority,
+            caller_id=caller_id,
             actor=SYSTEM,
             now=now,
         ).campaign
-        self.rules[campaign.id] = plan.rules
-        self.told_campaign(campaign, now=now)
+        self.told_campaign(
+            campaign.id,
+            now=now,
+            workspace=str(tenant.id),
+            time_zone=plan.time_zone,
+            schedule=plan.schedule,
+            limits=plan.limits or NO_LIMITS,
+            rules=plan.rules,
+            caller_id=caller_id,
+            is_paced=plan.calls_per_second is not None or plan.max_concurrent_calls is not None,
+        )
         campaign_contacts.put_in(campaign.id, people, workspace_id=tenant.id, now=now)
         self.told_status(campaign.id, "running", now=now)
         campaigns.start(campaign.id, workspace_id=tenant.id, actor=SYSTEM, now=now)

@@ -4,7 +4,7 @@ It imports nothing of Ringback: windows are judged by ``zoneinfo`` and one sente
 what Ringback was told comes from the journal. Whoever changes a rule must change it here too, or be found out.
 """
 
-from tests.simulation.checker.evidence import Violation
+from tests.simulation.checker.evidence import Rule, Violation
 from tests.simulation.checker.judgement import Judgement, judge, share_of, watch
 
-__all__ = ["Judgement", "Violation", "judge", "share_of", "watch"]
+__all__ = ["Judgement", "Rule", "Violation", "judge", "share_of", "watch"]

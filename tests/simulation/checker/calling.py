@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from tests.simulation.checker.evidence import Evidence, Violation
+from tests.simulation.checker.evidence import Evidence, Rule, Violation
 from tests.simulation.record import Request
 
 EARLY = timedelta(seconds=1)
@@ -17,10 +17,10 @@ def judge_requests(evidence: Evidence) -> Iterator[Violation]:
     for request in evidence.ledger:
         call = evidence.call.get(request.call_id)
         if call is None:
-            yield Violation(rule="once per promise", seen=f"{request}: no row knows this call")
+            yield Violation(rule=Rule.ONCE_PER_PROMISE, seen=f"{request}: no row knows this call")
             continue
         if request.call_id in asked:
-            yield Violation(rule="once per promise", seen=f"{request} after {asked[request.call_id]}")
+            yield Violation(rule=Rule.ONCE_PER_PROMISE, seen=f"{request} after {asked[request.call_id]}")
         if request.is_attempt:
             asked[request.call_id] = request
         yield from _judge(evidence, request, call)
@@ -28,21 +28,31 @@ def judge_requests(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _judge(evidence: Evidence, request: Request, call: Any) -> Iterator[Violation]:
+    yield from _asked_for_whom(evidence, request, call)
     forced = evidence.forced(request.call_id, seq=request.seq)
     seen = f"{request}, {_about(evidence, call)}"
     if "outside_window" not in forced and not evidence.window_allows(
         call, request.number, at=request.at, seq=request.seq
     ):
-        yield Violation(rule="inside the window", seen=seen)
+        yield Violation(rule=Rule.INSIDE_THE_WINDOW, seen=seen)
     if evidence.is_suppressed(call.workspace, request.number, seq=request.seq):
-        yield Violation(rule="not after a suppression", seen=seen)
+        yield Violation(rule=Rule.NOT_AFTER_A_SUPPRESSION, seen=seen)
     status = evidence.history.of("campaign_status", call.campaign, seq=request.seq) if call.campaign else "running"
     if status != "running" and not (status == "paused" and "campaign_paused" in forced):
-        yield Violation(rule="not while its campaign is stopped", seen=f"{seen}: {status}")
+        yield Violation(rule=Rule.NOT_WHILE_STOPPED, seen=f"{seen}: {status}")
     exceeded = evidence.exceeded_limit(call, request.number, at=request.at, seq=request.seq)
     if exceeded and "contact_limit" not in forced and request.is_attempt:
-        yield Violation(rule="contact limits", seen=f"{seen}: {exceeded}")
+        yield Violation(rule=Rule.CONTACT_LIMITS, seen=f"{seen}: {exceeded}")
     yield from _judge_time(evidence, request, seen)
+
+
+def _asked_for_whom(evidence: Evidence, request: Request, call: Any) -> Iterator[Violation]:
+    """Compare whom the row is about with whom the carrier was asked to call, and on behalf of which campaign."""
+    contact = evidence.history.of("contact", call.contact, seq=request.seq)
+    if request.number != contact["phone"]:
+        yield Violation(rule=Rule.NUMBER_OF_THAT_MOMENT, seen=f"{request}: the contact's is {contact['phone']}")
+    if evidence.campaign_called(request) != call.campaign:
+        yield Violation(rule=Rule.CAMPAIGNS_OWN_NUMBER, seen=f"{request}: for campaign {call.campaign}")
 
 
 def _judge_time(evidence: Evidence, request: Request, seen: str) -> Iterator[Violation]:
@@ -51,10 +61,10 @@ def _judge_time(evidence: Evidence, request: Request, seen: str) -> Iterator[Vio
     if callback is None:
         return
     if request.at < callback.scheduled_at - EARLY:
-        yield Violation(rule="not before its time", seen=f"{seen}: promised for {callback.scheduled_at}")
+        yield Violation(rule=Rule.NOT_BEFORE_ITS_TIME, seen=f"{seen}: promised for {callback.scheduled_at}")
     hours = evidence.history.of("workspace", callback.workspace, seq=request.seq)["stale_after_hours"]
     if callback.type == "auto_retry" and request.at > callback.scheduled_at + timedelta(hours=hours):
-        yield Violation(rule="stale waits for a person", seen=f"{seen}: promised for {callback.scheduled_at}")
+        yield Violation(rule=Rule.STALE_WAITS, seen=f"{seen}: promised for {callback.scheduled_at}")
 
 
 def _live_at_once(evidence: Evidence) -> Iterator[Violation]:
@@ -68,8 +78,9 @@ def _live_at_once(evidence: Evidence) -> Iterator[Violation]:
     for requests in by_whom.values():
         last: Request | None = None
         for request in requests:
-            if last is not None and last.ends_at is not None and request.at < last.ends_at:
-                yield Violation(rule="one live call", seen=f"{request} while {last}")
+            overlaps = last is not None and last.ends_at is not None and request.at < last.ends_at
+            if overlaps and last is not None and last.call_id != request.call_id:
+                yield Violation(rule=Rule.ONE_LIVE_CALL, seen=f"{request} while {last}")
             if last is None or (last.ends_at and request.ends_at and request.ends_at > last.ends_at):
                 last = request
 

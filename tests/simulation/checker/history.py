@@ -29,5 +29,10 @@ class History:
         position = bisect_right(entries, at, key=lambda entry: entry.at)
         return entries[position - 1].value if position else None
 
-    def all(self, what: str, *subject: str) -> list[Entry]:
-        return self._told.get((what, subject), [])
+    def of_all(self, what: str) -> list[tuple[Subject, list[Entry]]]:
+        """Return what was told of every subject."""
+        return [(subject, entries) for (told, subject), entries in self._told.items() if told == what]
+
+    def all(self, what: str, *subject: str | None) -> list[Entry]:
+        """Return everything that was told of a subject; nothing of one that there is not."""
+        return [] if None in subject else self._told.get((what, tuple(map(str, subject))), [])

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 from tests.simulation.checker import rows
 from tests.simulation.checker.calling import judge_requests
 from tests.simulation.checker.chains import judge_chains
-from tests.simulation.checker.evidence import Evidence, Violation
+from tests.simulation.checker.evidence import Evidence, Rule, Violation
+from tests.simulation.checker.excuses import count_excuses, judge_excuses
+from tests.simulation.checker.exhaustion import judge_exhaustion
 from tests.simulation.checker.lateness import judge_lateness, lateness_of_all, lateness_of_unhindered
 from tests.simulation.checker.queue import judge_queue
+from tests.simulation.checker.times import judge_times
 from tests.simulation.record import Record
 
 
@@ -27,10 +30,12 @@ class Judgement:
     """Of callbacks that were dialled, ascending."""
     unhindered: Sequence[timedelta]
     """Of those that nothing stood in the way of."""
+    excuses: Counter[str]
+    """Why the others were not dialled."""
     violations: Sequence[Violation]
 
     @property
-    def broken(self) -> frozenset[str]:
+    def broken(self) -> frozenset[Rule]:
         return frozenset(violation.rule for violation in self.violations)
 
 
@@ -56,11 +61,15 @@ def judge(record: Record, dsn: str, *, at: datetime, watched: Sequence[Violation
         kinds=Counter(f"{row.type} {row.status}" for row in evidence.rows.callbacks),
         lateness=late,
         unhindered=lateness_of_unhindered(evidence),
+        excuses=count_excuses(evidence),
         violations=[
             *watched,
             *judge_requests(evidence),
             *judge_lateness(evidence),
+            *judge_times(evidence),
             *judge_chains(evidence),
+            *judge_exhaustion(evidence),
+            *judge_excuses(evidence),
             *judge_queue(evidence),
         ],
     )

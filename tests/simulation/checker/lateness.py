@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.simulation.checker.evidence import Evidence, Violation
+from tests.simulation.checker.evidence import Evidence, Rule, Violation
 from tests.simulation.checker.queue import SLACK
 from tests.simulation.record import Request
 
@@ -31,7 +31,7 @@ def judge_lateness(evidence: Evidence) -> Iterator[Violation]:
     for callback, attempt in _dialled(evidence):
         late = attempt.at - callback.scheduled_at
         if late > SLACK and not _is_hindered(evidence, callback, attempt):
-            yield Violation(rule="nothing is lost", seen=f"{callback} was dialled {late} late: {attempt}")
+            yield Violation(rule=Rule.NOTHING_IS_LOST, seen=f"{callback} was dialled {late} late: {attempt}")
 
 
 def _dialled(evidence: Evidence) -> Iterator[tuple[Any, Request]]:

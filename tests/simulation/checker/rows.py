@@ -1,7 +1,7 @@
-"""The rows as they are, by plain SQL."""
+"""What Ringback claims: its rows as they are, by plain SQL. Nothing is known of the world by them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +12,13 @@ _CALLS = """
     SELECT id::text, workspace_id::text AS workspace, contact_id::text AS contact, campaign_id::text AS campaign,
         campaign_contact_id::text AS member, chain_id::text AS chain, direction, status, outcome, due_at, dialing_at,
         answered_at, ended_at, lease_until, check_at, held_reason, rank, not_after, retries_used, attempt_number,
-        schedule, force, follow_up_pending
+        schedule, force, follow_up_pending, number, queued_at, carrier_call_id
     FROM dialer_call
 """
 _CALLBACKS = """
     SELECT b.id, b.workspace_id::text AS workspace, b.type, b.status, b.contact_id::text AS contact,
         b.campaign_id::text AS campaign, b.call_id::text AS call, b.origin_call_id::text AS origin,
-        b.original_outcome, b.scheduled_at, b.dialled_at, b.created_at, c.chain_id::text AS chain
+        b.original_outcome, b.scheduled_at, b.dialled_at, b.created_at, b.updated_at, c.chain_id::text AS chain
     FROM callbacks_callback b JOIN dialer_call c ON c.id = b.call_id ORDER BY b.id
 """
 _MEMBERS = """
@@ -28,14 +28,11 @@ _MEMBERS = """
 _CAMPAIGNS = "SELECT id::text, workspace_id::text AS workspace, status, ended_at FROM dialer_campaign"
 _EVENTS = """
     SELECT workspace_id::text AS workspace, type, call_id::text AS call, chain_id::text AS chain,
-        campaign_id::text AS campaign, sequence FROM webhooks_event
-    WHERE type IN ('call.ended', 'call.exhausted', 'campaign.ended')
+        campaign_id::text AS campaign, sequence, created_at, data->>'result' AS result, data->>'reason' AS reason
+    FROM webhooks_event, LATERAL (SELECT convert_from(body, 'UTF8')::jsonb->'data' AS data) AS told
+    WHERE type IN ('call.ended', 'call.exhausted', 'campaign.ended') ORDER BY sequence
 """
 _LINES = "SELECT id::text, ring_timeout_seconds, max_duration_seconds FROM dialer_line"
-_ENDS_TAKEN_IN = """
-    SELECT call_id::text AS call, min(applied_at) AS at FROM dialer_carrierevent
-    WHERE kind = 'ended' AND applied_at IS NOT NULL GROUP BY 1
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,6 @@ class Rows:
     campaigns: Sequence[Any]
     events: Sequence[Any] = ()
     lines: Sequence[Any] = ()
-    ends_taken_in: dict[str, datetime] = field(default_factory=dict)
 
 
 def read(dsn: str, *, at: datetime) -> Rows:
@@ -68,5 +64,4 @@ def read(dsn: str, *, at: datetime) -> Rows:
             campaigns=rows(_CAMPAIGNS),
             events=rows(_EVENTS),
             lines=rows(_LINES),
-            ends_taken_in={row.call: row.at for row in rows(_ENDS_TAKEN_IN)},
         )

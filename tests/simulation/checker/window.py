@@ -3,9 +3,11 @@
 An instant is open when the contact's local wall clock shows a permitted day and a time ``start <= t < end``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from heapq import merge
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +19,8 @@ Schedule = Mapping[str, Any]
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTE = timedelta(minutes=1)
+QUARTER = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(days=366)
 NO_COMMON_OPENING = timedelta(days=14)
 _OTHER_WEEKENDS = {91: ("sun",), 20: ("fri", "sat"), 972: ("fri", "sat"), 98: ("fri",)}
 """By country code, where CLDR does not say Saturday and Sunday; those that occur in the simulated world."""
@@ -43,21 +47,49 @@ class Window:
 
     def allows(self, at: datetime, *, own_zone: str, ring: timedelta) -> bool:
         """Tell whether a call may start: the clock shows an open time from now until the phone has rung out."""
+        return self._is_open_in(self._clocks(at, own_zone, ring), at, ring)
+
+    def _clocks(self, at: datetime, own_zone: str, ring: timedelta) -> Sequence[str]:
+        """Return the zones that must all be open: one's own, else the number's; none where nobody knows."""
         zones = (own_zone,) if own_zone else _zones_of(self._phone)
-        if len(zones) > 1 and not self._opens_soon(at, zones, ring):
-            zones = ()
+        return zones if len(zones) < 2 or self._opens_soon(at, zones, ring) else ()
+
+    def _is_open_in(self, zones: Sequence[str], at: datetime, ring: timedelta) -> bool:
         if zones:
             return all(self._is_open(at, zone, ring) for zone in zones)
         return self._is_open(at, self._fallback, ring, is_narrow=True)
+
+    def zone_read_in(self, own_zone: str) -> str:
+        """Return the one zone in which a time on the contact's clock is read."""
+        return own_zone or next(iter(sorted(_zones_of(self._phone))), self._fallback)
+
+    def first_start(
+        self,
+        at: datetime,
+        *,
+        own_zone: str,
+        ring: timedelta,
+        is_allowed: Callable[[datetime], bool],
+        also: Iterable[datetime],
+        is_forced: bool = False,
+    ) -> datetime | None:
+        """Look at the clock again and again: now, at every quarter of an hour after, and when a limit has room.
+
+        Every edge of a window, every midnight and every change of a clock here is on a quarter.
+        """
+        zones = () if is_forced else self._clocks(at, own_zone, ring)
+        looks = merge([at], sorted(look for look in also if look > at), _quarters_after(at))
+        for look in takewhile(lambda look: look <= at + LONGEST_WAIT, looks):
+            if is_allowed(look) and (is_forced or self._is_open_in(zones, look, ring)):
+                return look
+        return None
 
     def _opens_soon(self, at: datetime, zones: Sequence[str], ring: timedelta) -> bool:
         """Tell whether all zones are open at once within a fortnight; every opening is on a quarter of an hour."""
         if all(self._is_open(at, zone, ring) for zone in zones):
             return True
-        step = timedelta(minutes=15)
-        first = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0) + step
-        instants = (first + step * n for n in range(NO_COMMON_OPENING // step))
-        return any(all(self._is_open(instant, zone, ring) for zone in zones) for instant in instants)
+        looks = takewhile(lambda look: look <= at + NO_COMMON_OPENING, _quarters_after(at))
+        return any(all(self._is_open(look, zone, ring) for zone in zones) for look in looks)
 
     def _is_open(self, at: datetime, zone: str, ring: timedelta, *, is_narrow: bool = False) -> bool:
         return all(self._shows_open(instant, zone, is_narrow=is_narrow) for instant in _instants(at, ring))
@@ -83,6 +115,13 @@ def _instants(at: datetime, ring: timedelta) -> Iterable[datetime]:
     while minute < at + ring:
         yield minute
         minute += MINUTE
+
+
+def _quarters_after(at: datetime) -> Iterator[datetime]:
+    look = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+    while True:
+        look += QUARTER
+        yield look
 
 
 def _weekend(phone: str) -> tuple[str, ...]:
