@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 PATIENCE = 20.0
 """Seconds for anything that must happen; whoever takes longer has deadlocked, and the test fails."""
@@ -249,3 +249,24 @@ def threads(rewrites: Rewrites, *, most: int = 4) -> Iterator[Threads]:
         raise
     finally:
         running.close()
+
+
+@contextmanager
+def uncommitted(running: Threads, work: Callable[[], Any], *, name: str) -> Iterator[Racer]:
+    """Run ``work`` in a thread and hold its transaction open meanwhile."""
+    done, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            work()
+            done.set()
+            assert go_on.wait(2 * PATIENCE)
+
+    held = running.start(hold, name=name)
+    try:
+        if not done.wait(PATIENCE):
+            running.fail(f"{name} did not come to the end of its work")
+        yield held
+    finally:
+        go_on.set()
+    held.result()

@@ -1,57 +1,22 @@
 """Two at once with one number: two workspaces claim it, or one gives it back while it takes it up elsewhere."""
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from dialer import caller_ids, resources
 from dialer.models import CallerId, Line
 from dialer.resources import InvalidResource
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
-from tests.concurrency.interleaving import PATIENCE, Threads, threads
+from tests.concurrency.interleaving import PATIENCE, threads, uncommitted
 from tests.factories import NOW, make_line, make_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 5
 NUMBER = "+493012345678"
-
-
-@contextmanager
-def uncommitted(running: Threads, work: Callable[[], Any]) -> Iterator[None]:
-    """Run ``work`` in a thread and hold its transaction open meanwhile."""
-    done, go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic():
-            work()
-            done.set()
-            assert go_on.wait(PATIENCE)
-
-    held = running.start(hold)
-    assert done.wait(PATIENCE)
-    try:
-        yield
-    finally:
-        go_on.set()
-        held.result(PATIENCE)
-
-
-def wait_until_blocked(started: Future[Any]) -> None:
-    """Return when another transaction waits for one of ours; fails where none ever does."""
-    while not started.done():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            row = cursor.fetchone()
-        if row and row[0]:
-            return
-    pytest.fail("nobody waited: the interleaving did not happen")
 
 
 def claim(workspace: Workspace) -> Line:
@@ -64,13 +29,13 @@ def test_of_two_workspaces_that_claim_a_number_at_once_one_has_it_and_the_other_
         first, second = make_workspace(), make_workspace()
 
         with threads({}) as running:
-            with uncommitted(running, partial(claim, first)):
-                late = running.start(partial(claim, second))
-                wait_until_blocked(late)
-            error = late.exception(PATIENCE)
+            with uncommitted(running, partial(claim, first), name="first") as holder:
+                late = running.start(partial(claim, second), name="second")
+                running.held_back(late, by=holder)
+            with pytest.raises(InvalidResource) as refused:
+                late.result()
 
-        assert isinstance(error, InvalidResource)
-        assert error.errors == {"caller_ids": [f"{NUMBER} is in use"]}
+        assert refused.value.errors == {"caller_ids": [f"{NUMBER} is in use"]}
         assert CallerId.objects.get().workspace_id == first.pk
         assert not Line.objects.in_workspace(second.pk).exists()
 
@@ -87,13 +52,13 @@ def test_a_claim_that_is_rolled_back_leaves_the_number_to_who_waited() -> None:
             transaction.set_rollback(True)
 
     with threads({}) as running:
-        failing = running.start(claim_and_roll_back)
+        failing = running.start(claim_and_roll_back, name="who gives up")
         assert claimed.wait(PATIENCE)
-        late = running.start(partial(claim, second))
-        wait_until_blocked(late)
+        late = running.start(partial(claim, second), name="who waits")
+        running.held_back(late, by=failing)
         give_up.set()
-        failing.result(PATIENCE)
-        late.result(PATIENCE)
+        failing.result()
+        late.result()
 
     assert CallerId.objects.get().workspace_id == second.pk
 
@@ -108,15 +73,16 @@ def owner_after_one_line_leaves_and_another_takes_up(*, is_locked: bool) -> int:
         resources.edit_line(taking.pk, workspace_id=workspace.pk, caller_ids=[NUMBER], actor=SYSTEM, now=NOW)
 
     with threads({}) as running:
-        with uncommitted(running, take_up):
+        with uncommitted(running, take_up, name="who takes it up") as holder:
             late = running.start(
-                lambda: resources.archive_line(leaving.pk, workspace_id=workspace.pk, actor=SYSTEM, now=NOW)
+                lambda: resources.archive_line(leaving.pk, workspace_id=workspace.pk, actor=SYSTEM, now=NOW),
+                name="who gives it back",
             )
             if is_locked:
-                wait_until_blocked(late)
+                running.held_back(late, by=holder)
             else:
-                late.result(PATIENCE)
-        late.result(PATIENCE)
+                running.gets_through(late)
+        late.result()
     return int(CallerId.objects.in_workspace(workspace.pk).filter(digits="493012345678").count())
 
 

@@ -1,18 +1,12 @@
 """Two at once: one contact comes in twice, one import has two readers, a campaign ends while contacts are added."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from django.db import transaction
 
 from dialer import campaign_contacts, campaign_ends, contacts, imports
 from dialer.contacts import ContactFields
 from dialer.models import Contact
 from dialer.workspaces.audit import SYSTEM
-from tests.concurrency.interleaving import PATIENCE, Racer, Rewrites, Threads, threads
+from tests.concurrency.interleaving import Rewrites, threads, uncommitted
 from tests.concurrency.members import a_member
 from tests.factories import NOW, make_campaign, make_contact, make_workspace
 from tests.world import RINGS_OUT, a_number
@@ -20,27 +14,6 @@ from tests.world import RINGS_OUT, a_number
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 20
 NO_LOCK: Rewrites = {"lock_makers_of_contacts": (("pg_advisory_xact_lock(k)", "k"),)}
-
-
-@contextmanager
-def uncommitted(running: Threads, work: Callable[[], Any], *, name: str) -> Iterator[Racer]:
-    """Run ``work`` in a thread and hold its transaction open meanwhile."""
-    done, go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic():
-            work()
-            done.set()
-            assert go_on.wait(2 * PATIENCE)
-
-    held = running.start(hold, name=name)
-    try:
-        if not done.wait(PATIENCE):
-            running.fail(f"{name} did not come to the end of its work")
-        yield held
-    finally:
-        go_on.set()
-    held.result()
 
 
 def contacts_made_by_two(rewrites: Rewrites) -> int:

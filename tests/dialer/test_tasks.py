@@ -44,6 +44,10 @@ def a_queued_call(**fields: Any) -> Call:
     return make_call(campaign_contact=member, **{"due_at": database_now(), "rank": 2, **fields})
 
 
+def received() -> Import:
+    return imports.receive(make_workspace().pk, [FILE.encode()], actor=SYSTEM, now=database_now())
+
+
 def test_a_waiting_contact_is_called_by_a_tick_and_the_worker_that_takes_its_message(
     carrier: InProcessCarrier, broker: Broker
 ) -> None:
@@ -162,7 +166,7 @@ def test_campaigns_complete_pause_and_fail_when_it_is_their_time() -> None:
 
 
 def test_an_import_whose_message_was_lost_is_nudged_again_and_one_that_somebody_is_at_is_not(broker: Broker) -> None:
-    lost, at_work_on = (imports.receive(make_workspace().pk, [FILE.encode()], now=database_now()) for _ in range(2))
+    lost, at_work_on = (received() for _ in range(2))
     Import.objects.filter(pk=at_work_on.pk).update(lease_until=database_now() + MINUTE)
 
     tasks.resume_imports()
@@ -177,7 +181,7 @@ def test_an_import_whose_message_was_lost_is_nudged_again_and_one_that_somebody_
 def test_an_import_whose_turn_is_over_goes_on_with_a_message_of_its_own(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = imports.receive(make_workspace().pk, [FILE.encode()], now=database_now())
+    source = received()
     monkeypatch.setattr(imports, "ROWS", 1)
     monkeypatch.setattr(import_tasks, "TURN_SECONDS", 0)
 

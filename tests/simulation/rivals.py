@@ -16,7 +16,7 @@ from dialer import placing
 from dialer.carriers.base import Answer, PlaceRequest, Refused
 from dialer.models import Call
 from dialer.placing import Claim
-from tests.concurrency.interleaving import PATIENCE, Rewrites, Stop, Threads, threads
+from tests.concurrency.interleaving import Racer, Rewrites, Stop, Threads, threads
 from tests.simulation.carrier import Network, answering
 from tests.simulation.checker import Judgement, judge
 from tests.simulation.engine import Engine
@@ -56,21 +56,22 @@ class _Rivals:
 
     def _race(self, first: Claim, second: Claim | None) -> None:
         stop = Stop(before="take_to_dialing")
-        standing = self.running.start(lambda: placing.place([first], now=self.engine.now), stop)
+        self.running.begin_round()
+        standing = self.running.start(lambda: placing.place([first], now=self.engine.now), stop, name="first")
         if second is not None and self._stands(stop, standing):
-            rival = self.running.start(lambda: placing.place([second], now=self.engine.now))
-            self.running.give_time_to(rival)
+            rival = self.running.start(lambda: placing.place([second], now=self.engine.now), name="second")
+            self.running.held_back(rival, by=standing)
             stop.go_on.set()
-            rival.result(PATIENCE)
+            rival.result()
         elif second is not None:
             placing.place([second], now=self.engine.now)
         stop.go_on.set()
-        standing.result(PATIENCE)
+        standing.result()
 
-    def _stands(self, stop: Stop, standing: object) -> bool:
+    def _stands(self, stop: Stop, standing: Racer) -> bool:
         """Tell whether the first came so far; it may have been held before."""
         while not stop.reached.wait(0.005):
-            if standing.done():  # type: ignore[attr-defined]
+            if standing.is_done:
                 return False
         return True
 

@@ -72,7 +72,7 @@ def commit_late(workspace: Workspace, elsewhere: Threads) -> tuple[list[UUID], l
     (early,) = record(new_event(workspace))
     between = seen(workspace)
     written.go_on.set()
-    late_id = late.result(timeout=20)
+    late_id = late.result()
     wait_for(workspace, early, late_id)
     return between, seen(workspace, after=between[-1] if between else None)
 

@@ -1,6 +1,5 @@
 """Attempts go by the day, deliveries in stretches, and nothing that waits goes at all."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,7 +9,7 @@ from django.db import connection
 
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import new_id
-from tests.concurrency.interleaving import PATIENCE, Stop, threads
+from tests.concurrency.interleaving import Stop, threads
 from tests.webhooks.rows import make_delivery, make_endpoint
 from webhooks.models import Delivery, DeliveryAttempt
 from webhooks.retention import DAYS_AHEAD, KEPT, forget_deliveries, keep_days
@@ -93,21 +92,14 @@ def test_an_attempt_that_is_written_while_its_day_is_made_waits_and_goes_there()
     keeper_stops = Stop(before="attach_day")
 
     with threads({}) as run:
-        keeper = run.start(lambda: keep_days(now=NOON), keeper_stops)
+        keeper = run.start(lambda: keep_days(now=NOON), keeper_stops, name="keeper")
         keeper_stops.wait()
-        writer = run.start(lambda: attempt(delivery, NOON))
-        wait_until_somebody_waits_for_a_lock()
+        writer = run.start(lambda: attempt(delivery, NOON), name="writer")
+        run.held_back(writer, by=keeper)
         keeper_stops.go_on.set()
 
-        assert keeper.result(PATIENCE).made[0] == TODAY
-        assert where(writer.result(PATIENCE)) == "webhooks_deliveryattempt_20310510"
-
-
-def wait_until_somebody_waits_for_a_lock() -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'"):
-        assert time.monotonic() < deadline, "nobody waits for a lock"
-        time.sleep(0.01)
+        assert keeper.result().made[0] == TODAY
+        assert where(writer.result()) == "webhooks_deliveryattempt_20310510"
 
 
 def test_a_sweep_that_cannot_have_its_locks_gives_up_and_the_next_one_succeeds() -> None:
