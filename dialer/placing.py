@@ -113,11 +113,10 @@ def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Any], dict[s
         and fact.lease_until > now
     ]
     verdicts = judging.verdicts_of(rows, phones=phones, now=now)
-    go = [fact for fact in rows if isinstance(verdicts[fact.id], Go)]
-    _take_to_dialing(go, now=now)
+    go = _take_to_dialing([fact for fact in rows if isinstance(verdicts[fact.id], Go)], now=now)
     held = _hold(rows, verdicts)
     dropped = _drop(rows, verdicts, now=now)
-    counts = {"placed": len(go), "held": held, "dropped": dropped, "stale": len(wanted) - len(rows)}
+    counts = {"placed": len(go), "held": held, "dropped": dropped, "stale": len(wanted) - len(go) - held - dropped}
     return go, counts
 
 
@@ -149,10 +148,11 @@ def _lock_campaigns(call_ids: list[UUID]) -> None:
     )
 
 
-def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> None:
+def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> list[Any]:
+    """Return those rows that were taken: the carrier is asked for these and no other."""
     if not rows:
-        return
-    run(
+        return []
+    found = run(
         "take_to_dialing",
         """
         UPDATE dialer_call c SET status = 'dialing', dialing_at = %(now)s, number = t.number, lease_until = NULL,
@@ -160,6 +160,7 @@ def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> None:
         FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(numbers)s::text[]) AS t(id, generation, number)
         -- Written so that no partial index of queued rows can serve it: with old statistics the planner would walk one.
         WHERE c.id = t.id AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'
+        RETURNING c.id
         """,
         {
             "now": now,
@@ -169,10 +170,12 @@ def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> None:
             "numbers": [fact.phone for fact in rows],
         },
     )
+    ids = {row.id for row in found}
+    taken = [fact for fact in rows if fact.id in ids]
     # A first call fulfils no promise, and whose contact waited was taken to calling when it was claimed.
-    later = [fact for fact in rows if fact.rank != Rank.NEW]
+    later = [fact for fact in taken if fact.rank != Rank.NEW]
     if not later:
-        return
+        return taken
     promises().calls_dialling([fact.id for fact in later], now=now)
     run(
         "contacts_calling",
@@ -182,6 +185,7 @@ def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> None:
         """,
         {"ids": [fact.campaign_contact_id for fact in later if fact.campaign_contact_id]},
     )
+    return taken
 
 
 def _hold(rows: Sequence[Any], verdicts: dict[UUID, Verdict]) -> int:

@@ -34,8 +34,9 @@ class RaceFailed(AssertionError):
 
 
 def is_statement(sql: str, name: str) -> bool:
-    """Tell whether this is the statement of that name, or, of the ORM's, one that begins so."""
-    return sql.startswith((f"/* {name} */", name))
+    """Tell whether this is the statement of that name, or, of the ORM's, one that begins so and goes on after ``…``."""
+    begins, _, goes_on = name.partition("…")
+    return sql.startswith((f"/* {name} */", begins)) and goes_on in sql
 
 
 def name_of(sql: str) -> str:
@@ -82,10 +83,12 @@ class Mutant:
 
     def __init__(self, rewrites: Rewrites) -> None:
         self.rewrites = rewrites
+        self.met: set[str] = set()
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
         for name, replacements in self.rewrites.items():
             if is_statement(sql, name):
+                self.met.add(name)
                 for old, new in replacements:
                     assert old in sql, f"{name} has no {old!r}: the mutant would test nothing"
                     sql = sql.replace(old, new)
@@ -169,7 +172,7 @@ class Threads:
 
     def __init__(self, rewrites: Rewrites, *, most: int) -> None:
         self._mutant = Mutant(rewrites)
-        self._is_mutated = bool(rewrites)
+        self._is_mutated = any(rewrites.values())
         self._pool = ThreadPoolExecutor(max_workers=most)
         self._racers: deque[Racer] = deque(maxlen=_THREADS_TOLD)
 
@@ -179,6 +182,10 @@ class Threads:
         self._racers.append(racer)
         racer.runs_as(self._pool.submit(self._run, work, (racer, self._mutant, *wrappers)))
         return racer
+
+    def met(self) -> set[str]:
+        """Return which of the statements that were to be rewritten came by."""
+        return self._mutant.met
 
     def begin_round(self) -> None:
         """Forget the threads of the round before: the story is that of one round."""

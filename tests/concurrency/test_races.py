@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 
 from tests.concurrency import races
 from tests.concurrency.interleaving import RaceFailed, Rewrites, threads
+from tests.concurrency.layers import LAYERS, without
 from tests.concurrency.races import Race
 from tests.simulated_carrier import RunningCarrier
 
@@ -97,6 +98,12 @@ def test_nobody_is_called_twice_or_against_a_stop(ledger: SimulatedLedger, race:
             if harm := race(ledger, run):
                 message = f"round {number} of {ROUNDS} did harm: {harm}\n{run.story()}"
                 raise RaceFailed(message)
+
+
+@pytest.mark.parametrize("race", [races.a_repeated_message, races.cancel_under_place])
+def test_what_the_compare_and_set_did_not_take_is_not_dialled(ledger: SimulatedLedger, race: Race) -> None:
+    with threads(without(LAYERS.keys() - {"update's guard", "unique indexes"})) as run:
+        assert race(ledger, run) == ""
 
 
 @pytest.mark.parametrize(("race", "mutant"), RACES)
