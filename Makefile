@@ -6,9 +6,10 @@ BESIDE := $(BIN)/python -m config.embedded exec --
 ALONE := $(BIN)/python -m config.embedded exec --temporary --
 MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
 WORKERS ?= 2
+BROKER ?= valkey
 
 .DEFAULT_GOAL := help
-.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone thorough bench bench-webhooks format reset login shell
+.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone thorough bench bench-webhooks format reset login shell real-run
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +43,9 @@ chaos: $(INSTALLED)  ## dial workers killed at named points, the broker flushed;
 
 chaos-webhooks: $(INSTALLED)  ## webhook workers killed, the broker flushed, PostgreSQL restarted; judged by the receivers' files
 	@$(MEASURED) $(BIN)/python -m tests.chaos.webhooks $(ARGS)
+
+real-run: $(INSTALLED)  ## every process of the Procfile, driven over HTTP; judged by carrier and receiver (BROKER=rabbitmq)
+	@REAL_RUN_LEFT_ALONE=1 $(ALONE) $(BIN)/python -m pytest -n 0 -s -rs tests/real_run -k "$(BROKER)" $(ARGS)
 
 hostile: $(INSTALLED)  ## receivers that do everything wrong, alone and beside healthy ones (alone on the machine)
 	@$(ALONE) $(BIN)/python -m tests.hostile $(ARGS)
