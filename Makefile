@@ -38,8 +38,8 @@ lint: $(INSTALLED)  ## form, types, who imports whom, migrations
 demo-check: $(INSTALLED)  ## what the demo promises, and what a `make run` beside it shows
 	@$(BIN)/python -m config.demo.check $(ARGS)
 
-chaos: $(INSTALLED)  ## dial workers killed at named points, the broker flushed; judged by the carrier's ledger
-	@$(ALONE) $(BIN)/python -m tests.chaos $(ARGS)
+chaos: $(INSTALLED)  ## everything that must survive, done to every process and server; judged per person and promise (BROKER=rabbitmq)
+	@$(MEASURED) $(BIN)/python -m tests.chaos --broker=$(BROKER) $(ARGS)
 
 chaos-webhooks: $(INSTALLED)  ## webhook workers killed, the broker flushed, PostgreSQL restarted; judged by the receivers' files
 	@$(MEASURED) $(BIN)/python -m tests.chaos.webhooks $(ARGS)

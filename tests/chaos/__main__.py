@@ -1,17 +1,18 @@
-"""``python -m tests.chaos``: beside servers of its own, as ``make chaos`` starts it."""
+"""``python -m tests.chaos``: beside durable servers of its own, as ``make chaos`` starts it.
+
+Every process of the Procfile, a second beat, workers whose clocks are wrong, and one that dies at named points; then a
+storm, then peace, and when all has drained, the judges.
+"""
 
 import logging
 import os
-import random
-import subprocess
 import sys
 import tempfile
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import django
@@ -21,178 +22,233 @@ django.setup()
 import requests  # noqa: E402 — Django is set up first
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from redis import Redis  # noqa: E402
 
-from callbacks import scheduling  # noqa: E402
-from callbacks.rules.statuses import CallbackType  # noqa: E402
 from config.embedded import free_port  # noqa: E402
-from config.leash import Leash, kill_group  # noqa: E402
-from dialer import campaign_contacts, campaigns, resources  # noqa: E402
-from dialer.models import Contact  # noqa: E402
-from dialer.workspaces.audit import SYSTEM  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
-from tests.chaos.judge import judge  # noqa: E402
+from tests.chaos.app import STALLED_SECONDS  # noqa: E402
+from tests.chaos.crew import Crew, Process, eventually, of_procfile, python  # noqa: E402
+from tests.chaos.faults import FaultLog, Kind  # noqa: E402
+from tests.chaos.history import History  # noqa: E402
+from tests.chaos.judge import Finding, judge  # noqa: E402
 from tests.chaos.plan import Point, deaths_in  # noqa: E402
+from tests.chaos.promise_judge import judge_promises  # noqa: E402
+from tests.chaos.reading import history_of, left_undone, listed_faults, story_of  # noqa: E402
+from tests.chaos.servers import Broker, Rabbit, Valkey  # noqa: E402
+from tests.chaos.storm import LONG, SHORT, USUAL, Length, Storm, plan  # noqa: E402
+from tests.chaos.world import Asking, World, make  # noqa: E402
+from tests.rabbitmq import RabbitMQ  # noqa: E402
 
 SPEED = 20
 """A call's second passes in a twentieth of one."""
-SCRIPTS = ("00", "01", "02", "03", "05", "06", "00", "12", "13", "00")
-"""Last digits: what answers at once, and is never asked twice by the simulated network's own doing."""
 LEASE_SECONDS = 4
+AHEAD_SECONDS = 90
+STOPPED = ("worker-dial", "worker-webhooks", "worker-tick")
+_STORIES = 2
+
+
+class NotUp(Exception):
+    """A process does not answer although nothing was done to it yet."""
 
 
 def main() -> int:
-    parser = ArgumentParser(prog="make chaos ARGS=", description=__doc__)
-    parser.add_argument("--seed", default="ringback")
-    parser.add_argument("--each", type=int, default=6, help="deaths at each of the four points")
-    parser.add_argument("--contacts", type=int, default=150, help="first calls")
-    parser.add_argument("--promises", type=int, default=120, help="callbacks that fall due while workers die")
-    parser.add_argument("--afterwards", type=int, default=60, help="seconds until all is judged")
-    parser.add_argument("--flushes", type=int, default=3, help="times that the broker forgets everything")
-    options = parser.parse_args()
+    options = _options()
     logging.disable(logging.INFO)
+    length = _length(options)
     began = time.monotonic()
     call_command("migrate", verbosity=0)
-    with tempfile.TemporaryDirectory() as folder:
-        log, ledger = Path(folder) / "deaths", Path(folder) / "ledger.jsonl"
-        environment = _environment(ledger) | {
-            "CHAOS_LOG": str(log), "CHAOS_SEED": options.seed, "CHAOS_EACH": str(options.each)
-        }  # fmt: skip
-        with _processes(environment):
-            _load(contacts=options.contacts, promises=options.promises)
-            _say(f"{time.monotonic() - began:.0f} s: everything runs, seed {options.seed!r}")
-            flushes = _let_die(log, deaths=options.each * len(Point), flushes=options.flushes, seed=options.seed)
-            _say(f"{time.monotonic() - began:.0f} s: the last worker has died; {options.afterwards} s for the rest")
-            time.sleep(options.afterwards)
-            findings = judge(ledger, now=database_now())
-            died = Counter(deaths_in(log))
-    for point in Point:
-        _say(f"  {died[point]:3} x kill -9 {point}")
-    _say(f"  {flushes:3} x the broker flushed")
+    with _folder(options.keep) as folder, _broker(options.broker, folder) as (broker, broker_url):
+        environment = _environment(folder, broker_url=broker_url, options=options)
+        log = FaultLog(folder / "faults")
+        processes = _processes(environment, folder, options)
+        with Crew(processes, environment=environment, folder=folder, log=log) as crew:
+            findings, history = _run(crew, environment, folder, broker, length=length, options=options, began=began)
+            findings.append(_ended_alone(crew))
+    for text in listed_faults(history):
+        _say(f"  {text}")
+    for kind, count in sorted(Counter(fault.kind for fault in history.faults).items()):
+        _say(f"  {count:3} x {kind}")
     for finding in findings:
         _say(f"  {'kept  ' if finding.is_kept else 'BROKEN'}  {finding.rule}: {finding.seen}")
-    is_whole = all(died[point] >= options.each for point in Point) and flushes >= options.flushes
-    _say(f"{time.monotonic() - began:.0f} s")
-    return 0 if is_whole and all(finding.is_kept for finding in findings) else 1
+    broken = [finding for finding in findings if not finding.is_kept]
+    for subject in list(dict.fromkeys(subject for finding in broken for subject in finding.subjects))[:_STORIES]:
+        _say(f"the story of {subject}:")
+        for text in story_of(subject, history):
+            _say(f"  {text}")
+    _say(f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}, again with --seed {options.seed!r}")
+    return 1 if broken else 0
 
 
-def _environment(ledger: Path) -> dict[str, str]:
+def _options() -> Namespace:
+    parser = ArgumentParser(prog="make chaos ARGS=", description=__doc__)
+    lengths = parser.add_mutually_exclusive_group()
+    lengths.add_argument("--short", action="store_true", help="everything once, under two minutes, for CI")
+    lengths.add_argument("--long", action="store_true", help="for a night")
+    parser.add_argument("--seed", default="ringback")
+    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey")
+    parser.add_argument("--keep", type=Path, help="a folder for logs, ledger and faults, in place of a temporary one")
+    options = parser.parse_args()
+    options.people = (
+        (90, 42, 30, 12) if options.short else (2000, 420, 600, 120) if options.long else (300, 84, 120, 40)
+    )
+    options.each = 1 if options.short else 12 if options.long else 4
+    options.minute = 60.0 if options.long else 8.0
+    options.drain = 120 if options.short else 900 if options.long else 240
+    return options
+
+
+def _run(
+    crew: Crew,
+    environment: Mapping[str, str],
+    folder: Path,
+    broker: Broker,
+    *,
+    length: Length,
+    options: Namespace,
+    began: float,
+) -> tuple[list[Finding], History]:
+    log, web, carrier = crew.log, environment["PUBLIC_URL"], environment["SIMULATED_CARRIER_URL"]
+    log.begin(Kind.BEATS, [], "all the time")
+    log.begin(Kind.CLOCKS, [], f"worker-dial-ahead and worker-webhooks are {AHEAD_SECONDS} s ahead all the time")
+    for url in (f"{web}/healthz", f"{carrier}/health"):
+        is_up = eventually(lambda url=url: requests.get(url, timeout=5).ok, but=requests.RequestException)  # type: ignore[misc]
+        if not is_up:
+            raise NotUp(url)
+    mild, wild, promised, both = options.people
+    world = make(
+        mild=mild, wild=wild, promised=promised, both=both, storm_seconds=length.seconds,
+        receiver=f"http://127.0.0.1:{environment['RECEIVER_PORT']}/",
+    )  # fmt: skip
+    _say(f"{time.monotonic() - began:.0f} s: everything runs, seed {options.seed!r}, broker {options.broker}")
+    asking = Asking(world, url=web, ledger=folder / "ledger.jsonl")
+    asking.start()
+    storm = Storm(
+        crew, log=log, broker=broker, carrier=carrier, secret=settings.SIMULATED_CARRIER_SECRET,
+        doubled=folder / "doubled", length=length,
+    )  # fmt: skip
+    killed = [name for name in crew.by_name if name != "dial-by-plan"]
+    storm.blow(plan(seed=options.seed, length=length, processes=killed, stopped=STOPPED))
+    _say(f"{time.monotonic() - began:.0f} s: the storm is over; {left_undone()} left")
+    asking.finish(within_seconds=60)
+    eventually(lambda: not left_undone(), within_seconds=options.drain)
+    _say(f"{time.monotonic() - began:.0f} s: drained")
+    history = _history(world, folder, options)
+    findings = [
+        *judge(folder / "ledger.jsonl", now=database_now()),
+        *judge_promises(history),
+        _as_planned(storm, folder / "faults", each=options.each),
+        _answered(asking),
+        _drained(),
+    ]
+    return findings, history
+
+
+def _history(world: World, folder: Path, options: Namespace) -> History:
+    return history_of(
+        world,
+        ledger=folder / "ledger.jsonl",
+        received=folder / "received",
+        hands=folder / "hands",
+        log=folder / "faults",
+        delay_seconds=options.minute,
+        wrong_seconds=10.0 if options.long else 2 * STALLED_SECONDS,
+    )
+
+
+def _as_planned(storm: Storm, log: Path, *, each: int) -> Finding:
+    died = Counter(deaths_in(log))
+    seen = [*storm.failures, *(f"{died[point]} of {each} {point}" for point in Point if died[point] < each)]
+    return Finding(rule="every fault was done as planned", seen="; ".join(seen) or "all", is_kept=not seen)
+
+
+def _answered(asking: Asking) -> Finding:
+    refused = f"{len(asking.refusals)} answers were refusals{''.join(f'; {text}' for text in asking.refusals[-1:])}"
+    seen = f"{asking.unanswered} were not, {len(asking.left)} in all not asked for or not answered, {refused}"
+    return Finding(rule="every wish was answered in the end", seen=seen, is_kept=not asking.unanswered)
+
+
+def _drained() -> Finding:
+    left = left_undone()
+    return Finding(rule="nothing is left undone after the storm", seen=str(left or "nothing"), is_kept=not left)
+
+
+def _ended_alone(crew: Crew) -> Finding:
+    return Finding(rule="no process ended by itself", seen=", ".join(crew.ended) or "none", is_kept=not crew.ended)
+
+
+def _environment(folder: Path, *, broker_url: str, options: Namespace) -> dict[str, str]:
     port, carrier_port = free_port(), free_port()
+    hurried = {} if options.long else {"CHAOS_MINUTE_SECONDS": str(options.minute)}
     return {
         **os.environ,
+        **hurried,
+        "BROKER_URL": broker_url,
         "PORT": str(port),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "WEB_PROCESSES": "1",
+        "RECEIVER_PORT": str(free_port()),
         "SIMULATED_CARRIER_URL": f"http://127.0.0.1:{carrier_port}",
-        "SIMULATED_CARRIER_LEDGER": str(ledger),
+        "SIMULATED_CARRIER_LEDGER": str(folder / "ledger.jsonl"),
+        "CHAOS_HANDS": str(folder / "hands"),
+        "CHAOS_DOUBLED": str(folder / "doubled"),
+        "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "DEMO": "0",
         "DEMO_API_KEY": "",  # the voice agent is silent
-        "CARRIER_SIMULATED_CLASS": "tests.chaos.carrier.DeadlyCarrier",
         "LEASE_SECONDS": str(LEASE_SECONDS),
+        "HORIZON_SECONDS": "10",
+        "IDLE_TRANSACTION_TIMEOUT_SECONDS": "5",  # what a stopped worker holds is free again soon
+        "CAMPAIGN_COMPLETION_GRACE_SECONDS": str(round(_length(options).seconds) + 10),
         "LOG_LEVEL": "WARNING",
         "PYTHONUNBUFFERED": "1",
-        "DATABASE_POOL_SIZE": "6",
     }
+
+
+def _length(options: Namespace) -> Length:
+    return SHORT if options.short else LONG if options.long else USUAL
+
+
+def _processes(environment: Mapping[str, str], folder: Path, options: Namespace) -> list[Process]:
+    """Return the Procfile's processes, and those that a storm has beside them."""
+    processes = {process.name: process for process in of_procfile(environment)}
+    ahead = {"CHAOS_CLOCK": str(AHEAD_SECONDS)}
+    carrier, dial, webhooks = processes["carrier"], processes["worker-dial"], processes["worker-webhooks"]
+    carrier.command = [*carrier.command, f"--speed={SPEED}"]
+    webhooks.environment = {**webhooks.environment, **ahead}
+    dial_ahead = [word.replace("dial@", "dial-ahead@") for word in dial.command]
+    by_plan = {
+        "CHAOS_LOG": str(folder / "faults"),
+        "CHAOS_SEED": options.seed,
+        "CHAOS_EACH": str(options.each),
+        "CARRIER_SIMULATED_CLASS": "tests.chaos.carrier.DeadlyCarrier",
+    }
+    return [
+        *processes.values(),
+        Process(name="beat-2", command=processes["beat"].command, environment=processes["beat"].environment),
+        Process(name="worker-dial-ahead", command=dial_ahead, environment={**dial.environment, **ahead}),
+        Process(name="dial-by-plan", command=python("tests.chaos.worker"), environment=by_plan),
+        Process(
+            name="receiver",
+            command=python("tests.chaos.inbox", str(folder / "received"), environment["RECEIVER_PORT"]),
+        ),
+    ]
 
 
 @contextmanager
-def _processes(environment: Mapping[str, str]) -> Iterator[None]:
-    """Run what the Procfile names, as far as calls need it; only the dial worker knows of its fate."""
-    python = sys.executable
-    worker = [python, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "--loglevel", "WARNING"]
-    threads = ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    commands = {
-        "web": [python, "-m", "gunicorn", "config.wsgi", "--config", "python:config.gunicorn", "--log-level", "error"],
-        "carrier": [python, "manage.py", "simulated_carrier", f"--speed={SPEED}"],
-        "beat": [python, "-m", "celery", "--quiet", "-A", "config.celery", "beat", "--loglevel", "WARNING"],
-        "tick": [*worker, "--queues", "tick", "--hostname", "tick@chaos", "--concurrency", "2", *threads],
-        "dial": [python, "-m", "tests.chaos.worker"],
-    }
-    lively = {name: value for name, value in environment.items() if not name.startswith("CHAOS_")}
-    leash = Leash()
-    running = [
-        leash.start(
-            command,
-            environment={**(environment if name == "dial" else lively), "PROCESS": name},
-            output=subprocess.DEVNULL if name == "carrier" else None,
-        )
-        for name, command in commands.items()
-    ]
-    try:
-        _eventually(lambda: requests.get(f"{environment['PUBLIC_URL']}/healthz", timeout=5).ok)
-        _eventually(lambda: requests.get(f"{environment['SIMULATED_CARRIER_URL']}/health", timeout=5).ok)
-        yield
-    finally:
-        for keeper in running:
-            kill_group(keeper)
-            keeper.wait()
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True)
+        yield keep
+    else:
+        with tempfile.TemporaryDirectory(prefix="chaos-") as name:
+            yield Path(name)
 
 
-def _eventually(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if is_so():
-                return
-        except requests.RequestException:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
-
-
-def _load(*, contacts: int, promises: int) -> None:
-    """Make a campaign whose first calls and callbacks fall due over the next half minute."""
-    now = database_now()
-    workspace = resources.open_workspace(name="Chaos", actor=SYSTEM, now=now, contact_limits=[])
-    persona = resources.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
-    resources.create_line(workspace.id, name="Simulated", calls_per_second=None, is_default=True, actor=SYSTEM, now=now)
-    campaign = campaigns.create(
-        workspace.id,
-        name="Chaos",
-        persona_id=persona.id,
-        schedule={"calling_hours": {"start": "00:00", "end": "24:00"}, "callback_retry_schedule": [1]},
-        calls_per_second=20,
-        actor=SYSTEM,
-        now=now,
-    ).campaign
-    people = Contact.objects.bulk_create(
-        Contact(
-            workspace=workspace,
-            name=f"Contact {n}",
-            phone=f"+4930{n:06d}00{SCRIPTS[n % len(SCRIPTS)]}",
-            time_zone="UTC",
-            zones=["UTC"],
-            timezone_source="contact",
-        )
-        for n in range(contacts + promises)
-    )
-    for n, person in enumerate(people[contacts:]):
-        scheduling.request(
-            workspace_id=workspace.id,
-            contact_id=person.id,
-            campaign_id=campaign.id,
-            type=CallbackType.CUSTOMER_REQUESTED,
-            scheduled_at=now + timedelta(seconds=5 + 25 * n / max(promises, 1)),
-            actor=SYSTEM,
-            now=now,
-        )
-    called_first = [person.id for person in people[:contacts]]
-    campaign_contacts.put_in(campaign.id, called_first, workspace_id=workspace.id, now=now)
-    campaigns.start(campaign.id, workspace_id=workspace.id, actor=SYSTEM, now=now)
-
-
-def _let_die(log: Path, *, deaths: int, flushes: int, seed: str) -> int:
-    """Wait until every death of the plan was died, the broker flushed in between; return how often it was."""
-    dice = random.Random(seed)  # noqa: S311 — chance that can be repeated is what is wanted
-    after = sorted(dice.sample(range(2, deaths - 1), flushes))
-    broker = Redis.from_url(settings.BROKER_URL)
-    done = 0
-    deadline = time.monotonic() + 240
-    while (died := len(deaths_in(log))) < deaths and time.monotonic() < deadline:
-        if done < flushes and died >= after[done]:
-            broker.flushdb()
-            done += 1
-        time.sleep(0.05)
-    return done
+@contextmanager
+def _broker(kind: str, folder: Path) -> Iterator[tuple[Broker, str]]:
+    if kind == "valkey":
+        yield Valkey(), settings.REDIS_URL
+    else:
+        with RabbitMQ(folder) as node:
+            yield Rabbit(node), node.url
 
 
 def _say(text: str) -> None:

@@ -35,7 +35,6 @@ class Person:
     number: str
     has_first_call: bool
     promises: tuple[Promise, ...] = ()
-    campaign: str = ""
 
     @property
     def script(self) -> str:
@@ -72,12 +71,11 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
-    """A worker takes a call to be asked for, or asks for it: written by the worker before it does."""
+    """A worker takes a call that it will ask the carrier for: written by the worker before it does."""
 
     at: float
     life: str
     call: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from typing import Any
 from dialer.carriers.simulation.ledger import places
 from dialer.workspaces.statements import run
 
+NOT_TAKEN = frozenset({"down", "capacity", "capacity_once"})
+"""Why a carrier says plainly that it does not take a call now: the same call may be asked for again."""
 TICKS = timedelta(seconds=3)
 """What a sweep that runs every second may be behind."""
 LONGEST_OPEN = timedelta(seconds=60)
@@ -29,7 +31,7 @@ class Finding:
 
 def judge(ledger: Path, *, now: datetime) -> list[Finding]:
     """Compare what the carrier was asked with what the rows say."""
-    asked = Counter(place.call_id for place in places(ledger))
+    asked = Counter(place.call_id for place in places(ledger) if place.reason not in NOT_TAKEN)
     accepted = {place.call_id for place in places(ledger) if place.accepted}
     calls = run(
         "chaos_calls",

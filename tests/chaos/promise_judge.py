@@ -11,11 +11,9 @@ from dialer.carriers.simulation.ledger import Place
 from tests.chaos.faults import CARRIER, POSTGRES, Fault
 from tests.chaos.history import CANNOT_BE_LEARNT, CallRow, Hand, History
 from tests.chaos.inbox import Receipt
-from tests.chaos.judge import Finding
+from tests.chaos.judge import NOT_TAKEN, Finding
 from tests.chaos.repeats import repeats_of
 
-NOT_TAKEN = frozenset({"down", "capacity", "capacity_once"})
-"""Why a carrier says plainly that it does not take a call now: the same call may be asked for again."""
 EARLY = 1.0
 """Seconds that a call may start before its time: what the product allows."""
 NAMED = 3

@@ -40,7 +40,7 @@ def row(call: str, number: str, *, outcome: str = "answered") -> CallRow:
 
 
 def hand(call: str, *, after: float = 0, life: str = "dial.1") -> Hand:
-    return Hand(at=at(after), life=life, call=call, what="takes")
+    return Hand(at=at(after), life=life, call=call)
 
 
 def heard(event: str, type_: str, *, call: str = "", phone: str = "", campaign: str = "") -> Receipt:

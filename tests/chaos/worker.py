@@ -1,11 +1,8 @@
 """``python -m tests.chaos.worker``: a dial worker that dies by plan, and is there again at once."""
 
-import django
-
-django.setup()
-
-from tests.chaos.lives import live  # noqa: E402 — Django is set up first
-from tests.chaos.plan import Point  # noqa: E402
+import tests.chaos.app  # noqa: F401 — this life too suffers what its environment says
+from tests.chaos.lives import live
+from tests.chaos.plan import Point
 
 STATEMENTS = {
     "/* take_to_dialing */": Point.BEFORE_CLAIM_IS_TAKEN,
