@@ -92,7 +92,7 @@ def _options() -> Namespace:
     )
     options.each = 1 if options.short else 12 if options.long else 4
     options.minute = 60.0 if options.long else 8.0
-    options.drain = 120 if options.short else 900 if options.long else 240
+    options.drain = 180 if options.short else 900 if options.long else 240
     return options
 
 
@@ -128,7 +128,7 @@ def _run(
     killed = [name for name in crew.by_name if name != "dial-by-plan"]
     storm.blow(plan(seed=options.seed, length=length, processes=killed, stopped=STOPPED))
     _say(f"{time.monotonic() - began:.0f} s: the storm is over; {left_undone()} left")
-    asking.finish(within_seconds=60)
+    asking.finish(within_seconds=options.drain)
     eventually(lambda: not left_undone(), within_seconds=options.drain)
     _say(f"{time.monotonic() - began:.0f} s: drained")
     history = _history(world, folder, options)
@@ -150,7 +150,7 @@ def _history(world: World, folder: Path, options: Namespace) -> History:
         hands=folder / "hands",
         log=folder / "faults",
         delay_seconds=options.minute,
-        wrong_seconds=10.0 if options.long else 2 * STALLED_SECONDS,
+        in_hand_seconds=10.0 if options.long else 2 * STALLED_SECONDS,
     )
 
 

@@ -80,17 +80,16 @@ class Crew:
                 kill_group(process.keeper)
                 process.keeper.wait()
 
-    def kill(self, name: str, *, note: str = "", away_seconds: float = 0.0) -> None:
-        """Kill a process with all that it has started, and start it again after a while."""
+    def kill(self, name: str) -> str:
+        """Kill a process with all that it has started, and start it again; return the fault, which is not over yet."""
         process = self.by_name[name]
         with self._lock:
             assert process.keeper is not None
-            fault = self.log.begin(Kind.KILL, [process.life], note)
+            fault = self.log.begin(Kind.KILL, [process.life])
             kill_group(process.keeper)
             process.keeper.wait()
-            time.sleep(away_seconds)
-            self.log.end(fault)
             self._start(process)
+        return fault
 
     def stop(self, name: str, *, seconds: float) -> None:
         """Stop a process for a while and let it go on, as a frozen host does."""

@@ -96,5 +96,5 @@ class History:
     retries: int = 2
     delay_seconds: float = 60
     """Of every retry of the policy."""
-    wrong_seconds: float = 10
+    in_hand_seconds: float = 10
     """What the product itself allows a worker between taking a call and asking for it."""

@@ -124,18 +124,18 @@ def _unknown_explained(history: History) -> Finding:
 def _fault_of(hands: Sequence[Hand], history: History) -> Fault | None:
     """Return the fault that befell the worker that had the call in hand, or the server or carrier it spoke to then."""
     for hand in hands:
-        until = hand.at + history.wrong_seconds
+        until = hand.at + history.in_hand_seconds
         for fault in history.faults:
             is_its_own = hand.life in fault.concerns and fault.touches(hand.at, until)
-            is_beside = {POSTGRES, CARRIER} & _whom(fault) and fault.touches(hand.at, until)
+            is_beside = _loses_requests(fault) and fault.touches(hand.at, until)
             if is_its_own or is_beside:
                 return fault
     return None
 
 
-def _whom(fault: Fault) -> set[str]:
-    """Return whom a fault concerns, lives of the carrier by its name."""
-    return {name.partition(".")[0] for name in fault.concerns}
+def _loses_requests(fault: Fault) -> bool:
+    """Say whether a fault may lose what others have just written or asked; a carrier's mischief alone does not."""
+    return POSTGRES in fault.concerns or any(name.startswith(f"{CARRIER}.") for name in fault.concerns)
 
 
 def _unknown_listed(history: History) -> Finding:

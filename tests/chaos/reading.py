@@ -18,7 +18,7 @@ _AROUND = 10.0
 
 
 def history_of(
-    world: World, *, ledger: Path, received: Path, hands: Path, log: Path, delay_seconds: float, wrong_seconds: float
+    world: World, *, ledger: Path, received: Path, hands: Path, log: Path, delay_seconds: float, in_hand_seconds: float
 ) -> History:
     """Read the carrier's ledger, the receiver's file, what workers noted, the faults, and the rows."""
     return History(
@@ -38,7 +38,7 @@ def history_of(
         campaigns=[campaign.public_id for campaign in world.campaigns],
         retries=RETRIES,
         delay_seconds=delay_seconds,
-        wrong_seconds=wrong_seconds,
+        in_hand_seconds=in_hand_seconds,
     )
 
 

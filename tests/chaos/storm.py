@@ -19,7 +19,7 @@ MISCHIEF: Sequence[Mapping[str, object]] = (
     {"reports": "late"}, {"reports": "twice"}, {"reports": "out_of_order"}, {"reports": "never"},
 )  # fmt: skip
 """What the carrier is told to do wrong, one after another."""
-_PATIENCE = 60.0
+_PATIENCE = 240.0
 """Seconds until a carrier that was killed must listen again."""
 HARMLESS: Mapping[str, object] = {"capacity": None, "down": False, "answer_delay": 0.0, "reports": "normal"}
 
@@ -96,13 +96,12 @@ class Storm:
         began = time.monotonic()
         for step in steps:
             time.sleep(max(0.0, began + step.after - time.monotonic()))
-            match step.kind:
-                case Kind.KILL | Kind.POSTGRES:
-                    self._do(step)
-                case _:
-                    thread = threading.Thread(target=self._do, args=(step,), daemon=True)
-                    thread.start()
-                    self._beside.append(thread)
+            if step.kind is Kind.POSTGRES:
+                self._do(step)
+                continue
+            thread = threading.Thread(target=self._do, args=(step,), daemon=True)
+            thread.start()
+            self._beside.append(thread)
         for thread in self._beside:
             thread.join()
 
@@ -113,7 +112,11 @@ class Storm:
             self.failures.append(f"{step.kind} {step.whom}: {type(error).__name__}: {error}")
 
     def _kill(self, step: Step) -> None:
-        self._crew.kill(step.whom)
+        """Kill a process; what speaks to the carrier misses it until it listens again."""
+        fault = self._crew.kill(step.whom)
+        if step.whom == CARRIER:
+            self._tell({})
+        self._log.end(fault)
 
     def _stop(self, step: Step) -> None:
         self._crew.stop(step.whom, seconds=self._length.stopped)

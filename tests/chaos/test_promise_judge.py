@@ -258,6 +258,9 @@ def test_an_unknown_call_is_explained_by_what_befell_those_who_had_it(faults: Se
         pytest.param([replace(KILLED, concerns=("web.1",))], id="another process was killed"),
         pytest.param([replace(KILLED, at=at(-9), until=at(-9))], id="before it had the call"),
         pytest.param(
+            [replace(KILLED, kind=Kind.CARRIER, concerns=(CARRIER,), at=at(-1), until=at(5))], id="late reports"
+        ),
+        pytest.param(
             [replace(KILLED, concerns=(POSTGRES,), at=at(11), until=at(12))], id="long after it was asked for"
         ),
     ],
