@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from dialer.workspaces.models import AuditEntry
+from dialer.workspaces.models import AuditEntry, Workspace
 
 WHY = "So that the entry says why"
 AUDIT = "workspaces_auditentry"
@@ -19,15 +19,22 @@ class AuditNotWritten(Exception):
     """The test keeps the audit from being written."""
 
 
-def rows_of_all_tables() -> dict[str, str]:
-    """Return a fingerprint of the rows of each table."""
+def rows_of_all_tables(workspace: Workspace | None = None) -> dict[str, str]:
+    """Return a fingerprint of the rows of each table; of a workspace, where one is named, of tables that say whose."""
     tables = sorted(set(connection.introspection.table_names()) - _OF_DJANGO)
-    each = [
-        f"SELECT '{table}', md5(COALESCE(string_agg(row, ' ' ORDER BY row), '')) "  # noqa: S608 — our own tables
-        f"FROM (SELECT (to_jsonb(t) - %s::text[])::text AS row FROM {connection.ops.quote_name(table)} t) rows"
-        for table in tables
-    ]
+    of_workspace = ""
     with connection.cursor() as cursor:
+        if workspace is not None:
+            cursor.execute("SELECT table_name FROM information_schema.columns WHERE column_name = 'workspace_id'")
+            owned = {name for (name,) in cursor.fetchall()}
+            tables = [table for table in tables if table in owned]
+            of_workspace = f"WHERE workspace_id = '{workspace.pk}'"
+        each = [
+            f"SELECT '{table}', md5(COALESCE(string_agg(row, ' ' ORDER BY row), '')) "  # noqa: S608 — our own tables
+            f"FROM (SELECT (to_jsonb(t) - %s::text[])::text AS row "
+            f"FROM {connection.ops.quote_name(table)} t {of_workspace}) rows"
+            for table in tables
+        ]
         cursor.execute(" UNION ALL ".join(each), [_SEEN_ONLY] * len(tables))
         return dict(cursor.fetchall())
 
