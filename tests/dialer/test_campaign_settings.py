@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dialer.campaign_settings import CampaignFields, InvalidCampaign, columns_of
 from dialer.models import Line
 from dialer.workspaces.models import Workspace
-from tests.factories import NOW, make_line, make_persona, make_policy, make_workspace
+from tests.factories import NOW, make_campaign, make_line, make_persona, make_policy, make_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +138,26 @@ def test_any_schedule_is_taken_or_refused_and_nothing_else_happens(
         errors = refused.errors
 
     assert all(errors.values())
+
+
+def test_an_archived_line_is_not_the_only_one(workspace: Workspace) -> None:
+    Line.objects.update(archived_at=NOW)
+
+    assert faults(workspace) == ["line_id"]
+
+
+@pytest.mark.parametrize(("status", "at_fault"), [("draft", []), ("running", ["call_status_callback"])])
+def test_status_urls_change_until_the_start_and_not_after(
+    workspace: Workspace, status: str, at_fault: list[str]
+) -> None:
+    campaign = make_campaign(workspace, status=status, call_status_callback="https://9.9.9.9/old")
+    errors: dict[str, list[str]] = {}
+
+    for url in ("https://9.9.9.9/old", "https://9.9.9.9/new"):
+        try:
+            columns_of(workspace.id, {"call_status_callback": url}, current=campaign, now=NOW)
+        except InvalidCampaign as refused:
+            assert url.endswith("new")
+            errors |= refused.errors
+
+    assert list(errors) == at_fault

@@ -3,7 +3,7 @@
 import pytest
 
 from dialer.campaign_stats import Stats, stats
-from tests.factories import make_campaign
+from tests.factories import make_call, make_campaign, make_contact
 from tests.world import ANSWERS, ASKS_FOR_DNC, BUSY, INVALID, MACHINE, RINGS_OUT, World, a_number, world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,3 +67,20 @@ def test_rates_have_one_decimal_and_halves_are_rounded_up(part: int, total: int,
     found = Stats(total_contacts=total, completed=part, average_call_duration_seconds=0, **nothing)
 
     assert found.performance()["connect_rate_percent"] == rate
+
+
+def test_the_average_is_that_of_the_campaigns_own_talks() -> None:
+    campaign = make_campaign()
+    for direction, seconds in (("outbound", 100), ("inbound", 900)):
+        contact = make_contact(campaign.workspace)
+        make_call(
+            contact,
+            campaign=campaign,
+            direction=direction,
+            status="ended",
+            outcome="answered",
+            duration_seconds=seconds,
+        )
+    make_call(status="ended", outcome="answered", duration_seconds=900)
+
+    assert stats(campaign.id).average_call_duration_seconds == 100

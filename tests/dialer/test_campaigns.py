@@ -491,3 +491,14 @@ def test_stats_count_each_contact_once_by_its_best_result(workspace: Workspace) 
         "completion_rate_percent": 53.8,
         "average_call_duration_seconds": 100,
     }
+
+
+@pytest.mark.parametrize("status", ["running", "paused"])
+def test_contacts_that_are_added_to_a_campaign_that_has_started_get_their_first_time(
+    workspace: Workspace, status: str
+) -> None:
+    campaign = make_campaign(workspace, status=status)
+
+    campaign_contacts.add(campaign.id, [{"phone": "+4930901820"}], workspace_id=workspace.id, now=NOW)
+
+    assert CampaignContact.objects.get().due_at == NOW

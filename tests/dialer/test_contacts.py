@@ -215,3 +215,18 @@ def test_bad_rows_say_which_field_and_why(workspace: Workspace) -> None:
 def test_an_unknown_id_is_not_found(workspace: Workspace) -> None:
     with pytest.raises(Contact.DoesNotExist):
         contacts.edit(UUID(int=1), workspace_id=workspace.id, name="x", actor=ANN, now=NOW)
+
+
+def test_the_audit_says_who_deleted_a_contact_and_names_neither_name_nor_number(workspace: Workspace) -> None:
+    contact = make_contact(workspace, name="Jane Roe")
+
+    contacts.delete(contact.id, workspace_id=workspace.id, actor=ANN, reason="asked to", now=NOW)
+
+    entry = AuditEntry.objects.get()
+    assert (entry.verb, entry.object_id, entry.actor_label, entry.reason) == (
+        "delete",
+        contact.public_id,
+        "Ann",
+        "asked to",
+    )
+    assert not any(said in str(AuditEntry.objects.values().get()) for said in ("Jane", contact.phone))

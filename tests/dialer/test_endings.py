@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,9 @@ from callbacks.follow_ups import Callbacks
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from dialer import campaign_ends, carrier_events, contacts, endings, single_calls, suppressions
+from dialer.endings import End
 from dialer.models import Call, CampaignContact, Suppression
+from dialer.rules.statuses import Outcome
 from dialer.workspaces.audit import SYSTEM
 from tests.factories import (
     NOW,
@@ -187,3 +189,71 @@ def test_who_asks_not_to_be_called_is_suppressed_on_the_number_dialled_and_on_th
     end_all(NOW, "dnc_request")
 
     assert set(Suppression.objects.values_list("phone", flat=True)) == {dialled, "+4930111222"}
+
+
+def an_end(call: Call, outcome: Outcome = Outcome.NO_ANSWER, *, at: datetime = NOW) -> End:
+    reason = "contact_hangup" if outcome is Outcome.ANSWERED else outcome.value
+    return End(call_id=call.pk, outcome=outcome, ended_reason=reason, at=at)
+
+
+def test_the_first_end_of_a_call_stands(carrier: InProcessCarrier) -> None:
+    make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
+    dial(NOW)
+    (call,) = end_all(NOW, "answered")
+
+    # A look-up that began before the report came gives the call up.
+    assert endings.record_ends([an_end(call, Outcome.UNKNOWN)], now=NOW + HOUR) == []
+
+    call.refresh_from_db()
+    assert call.outcome == "answered"
+
+
+@pytest.mark.usefixtures("poisoned")
+def test_where_the_decision_fails_the_outcome_stands_and_the_rest_is_told_later(carrier: InProcessCarrier) -> None:
+    member = make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}))
+    dial(NOW)
+    Call.objects.update(metadata={POISON: True})
+
+    (call,) = end_all(NOW, "no_answer")
+
+    member.refresh_from_db()
+    assert (call.outcome, call.follow_up_pending, member.state) == ("no_answer", True, "calling")
+    assert types() == ["call.attempted"]
+    Call.objects.update(metadata={})
+    assert [endings.decide_undecided(limit=10, now=NOW + HOUR) for _ in range(2)] == [1, 0]
+    member.refresh_from_db()
+    assert member.state == "callback_pending"
+    assert types() == ["call.attempted", "callback.scheduled", "call.ended"]
+
+
+@pytest.mark.parametrize(("answered_at", "outcome"), [(None, "cancelled"), (NOW, "voicemail")])
+def test_a_call_that_connected_before_it_was_stopped_keeps_its_outcome(
+    answered_at: datetime | None, outcome: str
+) -> None:
+    call = make_call(status="in_progress", answered_at=answered_at, cancel_requested_at=NOW)
+
+    endings.record_ends([an_end(call, Outcome.VOICEMAIL)], now=NOW)
+
+    call.refresh_from_db()
+    assert call.outcome == outcome
+
+
+def test_an_end_in_the_future_is_a_carrier_whose_clock_is_ahead(carrier: InProcessCarrier) -> None:
+    make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}))
+    dial(NOW)
+
+    carrier_events.store("simulated", [ended(carrier.placed[0].call_id, NOW + 5 * HOUR, "no_answer")])
+    carrier_events.apply_stored(limit=10, now=NOW + HOUR)
+
+    assert Call.objects.get(status="ended").ended_at == NOW + HOUR
+    assert Callback.objects.get().scheduled_at == NOW + 2 * HOUR
+
+
+def test_a_contact_that_is_at_its_end_stays_there_when_its_call_ends() -> None:
+    member = make_campaign_contact(make_campaign(), state="cancelled", end_reason="campaign_cancelled", ended_at=NOW)
+    call = make_call(campaign_contact=member, status="in_progress", answered_at=NOW)
+
+    endings.record_ends([an_end(call, Outcome.ANSWERED)], now=NOW + HOUR)
+
+    member.refresh_from_db()
+    assert (member.state, member.end_reason, member.ended_at) == ("cancelled", "campaign_cancelled", NOW)

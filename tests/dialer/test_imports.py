@@ -223,3 +223,14 @@ def test_rows_in_other_encodings_and_with_nul_are_problems_that_can_be_kept(work
 
     source = read(received(workspace, "phone,name\n", "+4930901820,Jürgen\n".encode("latin-1"), "+4930901822,B\n"))
     assert counts(source) == (2, 1, 0, 1)
+
+
+def test_problems_of_a_later_batch_have_the_lines_of_the_file(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "ROWS", 2)
+
+    source = read(received(workspace, "phone,name\n", rows(range(5)), "nonsense,Bob\n"))
+
+    assert counts(source) == (6, 5, 0, 1)
+    assert [line for line, _, _ in problems(source)] == [7]

@@ -19,6 +19,7 @@ from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import (
     NOW,
     ROUND_THE_CLOCK,
+    make_call,
     make_campaign,
     make_campaign_contact,
     make_contact,
@@ -363,3 +364,93 @@ def test_a_call_that_came_in_is_not_ours_to_cancel(carrier: InProcessCarrier) ->
 
     assert conflict.value.from_ == "inbound ringing"
     assert carrier.hung_up == []
+
+
+def test_an_inbound_call_takes_no_slot(carrier: InProcessCarrier) -> None:
+    campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}, max_concurrent_calls=1)
+    retry = a_retry(campaign)
+    ring = Ring(retry.contact.phone)
+    call = ring.tell(ring.report("ringing", NOW + MINUTE), ring.report("answered", NOW + MINUTE))
+    assert call is not None
+    assert (call.campaign_id, call.status) == (campaign.pk, "in_progress")
+
+    make_campaign_contact(campaign)
+
+    assert dial(NOW + 2 * MINUTE)["placed"] == 1
+
+
+def test_a_talk_lasts_from_its_answer_to_its_end_where_the_carrier_does_not_count(carrier: InProcessCarrier) -> None:
+    promise = a_promise(a_retry())
+    ring = Ring(promise.contact.phone)
+    at = NOW + 10 * MINUTE
+
+    ring.tell(ring.report("ringing", at), ring.report("answered", at + SECOND))
+    ring.tell(ring.report("ended", at + 11 * SECOND, outcome="answered", ended_reason="contact_hangup"))
+
+    promise.refresh_from_db()
+    assert promise.status == "completed"
+
+
+def test_a_forgotten_contact_is_not_the_one_who_calls(carrier: InProcessCarrier) -> None:
+    forgotten = a_retry().contact
+    Contact.objects.filter(pk=forgotten.pk).update(deleted_at=NOW)
+    known = make_contact(forgotten.workspace, phone=forgotten.phone)
+
+    assert Ring(forgotten.phone).talks(NOW + MINUTE, 5).contact_id == known.pk
+
+
+def test_a_first_call_that_is_queued_is_no_callback_that_the_caller_may_mean(carrier: InProcessCarrier) -> None:
+    called = make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
+    dial(NOW)
+    end_all(NOW, "answered")
+    other = make_campaign(called.workspace, line=called.campaign.line)
+    make_call(campaign_contact=make_campaign_contact(other, called.contact, state="calling"), rank=3)
+
+    assert Ring(called.contact.phone).talks(NOW + HOUR, 5).campaign_id == called.campaign_id
+
+
+def test_a_call_belongs_to_the_campaign_of_the_retry_before_that_of_a_promise(carrier: InProcessCarrier) -> None:
+    contact = make_contact()
+    retried, promised, latest = (make_campaign(contact.workspace) for _ in range(3))
+    for campaign, rank in ((promised, 1), (retried, 2)):
+        make_call(campaign_contact=make_campaign_contact(campaign, contact, state="callback_pending"), rank=rank)
+    make_call(campaign_contact=make_campaign_contact(latest, contact, state="reached"), status="ended")
+    make_line(contact.workspace, caller_ids=["+49305000000"])
+
+    call = Ring(contact.phone, "+49305000000").talks(NOW + HOUR, 5)
+
+    assert (call.campaign_id, call.persona_id) == (retried.pk, retried.persona_id)
+
+
+@pytest.mark.parametrize("gone", ["line", "workspace"])
+def test_a_line_that_is_archived_and_one_of_a_closed_workspace_take_no_calls(
+    carrier: InProcessCarrier, gone: str
+) -> None:
+    workspace = make_workspace(closed_at=NOW if gone == "workspace" else None)
+    make_persona(workspace)
+    make_line(workspace, caller_ids=[OURS], archived_at=NOW if gone == "line" else None)
+    ring = Ring("+49307654321")
+
+    assert ring.tell(ring.report("ringing", NOW)) is None
+    assert CarrierEvent.objects.get().note == "the carrier has no line"
+
+
+def test_of_lines_that_share_a_number_the_one_that_called_last_is_rung(carrier: InProcessCarrier) -> None:
+    lines = [make_line(make_workspace(), caller_ids=[OURS]) for _ in range(3)]
+    phone = "+49307654321"
+    for line, hours in zip(lines, (3, 1, 2), strict=True):
+        make_persona(line.workspace)
+        contact = make_contact(line.workspace, phone=phone)
+        make_call(contact, line=line, status="ended", dialing_at=NOW - hours * HOUR)
+
+    assert Ring(phone).talks(NOW, 5).line_id == lines[1].pk
+    assert Ring("+49301111111").talks(NOW, 5).line_id == lines[0].pk
+
+
+def test_a_call_to_a_number_that_no_line_has_is_kept_as_evidence_only(carrier: InProcessCarrier) -> None:
+    for shown in ("+49301000000", "+49302000000"):
+        make_line(caller_ids=[shown])
+    ring = Ring("+49307654321", "+49303000000")
+
+    assert ring.tell(ring.report("ringing", NOW)) is None
+    assert CarrierEvent.objects.get().note == "no line has the number that was called"

@@ -14,7 +14,7 @@ from dialer.carriers.base import Busy, MessageReport, Refused, SendAnswer, SendR
 from dialer.models import Contact, Line, Message, Suppression
 from dialer.rules.stop_words import asks_to_stop
 from dialer.single_calls import NumberSuppressed
-from dialer.workspaces.audit import SYSTEM
+from dialer.workspaces.audit import SYSTEM, Actor
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests.factories import NOW, make_call, make_campaign, make_contact, make_line, make_persona, make_workspace
@@ -405,3 +405,32 @@ def test_a_line_that_is_down_keeps_its_messages_until_it_is_up(workspace: Worksp
 
     assert send() == 0
     assert send(NOW + timedelta(minutes=1)) == 1
+
+
+def test_nothing_is_sent_for_a_workspace_that_is_closed(workspace: Workspace, carrier: InProcessCarrier) -> None:
+    message = write(workspace)
+    Workspace.objects.filter(pk=workspace.pk).update(closed_at=NOW)
+
+    send()
+
+    assert carrier.texts == []
+    assert (fresh(message).status, fresh(message).failure) == ("failed", "the workspace is closed")
+
+
+@pytest.mark.parametrize(("over_its_line", "shown"), [(True, "+493011111111"), (False, OURS)])
+def test_a_campaigns_caller_id_is_shown_over_its_own_line_only(
+    workspace: Workspace, *, over_its_line: bool, shown: str
+) -> None:
+    line = workspace_line(workspace) if over_its_line else make_line(workspace)
+    campaign = make_campaign(workspace, line=line, caller_id="+493011111111")
+
+    message = write(workspace, campaign_id=campaign.pk, line_id=workspace_line(workspace).pk)
+
+    assert message.caller_id == shown
+
+
+def test_the_audit_says_who_sent_a_message(workspace: Workspace) -> None:
+    message = write(workspace, actor=Actor(kind="user", id="1", label="Ann"))
+
+    entry = AuditEntry.objects.get(object_id=message.public_id)
+    assert (entry.verb, entry.actor_label) == ("send", "Ann")

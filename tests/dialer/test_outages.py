@@ -1,20 +1,22 @@
 """A carrier that cannot be reached: no call is lost or risked, and the line is tried again, later each time."""
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
-from dialer import campaigns, resources
+from dialer import campaigns, outages, resources
 from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Unknown
 from dialer.models import Call, Campaign, Line
 from dialer.rules.circuit import FAILURES, LONGEST, REJECTIONS, SHORTEST
 from dialer.workspaces.audit import SYSTEM
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_line
 from tests.in_process_carrier import InProcessCarrier, in_process_carrier
 from tests.pipeline import dial, end_all
 from webhooks.models import Event
@@ -176,3 +178,57 @@ def test_new_credentials_are_tried_at_once(carrier: InProcessCarrier, settings: 
 
     assert Line.objects.get().down_until is None
     assert dial(NOW + timedelta(seconds=10))["placed"] == 1
+
+
+def test_failures_with_answers_between_them_are_no_outage() -> None:
+    line = make_line()
+    alive = Busy(reason="carrier_busy", retry_after=SHORTEST)
+
+    for _ in range(FAILURES):
+        outages.note([(Line.objects.get(), UNREACHABLE)], now=NOW)
+        outages.note([(Line.objects.get(), alive)], now=NOW)
+
+    line.refresh_from_db()
+    assert (line.failures_in_a_row, line.down_until) == (0, None)
+
+
+def test_a_fault_of_our_own_neither_closes_nor_opens_the_circuit() -> None:
+    line = make_line()
+    outages.note([(line, UNREACHABLE)], now=NOW)
+
+    outages.note([(Line.objects.get(), Unknown(reason="RuntimeError"))] * FAILURES, now=NOW)
+
+    line.refresh_from_db()
+    assert (line.failures_in_a_row, line.down_until) == (1, None)
+
+
+def test_failures_that_two_workers_note_at_once_all_count() -> None:
+    line = make_line()
+    noted, go_on = threading.Event(), threading.Event()
+
+    def note_and_wait() -> None:
+        with transaction.atomic():
+            outages.note([(line, UNREACHABLE)], now=NOW)
+            noted.set()
+            assert go_on.wait(20)
+        connection.close()
+
+    def note() -> None:
+        outages.note([(line, UNREACHABLE)], now=NOW)
+        connection.close()
+
+    first, second = threading.Thread(target=note_and_wait), threading.Thread(target=note)
+    first.start()
+    assert noted.wait(20)
+    second.start()
+    with connection.cursor() as cursor:
+        waiting = 0
+        while second.is_alive() and not waiting:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            (waiting,) = cursor.fetchone()
+    go_on.set()
+    for worker in (first, second):
+        worker.join(20)
+
+    line.refresh_from_db()
+    assert line.failures_in_a_row == 2

@@ -7,7 +7,7 @@ import pytest
 from callbacks import scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
-from dialer import calls, single_calls
+from dialer import calls, single_calls, unknown
 from dialer.carriers.base import Accepted, Answer, Busy, PlaceRequest
 from dialer.models import Call, CampaignContact
 from dialer.workspaces.audit import SYSTEM
@@ -118,3 +118,19 @@ def test_outside_campaigns_a_promise_made_meanwhile_takes_the_place_of_a_retry(c
         ("customer_requested", "pending"),
     ]
     assert not Call.objects.filter(status="dialing").exists()
+
+
+def test_a_call_that_was_given_up_meanwhile_is_not_dialled_again(carrier: InProcessCarrier) -> None:
+    make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
+
+    def given_up_meanwhile(_: PlaceRequest) -> Answer:
+        # The worker stood still, and another looked the call up when its time was over.
+        unknown.check_due(limit=10, now=NOW + timedelta(minutes=1))
+        return BUSY
+
+    carrier.answer = given_up_meanwhile
+    dial(NOW)
+
+    call = Call.objects.get()
+    assert (call.status, call.outcome) == ("ended", "unknown")
+    assert dial(NOW + timedelta(minutes=2))["placed"] == 0

@@ -1,6 +1,7 @@
 """Calls outside campaigns."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -123,3 +124,49 @@ def test_a_time_just_past_is_taken_as_now(workspace: Workspace) -> None:
 def test_another_workspaces_contact_is_not_there(workspace: Workspace) -> None:
     with pytest.raises(Contact.DoesNotExist):
         single_calls.create(workspace.pk, contact_id=make_contact().pk, actor=SYSTEM, now=NOW)
+
+
+def test_the_number_that_the_line_shows_first_is_shown(workspace: Workspace) -> None:
+    line = make_line(workspace, caller_ids=["+4930111111", "+4930222222"])
+
+    created = single_calls.create(
+        workspace.pk, contact_id=make_contact(workspace).pk, line_id=line.pk, actor=SYSTEM, now=NOW
+    )
+
+    assert (created.call.line_id, created.call.caller_id) == (line.pk, "+4930111111")
+
+
+def test_a_persona_or_line_that_is_archived_makes_no_call(workspace: Workspace) -> None:
+    gone: dict[str, Any] = {
+        "persona_id": make_persona(workspace, archived_at=NOW).pk,
+        "line_id": make_line(workspace, archived_at=NOW).pk,
+    }
+
+    for name, pk in gone.items():
+        with pytest.raises(InvalidCall) as refused:
+            single_calls.create(
+                workspace.pk,
+                contact_id=make_contact(workspace).pk,
+                actor=SYSTEM,
+                now=NOW,
+                **{name: pk},
+            )
+        assert set(refused.value.errors) == {name}
+
+
+def test_a_call_may_be_named_for_thirty_days_ahead_and_not_for_more(workspace: Workspace) -> None:
+    contact = make_contact(workspace)
+    latest = NOW + timedelta(days=30)
+
+    made = single_calls.create(workspace.pk, contact_id=contact.pk, scheduled_at=latest, actor=SYSTEM, now=NOW)
+    with pytest.raises(InvalidCall) as refused:
+        single_calls.create(
+            workspace.pk,
+            contact_id=contact.pk,
+            scheduled_at=latest + timedelta(seconds=1),
+            actor=SYSTEM,
+            now=NOW,
+        )
+
+    assert made.call.due_at == latest
+    assert set(refused.value.errors) == {"scheduled_at"}

@@ -123,3 +123,11 @@ def test_an_analysis_needs_a_talk_that_is_over(fields: dict[str, Any]) -> None:
     with pytest.raises(TransitionConflict):
         talks.add_analysis(call.pk, {"score": 1}, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
     assert not Event.objects.exists()
+
+
+def test_a_wish_suppresses_the_number_dialled_and_the_contacts_own() -> None:
+    call = make_call(status="ended", outcome="answered", number="+4930111222")
+
+    talks.request_dnc(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
+
+    assert set(Suppression.objects.values_list("phone", flat=True)) == {"+4930111222", call.contact.phone}

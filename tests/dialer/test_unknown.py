@@ -1,6 +1,7 @@
 """Looking up quiet calls: one that cannot be settled holds up no other, and none stays live for ever."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,8 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from dialer import calls, carrier_events, unknown
-from dialer.carriers.base import Found, LookUp, NotFound
+from dialer import calls, carrier_events, placing, unknown
+from dialer.carriers.base import Accepted, Answer, CannotSay, Found, LookUp, NotFound, Unknown
 from dialer.models import Call
 from dialer.workspaces.audit import SYSTEM
 from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
@@ -132,3 +133,61 @@ def test_a_call_that_was_to_be_stopped_and_of_which_nothing_was_heard_ends_unkno
     look(60)
 
     assert Call.objects.get(pk=one).outcome == "unknown"
+
+
+def test_a_call_that_goes_on_is_looked_up_once_a_minute(carrier: InProcessCarrier) -> None:
+    two_live_calls()
+    carrier.fate = lambda _: Found(reports=[], is_live=True)
+
+    looks = [unknown.check_due(limit=10, now=NOW + seconds * SECOND) for seconds in (14, 15, 74, 75, 134, 135)]
+
+    assert looks == [0, 2, 0, 2, 0, 2]
+    assert set(Call.objects.values_list("status", flat=True)) == {"dialing"}
+
+
+def test_a_call_that_lasts_longer_than_any_may_ends_unknown_whatever_its_carrier_says(
+    carrier: InProcessCarrier,
+) -> None:
+    one, _ = two_live_calls()
+    line = Call.objects.get(pk=one).line
+    longest = line.ring_timeout_seconds + line.max_duration_seconds + int(unknown.SLACK.total_seconds())
+    carrier.fate = lambda _: Found(reports=[], is_live=True)
+
+    look(longest)
+    assert set(Call.objects.values_list("status", flat=True)) == {"dialing"}
+    look(longest + 61)
+    assert set(Call.objects.values_list("outcome", flat=True)) == {"unknown"}
+
+
+def test_a_call_that_its_carrier_does_not_know_yet_is_asked_for_again(carrier: InProcessCarrier) -> None:
+    two_live_calls()
+    carrier.fate = lambda _: NotFound()
+    window = int(unknown.RECONCILE_WINDOW.total_seconds())
+
+    look(window)
+    assert set(Call.objects.values_list("status", flat=True)) == {"dialing"}
+    look(window + 6)
+    assert set(Call.objects.values_list("outcome", flat=True)) == {"unknown"}
+
+
+def test_a_call_that_its_carrier_took_outlives_an_outage_and_one_of_which_nobody_knows_does_not(
+    carrier: InProcessCarrier,
+) -> None:
+    answers: Iterator[Answer] = iter([Accepted(carrier_call_id="c-1"), Unknown(reason="timeout")])
+    carrier.answer = lambda _: next(answers)
+    two_live_calls()
+    carrier.fate = lambda _: CannotSay(reason="HTTP 503")
+
+    look(60)
+
+    assert set(Call.objects.values_list("carrier_call_id", "outcome")) == {("c-1", ""), ("", "unknown")}
+
+
+def test_a_call_is_looked_up_again_five_seconds_later_and_not_before(carrier: InProcessCarrier) -> None:
+    two_live_calls()
+    carrier.fate = lambda _: NotFound()
+    first = NOW + placing.FIRST_LOOK
+
+    looks = [unknown.check_due(limit=10, now=first + seconds * SECOND) for seconds in (0, 4, 5)]
+
+    assert looks == [2, 0, 2]
