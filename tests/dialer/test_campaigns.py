@@ -499,6 +499,6 @@ def test_contacts_that_are_added_to_a_campaign_that_has_started_get_their_first_
 ) -> None:
     campaign = make_campaign(workspace, status=status)
 
-    campaign_contacts.add(campaign.id, [{"phone": "+4930901820"}], workspace_id=workspace.id, now=NOW)
+    campaign_contacts.add(campaign.id, [{"phone": "+4930901820"}], workspace_id=workspace.id, actor=SYSTEM, now=NOW)
 
     assert CampaignContact.objects.get().due_at == NOW
