@@ -31,7 +31,10 @@ LAYERS = {
         rewrites={"lock_claiming_workspaces": (("FOR NO KEY UPDATE SKIP LOCKED", ""),)},
     ),
     "claim's row lock": Layer(
-        rewrites={"take_due_of_campaigns": (("FOR NO KEY UPDATE OF q SKIP LOCKED", ""),)},
+        rewrites={
+            "take_due_of_campaigns": (("FOR NO KEY UPDATE OF q SKIP LOCKED", ""),),
+            "take_due_of_workspaces": (("FOR NO KEY UPDATE OF q SKIP LOCKED", ""),),
+        },
     ),
     "claim's guard": Layer(
         rewrites={"lease_calls": (("c.status IS NOT DISTINCT FROM 'queued'", "true"),)},

@@ -12,7 +12,7 @@ from dialer.campaign_stats import stats
 from dialer.campaigns import CampaignNotStartable
 from dialer.contacts import InvalidContact
 from dialer.models import Call, Campaign, CampaignContact, Contact, Import
-from dialer.workspaces.audit import Actor
+from dialer.workspaces.audit import SYSTEM, Actor
 from dialer.workspaces.models import AuditEntry, Workspace
 from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import (
