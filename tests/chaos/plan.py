@@ -102,5 +102,5 @@ def of(environment: Mapping[str, str]) -> Fate:
     if environment.get("CHAOS_OF") == "webhooks":
         planned = deaths(seed=seed, each=each, points=WebhookPoint, most_passes=WEBHOOK_PASSES)
     else:
-        planned = deaths(seed=seed, each=each)
+        planned = deaths(seed=seed, each=each, most_passes=int(environment.get("CHAOS_PASSES", "3")))
     return Fate(planned, Path(log))
