@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 
 import django
@@ -16,6 +16,7 @@ from tests.simulation.checker import Judgement, Rule  # noqa: E402
 from tests.simulation.mutants import BESIDE_A_RIVAL, MUTANTS  # noqa: E402
 from tests.simulation.rivals import simulate_rivals  # noqa: E402
 from tests.simulation.run import Size, simulate  # noqa: E402
+from tests.simulation.world import STARTS  # noqa: E402
 
 
 def main() -> int:
@@ -23,17 +24,24 @@ def main() -> int:
     parser.add_argument("--seed", default="ringback")
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--days", type=int, default=14)
+    parser.add_argument("--start", choices=[*STARTS, "both"], default="spring", help="which clocks are changed")
     parser.add_argument("--deeds", type=int, default=150, help="what people do, a day")
     parser.add_argument("--no-mutants", action="store_true", help="only the whole engine")
     options = parser.parse_args()
+    return _run(options)
+
+
+def _run(options: Namespace) -> int:
     logging.disable(logging.WARNING)
     call_command("migrate", verbosity=0)
-    _say(f"{options.people:,} people, {options.days} days, seed {options.seed!r}")
-    _forget_all()
     size = Size(people=options.people, days=options.days, deeds_per_day=options.deeds)
-    outcome = simulate(size, seed=options.seed)
-    _say("\n".join(outcome.lines()))
-    is_good = not outcome.judgement.violations
+    is_good = True
+    for name in STARTS if options.start == "both" else (options.start,):
+        _say(f"{options.people:,} people, {options.days} days of {name}, seed {options.seed!r}")
+        _forget_all()
+        outcome = simulate(size, seed=options.seed, start=STARTS[name])
+        _say("\n".join(outcome.lines()))
+        is_good = is_good and not outcome.judgement.violations
     return 0 if is_good and (options.no_mutants or _are_found_out()) else 1
 
 

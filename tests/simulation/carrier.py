@@ -22,12 +22,17 @@ from dialer.carriers.base import (
     Busy,
     CannotSay,
     Found,
+    Health,
     LookUp,
+    MessageReport,
     NotFound,
     PlaceRequest,
     Refused,
     Report,
     ReportNotAuthentic,
+    SendAnswer,
+    SendRequest,
+    Sent,
     Unknown,
 )
 from tests.simulation.record import Record
@@ -86,6 +91,8 @@ class Network:
     """How long every talk lasts; else dice say."""
     is_smooth: bool = False
     """Nothing is lost, late or repeated."""
+    is_away: bool = False
+    """Nobody is reached at the carrier: no call is taken, and nothing is asked or hung up."""
     _asked: dict[str, int] = field(default_factory=dict)
     _fates: dict[UUID, _Fate] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -95,6 +102,9 @@ class Network:
             return self._place(request)
 
     def _place(self, request: PlaceRequest) -> Answer:
+        if self.is_away:
+            self._write(request, "away")
+            return Busy(reason="unreachable", retry_after=timedelta(seconds=30), health=Health.OUT_OF_REACH)
         nth = self._asked[request.to] = self._asked.get(request.to, 0) + 1
         dice = random.Random(f"{self.seed}:{request.to}:{nth}")  # noqa: S311 — chance that can be repeated
         now, chance = self.clock(), 1.0 if self.is_smooth else dice.random()
@@ -175,9 +185,17 @@ class Network:
     def _happens(self, dice: random.Random, share: float) -> bool:
         return dice.random() < share and not self.is_smooth
 
+    def send(self, request: SendRequest) -> SendAnswer:
+        if self.is_away:
+            return Busy(reason="unreachable", retry_after=timedelta(seconds=30), health=Health.OUT_OF_REACH)
+        self.record.texted(self.clock(), number=request.to, message_id=str(request.message_id))
+        return Sent(carrier_message_id=f"m-{request.message_id}")
+
     def look_up(self, call_id: UUID) -> LookUp:
         with self._lock:
             fate, now = self._fates.get(call_id), self.clock()
+            if self.is_away:
+                return CannotSay(reason="unreachable")
             if fate is None:
                 return NotFound()
             fate.looks += 1
@@ -190,7 +208,7 @@ class Network:
     def hang_up(self, call_id: UUID) -> None:
         with self._lock:
             fate, now = self._fates.get(call_id), self.clock()
-            if fate is None or fate.ends_at <= now:
+            if self.is_away or fate is None or fate.ends_at <= now:
                 return
             was_answered = any(r.kind == "answered" and r.occurred_at <= now for r in fate.reports)
             end = replace(
@@ -225,6 +243,12 @@ class Adapter:
 
     def hang_up(self, call_id: UUID) -> None:
         self.network.hang_up(call_id)
+
+    def send(self, request: SendRequest) -> SendAnswer:
+        return self.network.send(request)
+
+    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
+        raise ReportNotAuthentic
 
     def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic

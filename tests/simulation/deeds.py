@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
 
-from callbacks import actions, scheduling, undoing, verdicts
+from callbacks import actions, bulk, scheduling, undoing, verdicts
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force
-from dialer import calls, contacts, placing, single_calls, suppressions
+from dialer import calls, contacts, message_reports, messages, placing, single_calls, suppressions
+from dialer.carriers.base import MessageReport, Report
 from dialer.models import Call, Contact, Suppression
 from dialer.workspaces.audit import SYSTEM
 from tests.simulation.world import ZONES, Tenant
@@ -232,6 +234,85 @@ def mark_unknown_reached(stage: "Stage") -> None:
     stage.told("marked reached", call.pk)
 
 
+def ring_us(stage: "Stage") -> None:
+    """Let somebody call us: nobody answers, or they talk for some seconds."""
+    contact = _person(stage)
+    if stage.world.is_shared(stage.world.people[str(contact.pk)]["phone"]):
+        raise Nobody
+    ring(stage, contact.pk, seconds=stage.dice.choice((0, 5, 30, 60)))
+
+
+def ring(stage: "Stage", contact_id: UUID, *, seconds: int) -> None:
+    told = stage.world.people[str(contact_id)]
+    tenant = next(tenant for tenant in stage.world.tenants if str(tenant.id) == told["workspace"])
+    steps: list[tuple[Literal["ringing", "answered", "ended"], int]] = [("ringing", 0)]
+    steps += [("answered", 10), ("ended", 10 + seconds)] if seconds else [("ended", 20)]
+    ring_id = f"in-{stage.now.timestamp()}-{contact_id}"
+    for kind, after in steps:
+        report = Report(
+            kind=kind,
+            event_id=f"{ring_id}-{kind}",
+            call_id=None,
+            carrier_call_id=ring_id,
+            occurred_at=stage.now + timedelta(seconds=after),
+            outcome=("answered" if seconds else "no_answer") if kind == "ended" else None,
+            duration_seconds=seconds if kind == "ended" else None,
+            direction="inbound",
+            from_number=told["phone"],
+            to_number=tenant.number,
+        )
+        stage.engine.deliver(report.occurred_at, [report])
+    stage.told("rang us", contact_id)
+
+
+def write_to(stage: "Stage") -> None:
+    contact = _person(stage)
+    write(stage, contact.workspace_id, contact.pk)
+
+
+def write(stage: "Stage", workspace_id: UUID, contact_id: UUID) -> None:
+    made = messages.create(workspace_id, contact_id=contact_id, body="Hello", actor=SYSTEM, now=stage.now)
+    stage.told("written to", made.pk, {"phone": stage.world.people[str(contact_id)]["phone"]})
+
+
+def write_stop(stage: "Stage") -> None:
+    stop(stage, _person(stage).pk)
+
+
+def stop(stage: "Stage", contact_id: UUID) -> None:
+    """Let somebody write STOP to the number that belongs to us."""
+    told = stage.world.people[str(contact_id)]
+    tenant = next(tenant for tenant in stage.world.tenants if str(tenant.id) == told["workspace"])
+    report = MessageReport(
+        kind="received",
+        message_id=None,
+        carrier_message_id=f"in-{stage.now.timestamp()}",
+        occurred_at=stage.now,
+        from_number=told["phone"],
+        to_number=tenant.number,
+        body="STOP",
+    )
+    message_reports.apply("simulated", [report], now=stage.now)
+    stage.world.record.told(stage.now, "suppressed", (told["workspace"], told["phone"]), value=True)
+
+
+def bulk_action(stage: "Stage") -> None:
+    tenant = _tenant(stage)
+    start_bulk(stage, tenant, stage.dice.choice(("skip", "cancel", "complete")), most=stage.dice.choice((2, 5, 9)))
+
+
+def start_bulk(stage: "Stage", tenant: Tenant, action: str, *, most: int) -> None:
+    """Choose some of the queue, as its page does, and let a worker do the same to all of them."""
+    pending = Callback.objects.in_workspace(tenant.id).filter(status="pending").order_by("id")
+    chosen = dict(pending.values_list("id", "call_id")[:most])
+    if not chosen:
+        raise Nobody
+    order = bulk.Order(action=action, fields={}, workspace_id=tenant.id, actor=SYSTEM)
+    job = bulk.start(order, Callback.objects.filter(pk__in=chosen), asked={}, now=stage.now)
+    stage.world.bulks[job.pk] = chosen
+    stage.engine.nudge_bulk(str(job.pk))
+
+
 DEEDS: "Mapping[str, tuple[int, Callable[[Stage], None]]]" = {
     "promised at an instant": (10, promise_at_an_instant),
     "promised on their clock": (6, promise_on_their_clock),
@@ -251,5 +332,9 @@ DEEDS: "Mapping[str, tuple[int, Callable[[Stage], None]]]" = {
     "call cancelled": (3, cancel_call),
     "unknown called back": (2, call_unknown_back),
     "unknown marked reached": (1, mark_unknown_reached),
+    "rang us": (8, ring_us),
+    "written to": (5, write_to),
+    "wrote STOP": (2, write_stop),
+    "done in bulk": (2, bulk_action),
 }
 """What is done how often, of so many."""

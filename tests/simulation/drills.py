@@ -33,6 +33,7 @@ class Drill:
     ends: Sequence[str] = ("no_answer",)
     talk: timedelta = timedelta(seconds=20)
     people: int = 1
+    zone: str = "UTC"
     starts_at: datetime = START + timedelta(hours=12)
     workspace: Mapping[str, Any] = field(default_factory=dict)
     campaigns: Sequence[CampaignPlan] = (  # each calls a contact of its own on the same numbers
@@ -62,8 +63,8 @@ class Drill:
         end = self.starts_at + timedelta(hours=self.hours)
         with answering(network), pooled(), errors(seen):
             self._settle(world)
-            script = Script(world=world, engine=engine, seed=self.name)
-            network.found, engine.applied = engine.hear, script.applied
+            script = Script(world=world, engine=engine, network=network, seed=self.name)
+            network.found, engine.applied, engine.bulk_ended = engine.hear, script.applied, script.bulk_ended
             for minutes, deed in self.deeds:
                 script.plan(self.starts_at + timedelta(minutes=minutes), "deed", deed)
             with at_work or nullcontext():
@@ -79,7 +80,7 @@ class Drill:
         for plan in self.campaigns or (None,):
             name = plan.name if plan else "nobody's"
             rows = [
-                {"phone": phone, "time_zone": "UTC", "name": "Somebody", "external_id": f"{name} {phone}"}
+                {"phone": phone, "time_zone": self.zone, "name": "Somebody", "external_id": f"{name} {phone}"}
                 for phone in phones
             ]
             people = world.meet(tenant.id, rows, now=self.starts_at)

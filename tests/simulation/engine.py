@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
+from callbacks import bulk
+from callbacks.tasks import run_bulk
 from config.celery import BEAT, app
 from dialer import carrier_events
 from dialer.carriers.base import Report
@@ -49,6 +52,8 @@ class Engine:
         self.place: Callable[[Sequence[tuple[str, int]]], object] = dialling.place_calls
         self.applied: Callable[[Report], None] = lambda _: None
         """Hears of each report after it was applied."""
+        self.bulk_ended: Callable[[UUID], None] = lambda _: None
+        """Hears of each bulk action that has no rows left."""
         self.steps = 0
         self._heard: list[Report] = []
         app.loader.import_default_modules()
@@ -150,6 +155,15 @@ class Engine:
             late = timedelta(seconds=settings.LEASE_SECONDS + 5) if chance > 1 - MESSAGE_LATE else timedelta()
             self._send(start_at + late, message)
 
+    def nudge_bulk(self, bulk_id: str) -> None:
+        """Let a worker go on with a bulk action in a second; where none runs, beat sends it again later."""
+        self.at(self.now + SECOND, lambda: None if self.is_down else self._run_bulk(UUID(bulk_id)))
+
+    def _run_bulk(self, bulk_id: UUID) -> None:
+        while bulk.run_batch(bulk_id, now=self.now):
+            pass
+        self.bulk_ended(bulk_id)
+
     def _send(self, when: datetime, message: Sequence[tuple[str, int]]) -> None:
         self.at(when, lambda: None if self.is_down else self.place(message))
 
@@ -158,6 +172,7 @@ class Engine:
         with (
             mock.patch.object(dialling, "publish", self._publish),
             mock.patch.object(dialling, "database_now", self.clock),
+            mock.patch.object(run_bulk, "delay", self.nudge_bulk),
             connection.execute_wrapper(self.tell_time),
         ):
             yield

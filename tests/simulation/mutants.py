@@ -7,16 +7,17 @@ with them proves nothing; so every rule that it knows has one that breaks this r
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from callbacks import follow_ups, scheduling
+from callbacks import bulk, follow_ups, scheduling
 from callbacks.rules import retry
-from dialer import carrier_events, endings, events, facts, judging, placing, unknown
+from dialer import carrier_events, endings, events, facts, judging, message_reports, messages, outages, placing, unknown
 from dialer.carriers.base import CannotSay
 from dialer.rules import contact_limits, gate, openings
 from dialer.rules.contact_limits import Handed
@@ -90,6 +91,7 @@ _decide = endings._decide  # noqa: SLF001
 _requests = placing._requests  # noqa: SLF001
 _ask_one = placing._ask_one  # noqa: SLF001
 _end = carrier_events._end  # noqa: SLF001
+_ask_text = messages._ask  # noqa: SLF001
 _settle = unknown._settle  # noqa: SLF001
 _call_exhausted = events.call_exhausted
 _allowed_from = contact_limits.allowed_from
@@ -188,6 +190,10 @@ def _counting_all_campaigns(limits: Any, *, ledger: Any, campaign_id: Any, at: d
 
 
 _OTHER_WORKSPACE = "SELECT w.id FROM workspaces_workspace w WHERE w.id <> t.workspace_id LIMIT 1"
+
+
+def _second_pass(local: datetime, zone: str) -> datetime:
+    return local.replace(tzinfo=ZoneInfo(zone), fold=1).astimezone(UTC)
 
 
 def _only(rule: Rule) -> frozenset[Rule]:
@@ -364,6 +370,42 @@ MUTANTS = (
                 ("SELECT workspace_id, type, 'pending'", f"SELECT ({_OTHER_WORKSPACE}), type, 'pending'"),
             )
         },
+    ),
+    Mutant(
+        name="a repeated hour is read as its second pass",
+        breaks=_only(Rule.PROMISES_AT_THEIR_TIME),
+        drill=scenes.IN_A_REPEATED_HOUR,
+        patches=[(scheduling, "instant_of", _second_pass)],
+    ),
+    Mutant(
+        name="a contact's own call completes nothing",
+        breaks=_only(Rule.CALLERS_ARE_NOT_CALLED),
+        drill=scenes.CALLED_BACK_BY_THEMSELVES,
+        patches=[(follow_ups, "complete_for_callers", lambda *_, **__: [])],
+    ),
+    Mutant(
+        name="a bulk action does nothing",
+        breaks=_only(Rule.BULKS_DO_WHAT_THEY_SAY),
+        drill=scenes.TAKEN_OUT_IN_BULK,
+        patches=[(bulk, "_do", lambda *_, **__: None)],
+    ),
+    Mutant(
+        name="failures of a carrier are not noted",
+        breaks=_only(Rule.AN_OUTAGE_IS_LEFT_ALONE),
+        drill=scenes.THE_CARRIER_IS_AWAY,
+        patches=[(outages, "note", lambda *_, **__: None)],
+    ),
+    Mutant(
+        name="a message is sent twice",
+        breaks=_only(Rule.WRITTEN_ONCE),
+        drill=scenes.WRITTEN_TO,
+        patches=[(messages, "_ask", lambda message: (_ask_text(message), _ask_text(message))[1])],
+    ),
+    Mutant(
+        name="STOP is not heard",
+        breaks=_only(Rule.NOT_AFTER_A_SUPPRESSION),
+        drill=scenes.WROTE_STOP,
+        patches=[(message_reports, "asks_to_stop", lambda _: False)],
     ),
     Mutant(
         name="a look at the carrier fails",

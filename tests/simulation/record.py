@@ -21,7 +21,8 @@ class Request:
     number: str
     call_id: str
     answer: str
-    """``accepted``, ``refused``, ``busy`` (not taken, to be asked again) or ``lost`` (no readable answer)."""
+    """``accepted``, ``refused``, ``lost`` (no readable answer), or not taken and to be asked again: ``busy``, and
+    ``away`` where the carrier is out of reach."""
     ends_at: datetime | None
     """When the call ended on the phone; ``None`` where there never was one."""
     caller_id: str = ""
@@ -31,7 +32,7 @@ class Request:
 
     @property
     def is_attempt(self) -> bool:
-        return self.answer != "busy"
+        return self.answer not in ("busy", "away")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,16 @@ class Heard:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text message that the carrier was given."""
+
+    seq: int
+    at: datetime
+    number: str
+    message_id: str
+
+
 @dataclass(slots=True)
 class Record:
     """Append-only, from any thread."""
@@ -64,6 +75,7 @@ class Record:
     ledger: list[Request] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
     count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,6 +90,11 @@ class Record:
         with self._lock:
             self.count += 1
             self.heard.append(Heard(seq=self.count, at=at, **said))
+
+    def texted(self, at: datetime, *, number: str, message_id: str) -> None:
+        with self._lock:
+            self.count += 1
+            self.texts.append(Text(seq=self.count, at=at, number=number, message_id=message_id))
 
     def told(self, at: datetime, what: str, subject: Subject, value: Any = None) -> None:
         with self._lock:

@@ -5,9 +5,9 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from psycopg.conninfo import make_conninfo
@@ -63,26 +63,23 @@ def _late(lateness: Sequence[timedelta]) -> str:
     return ", ".join(f"{name} {share_of(lateness, share).total_seconds():,.1f}" for name, share in shares)
 
 
-def simulate(size: Size, *, seed: str, engine_at_work: AbstractContextManager[None] | None = None) -> Outcome:
-    """Let the time pass on an empty database, and judge what was done in it.
-
-    ``engine_at_work`` surrounds the time that passes: a mutant takes its guard out there.
-    """
+def simulate(size: Size, *, seed: str, start: datetime = START) -> Outcome:
+    """Let the time pass on an empty database, and judge what was done in it."""
     began, worked = time.monotonic(), time.process_time()
     record = Record()
-    engine = Engine(start=START, seed=seed)
+    engine = Engine(start=start, seed=seed)
     network = Network(seed=seed, record=record, clock=engine.clock, deliver=engine.deliver)
     world = World(record=record, dice=random.Random(f"{seed}:world"))  # noqa: S311 — chance that can be repeated
     watched: list[Violation] = []
-    end = START + timedelta(days=size.days)
+    end = start + timedelta(days=size.days)
     with answering(network), pooled(), errors(watched):
-        world.settle(size.people, now=START)
-        script = Script(world=world, engine=engine, seed=seed)
+        world.settle(size.people, now=start)
+        script = Script(world=world, engine=engine, network=network, seed=seed)
         network.answered, network.found, engine.applied = script.answered, engine.hear, script.applied
+        engine.bulk_ended = script.bulk_ended
         script.write(until=end, deeds_per_day=size.deeds_per_day)
         _every(WATCH_EVERY, engine, until=end, work=lambda: watched.extend(watch(record, dsn(), at=engine.now)))
-        with engine_at_work or nullcontext():
-            engine.run(end)
+        engine.run(end)
     judgement = judge(record, dsn(), at=end, watched=watched)
     return Outcome(
         judgement=judgement,

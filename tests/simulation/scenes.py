@@ -1,6 +1,6 @@
 """The small worlds in which mutants are shown; the engine as it is shipped comes through each without a violation."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from callbacks import scheduling
@@ -8,9 +8,10 @@ from callbacks.rules.statuses import CallbackType
 from dialer import campaigns, contacts, single_calls, suppressions
 from dialer.models import Call
 from dialer.workspaces.audit import SYSTEM
+from tests.simulation.deeds import ring, start_bulk, stop, write
 from tests.simulation.drills import EACH_LONGER, Deed, Drill
 from tests.simulation.script import Stage
-from tests.simulation.stewards import edit, outage
+from tests.simulation.stewards import carrier_away, edit, outage
 from tests.simulation.world import ROUND_THE_CLOCK, START, CampaignPlan
 
 OPEN = {"calling_hours": ROUND_THE_CLOCK}
@@ -58,6 +59,39 @@ def change_number(stage: Stage) -> None:
     phone = stage.world.number("+4930")
     contacts.edit(contact_id, workspace_id=workspace_id, phone=phone, actor=SYSTEM, now=stage.now)
     stage.world.told_contact(contact_id, phone=phone, now=stage.now)
+
+
+def promise_on_their_clock(local: datetime) -> Deed:
+    def deed(stage: Stage) -> None:
+        workspace_id, contact_id, campaign_id = _first(stage)
+        made = scheduling.request(
+            workspace_id=workspace_id,
+            contact_id=contact_id,
+            campaign_id=campaign_id,
+            type=CallbackType.CUSTOMER_REQUESTED,
+            local_time=local,
+            actor=SYSTEM,
+            now=stage.now,
+        )
+        stage.promised(made, local=local)
+
+    return deed
+
+
+def ring_us(stage: Stage) -> None:
+    ring(stage, _first(stage)[1], seconds=30)
+
+
+def cancel_all(stage: Stage) -> None:
+    start_bulk(stage, stage.world.tenants[0], "cancel", most=9)
+
+
+def write_to(stage: Stage) -> None:
+    write(stage, _first(stage)[0], _first(stage)[1])
+
+
+def write_stop(stage: Stage) -> None:
+    stop(stage, _first(stage)[1])
 
 
 def pause_just_before_the_next_call(stage: Stage) -> None:
@@ -158,5 +192,18 @@ TWO_CAMPAIGNS_ONE_NUMBER = Drill(
 )
 TWO_WORKSPACES = Drill(name="two workspaces", hours=0.2, other_workspace=True)
 THE_CARRIER_IS_SILENT = Drill(name="the carrier is silent", hours=0.3, silent=True)
+
+CALLED_BACK_BY_THEMSELVES = Drill(name="called back by themselves", hours=0.5, deeds=((5, ring_us),))
+TAKEN_OUT_IN_BULK = Drill(name="taken out in bulk", hours=0.5, people=2, deeds=((5, cancel_all),))
+THE_CARRIER_IS_AWAY = Drill(name="the carrier is away", hours=1.5, deeds=((5, carrier_away(1)),))
+WRITTEN_TO = Drill(name="written to", hours=0.2, deeds=((5, write_to),))
+WROTE_STOP = Drill(name="wrote STOP", hours=0.5, deeds=((5, write_stop),))
+IN_A_REPEATED_HOUR = Drill(
+    name="in a repeated hour",
+    starts_at=datetime(2025, 10, 25, 20, 0, tzinfo=UTC),
+    hours=1,
+    zone="Europe/Berlin",
+    deeds=((5, promise_on_their_clock(datetime(2025, 10, 26, 2, 30))),),  # noqa: DTZ001 — on their clock
+)
 
 ALL = tuple(value for value in globals().values() if isinstance(value, Drill))

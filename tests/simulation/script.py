@@ -6,13 +6,15 @@ the verb names, is counted and changes nothing.
 
 import random
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from callbacks import bulk
 from callbacks.actions import NotARetry
+from callbacks.models import BulkAction
 from callbacks.scheduling import (
     AlreadyPending,
     CampaignOver,
@@ -31,6 +33,7 @@ from dialer.models import Contact
 from dialer.single_calls import NumberSuppressed
 from dialer.workspaces.transitions import TransitionConflict
 from tests.simulation import agents, deeds, stewards
+from tests.simulation.carrier import Network
 from tests.simulation.deeds import Nobody
 from tests.simulation.engine import Engine
 from tests.simulation.world import World
@@ -50,6 +53,7 @@ REFUSALS = (
     OutsideWindow,
     TransitionConflict,
 )
+TAKES_OUT = {"skip": "skipped", "cancel": "cancelled", "complete": "completed"}
 HALF = timedelta(milliseconds=500)
 """People act between the seconds on which the engine works, so that what came first is never in doubt."""
 
@@ -60,6 +64,7 @@ class Stage:
 
     world: World
     engine: Engine
+    network: Network
     dice: random.Random
 
     @property
@@ -87,8 +92,13 @@ class Stage:
 class Script:
     """Plans what is done when, and counts what was done."""
 
-    def __init__(self, *, world: World, engine: Engine, seed: str) -> None:
-        self.stage = Stage(world=world, engine=engine, dice=random.Random(f"{seed}:script"))  # noqa: S311 — repeatable
+    def __init__(self, *, world: World, engine: Engine, network: Network, seed: str) -> None:
+        self.stage = Stage(
+            world=world,
+            engine=engine,
+            network=network,
+            dice=random.Random(f"{seed}:script"),  # noqa: S311 — repeatable
+        )
         self.done: Counter[str] = Counter()
 
     def write(self, *, until: datetime, deeds_per_day: int) -> None:
@@ -107,13 +117,16 @@ class Script:
         dice = random.Random(chance)  # noqa: S311 — repeatable
         work = agents.choose(dice)
         if work is not None:
-            stage = Stage(world=self.stage.world, engine=self.stage.engine, dice=dice)
+            stage = replace(self.stage, dice=dice)
             name = f"agent: {work.__name__}"
             self.plan(when, name, lambda _: work(stage, call_id))
 
     def applied(self, report: Report) -> None:
         """Write down what a worker took up, and whom a call itself made one who is not to be called."""
         world, now = self.stage.world, self.stage.now
+        if report.direction == "inbound":
+            self._took_up_inbound(report)
+            return
         world.record.took_up(
             now,
             call_id=str(report.call_id),
@@ -124,6 +137,26 @@ class Script:
         if report.outcome == "dnc_request":
             number = world.record.number_of(str(report.call_id))
             world.record.told(now, "suppressed", (world.owners[number], number), value=True)
+
+    def _took_up_inbound(self, report: Report) -> None:
+        """Write down whose talk with us a worker heard of, and how long it was."""
+        assert report.from_number is not None
+        if report.kind == "ended" and report.outcome == "answered":
+            contact = self.stage.world.only_one_with(report.from_number)
+            began = report.occurred_at - timedelta(seconds=report.duration_seconds or 0)
+            self.stage.told("talked", contact, {"seconds": report.duration_seconds, "began": began})
+
+    def bulk_ended(self, bulk_id: UUID) -> None:
+        """Ask what came of a bulk action, as its page does, and write down what it answers for each callback."""
+        job = BulkAction.objects.get(pk=bulk_id)
+        chosen: Mapping[int, UUID] = self.stage.world.bulks.pop(bulk_id, {})
+        if not chosen:
+            return
+        refused = {row.callback_id for row in bulk.refused_rows(job)}
+        done = [call_id for callback_id, call_id in chosen.items() if callback_id not in refused]
+        self.stage.told("bulk", bulk_id, {"action": job.action, "said": job.done, "total": job.total, "done": done})
+        for call_id in done:
+            self.stage.told("taken out", call_id, TAKES_OUT[job.action])
 
     def plan(self, when: datetime, name: str, work: "Callable[[Stage], object]") -> None:
         """Let something be done at about that time."""

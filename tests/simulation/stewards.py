@@ -73,6 +73,19 @@ def outage(hours: float) -> "Callable[[Stage], None]":
     return work
 
 
+def carrier_away(hours: float) -> "Callable[[Stage], None]":
+    def work(stage: "Stage") -> None:
+        def back() -> None:
+            stage.network.is_away = False
+            stage.world.record.told(stage.now, "carrier", (), "back")
+
+        stage.network.is_away = True
+        stage.world.record.told(stage.now, "carrier", (), "away")
+        stage.engine.at(stage.now + timedelta(hours=hours), back)
+
+    return work
+
+
 def _late_comers(stage: "Stage") -> None:
     """Put those who come later into their campaigns, as far as these go on."""
     for tenant in stage.world.tenants:
@@ -110,6 +123,7 @@ PLAN: "Sequence[tuple[str, int, float, Callable[[Stage], None]]]" = (
     ("resumed, overdue called", 1, 11.5, _resume("round the clock", "call")),
     ("called once more", 1, 16, _call_once_more),
     ("outage", 1, 4.5, outage(10)),
+    ("carrier away", 2, 14, carrier_away(2)),
     ("edited", 2, 9, edit("by the defaults", {"calling_hours": {"start": "10:00", "end": "13:00"}})),
     ("paused", 2, 7, _pause("eager")),
     ("outage", 3, 3.1, outage(8)),
@@ -128,6 +142,7 @@ PLAN: "Sequence[tuple[str, int, float, Callable[[Stage], None]]]" = (
     ("paused", 7, 12, _pause("by the defaults")),
     ("outage", 9, 22, outage(1)),
     ("resumed, overdue called", 11, 2, _resume("by the defaults", "call")),
+    ("carrier away", 10, 7, carrier_away(5)),
     ("outage", 12, 15, outage(5)),
 )
 """Name, day, hour of the day (UTC), deed. A pause of 86 hours makes retries stale that wait for 72."""

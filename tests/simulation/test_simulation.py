@@ -9,13 +9,15 @@ from tests.simulation.checker import Rule
 from tests.simulation.mutants import BESIDE_A_RIVAL, MUTANTS, Mutant
 from tests.simulation.rivals import simulate_rivals
 from tests.simulation.run import Size, simulate
+from tests.simulation.world import STARTS
 
-SHORT = Size(people=60, days=14, deeds_per_day=20)
+SHORT = Size(people=34, days=14, deeds_per_day=16)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_in_simulated_days_no_promise_to_a_caller_is_broken() -> None:
-    outcome = simulate(SHORT, seed="short")
+@pytest.mark.parametrize("season", STARTS)
+def test_in_simulated_days_no_promise_to_a_caller_is_broken(season: str) -> None:
+    outcome = simulate(SHORT, seed="short", start=STARTS[season])
 
     assert outcome.judgement.violations == []
     assert outcome.judgement.calls > SHORT.people / 2, "\n".join(outcome.lines())

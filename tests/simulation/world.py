@@ -18,8 +18,11 @@ from dialer.workspaces.audit import SYSTEM
 from tests.simulation.record import Record
 
 START = datetime(2025, 3, 24, 0, 0, tzinfo=UTC)
-"""A Monday. Europe's clocks go forward on the sixth day, Adelaide's and (by half an hour) Lord Howe's go back on the
-thirteenth."""
+"""A Monday. Europe's clocks go forward on the seventh day, Adelaide's and (by half an hour) Lord Howe's go back on the
+fourteenth."""
+STARTS = {"spring": START, "autumn": datetime(2025, 10, 20, 0, 0, tzinfo=UTC)}
+"""In autumn Europe's clocks go back on the seventh day, North America's on the fourteenth."""
+MOST_CAMPAIGNS = 6
 FORTNIGHT = timedelta(days=14)
 
 ZONES = (
@@ -128,6 +131,10 @@ class Tenant:
 
     id: UUID
     persona_id: UUID
+    number: str
+    """The one that people may ring, and write to."""
+    spare_numbers: list[str]
+    """Of its line: each campaign shows one of its own."""
     people: list[UUID]
     campaigns: list[UUID]
     late_comers: dict[UUID, list[UUID]] = field(default_factory=dict)
@@ -147,6 +154,8 @@ class World:
     """Every campaign by id, as it was asked for last."""
     owners: dict[str, str] = field(default_factory=dict)
     """The workspace of each number; no two share one."""
+    bulks: dict[UUID, Mapping[int, UUID]] = field(default_factory=dict)
+    """Of each bulk action that is under way: the callbacks that were chosen, each with its call."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(2_000_001))
 
     def settle(self, people: int, *, now: datetime) -> None:
@@ -191,14 +200,23 @@ class World:
     def open(self, settings: dict[str, Any], *, now: datetime) -> Tenant:
         workspace = resources.open_workspace(actor=SYSTEM, now=now, **settings)
         persona = resources.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
+        number, *spare = [self.number("+4961") for _ in range(MOST_CAMPAIGNS + 1)]
         # Without a pace, so that what falls due at one second is placed in one batch; one of the campaigns has its own.
         resources.create_line(
-            workspace.id, name="Simulated", is_default=True, calls_per_second=None, actor=SYSTEM, now=now
+            workspace.id,
+            name="Simulated",
+            is_default=True,
+            calls_per_second=None,
+            caller_ids=[number, *spare],
+            actor=SYSTEM,
+            now=now,
         )
         told = {name: settings[name] for name in ("time_zone", "schedule", "stale_after_hours")}
         told |= {"limits": settings["contact_limits"], "rules": DEFAULT_RULES}
         self.record.told(now, "workspace", (str(workspace.id),), told)
-        return Tenant(id=workspace.id, persona_id=persona.id, people=[], campaigns=[])
+        return Tenant(
+            id=workspace.id, persona_id=persona.id, number=number, spare_numbers=spare, people=[], campaigns=[]
+        )
 
     def _people(self, count: int) -> list[dict[str, str]]:
         """Make people: most with a clock of their own, some whose number says it or does not, some sharing a number."""
@@ -231,6 +249,14 @@ class World:
         self.owners.setdefault(value["phone"], value["workspace"])
         self.record.told(now, "contact", (str(contact_id),), value)
 
+    def only_one_with(self, phone: str) -> str:
+        """Return the one contact who has a number; asked only of numbers that nobody shares."""
+        (contact_id,) = [contact_id for contact_id, told in self.people.items() if told["phone"] == phone]
+        return contact_id
+
+    def is_shared(self, phone: str) -> bool:
+        return sum(told["phone"] == phone for told in self.people.values()) > 1
+
     def told_campaign(self, campaign_id: UUID, *, now: datetime, **told: Any) -> None:
         """Write down what was asked for a campaign; what was not asked for stays."""
         value = self.campaigns[str(campaign_id)] = {**self.campaigns.get(str(campaign_id), {}), **told}
@@ -246,7 +272,7 @@ class World:
             if plan.rules
             else None
         )
-        caller_id = self.number("+4969")
+        caller_id = tenant.spare_numbers.pop()
         schedule = {**plan.schedule, **({"timezone": plan.time_zone} if plan.time_zone else {})}
         campaign = campaigns.create(
             tenant.id,

@@ -128,7 +128,8 @@ def _ends_are_told_once(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(rule=Rule.ENDS_ARE_TOLD_ONCE, seen=seen)
     by_chain: dict[str, list[Any]] = defaultdict(list)
     for call in evidence.rows.calls:
-        by_chain[call.chain].append(call)
+        if call.direction == "outbound":  # who calls us begins no chain that could be exhausted
+            by_chain[call.chain].append(call)
     for chain, calls in by_chain.items():
         is_open = any(call.status == "queued" or call.status in LIVE or call.follow_up_pending for call in calls)
         was_called = any(call.status == "ended" for call in calls)

@@ -17,9 +17,11 @@ from tests.simulation.checker.ends import End, ends_of
 from tests.simulation.checker.history import History
 from tests.simulation.checker.rows import Rows
 from tests.simulation.checker.window import Window
-from tests.simulation.record import Record, Request
+from tests.simulation.record import Record, Request, Text
 
 RING = timedelta(seconds=30)
+LONGEST_TRIAL = timedelta(minutes=6)
+"""A carrier that was away for long is tried so seldom."""
 OVER = ("completed", "cancelled", "failed")
 
 
@@ -52,6 +54,10 @@ class Rule(StrEnum):
     ONE_ACTIVE_CALLBACK = "one active callback"
     NOTHING_IS_LOST = "nothing is lost"  # what is due is dialled, or held by something that can be seen
     WORKSPACES_ARE_APART = "workspaces are apart"
+    CALLERS_ARE_NOT_CALLED = "callers are not called"  # what a contact's own call made needless is completed
+    BULKS_DO_WHAT_THEY_SAY = "bulk actions do what they say"
+    AN_OUTAGE_IS_LEFT_ALONE = "an outage is left alone"  # a carrier out of reach is tried now and then
+    WRITTEN_ONCE = "written once"  # a message is given to the carrier, and once
     NO_ERRORS = "no errors"  # Ringback logs none
 
 
@@ -69,6 +75,7 @@ class Evidence:
     def __init__(self, record: Record, rows: Rows) -> None:
         self.ledger: Sequence[Request] = record.ledger
         self.history = History(record.journal)
+        self.texts: Sequence[Text] = record.texts
         self.last_seq = record.count + 1
         self._record = record
         self.rows = rows
@@ -250,11 +257,38 @@ class Evidence:
         earlier = [r for r in self.attempts_to.get((call.workspace, number), ()) if r.seq < seq]
         return _exceeded(self.limits_on(call, seq=seq), earlier, at, call.campaign, self.campaign_called)
 
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        return {
+            entry.value["phone"]: entry.value["workspace"]
+            for _, entries in self.history.of_all("contact")
+            for entry in entries
+        }
+
+    def owner_of(self, number: str) -> str:
+        """Return the workspace that a number was told to; no two share one."""
+        return self._owners[number]
+
     def is_suppressed(self, workspace: str, number: str, *, seq: int) -> bool:
         return self.history.of("suppressed", workspace, number, seq=seq) is True
 
     def status_of(self, campaign: str | None, *, at: datetime) -> str:
         return self.history.at("campaign_status", campaign, at=at) if campaign else "running"
+
+    def was_out_of_reach(self, since: datetime, until: datetime) -> bool:
+        """Tell whether the carrier was away at any time between two instants, or had only just come back."""
+        return any(away < until and since < back + LONGEST_TRIAL for away, back in self.outages)
+
+    @cached_property
+    def outages(self) -> list[tuple[datetime, datetime]]:
+        """When the carrier was out of reach; one that is not over ends with what is known."""
+        entries = self.history.all("carrier")
+        found = []
+        for entry in entries:
+            if entry.value == "away":
+                back = (later.at for later in entries if later.seq > entry.seq and later.value == "back")
+                found.append((entry.at, next(back, self.rows.at)))
+        return found
 
     def has_stood_still(self, since: datetime, until: datetime) -> bool:
         """Tell whether the workers were down at any time between two instants."""

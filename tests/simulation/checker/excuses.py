@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.simulation.checker.evidence import OVER, Evidence, Rule, Violation
+from tests.simulation.checker.surroundings import is_needless
 
 EXPIRES_AFTER = timedelta(days=7)
 
@@ -77,7 +78,10 @@ EXCUSES: Mapping[str, Mapping[str, Excuse]] = {
     "skipped": {"skipped by a person": _taken_out("skipped")},
     "completed": {
         "handled by a person": _taken_out("completed"),
-        "the contact called": lambda evidence, callback: _told(evidence, "talked", callback.contact, callback),
+        "the contact called": lambda evidence, callback: any(
+            talk.at == callback.updated_at and is_needless(callback, talk)
+            for talk in evidence.history.all("talked", callback.contact)
+        ),
     },
     "cancelled": {
         "cancelled by a person": _taken_out("cancelled"),

@@ -13,6 +13,7 @@ from tests.simulation.checker.excuses import count_excuses, judge_excuses
 from tests.simulation.checker.exhaustion import judge_exhaustion
 from tests.simulation.checker.lateness import judge_lateness, lateness_of_all, lateness_of_unhindered
 from tests.simulation.checker.queue import judge_queue
+from tests.simulation.checker.surroundings import judge_surroundings
 from tests.simulation.checker.times import judge_times
 from tests.simulation.record import Record
 
@@ -70,6 +71,7 @@ def judge(record: Record, dsn: str, *, at: datetime, watched: Sequence[Violation
             *judge_chains(evidence),
             *judge_exhaustion(evidence),
             *judge_excuses(evidence),
+            *judge_surroundings(evidence),
             *judge_queue(evidence),
         ],
     )

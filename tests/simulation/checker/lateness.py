@@ -8,6 +8,8 @@ from tests.simulation.checker.evidence import Evidence, Rule, Violation
 from tests.simulation.checker.queue import SLACK
 from tests.simulation.record import Request
 
+LONGEST_RING = timedelta(minutes=2)
+"""So long a contact who calls us is on the phone at most."""
 AFTERGLOW = timedelta(minutes=15)
 """For so long after a call its number may count as busy: until its end is reported, or looked up."""
 
@@ -47,6 +49,12 @@ def _is_hindered(evidence: Evidence, callback: Any, attempt: Request) -> bool:
     campaign = evidence.history.at("campaign", callback.campaign, at=due) if callback.campaign else None
     return (
         evidence.has_stood_still(due - SLACK, attempt.at)
+        or evidence.was_out_of_reach(due - SLACK, attempt.at)
+        or any(
+            ring.at + LONGEST_RING > due
+            for ring in evidence.history.all("rang us", callback.contact)
+            if ring.at < attempt.at
+        )
         or (campaign is not None and campaign["is_paced"])
         or evidence.status_of(callback.campaign, at=due) != "running"
         or _was_told_anew(evidence, callback, since=due, until=attempt.at)

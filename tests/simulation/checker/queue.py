@@ -19,9 +19,10 @@ def judge_queue(evidence: Evidence) -> Iterator[Violation]:
     yield from _one_active(evidence)
     yield from _hang_together(evidence)
     at = evidence.rows.at
-    if not evidence.has_stood_still(at - SLACK, at):
+    if not evidence.has_stood_still(at - SLACK, at) and not evidence.was_out_of_reach(at - SLACK, at):
         yield from _none_is_forgotten(evidence)
-    if not evidence.has_stood_still(at - LONGEST_SILENCE, at):
+    since = at - LONGEST_SILENCE
+    if not evidence.has_stood_still(since, at) and not evidence.was_out_of_reach(since, at):
         yield from _live_calls_end(evidence)
 
 
