@@ -13,6 +13,7 @@ from django.core.management import call_command  # noqa: E402 — Django is set 
 
 from tests.simulation import scenes  # noqa: E402
 from tests.simulation.checker import Judgement, Rule  # noqa: E402
+from tests.simulation.deadline import within  # noqa: E402
 from tests.simulation.mutants import BESIDE_A_RIVAL, MUTANTS  # noqa: E402
 from tests.simulation.rivals import simulate_rivals  # noqa: E402
 from tests.simulation.run import Size, simulate  # noqa: E402
@@ -27,8 +28,10 @@ def main() -> int:
     parser.add_argument("--start", choices=[*STARTS, "both"], default="spring", help="which clocks are changed")
     parser.add_argument("--deeds", type=int, default=150, help="what people do, a day")
     parser.add_argument("--no-mutants", action="store_true", help="only the whole engine")
+    parser.add_argument("--seconds", type=float, default=7_200, help="what takes longer has failed")
     options = parser.parse_args()
-    return _run(options)
+    with within(options.seconds):
+        return _run(options)
 
 
 def _run(options: Namespace) -> int:

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from tests.simulation.checker import Rule
+from tests.simulation.deadline import OutOfTime, within
 from tests.simulation.mutants import BESIDE_A_RIVAL, MUTANTS, Mutant
 from tests.simulation.rivals import simulate_rivals
 from tests.simulation.run import Size, simulate
@@ -60,3 +62,8 @@ def test_two_workers_at_one_number_exceed_no_limit() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_checker_sees_a_limit_exceeded_where_numbers_are_not_locked() -> None:
     assert simulate_rivals(BESIDE_A_RIVAL).broken == {Rule.CONTACT_LIMITS}
+
+
+def test_what_takes_too_long_gives_up() -> None:
+    with within(0.05), pytest.raises(OutOfTime, match="not done within"):
+        threading.Event().wait()
