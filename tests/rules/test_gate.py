@@ -1,11 +1,13 @@
 """The last look before dialling: a force passes the checks it names, and no other."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from dialer.rules.contact_limits import ContactLimit, Handed
-from dialer.rules.gate import Candidate, Go, Hold, Verdict, judge
+from dialer.rules.gate import BUSY_CONTACT_WAIT, EARLY, Candidate, Drop, Go, Hold, Verdict, judge
 from dialer.rules.openings import Terms
 from dialer.rules.time_zones import ContactZones, Fallback
 from dialer.rules.window_settings import window_in_force
@@ -16,26 +18,36 @@ EVENING = NOW + 11 * HOUR
 """22:00 in Berlin: closed until 09:00."""
 
 
+def candidate_of(**fields: Any) -> Candidate:
+    """Return a call that may go now but for what is named."""
+    return replace(
+        Candidate(
+            due_at=NOW,
+            not_after=None,
+            terms=Terms(
+                window=window_in_force(call={}, campaign={}, workspace={}, country=None),
+                contact=ContactZones(zones=(BERLIN,), source="contact"),
+                fallback=Fallback(zone=BERLIN, source="workspace"),
+                ring_timeout=timedelta(seconds=30),
+                limits=(),
+                campaign_id=None,
+            ),
+            is_suppressed=False,
+            is_contact_gone=False,
+            is_contact_busy=False,
+            campaign_status="running",
+            line_down_until=None,
+            forced=frozenset(),
+        ),
+        **fields,
+    )
+
+
 def judged(*, forced: set[str], limit_hours: int, called_hours_ago: int, at_evening: bool) -> Verdict:
     now = EVENING if at_evening else NOW
-    candidate = Candidate(
-        due_at=now,
-        not_after=None,
-        terms=Terms(
-            window=window_in_force(call={}, campaign={}, workspace={}, country=None),
-            contact=ContactZones(zones=(BERLIN,), source="contact"),
-            fallback=Fallback(zone=BERLIN, source="workspace"),
-            ring_timeout=timedelta(seconds=30),
-            limits=(ContactLimit(max=1, period=limit_hours * HOUR, scope="number"),),
-            campaign_id=None,
-        ),
-        is_suppressed=False,
-        is_contact_gone=False,
-        is_contact_busy=False,
-        campaign_status="running",
-        line_down_until=None,
-        forced=frozenset(forced),
-    )
+    candidate = candidate_of(due_at=now, forced=frozenset(forced))
+    limits = (ContactLimit(max=1, period=limit_hours * HOUR, scope="number"),)
+    candidate = replace(candidate, terms=replace(candidate.terms, limits=limits))
     return judge(candidate, ledger=[Handed(at=now - called_hours_ago * HOUR, campaign_id=None)], now=now)
 
 
@@ -62,3 +74,70 @@ def test_a_call_forced_past_both_goes(at_evening: bool) -> None:  # noqa: FBT001
     forced = {"contact_limit", "outside_window"}
 
     assert judged(forced=forced, limit_hours=24, called_hours_ago=1, at_evening=at_evening) == Go()
+
+
+INSTANT = timedelta(microseconds=1)
+ALL_CHECKS = frozenset({"outside_window", "contact_limit", "campaign_paused"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({}, Go()),
+        ({"due_at": NOW + EARLY}, Go()),
+        ({"due_at": NOW + EARLY + INSTANT}, Hold(reason="early", due_at=NOW + EARLY + INSTANT)),
+        ({"not_after": NOW}, Go()),
+        ({"not_after": NOW - INSTANT}, Hold(reason="stale", due_at=NOW)),
+        ({"is_contact_busy": True}, Hold(reason="contact_busy", due_at=NOW + BUSY_CONTACT_WAIT)),
+        ({"line_down_until": NOW}, Go()),
+        ({"line_down_until": NOW + HOUR}, Hold(reason="carrier_down", due_at=NOW + HOUR)),
+        ({"campaign_status": None}, Go()),
+        ({"campaign_status": "paused"}, Hold(reason="campaign_paused", due_at=NOW)),
+        ({"campaign_status": "draft"}, Hold(reason="campaign_paused", due_at=NOW)),
+        ({"campaign_status": "completed"}, Drop(reason="campaign_ended")),
+        ({"campaign_status": "cancelled"}, Drop(reason="campaign_ended")),
+        ({"campaign_status": "failed"}, Drop(reason="campaign_ended")),
+        ({"is_suppressed": True}, Drop(reason="suppressed")),
+        ({"is_contact_gone": True}, Drop(reason="contact_deleted")),
+    ],
+)
+def test_a_call_goes_waits_or_is_dropped_for_one_reason(fields: dict[str, Any], verdict: Verdict) -> None:
+    assert judge(candidate_of(**fields), ledger=(), now=NOW) == verdict
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"is_suppressed": True},
+        {"is_contact_gone": True},
+        {"is_contact_busy": True},
+        {"campaign_status": "cancelled"},
+        {"line_down_until": NOW + HOUR},
+    ],
+)
+def test_no_force_passes_what_is_no_check_of_time(fields: dict[str, Any]) -> None:
+    forced = judge(candidate_of(**fields, forced=ALL_CHECKS), ledger=(), now=NOW)
+
+    assert forced == judge(candidate_of(**fields), ledger=(), now=NOW) != Go()
+
+
+def test_only_the_force_that_names_the_pause_passes_it() -> None:
+    def judged_with(*checks: str) -> Verdict:
+        return judge(candidate_of(campaign_status="paused", forced=frozenset(checks)), ledger=(), now=NOW)
+
+    assert judged_with("campaign_paused") == Go()
+    assert judged_with("outside_window", "contact_limit") == Hold(reason="campaign_paused", due_at=NOW)
+
+
+def test_a_call_whose_window_never_opens_is_hopeless() -> None:
+    never = window_in_force(
+        call={"calling_hours": {"mon": [{"start": "09:00", "end": "10:00"}]}, "days": ["tue"]},
+        campaign={},
+        workspace={},
+        country=None,
+    )
+    candidate = candidate_of()
+
+    verdict = judge(replace(candidate, terms=replace(candidate.terms, window=never)), ledger=(), now=NOW)
+
+    assert verdict == Hold(reason="outside_window", due_at=NOW + timedelta(days=1), is_hopeless=True)
