@@ -23,7 +23,10 @@ def alias_of(name: str) -> str:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Knows ``{"name": ["1.2.3.4", "::1"]}``; a list of lists is one answer after the other, the last one repeated."""
+    """Knows ``{"name": ["1.2.3.4", "::1"]}``; a list of lists is one answer after the other, the last one repeated.
+
+    ``{"A": …, "AAAA": …}`` answers by what is asked for.
+    """
 
     def __init__(self, names: Mapping[str, object], *, ttl: int = 60) -> None:
         self.names = dict(names)
@@ -47,7 +50,9 @@ class NameServer(asyncio.DatagramProtocol):
         kind = dns.rdatatype.to_text(question.rdtype)
         self.asked[f"{name} {kind}"] += 1
         known = self.names.get(name)
-        if isinstance(known, list) and known and isinstance(known[0], list):
+        if isinstance(known, dict):
+            known = known[kind]
+        if isinstance(known, list) and any(isinstance(each, list) for each in known):
             known = known[min(self.asked[f"{name} {kind}"], len(known)) - 1]
         if known == SILENCE:
             return

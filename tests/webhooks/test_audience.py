@@ -120,5 +120,15 @@ def test_a_test_is_for_nobody_but_whom_it_is_sent_to() -> None:
     assert {verdict.reason for verdict in audience(workspace.pk, Occasion(type=TEST_EVENT))} == {Reason.TESTS_ONLY}
 
 
+def test_receivers_of_other_workspaces_are_not_named() -> None:
+    workspace = make_workspace()
+    mine = make_endpoint(workspace)
+    make_endpoint(make_workspace())
+
+    found = audience(workspace.pk, Occasion(type="call.ended"))
+
+    assert [verdict.endpoint for verdict in found] == [mine]
+
+
 def _frozen(endpoint: Endpoint) -> dict[str, Any]:
     return {"endpoint_id": str(endpoint.pk), "events": endpoint.events, "profile": endpoint.profile}

@@ -19,6 +19,7 @@ from tests.factories import make_workspace
 from tests.webhooks.crew import Crew
 from tests.webhooks.rows import NOW, SECRET, make_delivery, make_endpoint, new_event, record
 from webhooks.delivery import GRACE, Claimed, claim_due, prepare
+from webhooks.endpoints import suppress_unheard
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from webhooks.rules.classify import Failure
 from webhooks.rules.signature import standard_form
@@ -294,6 +295,19 @@ def test_the_late_answer_of_an_attempt_whose_lease_ran_out_is_noted_and_moves_no
     delivery.refresh_from_db()
     assert delivery.status == "delivered"
     assert delivery.attempts.count() == 2
+
+
+def test_a_late_answer_moves_nothing_that_was_suppressed_meanwhile() -> None:
+    delivery = make_delivery(make_endpoint())
+    claimed = claim_due(limit=1, now=NOW)
+    Endpoint.objects.update(is_active=False)
+    assert suppress_unheard(now=NOW + seconds(60), limit=10) == 1
+
+    assert settled(claimed, status=503) == {}
+
+    delivery.refresh_from_db()
+    assert delivery.status == "suppressed"
+    assert delivery.attempts.count() == 1
 
 
 def test_an_endpoint_shows_its_health() -> None:

@@ -58,8 +58,8 @@ def endpoint() -> Endpoint:
 
 
 def test_after_ten_failures_in_a_row_nothing_is_sent_for_half_a_minute(endpoint: Endpoint) -> None:
-    deliveries(endpoint.workspace, OPENS_AFTER + 5)
-    answered(claim_due(limit=OPENS_AFTER - 1, now=NOW), status=503)
+    deliveries(endpoint.workspace, 15)
+    answered(claim_due(limit=9, now=NOW), status=503)
     (tenth,) = claim_due(limit=1, now=NOW)
 
     answered([tenth], status=503)
@@ -257,6 +257,36 @@ def test_silence_is_no_reason_to_switch_an_endpoint_off() -> None:
     assert disable_hopeless(now=NOW, limit=10) == []
 
 
+def test_nobody_is_told_that_a_webhook_of_a_call_was_given_up() -> None:
+    hidden = failing(5, purpose="inline", fingerprint="a")
+    make_endpoint(hidden.workspace)
+
+    assert disable_hopeless(now=NOW, limit=10) == [hidden.id]
+
+    assert not Event.objects.exists()
+
+
+def test_a_run_of_failures_has_lasted_since_its_first(endpoint: Endpoint) -> None:
+    for after in (0, 60):
+        failed(endpoint, now=NOW + seconds(after))
+
+    endpoint.refresh_from_db()
+    assert (endpoint.failing_since, endpoint.last_error_at) == (NOW, NOW + seconds(60))
+
+
+def test_an_endpoint_that_is_switched_on_again_begins_with_a_clean_record(endpoint: Endpoint) -> None:
+    about: dict[str, Any] = {"workspace_id": endpoint.workspace_id, **ABOUT}
+    fail_until_open(endpoint)
+    waiting = make_delivery(endpoint)
+
+    endpoints.deactivate(endpoint.id, **about)
+    endpoints.activate(endpoint.id, **about)
+
+    assert [each.id for each in claim_due(limit=10, now=NOW)] == [waiting.id]
+    endpoint.refresh_from_db()
+    assert (endpoint.trips, endpoint.open_until, endpoint.failure_run) == (0, None, 0)
+
+
 def test_what_a_disabled_endpoint_misses_is_kept_and_can_be_sent_when_it_is_on_again() -> None:
     endpoint = failing(5)
     waiting = make_delivery(endpoint)
@@ -341,6 +371,15 @@ def test_recovery_goes_on_in_stretches_and_forgets_nothing(endpoint: Endpoint) -
 
     assert [len(some) for some in found] == [2, 2, 1, 0]
     assert {one for some in found for one in some} == lost
+
+
+def test_while_a_circuit_is_open_nothing_is_recovered(endpoint: Endpoint) -> None:
+    failed(endpoint)
+    answers_again(endpoint, now=NOW + seconds(1))
+    for _ in range(OPENS_AFTER):
+        failed(endpoint, now=NOW + seconds(2))
+
+    assert recover(now=NOW + seconds(3), limit=10) == []
 
 
 def test_two_sweeps_side_by_side_recover_each_delivery_once(endpoint: Endpoint) -> None:

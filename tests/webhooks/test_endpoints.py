@@ -198,6 +198,15 @@ def test_a_method_that_cannot_use_the_secret_gets_one_that_is_shown() -> None:
     assert Endpoint.objects.get().secret == made
 
 
+def test_a_method_is_refused_whose_header_is_a_custom_one_already() -> None:
+    endpoint = make_endpoint(custom_headers={"Authorization": "Basic dXNlcjpwYXNz"})
+
+    with pytest.raises(InvalidEndpoint) as refused:
+        edit(endpoint, signing_method="bearer")
+
+    assert refused.value.errors.keys() == {"custom_headers"}
+
+
 def test_a_scope_is_left_for_the_workspace_as_a_whole() -> None:
     endpoint = make_endpoint(scope_type="campaign", scope_id=uuid4())
 
@@ -220,6 +229,16 @@ def test_a_rotated_secret_waits_beside_the_old_one_until_it_is_promoted() -> Non
     assert (endpoint.secret, endpoint.next_secret, endpoint.rotated_at) == (rotated.secret, None, None)
     with pytest.raises(NothingToPromote):
         do(endpoints.promote_secret, endpoint)
+
+
+def test_a_secret_that_is_given_replaces_one_that_was_rotated_in_too() -> None:
+    endpoint = make_endpoint()
+    do(endpoints.rotate_secret, endpoint)
+
+    edit(endpoint, secret="given since")  # noqa: S106
+
+    endpoint.refresh_from_db()
+    assert (endpoint.secret, endpoint.next_secret, endpoint.rotated_at) == ("given since", None, None)
 
 
 def test_a_rotated_secret_that_is_brought_must_fit_the_method() -> None:
@@ -318,6 +337,29 @@ def test_nothing_is_redelivered_to_an_endpoint_that_is_off() -> None:
 
     delivery.refresh_from_db()
     assert delivery.status == "failed"
+
+
+def test_every_verb_leaves_its_entry_in_the_audit() -> None:
+    endpoint = make_endpoint()
+
+    do(endpoints.send_test, endpoint)
+    do(endpoints.rotate_secret, endpoint)
+    do(endpoints.promote_secret, endpoint)
+    for verb in (endpoints.pause, endpoints.resume, endpoints.deactivate, endpoints.activate, endpoints.delete):
+        do(verb, endpoint, reason="moving house")
+
+    entries = AuditEntry.objects.order_by("id")
+    assert [(entry.verb, entry.reason) for entry in entries] == [
+        ("test", ""),
+        ("rotate_secret", ""),
+        ("promote_secret", ""),
+        ("pause", "moving house"),
+        ("resume", "moving house"),
+        ("deactivate", "moving house"),
+        ("activate", "moving house"),
+        ("delete", "moving house"),
+    ]
+    assert {(entry.object_id, entry.actor_label) for entry in entries} == {(endpoint.public_id, "Olga")}
 
 
 def test_another_workspace_has_no_say() -> None:

@@ -107,6 +107,7 @@ def test_pages_follow_one_another_without_gap_or_repeat(workspace: Workspace) ->
 
     assert found == ids
     assert seen(workspace, after=ids[-1]) == []
+    assert not feed.read(workspace.pk, Interest(), after=ids[-4], limit=3).has_more
 
 
 def test_the_feed_is_of_one_workspace_and_holds_no_tests(workspace: Workspace) -> None:

@@ -75,12 +75,15 @@ def test_what_is_kept_with_a_call_has_no_secret_and_neither_has_the_fingerprint(
 def test_one_that_was_given_up_gets_another_chance_when_somebody_names_it_again() -> None:
     workspace = make_workspace()
     freeze(workspace, HOOK)
-    Endpoint.objects.update(is_active=False, disabled_at=NOW, failing_since=NOW, failure_run=12)
+    Endpoint.objects.update(
+        is_active=False, disabled_at=NOW, failing_since=NOW, failure_run=12, trips=3, open_until=NOW
+    )
 
     freeze(workspace, HOOK)
 
     endpoint = Endpoint.objects.get()
     assert (endpoint.is_active, endpoint.disabled_at, endpoint.failing_since) == (True, None, None)
+    assert (endpoint.failure_run, endpoint.trips, endpoint.open_until) == (0, 0, None)
 
 
 def test_every_fault_of_every_webhook_is_named_by_its_path() -> None:

@@ -220,6 +220,24 @@ def test_two_writers_of_one_unique_key_record_one_event_and_both_learn_its_id(ch
     assert not ChainSequence.objects.exclude(last=1).exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_chains_are_locked_in_the_order_of_their_ids() -> None:
+    workspace = make_workspace()
+    low, high = sorted((uuid4(), uuid4()))
+    recorded: list[UUID] = []
+
+    with transaction.atomic():
+        record_events([new_event(workspace, chain_id=low)], now=NOW)
+        both = [new_event(workspace, chain_id=chain) for chain in (high, low)]
+        other = in_thread(lambda: recorded.extend(record(*both)))
+        wait_until_someone_waits_for_a_lock()
+        # The other waits for the first chain, and so has not taken the second one.
+        record_events([new_event(workspace, chain_id=high)], now=NOW)
+    other.join(10)
+
+    assert list(ChainSequence.objects.values_list("last", flat=True)) == [2, 2]
+
+
 def wait_until_someone_waits_for_a_lock() -> None:
     with connection.cursor() as cursor:
         for _ in range(1000):

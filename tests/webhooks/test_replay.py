@@ -168,6 +168,7 @@ def test_a_stopped_replay_opens_nothing_more() -> None:
 
     assert replay.run_batch(started.pk, now=LATER) is Turn.OVER
     assert pending() == set()
+    assert AuditEntry.objects.get(verb="stop_replay").reason == "enough"
     with pytest.raises(TransitionConflict):
         replay.stop(started.pk, workspace_id=endpoint.workspace_id, actor=SYSTEM, now=LATER)
 

@@ -132,8 +132,9 @@ def an_old(delivery: Delivery, *, age: timedelta, **fields: object) -> Delivery:
 
 def test_settled_deliveries_go_after_thirty_days_and_pending_ones_stay() -> None:
     settled = {"status": "delivered", "settled_at": NOON}
-    young = an_old(make_delivery(make_endpoint()), age=KEPT - timedelta(seconds=1), **settled)
-    old = an_old(make_delivery(make_endpoint()), age=KEPT + timedelta(seconds=1), **settled)
+    thirty_days = timedelta(days=30)
+    young = an_old(make_delivery(make_endpoint()), age=thirty_days - timedelta(seconds=1), **settled)
+    old = an_old(make_delivery(make_endpoint()), age=thirty_days + timedelta(seconds=1), **settled)
     waiting = an_old(make_delivery(make_endpoint()), age=KEPT * 2)
 
     assert forget_deliveries(now=NOON, limit=10) == 1
@@ -164,3 +165,13 @@ def test_the_task_makes_today_and_the_next_days_and_forgets_what_is_old() -> Non
     assert wanted <= partitions()
     assert wanted - before, "no day was left to be made"
     assert not Delivery.objects.exists()
+
+
+def test_attempts_that_found_no_day_of_their_own_go_too() -> None:
+    delivery = make_delivery(make_endpoint())
+    attempt(delivery, NOON - KEPT - timedelta(seconds=1))
+    young = attempt(delivery, NOON - KEPT, number=2)
+
+    forget_deliveries(now=NOON, limit=10)
+
+    assert DeliveryAttempt.objects.get() == young

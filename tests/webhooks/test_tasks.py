@@ -1,3 +1,4 @@
+import asyncio
 import functools
 import threading
 import time
@@ -11,7 +12,7 @@ from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
 from tests.draining import at_work, stoppable
 from tests.factories import make_workspace
-from tests.webhooks.receivers import Receivers
+from tests.webhooks.receivers import OK, Receivers, read_request
 from tests.webhooks.rows import make_delivery, make_endpoint, new_event, record
 from webhooks import replay as replays
 from webhooks.models import Delivery, Endpoint
@@ -70,6 +71,36 @@ def test_a_nudge_that_finds_the_loop_running_returns_at_once(servers: Receivers,
 
     assert time.monotonic() - began < 1
     assert loop.is_alive()
+
+
+def test_what_is_under_way_when_the_loop_ends_is_settled(servers: Receivers, stoppable: None) -> None:
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await asyncio.sleep(0.5)
+        writer.write(OK)
+        await writer.drain()
+
+    receiver = servers.running(slowly)
+    make_delivery(make_endpoint(url=receiver.url()), now=database_now())
+
+    with at_work(deliver_due.apply):
+        wait_until(lambda: receiver.connections == 1)
+
+    assert Delivery.objects.get().status == "delivered"
+
+
+def test_the_loop_dials_no_network_that_the_setting_does_not_allow(
+    servers: Receivers, settings: Settings, stoppable: None
+) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = []
+    receiver = servers.answering()
+    make_delivery(make_endpoint(url=receiver.url()), now=database_now())
+
+    with at_work(deliver_due.apply):
+        wait_until(lambda: Delivery.objects.filter(status="failed").exists())
+
+    assert Delivery.objects.get().last_error == "forbidden_address"
+    assert receiver.connections == 0
 
 
 def test_what_is_pending_for_an_endpoint_that_was_switched_off_is_suppressed() -> None:

@@ -442,6 +442,30 @@ def test_dozens_of_names_whose_servers_hang_do_not_hold_up_the_others(servers: R
     assert max(answer.total_ms for answer in answers.values()) <= (DEADLINE + LATE) * 1000
 
 
+def test_a_name_server_that_is_silent_about_one_family_holds_up_nobody(servers: Receivers) -> None:
+    server = name_server(servers, {"crm.example": {"A": ["127.0.0.1"], "AAAA": SILENCE}})
+    transport = asking(server)
+
+    answer = post(transport, servers.answering().url("crm.example"), seconds=2)
+    transport.close()
+
+    assert answer.status == 200
+
+
+def test_the_time_that_a_name_takes_counts_towards_the_deadline(servers: Receivers) -> None:
+    server = name_server(servers, {"crm.example": [SILENCE, ["127.0.0.1"]]})
+    transport = asking(server)
+
+    # The first question is lost, and asked again after a second.
+    answer = post(transport, servers.running(dripping(b"")).url("crm.example"), seconds=1.5)
+    transport.close()
+
+    assert answer.failure == Failure.TIMEOUT
+    assert answer.dns_ms is not None
+    assert answer.dns_ms >= 900
+    assert answer.total_ms <= 2_000
+
+
 def test_lookups_of_one_name_are_shared_and_kept(servers: Receivers) -> None:
     server = name_server(servers, {"crm.example": ["127.0.0.1"]})
     receiver = servers.answering()

@@ -1,6 +1,6 @@
 """Replays, samples and reminders as an operator sees them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -55,8 +55,29 @@ def test_an_operator_replays_what_was_missed_and_follows_it(browser: Client, wor
     shown = browser.get(page("replay", "change", job.pk)).content.decode()
     assert "0 of 1 are on their way again" in shown
     assert browser.get(page("replay", "changelist")).status_code == 200
+    assert page("replay", "stop", job.pk) in shown
     browser.post(page("replay", "stop", job.pk), CONFIRMED)
     assert Replay.objects.get().status == "stopped"
+    assert page("replay", "stop", job.pk) not in browser.get(page("replay", "change", job.pk)).content.decode()
+
+
+def test_what_was_filled_in_is_replayed_its_times_in_utc(browser: Client, workspace: Workspace) -> None:
+    endpoint = make_endpoint(workspace)
+
+    browser.post(page("endpoint", "replay", endpoint.pk), {**MISSED, "statuses": ["delivered"]})
+
+    job = Replay.objects.get()
+    assert (job.since, job.statuses) == (datetime(2025, 1, 15, 10, 0, tzinfo=UTC), ["delivered"])
+
+
+def test_who_may_not_see_deliveries_sees_no_replays(workspace: Workspace) -> None:
+    user = User.objects.create(username="vera", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_endpoint"))
+    Member.objects.create(workspace=workspace, user=user)
+    client = Client()
+    client.force_login(user)
+
+    assert client.get(page("replay", "changelist")).status_code == 403
 
 
 def test_counting_only_sends_nothing(browser: Client, workspace: Workspace) -> None:

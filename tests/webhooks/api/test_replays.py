@@ -38,6 +38,8 @@ def test_a_replay_is_a_job_that_says_what_was_found(api: Api, endpoint: Endpoint
     assert job["webhook_id"] == endpoint.public_id
     assert api.get(f"webhooks/replays/{job['id']}/").json() == job
     assert api.get("webhooks/replays/", webhook_id=endpoint.public_id).json()["results"] == [job]
+    other = make_endpoint(api.workspace)
+    assert api.get("webhooks/replays/", webhook_id=other.public_id).json()["results"] == []
     assert api.get("webhooks/replays/", status="done").json()["results"] == []
 
 

@@ -297,6 +297,7 @@ def test_deliveries_are_listed_and_filtered(api: Api) -> None:
         assert found(**query) == {wanted.public_id}
         assert found(f"webhooks/{endpoint.public_id}/deliveries/", **query) == {wanted.public_id}
     assert found(webhook_id=other.public_id) == {elsewhere.public_id}
+    assert found(f"webhooks/{other.public_id}/deliveries/") == {elsewhere.public_id}
     assert fields_at_fault(api.get("webhooks/deliveries/", status="lost")) == {"status"}
     assert fields_at_fault(api.get("webhooks/deliveries/", webhook_id="wh_1")) == {"webhook_id"}
 

@@ -29,6 +29,8 @@ def test_headers_for_a_receivers_gateway_are_taken() -> None:
         {"Transfer-Encoding": "chunked"},
         {"x-kejue-signature": "sha256=00"},
         {"Webhook-Id": "evt_1"},
+        {"Webhook-Signature": "v1,AAAA"},
+        {"Webhook-Timestamp": "0"},
         {"Proxy-Authorization": "a"},
         {f"X-{number}": "a" for number in range(21)},
     ],
