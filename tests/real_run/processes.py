@@ -20,7 +20,7 @@ from config.embedded import EmbeddedServers, free_port
 from config.env import BASE_DIR
 from config.leash import Leash, has_ended, kill_group
 from tests.config.processes import bare_environment
-from tests.real_run.rabbitmq import RabbitMq
+from tests.rabbitmq import RabbitMQ
 
 SPEED = 20
 """A call's second passes in a twentieth of one; promises are kept in seconds as they are."""
@@ -50,7 +50,7 @@ def until(is_so: Callable[[], T | None], *, what: str, seconds: float = PATIENCE
 class Installation:
     """Ringback as it is installed, its carrier and a receiver; a context manager that leaves nothing running."""
 
-    def __init__(self, folder: Path, *, broker: RabbitMq | None = None) -> None:
+    def __init__(self, folder: Path, *, broker: RabbitMQ | None = None) -> None:
         self.ledger, self.inbox = folder / "ledger.jsonl", folder / "webhooks.jsonl"
         self._logs = folder / "logs"
         self._servers = EmbeddedServers(folder / "data", temporary=True, durable=False)
@@ -110,6 +110,10 @@ class Installation:
             self._running[name] = self._leash.start(
                 line.command, environment={**self._environment, **line.settings}, output=log
             )
+
+    def is_ready(self, name: str, *, starts: int) -> bool:
+        """Say whether a worker takes messages, after it was started so often."""
+        return sum(line.endswith(' ready."') for line in self.log(name, lines=10_000)) >= starts
 
     def kill(self, name: str) -> None:
         """Do what ``kill -9`` of a process and of its children does."""

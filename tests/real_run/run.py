@@ -121,7 +121,8 @@ class Run:
         self._replay()
         lost = self._installation.forget_messages("default")
         self._installation.start("worker-default")
-        self._say(f"the broker lost {lost} messages, worker-default starts again")
+        until(lambda: self._installation.is_ready("worker-default", starts=2), what="worker-default is ready again")
+        self._say(f"the broker lost {lost} messages, worker-default is there again")
 
     def _text(self) -> None:
         self._post("messages/", {"contact": {"name": "Jane", "phone": people.WRITTEN_TO}, "body": "We call at five."})

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.config.processes import folder_of_ours
+from tests.rabbitmq import RabbitMQ, is_installed
 from tests.real_run.processes import Installation
-from tests.real_run.rabbitmq import HOW_TO_INSTALL, RabbitMq, rabbitmq_server
 from tests.real_run.run import Run
 
 LEFT_ALONE = os.environ.get("REAL_RUN_LEFT_ALONE") == "1"
 """Whether a retry that nobody touches is waited for, which takes a minute more."""
+
+
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -33,7 +36,6 @@ def test_what_is_promised_is_done_over_valkey(folder: Path) -> None:
 
 
 def test_what_is_promised_is_done_over_rabbitmq(folder: Path) -> None:
-    program = rabbitmq_server()
-    if program is None:
-        pytest.skip(HOW_TO_INSTALL)
-    _run(Installation(folder, broker=RabbitMq(program, folder / "rabbitmq")))
+    if not is_installed():
+        pytest.skip("RabbitMQ is not installed: apt-get install rabbitmq-server (Debian), and disable its service")
+    _run(Installation(folder, broker=RabbitMQ(folder)))
