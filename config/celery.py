@@ -17,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # the release has run them, and they import every page
 
 from django.conf import settings  # after the line that says which
+from django.db import connections
 
 from dialer.workspaces import draining
 
@@ -128,6 +129,18 @@ app.autodiscover_tasks()
 @signals.setup_logging.connect
 def _leave_logging_to_django(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
     """Being connected is enough: Celery then sets up no logging of its own."""
+
+
+@signals.task_postrun.connect
+def _let_go_of_broken_connections(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
+    """Give up a connection that PostgreSQL has ended, so that the thread's next task opens another.
+
+    Celery closes connections after CELERY_DB_REUSE_MAX tasks only. A thread whose connection broke within a task would
+    fail every other one: after a restart of PostgreSQL no tick claimed a call any more.
+    """
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
 
 
 @signals.worker_shutting_down.connect
