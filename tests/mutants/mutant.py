@@ -41,7 +41,7 @@ class NotApplicable(Exception):
         super().__init__(f"{mutant.name!r}: {why}")
 
 
-def test_files(mutants: Iterable[Mutant]) -> set[Path]:
+def selected_files(mutants: Iterable[Mutant]) -> set[Path]:
     """Return the files that the selections of the mutants name."""
     return {Path(test.partition("::")[0]) for mutant in mutants for test in mutant.selection()}
 

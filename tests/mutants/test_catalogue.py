@@ -7,7 +7,7 @@ import pytest
 
 from config.env import BASE_DIR
 from tests.mutants.catalogue import catalogue
-from tests.mutants.mutant import Mutant, NotApplicable, test_files
+from tests.mutants.mutant import Mutant, NotApplicable, selected_files
 
 MUTANTS = catalogue()
 
@@ -24,7 +24,7 @@ def test_mutants_have_names_of_their_own() -> None:
 
 
 def test_each_selection_names_tests_that_exist() -> None:
-    assert sorted(str(file) for file in test_files(MUTANTS) if not (BASE_DIR / file).exists()) == []
+    assert sorted(str(file) for file in selected_files(MUTANTS) if not (BASE_DIR / file).exists()) == []
 
 
 def test_a_mutant_whose_place_is_gone_says_so() -> None:
