@@ -8,7 +8,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.test import Client
 from django.urls import reverse
 
-from callbacks.models import BulkAction
+from callbacks.models import BulkAction, Callback
 from callbacks.tasks import run_bulk
 from dialer.models import Campaign
 from dialer.workspaces.clock import database_now
@@ -180,3 +180,14 @@ def test_in_the_history_only_undo_is_there_for_many(browser: Client, workspace: 
     assert 'value="undo_selected"' in page
     assert 'value="cancel_selected"' not in page
     assert said(answer) == "2 taken back."
+
+
+def test_a_job_over_the_history_takes_what_can_be_taken_back(browser: Client, workspace: Workspace) -> None:
+    cancelled, dialled = (make_callback(workspace) for _ in range(2))
+    in_bulk(browser, "cancel_selected", [cancelled])
+    Callback.objects.filter(pk=dialled.pk).update(status="done")
+    ticked = {"action": "undo_selected", ACTION_CHECKBOX_NAME: [str(cancelled.pk)], **CONFIRMED}
+
+    browser.post(f"{reverse(LIST)}?queue=history", {**ticked, "_all_matching": "1"})
+
+    assert BulkAction.objects.get().total == 1

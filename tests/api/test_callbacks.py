@@ -102,6 +102,15 @@ class TestList:
         assert row["waiting"]["code"] == "campaign_paused"
         assert row["call_id"] == callback.call.public_id
 
+    def test_what_has_just_come_due_is_late_and_not_yet_overdue(self) -> None:
+        api = Api()
+        callback = make_callback(open_campaign(api.workspace), at=soon(seconds=-30))
+
+        row = api.get(f"callbacks/{callback.pk}/").json()
+
+        assert row["is_overdue"] is False
+        assert 30 <= row["seconds_late"] < 60
+
     def test_a_list_costs_as_many_queries_with_one_row_as_with_ten(self) -> None:
         api = Api()
         api.get("callbacks/")  # the first request of a key writes when it was used

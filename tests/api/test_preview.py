@@ -66,6 +66,18 @@ def test_the_policy_in_the_path_is_taken_as_a_campaigns() -> None:
     assert by_path == by_field
 
 
+def test_only_the_default_policy_stands_behind_a_question() -> None:
+    api = Api()
+    make_policy(api.workspace, rules={"no_answer": {"delays": [7], "limit": 1}})
+
+    by_ringback = api.post("callbacks/preview/", QUESTION).json()["attempts"]
+    make_policy(api.workspace, rules={"no_answer": {"delays": [9], "limit": 1}}, is_default=True)
+    by_default = api.post("callbacks/preview/", QUESTION).json()["attempts"]
+
+    assert by_ringback[1]["at"] == "2025-03-04T10:00:00Z"
+    assert by_default[1]["at"] == "2025-03-03T10:09:00Z"
+
+
 def test_the_workspaces_defaults_stand_behind_the_question() -> None:
     api = Api(make_workspace(schedule={"callback_retry_schedule": [11]}))
 

@@ -178,6 +178,17 @@ class TestNeedsAPerson:
         assert (row["type"], row["origin_call_id"], row["original_outcome"]) == ("manual", call.public_id, "unknown")
         assert row["scheduled_at"] == at.isoformat().replace("+00:00", "Z")
 
+    def test_to_call_back_may_be_forced(self) -> None:
+        api = Api(scope="admin")
+        call = self.unknown(api)
+        forced = {"scheduled_at": soon(hours=2).isoformat(), "force": ["outside_window"], "reason": "She waits"}
+
+        assert api.post(f"calls/{call.public_id}/call-back/", forced).status_code == 201
+
+        queued = Call.objects.get(status="queued")
+        assert queued.force is not None
+        assert queued.force["reason"] == "She waits"
+
     def test_what_needs_nobody_can_be_marked_so_and_is_a_conflict_afterwards(self) -> None:
         api = Api()
         call = self.unknown(api)
@@ -236,6 +247,16 @@ class TestBulkByFilter:
         run_bulk(str(BulkAction.objects.get().pk))
 
         assert list(Callback.objects.filter(status="completed")) == [late]
+
+    def test_only_what_the_action_can_be_done_to_is_meant(self) -> None:
+        api = Api()
+        campaign = open_campaign(api.workspace)
+        make_callback(campaign, at=soon(hours=5))
+        make_callback(campaign, at=soon(hours=5), status="done")
+
+        asked = api.post("callbacks/bulk/", {"action": "cancel", "filter": {"campaign": campaign.public_id}})
+
+        assert asked.json()["total"] == 1
 
     def test_a_dry_run_says_what_would_change_and_changes_nothing(self) -> None:
         api = Api()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import uuid4
 
 import pytest
 
@@ -28,7 +29,8 @@ from tests.factories import (
 )
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, dial, end_all
-from webhooks.models import Event
+from tests.webhooks.rows import make_endpoint
+from webhooks.models import Delivery, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["carrier"]
@@ -136,6 +138,30 @@ def test_cancel_and_complete_end_the_chain(carrier: InProcessCarrier) -> None:
         assert CampaignContact.objects.get(campaign=callback.campaign).state == state
         assert Call.objects.get(pk=callback.call_id).status == "withdrawn"
     assert types().count("call.exhausted") == 2
+
+
+@pytest.mark.parametrize("verb", ["call_now", "skip", "cancel", "complete", "reschedule"])
+def test_every_action_leaves_who_from_which_state_and_why(carrier: InProcessCarrier, verb: str) -> None:
+    callback = a_retry()
+    fields = {"scheduled_at": NOW + timedelta(hours=5)} if verb == "reschedule" else {}
+
+    act: Callable[..., Callback] = getattr(actions, verb)
+    act(callback.pk, workspace_id=callback.workspace_id, actor=SARA, reason="She rang", now=NOW + MINUTE, **fields)
+
+    entry = AuditEntry.objects.get(object_type="callback", object_id=str(callback.pk))
+    assert (entry.verb, entry.actor_label, entry.reason) == (verb, "Sara", "She rang")
+    assert entry.from_state["status"] == "pending"
+
+
+def test_an_endpoint_of_the_campaign_hears_of_its_callbacks(carrier: InProcessCarrier) -> None:
+    callback = a_retry()
+    about = {"events": ["callback.cancelled"], "scope_type": "campaign"}
+    mine = make_endpoint(callback.contact.workspace, scope_id=callback.campaign_id, **about)
+    make_endpoint(callback.contact.workspace, scope_id=uuid4(), **about)
+
+    actions.cancel(callback.pk, workspace_id=callback.workspace_id, actor=SARA, now=NOW + MINUTE)
+
+    assert Delivery.objects.get().endpoint == mine
 
 
 @pytest.mark.parametrize("verb", [actions.call_now, actions.skip, actions.cancel, actions.complete])

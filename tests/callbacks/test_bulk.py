@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
 from callbacks import actions, bulk, tasks
@@ -15,7 +16,7 @@ from dialer.models import Call
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_workspace
+from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_suppression, make_workspace
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, dial, end_all
 from webhooks.models import Event
@@ -144,6 +145,7 @@ def test_a_job_that_is_stopped_leaves_the_rest_alone(
     stopped = bulk.stop(job.pk, workspace_id=job.workspace_id, actor=SARA, reason="wrong tab", now=NOW)
 
     assert (run(job).status, stopped.done, statuses().count("pending")) == (BulkStatus.STOPPED, 1, 2)
+    assert AuditEntry.objects.get(verb="stop_bulk").reason == "wrong tab"
     with pytest.raises(TransitionConflict):
         bulk.stop(job.pk, workspace_id=job.workspace_id, actor=SARA, now=NOW)
 
@@ -158,6 +160,32 @@ def test_one_row_that_breaks_something_keeps_no_other_from_its_turn(carrier: InP
     assert (done.status, done.done, done.refused) == (BulkStatus.DONE, 1, {"failed": 1})
     good.refresh_from_db()
     assert good.scheduled_at.day == 13
+
+
+class _Deadlock:
+    """Breaks off the statement that withdraws a call, as PostgreSQL does with one side of a deadlock."""
+
+    def __call__(self, execute: Any, sql: str, *arguments: Any) -> Any:
+        if "/* withdraw_calls */" in sql:
+            message = "deadlock detected"
+            raise OperationalError(message)
+        return execute(sql, *arguments)
+
+
+def test_a_row_that_met_a_deadlock_is_asked_again(carrier: InProcessCarrier) -> None:
+    job = start(retries(1), "cancel")
+
+    with connection.execute_wrapper(_Deadlock()), pytest.raises(OperationalError):
+        bulk.run_batch(job.pk, now=NOW)
+
+    assert (run(job).done, statuses()) == (1, ["cancelled"])
+
+
+def test_a_contact_that_was_suppressed_is_counted_as_such(carrier: InProcessCarrier) -> None:
+    rows = retries(1)
+    make_suppression(rows[0].contact.workspace, rows[0].contact.phone)
+
+    assert run(start(rows, "call_now")).refused == {"contact_suppressed": 1}
 
 
 def test_a_local_time_is_on_each_contacts_own_clock(carrier: InProcessCarrier) -> None:

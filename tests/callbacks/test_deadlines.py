@@ -18,7 +18,8 @@ from dialer.workspaces.models import AuditEntry, Workspace
 from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, dial, end_all
-from webhooks.models import Event
+from tests.webhooks.rows import make_endpoint
+from webhooks.models import Delivery, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["carrier"]
@@ -89,9 +90,9 @@ def test_a_stale_retry_expires_when_it_is_seven_days_late_and_its_chain_ends_exh
     carrier: InProcessCarrier,
 ) -> None:
     retry = a_retry()
-    assert deadlines.expire(now=retry.scheduled_at + EXPIRES_AFTER - SECOND) == []
+    assert deadlines.expire(now=retry.scheduled_at + timedelta(days=7) - SECOND) == []
 
-    at = retry.scheduled_at + EXPIRES_AFTER
+    at = retry.scheduled_at + timedelta(days=7)
     assert deadlines.expire(now=at) == [retry.call_id]
 
     retry.refresh_from_db()
@@ -164,14 +165,14 @@ def test_a_promise_fifteen_minutes_late_is_told_once_and_never_dropped(
     kind: CallbackType, carrier: InProcessCarrier
 ) -> None:
     promise = a_promise(kind)
-    assert deadlines.tell_late(now=promise.scheduled_at + LATE_AFTER - SECOND) == []
+    assert deadlines.tell_late(now=promise.scheduled_at + 15 * MINUTE - SECOND) == []
 
-    assert deadlines.tell_late(now=promise.scheduled_at + LATE_AFTER) == [promise.pk]
-    assert deadlines.tell_late(now=promise.scheduled_at + LATE_AFTER + MINUTE) == []
+    assert deadlines.tell_late(now=promise.scheduled_at + 15 * MINUTE) == [promise.pk]
+    assert deadlines.tell_late(now=promise.scheduled_at + 16 * MINUTE) == []
 
     assert told("callback.late") == 1
     promise.refresh_from_db()
-    assert promise.late_event_at == promise.scheduled_at + LATE_AFTER
+    assert promise.late_event_at == promise.scheduled_at + 15 * MINUTE
     much_later = promise.scheduled_at + timedelta(days=20)
     assert deadlines.expire(now=much_later) == []
     assert dial(much_later)["placed"] == 1
@@ -184,6 +185,19 @@ def test_a_late_promise_says_what_holds_it(carrier: InProcessCarrier) -> None:
     deadlines.tell_late(now=promise.scheduled_at + LATE_AFTER)
 
     assert b'"reason":"campaign_paused"' in bytes(Event.objects.get(type="callback.late").body).replace(b" ", b"")
+
+
+def test_an_alert_is_for_whoever_runs_the_queue_and_not_for_the_webhooks_of_the_call(carrier: InProcessCarrier) -> None:
+    promise = a_promise()
+    workspace = promise.contact.workspace
+    alerted = make_endpoint(workspace, events=["callback.late"])
+    given = make_endpoint(workspace, purpose="inline", fingerprint="a")
+    entry = {"endpoint_id": str(given.pk), "events": ["*"], "profile": "envelope"}
+    Call.objects.filter(pk=promise.call_id).update(config_webhooks=[entry])
+
+    deadlines.tell_late(now=promise.scheduled_at + LATE_AFTER)
+
+    assert Delivery.objects.get().endpoint == alerted
 
 
 def test_a_promise_that_was_moved_may_be_late_again(carrier: InProcessCarrier) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from callbacks import actions, scheduling
 from callbacks.models import Callback
-from callbacks.rules.explanation import Code
-from callbacks.rules.retry import Level
+from callbacks.rules.explanation import Code, of_retry
+from callbacks.rules.retry import Level, Retry
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force
 from dialer.rules.gate import Waits
@@ -119,6 +119,21 @@ def test_a_skipped_retry_is_told_before_the_delay_that_follows_it(carrier: InPro
     assert callback.explanation[1]["text"] == (
         "Retry 2 follows the one that was skipped 120 minutes later, by the campaign."
     )
+
+
+def test_delay_and_limit_each_name_the_level_that_gave_them() -> None:
+    retry = Retry(
+        candidate=NOW,
+        delay_minutes=60,
+        delay_level=Level.CALL,
+        number=1,
+        limit=3,
+        limit_level=Level.CAMPAIGN,
+    )
+
+    steps = of_retry(retry, outcome="busy", ended_at=NOW, at=NOW)
+
+    assert [(step["code"], step["level"]) for step in steps] == [("delay", "call"), ("limit", "campaign")]
 
 
 def test_every_code_has_a_story_and_a_place_that_writes_it() -> None:

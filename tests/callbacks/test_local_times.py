@@ -125,6 +125,20 @@ def test_a_time_outside_the_window_in_the_new_zone_moves_to_the_next_opening_and
     assert callback.scheduled_at == datetime(2025, 3, 15, 14, 0, tzinfo=UTC)
 
 
+def test_a_time_that_was_said_outside_the_window_moves_to_the_opening_on_the_new_clock() -> None:
+    callback = promise(datetime(2025, 3, 12, 22, 30), schedule={})  # noqa: DTZ001 — on the contact's own clock
+    assert callback.scheduled_at == datetime(2025, 3, 13, 8, 0, tzinfo=UTC)
+
+    edit(callback, time_zone="America/New_York")
+
+    assert callback.scheduled_at == callback.call.due_at == datetime(2025, 3, 13, 13, 0, tzinfo=UTC)
+    assert (callback.adjusted_from, callback.adjusted_reason) == (
+        datetime(2025, 3, 13, 2, 30, tzinfo=UTC),
+        "outside_window",
+    )
+    assert [step["code"] for step in callback.explanation[-2:]] == ["clock_changed", "outside_window"]
+
+
 @pytest.mark.parametrize(
     ("said", "zone", "at"),
     [

@@ -1,18 +1,31 @@
 """Promises made beside what a chain already holds: first calls in the queue, live calls, what was skipped."""
 
+import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from callbacks import actions, scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import Scheduled
-from dialer.models import Call, CampaignContact
+from callbacks.scheduling import CampaignOver, NoLineOrPersona, Scheduled
+from dialer.models import Call, Campaign, CampaignContact
+from dialer.rules.statuses import Rank
 from dialer.workspaces.audit import SYSTEM
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from dialer.workspaces.models import AuditEntry
+from tests.factories import (
+    NOW,
+    ROUND_THE_CLOCK,
+    make_campaign,
+    make_campaign_contact,
+    make_contact,
+    make_line,
+    make_persona,
+)
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, claim, dial, end_all
+from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["carrier"]
@@ -78,3 +91,60 @@ def test_retries_that_were_skipped_stay_used_up_after_a_promise(carrier: InProce
     call = Call.objects.get(pk=promise(member).callback.call_id)
 
     assert (call.attempt_number, call.retries_used) == (2, 1)
+
+
+def test_a_retry_waits_behind_what_was_promised(carrier: InProcessCarrier) -> None:
+    member = a_member()
+    dial(NOW)
+    end_all(NOW, "no_answer")
+    retry = Call.objects.get(status="queued")
+
+    promised = Call.objects.get(pk=promise(member).callback.call_id)
+
+    assert (promised.rank, retry.rank) == (Rank.PROMISED, Rank.RETRY)
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "failed"])
+def test_nothing_is_promised_in_a_campaign_that_is_over(status: str) -> None:
+    member = a_member()
+    Campaign.objects.update(status=status, ended_at=NOW)
+
+    with pytest.raises(CampaignOver):
+        promise(member)
+    assert not Callback.objects.exists()
+
+
+def test_a_promise_leaves_who_when_and_why() -> None:
+    member = a_member()
+
+    made = promise(member).callback
+
+    entry = AuditEntry.objects.get(object_type="callback")
+    assert (entry.verb, entry.actor_kind, entry.object_id) == ("schedule", SYSTEM.kind, str(made.pk))
+    assert entry.to_state == {"type": "customer_requested", "scheduled_at": "2025-03-12T11:00:00Z"}
+
+
+def test_others_are_told_of_a_promise() -> None:
+    made = promise(a_member()).callback
+
+    told = json.loads(bytes(Event.objects.get(type="callback.scheduled").body))["data"]
+    assert (told["id"], told["status"], told["reason"]) == (made.pk, "pending", "customer_requested")
+
+
+def test_where_there_are_several_personas_somebody_must_name_one() -> None:
+    contact = make_contact()
+    make_line(contact.workspace)
+    one, _ = (make_persona(contact.workspace) for _ in range(2))
+    ask = partial(
+        scheduling.request,
+        workspace_id=contact.workspace_id,
+        contact_id=contact.pk,
+        type=CallbackType.MANUAL,
+        scheduled_at=NOW + HOUR,
+        actor=SYSTEM,
+        now=NOW,
+    )
+
+    with pytest.raises(NoLineOrPersona):
+        ask()
+    assert ask(persona_id=one.pk).callback.assigned_persona == one

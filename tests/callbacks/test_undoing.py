@@ -16,7 +16,7 @@ from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
+from tests.factories import NOW, ROUND_THE_CLOCK, make_call, make_campaign, make_campaign_contact
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, claim, dial, end_all
 from webhooks.models import Event
@@ -197,6 +197,44 @@ def test_nothing_is_taken_back_after_the_contact_was_called(carrier: InProcessCa
     assert refused.value.why == "contact_called"
     callback.refresh_from_db()
     assert callback.status == "skipped"
+
+
+def test_a_retry_is_not_taken_back_for_a_contact_who_was_reached_since(carrier: InProcessCarrier) -> None:
+    callback = a_retry()
+    do(actions.cancel, callback)
+    make_call(
+        callback.contact,
+        direction="inbound",
+        status="ended",
+        outcome="answered",
+        ended_at=NOW + MINUTE,
+        dialing_at=None,
+    )
+
+    with pytest.raises(NotUndoable) as refused:
+        undo(callback)
+
+    assert refused.value.why == "contact_answered"
+
+
+def test_an_undone_skip_leaves_what_was_promised_meanwhile(carrier: InProcessCarrier) -> None:
+    callback = a_retry()
+    do(actions.skip, callback)
+    promise = scheduling.request(
+        workspace_id=callback.workspace_id,
+        contact_id=callback.contact_id,
+        campaign_id=callback.campaign_id,
+        type=CallbackType.CUSTOMER_REQUESTED,
+        scheduled_at=NOW + timedelta(hours=2),
+        actor=SARA,
+        now=NOW + MINUTE,
+    ).callback
+
+    with pytest.raises(AlreadyPending):
+        undo(callback)
+
+    promise.refresh_from_db()
+    assert promise.status == "pending"
 
 
 def test_nothing_is_taken_back_where_something_else_is_promised(carrier: InProcessCarrier) -> None:
