@@ -17,6 +17,30 @@ def test_every_route_leads_somebody_somewhere() -> None:
     assert set(ROUTES.values()) <= set(QUEUES)
 
 
+@pytest.mark.parametrize(
+    ("task", "queue"),
+    [
+        ("dialer.tick", "tick"),
+        ("dialer.place_calls", "dial"),
+        ("dialer.apply_carrier_events", "dial"),
+        ("dialer.check_open_calls", "dial"),
+        ("webhooks.deliver_due", "webhooks"),
+        ("webhooks.replay", "default"),
+        ("webhooks.retain", "default"),
+        ("callbacks.run_bulk", "default"),
+    ],
+)
+def test_what_takes_long_waits_where_it_delays_no_call_and_no_delivery(task: str, queue: str) -> None:
+    route = app.amqp.router.route({}, task)
+
+    assert route["queue"].name == queue
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_each_sign_of_life_goes_through_the_queue_that_it_is_for(queue: str) -> None:
+    assert app.conf.beat_schedule[f"config.heartbeat {queue}"]["options"]["queue"] == queue
+
+
 def test_each_queue_has_a_worker_of_its_own_in_the_procfile() -> None:
     commands = [line.command for line in read(BASE_DIR / "Procfile", {"PORT": "8000"}) if "worker" in line.command]
 
