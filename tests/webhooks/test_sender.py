@@ -1,7 +1,9 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,7 +19,7 @@ from tests.webhooks.sending import go_on, make_sender, nothing_pending, run_unti
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from webhooks.rules.lanes import Lane
 from webhooks.rules.signature import standard_form
-from webhooks.sender import TROUBLE_SECONDS, Sender
+from webhooks.sender import CLOCK_SECONDS, TROUBLE_SECONDS, Sender
 from webhooks.transport import Transport
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,19 +176,44 @@ def test_what_a_killed_sender_had_under_way_is_sent_again_with_the_same_bytes(se
     assert json.loads(request.body)["event_id"] == event_of(delivery).public_id
 
 
+def cut_the_connection() -> None:
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+def test_answers_that_could_not_be_settled_are_settled_later(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    receiver = servers.answering()
+    make_endpoint(workspace, url=receiver.url())
+    tell(workspace, 3)
+    cuts: list[str] = []
+
+    def cut_once(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("/* settle */") and not cuts:
+            cuts.append(sql)
+            cut_the_connection()
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(cut_once):
+        run_until(sender, nothing_pending)
+
+    assert cuts
+    assert Delivery.objects.filter(status="delivered").count() == 3
+    assert len(receiver.requests) == 3
+
+
 def test_a_database_that_cuts_its_connections_loses_and_repeats_nothing(servers: Receivers, sender: Sender) -> None:
     workspace = make_workspace()
     receiver = servers.answering()
     make_endpoint(workspace, url=receiver.url())
     tell(workspace, 20)
 
-    for _ in range(3):
+    for pause in (0, 0, CLOCK_SECONDS):  # after which the cut is met by the question for the time
         sender.step()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            (pid,) = cursor.fetchone() or (0,)
-        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        cut_the_connection()
+        time.sleep(pause)
         go_on(sender, seconds=TROUBLE_SECONDS + 0.1)
     run_until(sender, nothing_pending)
 

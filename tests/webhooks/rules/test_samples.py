@@ -36,6 +36,14 @@ def test_a_sample_is_as_its_schema_says(event_type: str) -> None:
     assert faults(f"envelope/{event_type}", json.loads(body)) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [("scheduled", "pending"), ("cancelled", "cancelled"), ("completed", "completed"), ("expired", "expired")],
+)
+def test_a_sample_of_a_callback_has_the_status_that_its_event_leaves(change: str, status: str) -> None:
+    assert sample(f"callback.{change}", at=AT).data["status"] == status
+
+
 @pytest.mark.parametrize("batch_type", list(BatchType))
 def test_a_sample_of_an_array_is_as_its_schema_says(batch_type: BatchType) -> None:
     assert faults(f"batch/{batch_type}", [sample_item(batch_type, ID, at=AT)]) == []
