@@ -85,7 +85,11 @@ def test_history_shows_what_is_over_and_no_tab_shows_it_else(browser: Client, wo
     over = make_callback(workspace, name="Gone By")
     Callback.objects.filter(pk=over.pk).update(status="done")
 
-    assert "Gone By" in listed(browser, "history")
+    make_callback(workspace, name="Still To Come")
+
+    history = listed(browser, "history")
+    assert "Gone By" in history
+    assert "Still To Come" not in history
     assert "Gone By" not in listed(browser, "all_pending")
 
 

@@ -191,3 +191,19 @@ def test_a_job_over_the_history_takes_what_can_be_taken_back(browser: Client, wo
     browser.post(f"{reverse(LIST)}?queue=history", {**ticked, "_all_matching": "1"})
 
     assert BulkAction.objects.get().total == 1
+
+
+def test_a_page_offers_what_the_state_of_its_callback_takes(browser: Client, workspace: Workspace) -> None:
+    pending, cancelled, dialled = (make_callback(workspace) for _ in range(3))
+    press(browser, "cancel", cancelled)
+    Callback.objects.filter(pk=dialled.pk).update(status="done")
+
+    def offered(callback: Callback) -> set[str]:
+        page = browser.get(reverse("admin:callbacks_callback_change", args=[callback.pk])).content.decode()
+        verbs = ("call_now", "cancel", "undo")
+        return {verb for verb in verbs if reverse(f"admin:callbacks_callback_{verb}", args=[callback.pk]) in page}
+
+    assert offered(pending) == {"call_now", "cancel"}
+    assert offered(dialled) == set()
+    browser.get(reverse(LIST))  # shows, and so clears, the notice that offers to undo
+    assert offered(cancelled) == {"undo"}

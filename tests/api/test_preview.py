@@ -11,7 +11,15 @@ from callbacks.models import Callback
 from callbacks.rules import retry
 from dialer.models import Call
 from tests.api.client import Api, error_of
-from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_policy, make_workspace
+from tests.factories import (
+    NOW,
+    ROUND_THE_CLOCK,
+    make_campaign,
+    make_campaign_contact,
+    make_line,
+    make_policy,
+    make_workspace,
+)
 from tests.in_process_carrier import in_process_carrier
 from tests.pipeline import dial, end_all
 
@@ -147,6 +155,20 @@ def test_a_campaigns_preview_is_by_its_schedule_zone_policy_limits_and_line() ->
     ]
     assert answer["attempts"][2]["explanation"][-1]["code"] == "contact_limit"
     assert answer["stop"] == {"reason": "exhausted", "after_attempt": 3}
+
+
+def test_a_campaigns_preview_leaves_its_line_the_time_to_ring() -> None:
+    api = Api(make_workspace(contact_limits=[]))
+    campaign = make_campaign(
+        api.workspace,
+        line=make_line(api.workspace, ring_timeout_seconds=120),
+        schedule={"calling_hours": {"start": "08:00", "end": "21:00"}, "callback_retry_schedule": [7]},
+    )
+    late = {**QUESTION, "first_attempt_at": "2025-03-03T19:52:00Z"}  # 20:52 in Berlin
+
+    attempts = api.post(f"campaigns/{campaign.public_id}/preview/", late).json()["attempts"]
+
+    assert attempts[1]["at"] == "2025-03-04T07:00:00Z"
 
 
 def test_settings_of_the_call_stand_above_the_campaigns_in_its_preview() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from callbacks.models import Callback
+from dialer.models import Call
 from tests.factories import (
     NOW,
     ROUND_THE_CLOCK,
@@ -21,6 +22,17 @@ __all__ = ["carrier"]
 
 HOUR = timedelta(hours=1)
 RETRIED = {**ROUND_THE_CLOCK, "callback_retry_schedule": [60]}
+
+
+def test_a_retry_says_which_call_it_follows_and_how_that_ended(carrier: InProcessCarrier) -> None:
+    make_campaign_contact(make_campaign(schedule=RETRIED))
+    dial(NOW)
+    first = Call.objects.get()
+
+    end_all(NOW, "busy")
+
+    retry = Callback.objects.get()
+    assert (retry.origin_call, retry.original_outcome) == (first, "busy")
 
 
 def test_a_number_that_is_suppressed_during_its_call_is_not_retried(carrier: InProcessCarrier) -> None:
