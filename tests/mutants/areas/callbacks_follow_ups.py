@@ -174,14 +174,6 @@ MUTANTS = [
     ),
     Mutant(
         file="callbacks/chains.py",
-        name="a promise does not wait for a first call that is being claimed",
-        old="    CampaignContact.objects.filter(pk=row.pk, state=ContactState.WAITING).update(\n"
-        "        state=ContactState.CALLBACK_PENDING, due_at=None\n    )\n",
-        new="",
-        tests="tests/concurrency/test_promises.py::test_a_promise_waits_for_a_claim_under_way_and_supersedes_its_call",
-    ),
-    Mutant(
-        file="callbacks/chains.py",
         name="a retry that was skipped is given once more after a promise",
         old=" OR held_reason = 'skipped'), 0) AS used",
         new="), 0) AS used",
@@ -314,6 +306,6 @@ MUTANTS = [
         name="a callback does not say which call it follows",
         old="call_id, origin_call_id, original_outcome,\n            number, lim",
         new="call_id, NULL::uuid, original_outcome,\n            number, lim",
-        tests="tests/callbacks/test_actions.py::test_skip_uses_the_retry_up_and_schedules_the_next",
+        tests="tests/callbacks/test_follow_ups.py::test_a_retry_says_which_call_it_follows_and_how_that_ended",
     ),
 ]

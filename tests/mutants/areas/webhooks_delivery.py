@@ -219,7 +219,7 @@ MUTANTS = [
         name="answers are forgotten where the database does not answer",
         old="        settled = settle(group, now=self._now())\n        del self._sent[: len(group)]",
         new="        del self._sent[: len(group)]\n        settled = settle(group, now=self._now())",
-        tests=f"{_SENDER}::test_a_database_that_cuts_its_connections_loses_and_repeats_nothing",
+        tests=f"{_SENDER}::test_answers_that_could_not_be_settled_are_settled_later",
     ),
     Mutant(
         file="webhooks/sender.py",

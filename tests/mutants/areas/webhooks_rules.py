@@ -222,7 +222,7 @@ MUTANTS = [
         name="a sample of a cancelled callback says that it is pending",
         old='    "cancelled": "cancelled",\n',
         new="",
-        tests=f"{_SAMPLES}::test_a_sample_is_as_its_schema_says",
+        tests=f"{_SAMPLES}::test_a_sample_of_a_callback_has_the_status_that_its_event_leaves",
     ),
     Mutant(
         file="webhooks/rules/signature.py",
