@@ -244,17 +244,12 @@ def _write(progress: dict[UUID, _Progress], *, now: datetime) -> None:
             "now": now,
             "check_at": now + QUIET,
             "ids": list(progress),
-            "status": [_live(step.status) for step in progress.values()],
+            "status": [step.status.value for step in progress.values()],
             "carrier_ids": [step.carrier_call_id for step in progress.values()],
             "ringing": [step.ringing_at for step in progress.values()],
             "answered": [step.answered_at for step in progress.values()],
         },
     )
-
-
-def _live(status: CallStatus) -> str:
-    """A report of any kind proves that the carrier has the call."""
-    return (CallStatus.DIALING if status is CallStatus.QUEUED else status).value
 
 
 def _end(call_id: UUID, step: _Progress) -> End:
