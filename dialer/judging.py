@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from dialer import facts
-from dialer.rules.contact_limits import Handed
 from dialer.rules.forcing import in_force
 from dialer.rules.gate import Candidate, Go, Hold, Verdict, Waits, judge
 from dialer.rules.openings import Terms
@@ -42,11 +41,8 @@ def verdicts_of(rows: Sequence[Any], *, phones: Mapping[UUID, str], now: datetim
             verdict = Hold(reason=Waits.CARRIER_DOWN, due_at=now + TRIAL)
         if isinstance(verdict, Go):
             tried.add(fact.line_id)
-            # The batch counts itself: the next call to this number sees this one as live and in the ledger.
+            # The batch counts itself: the next call to this number, or to this contact, sees this one as live.
             taken |= {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}
-            handed = ledger.get((fact.workspace_id, fact.phone))
-            if isinstance(handed, list):
-                handed.append(Handed(at=now, campaign_id=fact.campaign_id))
         verdicts[fact.id] = verdict
     return verdicts
 
