@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dialer import events, facts
+from dialer.chains import NOTHING_DIALLED
 from dialer.events import Ended, metadata_of
 from dialer.models import Call
 from dialer.promises import FollowUp, PendingCallback
@@ -94,3 +95,11 @@ def test_status_urls_hear_of_times_on_the_campaigns_clock(zone: str, offset: str
 
     assert tell is not None
     assert offset in str(tell())
+
+
+def test_of_a_number_that_was_never_dialled_neither_status_urls_nor_arrays_hear() -> None:
+    (fact,) = facts.facts_of([a_call().pk])
+
+    told = events.call_exhausted(fact, NOTHING_DIALLED, result="cancelled", reason="cancelled", attempts=0, at=NOW)
+
+    assert (told.status, told.batch) == (None, None)

@@ -454,3 +454,16 @@ def test_a_call_to_a_number_that_no_line_has_is_kept_as_evidence_only(carrier: I
 
     assert ring.tell(ring.report("ringing", NOW)) is None
     assert CarrierEvent.objects.get().note == "no line has the number that was called"
+
+
+def test_a_call_that_came_in_ends_although_its_line_was_archived_meanwhile(carrier: InProcessCarrier) -> None:
+    line = make_line(caller_ids=[OURS])
+    make_persona(line.workspace)
+    ring = Ring("+49307654321")
+    ring.tell(ring.report("ringing", NOW), ring.report("answered", NOW + SECOND))
+    Line.objects.update(archived_at=NOW + SECOND)
+
+    call = ring.tell(ring.report("ended", NOW + MINUTE, outcome="answered", ended_reason="contact_hangup"))
+
+    assert call is not None
+    assert (call.status, call.outcome) == ("ended", "answered")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -434,3 +435,26 @@ def test_the_audit_says_who_sent_a_message(workspace: Workspace) -> None:
 
     entry = AuditEntry.objects.get(object_id=message.public_id)
     assert (entry.verb, entry.actor_label) == ("send", "Ann")
+
+
+def test_a_message_that_another_worker_took_meanwhile_is_not_sent_again(
+    workspace: Workspace, carrier: InProcessCarrier
+) -> None:
+    write(workspace)
+
+    def work() -> None:
+        assert send() == 1
+        connection.close()
+
+    def let_another_first(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        # The message was seen to be due, and its number is not locked yet.
+        if sql.startswith("/* lock_numbers */"):
+            another = threading.Thread(target=work)
+            another.start()
+            another.join(20)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(let_another_first):
+        assert send() == 0
+
+    assert len(carrier.texts) == 1

@@ -185,11 +185,11 @@ def test_failures_with_answers_between_them_are_no_outage() -> None:
     alive = Busy(reason="carrier_busy", retry_after=SHORTEST)
 
     for _ in range(FAILURES):
-        outages.note([(Line.objects.get(), UNREACHABLE)], now=NOW)
         outages.note([(Line.objects.get(), alive)], now=NOW)
+        outages.note([(Line.objects.get(), UNREACHABLE)], now=NOW)
 
     line.refresh_from_db()
-    assert (line.failures_in_a_row, line.down_until) == (0, None)
+    assert (line.failures_in_a_row, line.down_until) == (1, None)
 
 
 def test_a_fault_of_our_own_neither_closes_nor_opens_the_circuit() -> None:

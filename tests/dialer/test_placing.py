@@ -226,3 +226,24 @@ def test_a_number_that_another_workspace_suppressed_is_dialled(carrier: InProces
     make_suppression(make_workspace(), member.contact.phone)
 
     assert dial(NOW)["placed"] == 1
+
+
+def test_a_contact_whose_zone_nobody_knows_is_judged_by_the_campaigns_clock(carrier: InProcessCarrier) -> None:
+    campaign = make_campaign(time_zone="America/New_York")
+    make_campaign_contact(campaign, make_contact(campaign.workspace, time_zone="", phone="+999123456789"))
+
+    assert dial(NOW)["held"] == 1
+
+    # Who is nowhere is called from eleven to five: in Berlin, the workspace's zone, it is eleven now.
+    assert Call.objects.get().due_at == NOW + 5 * HOUR
+
+
+def test_two_calls_to_one_number_do_not_break_their_batch(
+    carrier: InProcessCarrier, caplog: pytest.LogCaptureFixture
+) -> None:
+    member = a_waiting_contact()
+    make_campaign_contact(member.campaign, make_contact(member.workspace, phone=member.contact.phone))
+
+    assert dial(NOW) == {"placed": 1, "held": 1, "dropped": 0, "stale": 0}
+    # The database refuses the second one too, and then the whole batch is done again, call by call.
+    assert "calls.batch_failed" not in caplog.text

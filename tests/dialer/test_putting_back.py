@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from callbacks import scheduling
+from callbacks import actions, scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from dialer import calls, single_calls, unknown
@@ -134,3 +134,24 @@ def test_a_call_that_was_given_up_meanwhile_is_not_dialled_again(carrier: InProc
     call = Call.objects.get()
     assert (call.status, call.outcome) == ("ended", "unknown")
     assert dial(NOW + timedelta(minutes=2))["placed"] == 0
+
+
+def test_a_retry_that_was_skipped_stays_used_up_for_the_promise_that_takes_the_place_of_the_next(
+    carrier: InProcessCarrier,
+) -> None:
+    campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60, 60, 60]})
+    member = make_campaign_contact(campaign)
+    dial(NOW)
+    end_all(NOW, "no_answer")
+    skipped = Callback.objects.get()
+    actions.skip(skipped.pk, workspace_id=skipped.workspace_id, actor=SYSTEM, now=NOW)
+
+    def promised_meanwhile(_: PlaceRequest) -> Answer:
+        promise(member)
+        return BUSY
+
+    carrier.answer = promised_meanwhile
+    dial(Callback.objects.get(status="pending").scheduled_at)
+
+    queued = Call.objects.get(status="queued")
+    assert (queued.attempt_number, queued.retries_used) == (2, 1)

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from dialer import events, facts, talks
-from dialer.chains import chains_of
+from dialer.chains import Attempt, Chain, chains_of
 from dialer.events import Ended
 from dialer.models import Call
 from dialer.promises import FollowUp
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.audit import SYSTEM
+from dialer.workspaces.ids import new_id
 from tests.factories import NOW, make_call, make_campaign, make_campaign_contact, make_contact
 from tests.webhooks.rows import make_endpoint
 from webhooks.models import BatchItem
@@ -74,3 +75,27 @@ def test_what_a_call_that_came_in_meant_lets_its_result_go() -> None:
     analyze(call, at=NOW + MINUTE)
 
     assert held()[0][0] == NOW + MINUTE
+
+
+def test_the_last_talk_decides_about_a_chain_else_the_last_attempt() -> None:
+    def a_chain(*outcomes: Outcome) -> Chain:
+        return Chain(
+            attempts=tuple(
+                Attempt(
+                    id=new_id(),
+                    outcome=outcome,
+                    number="+4930111222",
+                    caller_id="",
+                    began_at=NOW,
+                    answered_at=None,
+                    ended_at=NOW,
+                )
+                for outcome in outcomes
+            )
+        )
+
+    talked, in_vain = a_chain(Outcome.ANSWERED, Outcome.NO_ANSWER), a_chain(Outcome.BUSY, Outcome.NO_ANSWER)
+
+    assert talked.deciding is talked.attempts[0]
+    assert in_vain.deciding is in_vain.attempts[1]
+    assert Chain().deciding is None

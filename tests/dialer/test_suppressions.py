@@ -1,12 +1,15 @@
 """Do-not-call: what stops at once, in which workspace, and who can see it."""
 
+import threading
 from collections.abc import Sequence
 
 import pytest
+from django.db import connection, transaction
 
 from dialer import suppressions
 from dialer.models import Call, CampaignContact, Suppression
 from dialer.workspaces.audit import Actor
+from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests.factories import NOW, a_phone, make_call, make_campaign, make_campaign_contact, make_contact, make_workspace
 from webhooks.models import Event
@@ -66,3 +69,26 @@ def test_the_audit_says_who_suppressed_a_number_and_who_lifted_it_and_why() -> N
         ("suppress", entry.public_id, "Ann", "complained"),
         ("lift", entry.public_id, "Ann", "asked to be called"),
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_suppression_waits_for_whoever_holds_the_number() -> None:
+    workspace, phone = make_workspace(), a_phone()
+
+    def work() -> None:
+        suppress(workspace, [phone])
+        connection.close()
+
+    worker = threading.Thread(target=work)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A call to the number is being handed over.
+        lock_numbers([(workspace.pk, phone)])
+        worker.start()
+        waiting = 0
+        while worker.is_alive() and not waiting:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            (waiting,) = cursor.fetchone()
+        assert waiting, "it did not wait"
+    worker.join(20)
+
+    assert Suppression.objects.get().phone == phone

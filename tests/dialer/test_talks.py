@@ -11,6 +11,7 @@ from dialer.models import Call, Suppression
 from dialer.rules.statuses import Outcome
 from dialer.talks import AlreadyAnalyzed, InvalidTalk
 from dialer.workspaces.audit import SYSTEM
+from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import NOW, make_call, make_contact
 from webhooks.models import Event
@@ -34,7 +35,9 @@ def test_a_wish_after_the_end_suppresses_and_leaves_the_outcome() -> None:
     talks.request_dnc(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
     talks.request_dnc(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
 
-    assert Call.objects.get().outcome == "answered"
+    kept = Call.objects.get()
+    assert (kept.outcome, kept.dnc_requested_at) == ("answered", None)
+    assert {entry.to_state["ends_as"] for entry in AuditEntry.objects.all()} == {"answered"}
     assert Suppression.objects.count() == 1
 
 
