@@ -100,7 +100,7 @@ MUTANTS = [
         name="the status URLs of a campaign are not frozen when it starts",
         old="        _freeze_status_urls(campaign, now=now)\n",
         new="",
-        tests="tests/decisions/test_formats.py",
+        tests="tests/decisions/test_formats.py::TestStatusUrls::test_they_are_frozen_when_the_campaign_starts",
     ),
     Mutant(
         file=_CAMPAIGNS,

@@ -189,7 +189,7 @@ MUTANTS = [
         name="a suppression does not wait for a call that is being handed over",
         old="        lock_numbers((workspace_id, phone) for phone in phones)\n        done =",
         new="        done =",
-        tests="tests/concurrency/test_races.py",
+        tests=f"{_SUPPRESSION_TESTS}::test_a_suppression_waits_for_whoever_holds_the_number",
     ),
     Mutant(
         file=_SUPPRESSIONS,

@@ -5,7 +5,6 @@ from tests.mutants.mutant import Mutant
 _ENDINGS = "dialer/endings.py"
 _REPORTS = "dialer/carrier_events.py"
 _UNKNOWN = "dialer/unknown.py"
-_TALKS = "dialer/talks.py"
 _PIPELINE = "tests/dialer/test_pipeline.py"
 _ENDING_TESTS = "tests/dialer/test_endings.py"
 _REPORT_TESTS = "tests/dialer/test_applying_reports.py"
@@ -198,7 +197,8 @@ MUTANTS = [
         name="whoever asks a carrier's agent not to be called is not suppressed",
         old='            if any(row.kind == "ended" and _asked_not_to_be_called(row) for row in reports)\n',
         new="            if not reports\n",
-        tests="tests/reference/test_callback_triggers.py::test_whoever_asks_not_to_be_called_is_never_called_again",
+        tests=f"{_ENDING_TESTS}"
+        "::test_who_asks_not_to_be_called_is_suppressed_on_the_number_dialled_and_on_the_contacts_own",
     ),
     Mutant(
         file=_REPORTS,

@@ -39,9 +39,21 @@ MUTANTS = [
     Mutant(
         file=_MESSAGES,
         name="a message is sent by every worker that sees it",
-        old="WHERE m.id = ANY(%(ids)s) AND m.status = 'queued'\n            )",
-        new="WHERE m.id = ANY(%(ids)s)\n            )",
-        tests=f"{_TESTS}::test_two_workers_that_look_at_once_send_a_message_once",
+        old="                WHERE m.id = ANY(%(ids)s) AND m.status = 'queued'\n"
+        "            )\n"
+        "            UPDATE dialer_message m SET due_at = NULL, failure = j.failure,\n"
+        "                status = CASE j.failure WHEN '' THEN 'sending' ELSE 'failed' END,\n"
+        "                handed_at = CASE j.failure WHEN '' THEN %(now)s::timestamptz END,\n"
+        "                settled_at = CASE j.failure WHEN '' THEN NULL ELSE %(now)s::timestamptz END\n"
+        "            FROM judged j WHERE m.id = j.id AND m.status = 'queued'\n",
+        new="                WHERE m.id = ANY(%(ids)s)\n"
+        "            )\n"
+        "            UPDATE dialer_message m SET due_at = NULL, failure = j.failure,\n"
+        "                status = CASE j.failure WHEN '' THEN 'sending' ELSE 'failed' END,\n"
+        "                handed_at = CASE j.failure WHEN '' THEN %(now)s::timestamptz END,\n"
+        "                settled_at = CASE j.failure WHEN '' THEN NULL ELSE %(now)s::timestamptz END\n"
+        "            FROM judged j WHERE m.id = j.id\n",
+        tests=f"{_TESTS}::test_a_message_that_another_worker_took_meanwhile_is_not_sent_again",
     ),
     Mutant(
         file=_MESSAGES,

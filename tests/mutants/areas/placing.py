@@ -145,7 +145,7 @@ MUTANTS = [
         name="a batch does not see its own calls as live",
         old="            taken |= {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}\n",
         new="",
-        tests=f"{_PIPELINE}::test_one_number_on_two_contacts_has_one_live_call",
+        tests=f"{_PLACING_TESTS}::test_two_calls_to_one_number_do_not_break_their_batch",
     ),
     Mutant(
         file=_JUDGING,
@@ -209,7 +209,7 @@ MUTANTS = [
         name="a campaign's time zone is forgotten",
         old='campaign_zone=fact.campaign_zone or "",',
         new='campaign_zone="",',
-        tests="tests/callbacks/test_chains_by_hand.py",
+        tests=f"{_PLACING_TESTS}::test_a_contact_whose_zone_nobody_knows_is_judged_by_the_campaigns_clock",
     ),
     Mutant(
         file=_OUTAGES,

@@ -31,8 +31,14 @@ MUTANTS = [
     Mutant(
         file=_CALLS,
         name="a call that is handed over is withdrawn",
-        old="            WHERE id = ANY(%(ids)s) AND status = 'queued' AND (NOT",
-        new="            WHERE id = ANY(%(ids)s) AND (NOT",
+        old=" AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)\n"
+        "            ORDER BY id FOR NO KEY UPDATE\n        )\n"
+        "        UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,\n"
+        "            generation = c.generation + 1\n        FROM mine WHERE c.id = mine.id AND c.status = 'queued'\n",
+        new=" AND (NOT %(only_stale)s OR not_after < %(now)s)\n"
+        "            ORDER BY id FOR NO KEY UPDATE\n        )\n"
+        "        UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,\n"
+        "            generation = c.generation + 1\n        FROM mine WHERE c.id = mine.id\n",
         tests=f"{_CALL_TESTS}::test_only_what_is_queued_is_withdrawn",
     ),
     Mutant(
@@ -64,7 +70,8 @@ MUTANTS = [
         name="a retry that is skipped gives its number to the promise made beside it",
         old="WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS used",
         new="WHERE dialing_at IS NOT NULL), 0) AS used",
-        tests="tests/callbacks/test_requests.py::test_retries_that_were_skipped_stay_used_up_after_a_promise",
+        tests="tests/dialer/test_putting_back.py"
+        "::test_a_retry_that_was_skipped_stays_used_up_for_the_promise_that_takes_the_place_of_the_next",
     ),
     Mutant(
         file=_CALLS,
@@ -212,11 +219,10 @@ MUTANTS = [
     ),
     Mutant(
         file=_RESTORING,
-        name="a message from before a withdrawal dials after it was taken back",
-        old="held_reason = '', lease_until = NULL,\n            generation = generation + 1\n        WHERE",
-        new="held_reason = '', lease_until = NULL,\n            generation = generation - 1\n        WHERE",
-        tests="tests/callbacks/test_undoing.py"
-        "::test_a_message_that_was_under_way_when_it_was_cancelled_dials_nothing_after_the_undo",
+        name="a call that was cancelled is put back as if it had been withdrawn",
+        old="        WHERE id = %(id)s AND status = 'withdrawn' AND dialing_at IS NULL",
+        new="        WHERE id = %(id)s AND dialing_at IS NULL",
+        tests="tests/dialer/test_restoring.py::test_only_what_was_withdrawn_is_put_back",
     ),
     Mutant(
         file=_RESTORING,
@@ -230,8 +236,7 @@ MUTANTS = [
         name="a contact that is on the phone is shown as waiting for its callback",
         old="            WHERE id = %(id)s AND state <> 'calling'\n",
         new="            WHERE id = %(id)s\n",
-        tests="tests/callbacks/test_actions.py"
-        "::test_what_is_taken_back_while_the_call_is_live_is_dialled_and_followed_by_retries_again",
+        tests="tests/dialer/test_restoring.py::test_a_contact_waits_for_its_call_again_unless_it_is_being_called",
     ),
     Mutant(
         file=_PROMISES,

@@ -20,10 +20,10 @@ MUTANTS = [
     ),
     Mutant(
         file=_INBOUND,
-        name="every report of a call that came in makes a call",
+        name="a call that came in is looked for anew with every report",
         old="                found[key] = _known(ring) or _receive(ring, now=now)\n",
         new="                found[key] = _receive(ring, now=now)\n",
-        tests=f"{_INBOUND_TESTS}::test_reports_that_come_out_of_order_twice_or_one_by_one_make_one_call",
+        tests=f"{_INBOUND_TESTS}::test_a_call_that_came_in_ends_although_its_line_was_archived_meanwhile",
     ),
     Mutant(
         file=_INBOUND,
@@ -97,7 +97,7 @@ MUTANTS = [
     ),
     Mutant(
         file=_TALKS,
-        name="a wish after the end changes the outcome",
+        name="a wish after the end is taken for one that ends the call",
         old="filter(pk=call_id, status__in=LIVE, dnc_requested_at=None)",
         new="filter(pk=call_id, dnc_requested_at=None)",
         tests=f"{_TALK_TESTS}::test_a_wish_after_the_end_suppresses_and_leaves_the_outcome",
@@ -135,7 +135,7 @@ MUTANTS = [
         name="the last attempt decides about a chain although somebody was talked to before",
         old="        return (talks or self.attempts or (None,))[-1]\n",
         new="        return (self.attempts or (None,))[-1]\n",
-        tests="tests/decisions/test_formats.py",
+        tests="tests/dialer/test_results.py::test_the_last_talk_decides_about_a_chain_else_the_last_attempt",
     ),
     Mutant(
         file=_CHAINS,

@@ -6,7 +6,6 @@ _EVENTS = "dialer/events.py"
 _FORMATS = "dialer/formats.py"
 _AUDIENCE = "dialer/audience.py"
 _EVENT_TESTS = "tests/dialer/test_events.py"
-_FORMAT_DECISIONS = "tests/decisions/test_formats.py"
 
 MUTANTS = [
     Mutant(
@@ -56,7 +55,7 @@ MUTANTS = [
         name="the result of a talk does not wait for what it meant",
         old="    is_awaited = decided.outcome in TALKS and decided.analysis is None\n",
         new="    is_awaited = False\n",
-        tests=f"{_FORMAT_DECISIONS}",
+        tests="tests/dialer/test_results.py::test_what_an_earlier_talk_meant_is_not_the_result_of_the_chain",
     ),
     Mutant(
         file=_FORMATS,
@@ -70,7 +69,7 @@ MUTANTS = [
         name="a number that was never dialled is told as done",
         old="    if fact.campaign_id is None or decided is None:\n        return None\n",
         new="    if fact.campaign_id is None:\n        return None\n    assert decided is not None\n",
-        tests=f"{_FORMAT_DECISIONS}",
+        tests=f"{_EVENT_TESTS}::test_of_a_number_that_was_never_dialled_neither_status_urls_nor_arrays_hear",
     ),
     Mutant(
         file=_AUDIENCE,
