@@ -18,6 +18,13 @@ MUTANTS = [
     ),
     Mutant(
         file="callbacks/rules/retry.py",
+        name="retries wait half their delay",
+        old="        candidate=ended_at + timedelta(minutes=delay),",
+        new="        candidate=ended_at + timedelta(minutes=delay / 2),",
+        tests=_RETRY,
+    ),
+    Mutant(
+        file="callbacks/rules/retry.py",
         name="every retry waits the first delay",
         old="    return delays[min(used, len(delays) - 1)]",
         new="    return delays[0]",

@@ -202,7 +202,7 @@ MUTANTS = [
     Mutant(
         file=_SUPPRESSIONS,
         name="nobody can see who suppressed a number",
-        old='        record(actor, [_change(entry, "suppress", reason) for entry in done.added], now=now)\n',
+        old='        record(actor, [_change(entry, "suppress", why or reason) for entry in done.added], now=now)\n',
         new="",
         tests=f"{_SUPPRESSION_TESTS}::test_the_audit_says_who_suppressed_a_number_and_who_lifted_it_and_why",
     ),

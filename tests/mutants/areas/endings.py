@@ -210,8 +210,8 @@ MUTANTS = [
     Mutant(
         file=_REPORTS,
         name="two workers apply the same reports",
-        old="WHERE applied_at IS NULL ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
-        new="WHERE applied_at IS NULL ORDER BY id LIMIT %(limit)s",
+        old="WHERE e.applied_at IS NULL ORDER BY e.id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED",
+        new="WHERE e.applied_at IS NULL ORDER BY e.id LIMIT %(limit)s",
         tests=f"{_REPORT_TESTS}::test_reports_that_a_worker_is_at_are_left_to_it",
     ),
     Mutant(

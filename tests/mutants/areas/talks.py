@@ -84,9 +84,9 @@ MUTANTS = [
     Mutant(
         file=_INBOUND,
         name="a call to a number that nobody has is taken by any line",
-        old='            message = "no line has the number that was called"\n            raise NotOurs(message)\n',
-        new="            return lines[0]\n",
-        tests=f"{_INBOUND_TESTS}::test_a_call_to_a_number_that_no_line_has_is_kept_as_evidence_only",
+        old="    if Workspace.objects.all()[:2].count() == 1:\n",
+        new="    if Workspace.objects.exists():\n",
+        tests="tests/security/test_caller_ids.py::test_a_number_that_nobody_has_is_nobodys_where_there_are_several_workspaces",
     ),
     Mutant(
         file=_INBOUND,
