@@ -173,20 +173,20 @@ MUTANTS = [
         name="retries that are far too late are never given up",
         old="        given_up = len(deadlines.expire(limit=BATCH, now=now))",
         new="        given_up = 0",
-        tests=f"{_TASKS}::test_one_message_tells_what_is_late_and_gives_up_what_is_far_too_late",
+        tests=f"{_TASKS}::test_deadlines_are_kept_late_promises_are_told_and_stale_retries_expire",
     ),
     Mutant(
         file="callbacks/tasks.py",
         name="a job whose turn is over waits for the sweep",
         old="    if has_more:\n        run_bulk.delay(bulk_id)",
         new="    assert has_more is not None",
-        tests=f"{_TASKS}::test_a_job_makes_room_for_others_and_asks_for_its_next_turn",
+        tests=f"{_TASKS}::test_a_bulk_action_whose_turn_is_over_goes_on_with_a_message_of_its_own",
     ),
     Mutant(
         file="callbacks/tasks.py",
         name="a job whose worker was killed is never gone on with",
         old="        run_bulk.delay(str(bulk_id))",
         new="        assert bulk_id",
-        tests=f"{_TASKS}::test_a_job_whose_worker_was_killed_is_gone_on_with",
+        tests=f"{_TASKS}::test_a_bulk_action_whose_message_was_lost_is_nudged_again_and_one_that_somebody_is_at_is_not",
     ),
 ]
