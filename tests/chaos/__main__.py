@@ -27,6 +27,7 @@ from config.embedded import free_port  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 from tests.chaos.app import STALLED_SECONDS  # noqa: E402
 from tests.chaos.crew import Crew, Process, eventually, of_procfile, python  # noqa: E402
+from tests.chaos.endings import ended_alone  # noqa: E402
 from tests.chaos.faults import FaultLog, Kind  # noqa: E402
 from tests.chaos.history import History  # noqa: E402
 from tests.chaos.judge import Finding, judge  # noqa: E402
@@ -62,7 +63,7 @@ def main() -> int:
         processes = _processes(environment, folder, options)
         with Crew(processes, environment=environment, folder=folder, log=log) as crew:
             findings, history = _run(crew, environment, folder, broker, length=length, options=options, began=began)
-            findings.append(_ended_alone(crew))
+            findings.append(ended_alone(crew.ended, history.faults))
     for text in listed_faults(history):
         _say(f"  {text}")
     for kind, count in sorted(Counter(fault.kind for fault in history.faults).items()):
@@ -169,10 +170,6 @@ def _answered(asking: Asking) -> Finding:
 def _drained() -> Finding:
     left = left_undone()
     return Finding(rule="nothing is left undone after the storm", seen=str(left or "nothing"), is_kept=not left)
-
-
-def _ended_alone(crew: Crew) -> Finding:
-    return Finding(rule="no process ended by itself", seen=", ".join(crew.ended) or "none", is_kept=not crew.ended)
 
 
 def _environment(folder: Path, *, broker_url: str, options: Namespace) -> dict[str, str]:

@@ -35,6 +35,18 @@ class Process:
         return f"{self.name}.{self.lives}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A life that ended by itself, and when, in seconds since 1970."""
+
+    life: str
+    status: int
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.life} with status {self.status}"
+
+
 def of_procfile(environment: Mapping[str, str]) -> list[Process]:
     """Return every process of the Procfile, Celery's with the app of the storm."""
     return [
@@ -55,8 +67,7 @@ class Crew:
         self, processes: Sequence[Process], *, environment: Mapping[str, str], folder: Path, log: FaultLog
     ) -> None:
         self.by_name = {process.name: process for process in processes}
-        self.ended: list[str] = []
-        """Lives that ended by themselves."""
+        self.ended: list[Ended] = []
         self._environment = environment
         self._folder = folder
         self.log = log
@@ -110,7 +121,7 @@ class Crew:
             with self._lock:
                 for process in self.by_name.values():
                     if process.keeper is not None and has_ended(process.keeper):
-                        self.ended.append(f"{process.life} with status {process.keeper.returncode}")
+                        self.ended.append(Ended(life=process.life, status=process.keeper.returncode, at=time.time()))
                         self._start(process)
 
     def _start(self, process: Process) -> None:

@@ -51,7 +51,7 @@ def test_a_process_that_ends_by_itself_is_noted_and_started_again(tmp_path: Path
     with Crew(processes, environment=os.environ, folder=tmp_path, log=FaultLog(tmp_path / "faults")) as crew:
         assert eventually(lambda: len(crew.ended) > 1)
 
-    assert crew.ended[0] == "ends.1 with status 3"
+    assert str(crew.ended[0]) == "ends.1 with status 3"
     assert faults.read(tmp_path / "faults") == []
 
 

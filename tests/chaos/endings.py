@@ -1,0 +1,33 @@
+"""Processes that ended by themselves: Celery's workers do where their broker refuses them, and a supervisor starts them.
+
+Nothing else may end: rows are the queue, so that a worker that is started again costs seconds.
+"""
+
+from collections.abc import Sequence
+
+from tests.chaos.crew import Ended
+from tests.chaos.faults import Fault, Kind
+from tests.chaos.judge import Finding
+
+GIVES_UP = frozenset({Kind.FULL, Kind.AWAY, Kind.BROKER})
+"""Faults of the broker that Celery calls unrecoverable when they meet it as it connects."""
+LEAVES_IN = 15.0
+"""Seconds in which a worker that gives up lets its tasks end: ``worker_soft_shutdown_timeout`` and a margin."""
+
+
+def ended_alone(ended: Sequence[Ended], faults: Sequence[Fault]) -> Finding:
+    """Tell whether a fault of the broker explains each process that ended by itself."""
+    explained = {each: _fault(each, faults) for each in ended}
+    told = [f"{each} ({fault.id if fault else 'no fault explains it'})" for each, fault in explained.items()]
+    return Finding(
+        rule="no process ends by itself but a worker that its broker refuses",
+        seen=", ".join(told) or "none",
+        is_kept=None not in explained.values(),
+    )
+
+
+def _fault(ended: Ended, faults: Sequence[Fault]) -> Fault | None:
+    if not ended.life.startswith(("worker-", "dial-")):
+        return None
+    troubles = (fault for fault in faults if fault.kind in GIVES_UP and fault.touches(ended.at - LEAVES_IN, ended.at))
+    return next(troubles, None)
