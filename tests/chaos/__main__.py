@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import django
@@ -27,7 +28,7 @@ from config.embedded import free_port  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 from tests.chaos.app import STALLED_SECONDS  # noqa: E402
 from tests.chaos.crew import Crew, Process, eventually, of_procfile, python  # noqa: E402
-from tests.chaos.endings import ended_alone  # noqa: E402
+from tests.chaos.endings import as_faults, ended_alone  # noqa: E402
 from tests.chaos.faults import FaultLog, Kind  # noqa: E402
 from tests.chaos.history import History  # noqa: E402
 from tests.chaos.judge import Finding, judge  # noqa: E402
@@ -133,6 +134,7 @@ def _run(
     eventually(lambda: not left_undone(), within_seconds=options.drain)
     _say(f"{time.monotonic() - began:.0f} s: drained")
     history = _history(world, folder, options)
+    history = replace(history, faults=[*history.faults, *as_faults(crew.ended)])
     findings = [
         *judge(folder / "ledger.jsonl", now=database_now()),
         *judge_promises(history),

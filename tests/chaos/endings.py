@@ -1,4 +1,4 @@
-"""Processes that ended by themselves: Celery's workers do where their broker refuses them, and a supervisor starts them.
+"""Processes that ended by themselves: Celery's workers do where their broker refuses them, and are started again.
 
 Nothing else may end: rows are the queue, so that a worker that is started again costs seconds.
 """
@@ -13,6 +13,14 @@ GIVES_UP = frozenset({Kind.FULL, Kind.AWAY, Kind.BROKER})
 """Faults of the broker that Celery calls unrecoverable when they meet it as it connects."""
 LEAVES_IN = 15.0
 """Seconds in which a worker that gives up lets its tasks end: ``worker_soft_shutdown_timeout`` and a margin."""
+
+
+def as_faults(ended: Sequence[Ended]) -> list[Fault]:
+    """Return the ends as what befell those lives: what they had in hand is explained by it."""
+    return [
+        Fault(id=f"end of {each.life}", kind=Kind.END, at=each.at, until=each.at, concerns=(each.life,))
+        for each in ended
+    ]
 
 
 def ended_alone(ended: Sequence[Ended], faults: Sequence[Fault]) -> Finding:

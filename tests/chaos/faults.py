@@ -33,6 +33,7 @@ class Kind(StrEnum):
     BEATS = "two beats"
     CLOCKS = "clocks 90 s apart"
     CARRIER = "the carrier misbehaves"
+    END = "a process ended by itself"
 
 
 POSTGRES = "postgres"

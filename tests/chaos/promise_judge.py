@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from dialer.carriers.simulation.ledger import Place
-from tests.chaos.faults import CARRIER, POSTGRES, Fault
+from tests.chaos.faults import CARRIER, POSTGRES, Fault, Kind
 from tests.chaos.history import CANNOT_BE_LEARNT, CallRow, Hand, History
 from tests.chaos.inbox import Receipt
 from tests.chaos.judge import NOT_TAKEN, Finding
@@ -113,7 +113,7 @@ def _unknown_explained(history: History) -> Finding:
         person = people.get(row.number)
         if person is not None and person.script in CANNOT_BE_LEARNT:
             by_fault["by script"] += 1
-        elif fault := _fault_of(hands[row.id], history):
+        elif fault := _fault_of(hands[row.id], history) or _too_late_a_refusal(row.id, hands[row.id], history):
             by_fault[fault.id] += 1
         else:
             wrong.append(row.number)
@@ -131,6 +131,18 @@ def _fault_of(hands: Sequence[Hand], history: History) -> Fault | None:
             if is_its_own or is_beside:
                 return fault
     return None
+
+
+def _too_late_a_refusal(call: str, hands: Sequence[Hand], history: History) -> Fault | None:
+    """Return the carrier's slowness that kept a refusal from us: it has no call then by which it could be learnt."""
+    asked = [place for place in history.places if place.public_id == call]
+    if not asked or asked[-1].reason not in NOT_TAKEN:
+        return None
+    slow = [fault for fault in history.faults if fault.kind == Kind.CARRIER and "answer_delay" in fault.note]
+    return next(
+        (fault for hand in hands for fault in slow if fault.touches(hand.at, hand.at + history.in_hand_seconds)),
+        None,
+    )
 
 
 def _loses_requests(fault: Fault) -> bool:

@@ -251,6 +251,18 @@ def test_an_unknown_call_is_explained_by_what_befell_those_who_had_it(faults: Se
     assert broken(replace(with_unknown(a_whole_history(), "answers"), faults=faults)) == set()
 
 
+SLOW = replace(KILLED, kind=Kind.CARRIER, concerns=(CARRIER,), note="{'answer_delay': 6.0}", at=at(-1), until=at(5))
+
+
+def test_an_unknown_call_is_explained_by_a_refusal_that_came_too_late() -> None:
+    whole = a_whole_history()
+    refused = [place("answers", ANSWERS, reason="capacity"), *(p for p in whole.places if p.public_id != "answers")]
+    history = replace(with_unknown(whole, "answers"), places=refused)
+
+    assert broken(replace(history, faults=[SLOW])) == set()
+    assert broken(replace(history, faults=[replace(SLOW, note="{'reports': 'late'}")])) == {EXPLAINED}
+
+
 @pytest.mark.parametrize(
     "faults",
     [
