@@ -18,6 +18,8 @@ from tests.chaos.faults import LIFE, FaultLog, Kind
 
 _PAUSE = 0.1
 _WITHOUT = ("release", "demo")
+_GIVES_UP = b"Unrecoverable error"
+"""What Celery says when it ends a worker of its own accord."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +31,9 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     lives: int = 0
     keeper: subprocess.Popen[bytes] | None = None
+    heard: int = 0
+    """How much of its log has been read."""
+    gave_up_at: float | None = None
 
     @property
     def life(self) -> str:
@@ -37,11 +42,13 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A life that ended by itself, and when, in seconds since 1970."""
+    """A life that ended by itself; times are seconds since 1970."""
 
     life: str
     status: int
     at: float
+    gave_up_at: float | None
+    """When Celery said that it does; it then waits for the tasks that it has."""
 
     def __str__(self) -> str:
         return f"{self.life} with status {self.status}"
@@ -120,13 +127,34 @@ class Crew:
         while not self._stopping.wait(_PAUSE):
             with self._lock:
                 for process in self.by_name.values():
+                    self._listen(process)
                     if process.keeper is not None and has_ended(process.keeper):
-                        self.ended.append(Ended(life=process.life, status=process.keeper.returncode, at=time.time()))
+                        self.ended.append(
+                            Ended(
+                                life=process.life,
+                                status=process.keeper.returncode,
+                                at=time.time(),
+                                gave_up_at=process.gave_up_at,
+                            )
+                        )
                         self._start(process)
+
+    def _listen(self, process: Process) -> None:
+        """Note by our clock when a worker gives up: its own may be another."""
+        with self._log_of(process).open("rb") as log:
+            log.seek(process.heard)
+            said = log.read()
+        process.heard += len(said)
+        if _GIVES_UP in said:
+            process.gave_up_at = time.time()
+
+    def _log_of(self, process: Process) -> Path:
+        return self._folder / f"{process.name}.log"
 
     def _start(self, process: Process) -> None:
         process.lives += 1
-        with (self._folder / f"{process.name}.log").open("ab") as output:
+        process.gave_up_at = None
+        with self._log_of(process).open("ab") as output:
             process.keeper = self._leash.start(
                 process.command,
                 environment={**self._environment, **process.environment, LIFE: process.life},

@@ -11,14 +11,20 @@ from tests.chaos.judge import Finding
 
 GIVES_UP = frozenset({Kind.FULL, Kind.AWAY, Kind.BROKER})
 """Faults of the broker that Celery calls unrecoverable when they meet it as it connects."""
-LEAVES_IN = 15.0
-"""Seconds in which a worker that gives up lets its tasks end: ``worker_soft_shutdown_timeout`` and a margin."""
+NOTICED_IN = 10.0
+"""Seconds until a worker meets what troubles its broker, as it connects again."""
 
 
 def as_faults(ended: Sequence[Ended]) -> list[Fault]:
     """Return the ends as what befell those lives: what they had in hand is explained by it."""
     return [
-        Fault(id=f"end of {each.life}", kind=Kind.END, at=each.at, until=each.at, concerns=(each.life,))
+        Fault(
+            id=f"end of {each.life}",
+            kind=Kind.END,
+            at=each.gave_up_at or each.at,
+            until=each.at,
+            concerns=(each.life,),
+        )
         for each in ended
     ]
 
@@ -35,7 +41,7 @@ def ended_alone(ended: Sequence[Ended], faults: Sequence[Fault]) -> Finding:
 
 
 def _fault(ended: Ended, faults: Sequence[Fault]) -> Fault | None:
-    if not ended.life.startswith(("worker-", "dial-")):
+    if ended.gave_up_at is None:
         return None
-    troubles = (fault for fault in faults if fault.kind in GIVES_UP and fault.touches(ended.at - LEAVES_IN, ended.at))
-    return next(troubles, None)
+    since, until = ended.gave_up_at - NOTICED_IN, ended.gave_up_at
+    return next((fault for fault in faults if fault.kind in GIVES_UP and fault.touches(since, until)), None)

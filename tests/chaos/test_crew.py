@@ -55,6 +55,17 @@ def test_a_process_that_ends_by_itself_is_noted_and_started_again(tmp_path: Path
     assert faults.read(tmp_path / "faults") == []
 
 
+def test_a_worker_that_gives_up_is_noted_when_it_says_so(tmp_path: Path) -> None:
+    says = [sys.executable, "-uc", "import time; print('Unrecoverable error: full'); time.sleep(1)"]
+    processes = [Process(name="gives-up", command=says)]
+    with Crew(processes, environment=os.environ, folder=tmp_path, log=FaultLog(tmp_path / "faults")) as crew:
+        assert eventually(lambda: len(crew.ended) > 0)
+
+    (first, *_) = crew.ended
+    assert first.gave_up_at is not None
+    assert first.at - first.gave_up_at > 0.5
+
+
 def test_every_process_of_the_procfile_takes_part() -> None:
     names = {process.name for process in of_procfile(os.environ)}
 
