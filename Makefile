@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 BESIDE := $(BIN)/python -m config.embedded exec --
 ALONE := $(BIN)/python -m config.embedded exec --temporary --
 MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
-WORKERS ?= 2
+WORKERS ?= 3
 BROKER ?= valkey
 
 .DEFAULT_GOAL := help
@@ -26,7 +26,7 @@ run: $(INSTALLED)  ## the whole of Ringback with its own PostgreSQL and Valkey, 
 	@$(BIN)/python -m config.runner --follow-parent
 
 test: $(INSTALLED)  ## the whole test suite, on servers of its own that are gone afterwards (ARGS="-k …")
-	@$(ALONE) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(ALONE) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(INSTALLED)  ## form, types, who imports whom, migrations
 	@$(BIN)/ruff format --check --quiet .
@@ -45,7 +45,7 @@ chaos-webhooks: $(INSTALLED)  ## webhook workers killed, the broker flushed, Pos
 	@$(MEASURED) $(BIN)/python -m tests.chaos.webhooks $(ARGS)
 
 real-run: $(INSTALLED)  ## every process of the Procfile, driven over HTTP; judged by carrier and receiver (BROKER=rabbitmq)
-	@REAL_RUN_LEFT_ALONE=1 $(ALONE) $(BIN)/python -m pytest -n 0 -s -rs tests/real_run -k "$(BROKER)" $(ARGS)
+	@REAL_RUN_LEFT_ALONE=1 BROKER=$(BROKER) $(ALONE) $(BIN)/python -m pytest -n 0 -s -rs tests/real_run -k "$(BROKER)" $(ARGS)
 
 hostile: $(INSTALLED)  ## receivers that do everything wrong, alone and beside healthy ones (alone on the machine)
 	@$(ALONE) $(BIN)/python -m tests.hostile $(ARGS)

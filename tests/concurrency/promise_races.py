@@ -18,7 +18,6 @@ from tests.pipeline import claim, end_all
 from tests.world import RINGS_OUT, a_number
 
 PROMISED_IN = timedelta(hours=3)
-OURS = "+493012345678"
 
 _rings = count(1)
 
@@ -202,7 +201,7 @@ def _tell_talk(retry: Callback, at: datetime) -> None:
         "carrier_call_id": ring,
         "direction": "inbound",
         "from_number": retry.contact.phone,
-        "to_number": OURS,
+        "to_number": retry.call.line.caller_ids[0],
     }
     began = at - timedelta(minutes=2)
     carrier_events.store(

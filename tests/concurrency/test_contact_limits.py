@@ -28,7 +28,7 @@ from tests.world import RINGS_OUT, a_number
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = int(os.environ.get("LIMIT_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("LIMIT_ROUNDS", "8"))
 THREADS = 32
 CAMPAIGNS = 4
 CONTACTS = 2

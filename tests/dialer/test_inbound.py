@@ -422,9 +422,12 @@ def test_a_call_belongs_to_the_campaign_of_the_retry_before_that_of_a_promise(ca
     assert (call.campaign_id, call.persona_id) == (retried.pk, retried.persona_id)
 
 
-@pytest.mark.parametrize("gone", ["line", "workspace"])
+@pytest.mark.parametrize(
+    ("gone", "why"),
+    [("line", "the carrier has no line"), ("workspace", "no line of the carrier has the number that was called")],
+)
 def test_a_line_that_is_archived_and_one_of_a_closed_workspace_take_no_calls(
-    carrier: InProcessCarrier, gone: str
+    carrier: InProcessCarrier, gone: str, why: str
 ) -> None:
     workspace = make_workspace(closed_at=NOW if gone == "workspace" else None)
     make_persona(workspace)
@@ -432,15 +435,16 @@ def test_a_line_that_is_archived_and_one_of_a_closed_workspace_take_no_calls(
     ring = Ring("+49307654321")
 
     assert ring.tell(ring.report("ringing", NOW)) is None
-    assert CarrierEvent.objects.get().note == "the carrier has no line"
+    assert CarrierEvent.objects.get().note == why
 
 
 def test_of_lines_that_share_a_number_the_one_that_called_last_is_rung(carrier: InProcessCarrier) -> None:
-    lines = [make_line(make_workspace(), caller_ids=[OURS]) for _ in range(3)]
+    workspace = make_workspace()
+    make_persona(workspace)
+    lines = [make_line(workspace, caller_ids=[OURS]) for _ in range(3)]
     phone = "+49307654321"
+    contact = make_contact(workspace, phone=phone)
     for line, hours in zip(lines, (3, 1, 2), strict=True):
-        make_persona(line.workspace)
-        contact = make_contact(line.workspace, phone=phone)
         make_call(contact, line=line, status="ended", dialing_at=NOW - hours * HOUR)
 
     assert Ring(phone).talks(NOW, 5).line_id == lines[1].pk

@@ -36,6 +36,8 @@ def test_what_is_promised_is_done_over_valkey(folder: Path) -> None:
 
 
 def test_what_is_promised_is_done_over_rabbitmq(folder: Path) -> None:
+    if os.environ.get("BROKER") != "rabbitmq":
+        pytest.skip("once over Valkey is enough beside the suite: make real-run BROKER=rabbitmq")
     if not is_installed():
         pytest.skip("RabbitMQ is not installed: apt-get install rabbitmq-server (Debian), and disable its service")
     _run(Installation(folder, broker=RabbitMQ(folder)))
