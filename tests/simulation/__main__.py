@@ -29,10 +29,10 @@ def main() -> int:
     parser.add_argument("--deeds", type=int, default=150, help="what people do, a day")
     parser.add_argument("--no-mutants", action="store_true", help="only the whole engine")
     parser.add_argument("--seconds", type=float, default=7_200, help="what takes longer has failed")
-    parser.add_argument("--short", action="store_true", help="a hundred people, for CI; make test has the mutants")
+    parser.add_argument("--short", action="store_true", help="fifty people, for CI; make test has the mutants")
     options = parser.parse_args()
     if options.short:
-        options.people, options.deeds, options.no_mutants, options.seconds = 100, 30, True, 600
+        options.people, options.deeds, options.no_mutants, options.seconds = 50, 20, True, 600
     with within(options.seconds):
         return _run(options)
 
