@@ -7,8 +7,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
 
 from config.celery import app
+from tests import databases
 
 pytest_plugins = ["tests.simulated_carrier", "tests.contracts.watching"]
 
@@ -17,6 +20,7 @@ hypothesis.settings.register_profile("ringback", deadline=None, derandomize=True
 hypothesis.settings.register_profile("thorough", deadline=None, derandomize=False, max_examples=2_000)
 hypothesis.settings.load_profile("ringback")
 
+_TEMPLATE = "ringback_template_{}"
 _ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
 
@@ -29,6 +33,50 @@ def _own_valkey_database(worker_id: str) -> None:
         if url.startswith(("redis://", "rediss://")):
             setattr(settings, name, f"{url.rpartition('/')[0]}/{number}")
     app.conf.update(broker_url=settings.BROKER_URL)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_blocker: DjangoDbBlocker,
+    worker_id: str,
+    testrun_uid: str,
+) -> None:
+    """Keep connections, as the processes of the ``Procfile`` do: a new one reads PostgreSQL's catalogue again.
+
+    One of several workers migrates a database, and all copy it.
+    """
+    settings.DATABASES["default"]["OPTIONS"]["pool"] = dict(databases.POOL)
+    if worker_id != "master":
+        with django_db_blocker.unblock():
+            databases.copy_migrated(_TEMPLATE.format(testrun_uid))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Drop the database that the workers of this run copied, when they have ended."""
+    if distributed := session.config.pluginmanager.get_plugin("dsession"):
+        databases.drop(_TEMPLATE.format(distributed.nodemanager.testrunuid))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Note what the migrations left in the new database: it stays when a test's rows are deleted."""
+    with django_db_blocker.unblock():
+        databases.kept_tables()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_emptying() -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: databases.empty())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_static_files() -> None:
+    """Look for a static file when it is asked for, not for all of them whenever a test makes a client."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(scope="session", autouse=True)

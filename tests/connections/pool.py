@@ -12,9 +12,10 @@ from psycopg_pool import ConnectionPool
 def pool(transactional_db: None) -> Iterator["Pool"]:
     """Let every connection of the test come from one pool that has one."""
     options = connection.settings_dict["OPTIONS"]
-    connection.close()
-    connection.settings_dict["OPTIONS"] = {**options, "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
     mine: Any = connection
+    mine.close()
+    mine.close_pool()
+    connection.settings_dict["OPTIONS"] = {**options, "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
     try:
         mine.ensure_connection()  # the pool has opened its own
         mine.close()
