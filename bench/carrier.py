@@ -17,8 +17,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from dialer import carrier_events
 from dialer.carriers.base import Accepted, Answer, LookUp, NotFound, PlaceRequest, Report, ReportNotAuthentic
+from dialer.dialing import carrier_reports
 
 _REPORTS_AT_ONCE = 100
 _PAUSE_SECONDS = 0.005
@@ -80,7 +80,7 @@ def _report() -> None:
         time.sleep(_PAUSE_SECONDS)
         while len(batch) < _REPORTS_AT_ONCE and not _reports.empty():
             batch.append(_reports.get())
-        carrier_events.store("simulated", batch)
+        carrier_reports.store("simulated", batch)
         with _started:
             _notes["file"].flush()
         if _reports.empty():

@@ -20,10 +20,10 @@ from callbacks.models import Callback
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
-from dialer import calls, facts
-from dialer.chains import NOTHING_DIALLED, chains_of
-from dialer.endings import for_promises
-from dialer.events import Ended, call_exhausted
+from dialer.calls import calls, context
+from dialer.calls.chains import NOTHING_DIALLED, chains_of
+from dialer.calls.events import Ended, call_exhausted
+from dialer.dialing.completion import ended_call
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import CallStatus, ContactState, Rank
 from dialer.workspaces.audit import Actor, Change, record
@@ -133,7 +133,7 @@ def opened(callback_id: int, *, workspace_id: UUID, to: str) -> Iterator[Opened]
     """Lock a pending callback and its call in one transaction; raises ``TransitionConflict`` for any other state."""
     with transaction.atomic():
         callback = Callback.objects.in_workspace(workspace_id).get(pk=callback_id)
-        fact = facts.locked_facts_of([callback.call_id])[0]
+        fact = context.locked_facts_of([callback.call_id])[0]
         callback = Callback.objects.select_for_update(no_key=True).get(pk=callback_id)
         if callback.status != CallbackStatus.PENDING or fact.status != CallStatus.QUEUED:
             from_ = callback.status if callback.status != CallbackStatus.PENDING else fact.status
@@ -149,8 +149,8 @@ def _refuse_unless_possible(row: Opened, *, at: datetime, force: Force | None, n
     if at <= now and fact.campaign_status not in (None, "running") and "campaign_paused" not in forced:
         reason = "campaign_paused"
         raise OutsideWindow(reason, None)
-    terms = facts.terms_of(fact)
-    ledger = facts.ledger_of([(fact.workspace_id, fact.phone, terms)], now=now)
+    terms = context.terms_of(fact)
+    ledger = context.ledger_of([(fact.workspace_id, fact.phone, terms)], now=now)
     possible = next_possible(terms, at=at, ledger=ledger.get((fact.workspace_id, fact.phone), ()), forced=forced)
     if possible.shifts or possible.at is None:
         raise OutsideWindow(possible.shifts[0].reason if possible.shifts else "outside_window", possible.at)
@@ -200,7 +200,7 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
         recording_url=None,
     )
     # The skipped call was never made: the next one takes its number, and follows the call that it followed.
-    skipped = for_promises(fact, ended, call_id=callback.origin_call_id, attempt_number=fact.attempt_number - 1)
+    skipped = ended_call(fact, ended, call_id=callback.origin_call_id, attempt_number=fact.attempt_number - 1)
     decision = decision_on(skipped, has_pending=False)
     made = make_retries([decision], now=now, is_skip=True)
     if made:

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from callbacks.rules.explanation import Code, step
-from dialer import calls
-from dialer.promises import EndedCall
+from dialer.calls import calls
+from dialer.calls.listener import EndedCall
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.ids import public_id

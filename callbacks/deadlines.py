@@ -17,7 +17,7 @@ from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus
-from dialer import calls
+from dialer.calls import calls
 from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.statements import run
 from webhooks.outbox import record_events

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dialer.events import metadata_of
-from dialer.facts import parsed
+from dialer.calls.context import parsed
+from dialer.calls.events import metadata_of
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run

@@ -1,6 +1,6 @@
 """What befalls a queued call, seen from the callback it fulfils; and what follows a call that has ended.
 
-The implementation of :class:`dialer.promises.Promises`. Everything runs in the dialer's transaction, on batches.
+Implements :class:`dialer.calls.listener.CallListener`. Everything runs in the transaction of the dialer, on batches.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ from callbacks.rules.retry import Resolved, Retry, Stop, decide
 from callbacks.rules.settings import resolved
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
-from dialer import calls, facts
-from dialer.calls import QueuedCall
-from dialer.promises import EndedCall, FollowUp, Move, PendingCallback
+from dialer.calls import calls, context
+from dialer.calls.calls import QueuedCall
+from dialer.calls.listener import EndedCall, FollowUp, Move, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
 from dialer.workspaces.statements import run
@@ -220,7 +220,7 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
     A retry that has no opening within 366 days is not made.
     """
     wanted = [decision for decision in decisions if decision.retry is not None]
-    ledger = facts.ledger_of(((d.call.workspace_id, d.call.number, d.call.terms) for d in wanted), now=now)
+    ledger = context.ledger_of(((d.call.workspace_id, d.call.number, d.call.terms) for d in wanted), now=now)
     queued: list[QueuedCall] = []
     callbacks: list[NewCallback] = []
     taken: set[tuple[UUID, UUID | None]] = set()

@@ -17,8 +17,8 @@ from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus
 from callbacks.scheduling import instant_of, zone_read_in
-from dialer import facts
-from dialer.facts import Ledger
+from dialer.calls import context
+from dialer.calls.context import Ledger
 from dialer.rules.forcing import in_force, moved_to
 from dialer.rules.openings import Terms, next_possible
 from dialer.rules.statuses import CallStatus
@@ -58,14 +58,14 @@ def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
     calls before their callbacks.
     """
     pending = Callback.objects.filter(contact_id__in=contact_ids, status=CallbackStatus.PENDING.value)
-    rows = {row.id: row for row in facts.locked_facts_of(pending.values_list("call_id", flat=True))}
-    terms = {row.id: facts.terms_of(row) for row in rows.values() if row.status == CallStatus.QUEUED}
+    rows = {row.id: row for row in context.locked_facts_of(pending.values_list("call_id", flat=True))}
+    terms = {row.id: context.terms_of(row) for row in rows.values() if row.status == CallStatus.QUEUED}
     callbacks = [
         callback
         for callback in pending.select_for_update(no_key=True).order_by("id")
         if callback.call_id in terms and callback.time_zone != zone_read_in(terms[callback.call_id])
     ]
-    ledger = facts.ledger_of(
+    ledger = context.ledger_of(
         ((row.workspace_id, row.phone, terms[row.id]) for b in callbacks if (row := rows[b.call_id])), now=now
     )
     moved = []
@@ -87,7 +87,7 @@ def _derived(callback: Callback, fact: Any, terms: Terms, ledger: Ledger, *, now
     zone = zone_read_in(terms)
     was, was_in = callback.scheduled_at, callback.time_zone
     wanted = instant_of(datetime.fromisoformat(callback.local_time), zone)
-    force = facts.parsed(fact.force)
+    force = context.parsed(fact.force)
     possible = next_possible(
         terms,
         at=max(wanted, now),

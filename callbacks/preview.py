@@ -10,7 +10,7 @@ from callbacks.rules import explanation
 from callbacks.rules.explanation import Step
 from callbacks.rules.retry import Retry, Stop, decide
 from callbacks.rules.settings import resolved
-from dialer import facts
+from dialer.calls import context
 from dialer.rules.contact_limits import Handed, limits_from
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.time_zones import opening_for, zones_for
@@ -101,7 +101,7 @@ def _attempt(number: int, at: datetime, outcome: str | None, steps: Sequence[Ste
 
 def _terms(question: Question) -> Terms:
     contact = zones_for(time_zone=question.time_zone, phone=question.phone)
-    return facts.terms(
+    return context.terms(
         phone=question.phone,
         zones=contact.zones,
         timezone_source=contact.source,

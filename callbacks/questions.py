@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from callbacks.preview import RING_TIMEOUT, Question
-from dialer.contacts import is_time_zone
 from dialer.models import Campaign, RetryPolicy
 from dialer.rules import schedule_settings
 from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.time_zones import is_time_zone
 from dialer.workspaces.models import Workspace
 
 _NO_ZONE = "is not a known IANA time zone, such as Europe/Berlin"

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
-from dialer import judging
+from dialer.dialing import eligibility
 from dialer.rules.gate import Drop, Hold, Verdict, Waits
 
 OVERDUE, DUE_TODAY, THIS_WEEK, ALL_PENDING = "overdue", "due_today", "this_week", "all_pending"
@@ -66,7 +66,7 @@ def why_waiting(callbacks: Sequence[Callback], *, now: datetime) -> Mapping[int,
     """
     due = {c.call_id: c for c in callbacks if c.status == CallbackStatus.PENDING and c.scheduled_at <= now}
     waiting: dict[int, Waiting] = {}
-    for call_id, (fact, verdict) in judging.verdicts_on(due, now=now).items():
+    for call_id, (fact, verdict) in eligibility.verdicts_on(due, now=now).items():
         found = _why(fact, verdict, now=now)
         if found is not None:
             code, at = found

@@ -9,8 +9,8 @@ from callbacks import events
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.retry import delay_before
 from callbacks.rules.settings import resolved
-from dialer import facts
-from dialer.promises import Move
+from dialer.calls import context
+from dialer.calls.listener import Move
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
@@ -33,16 +33,16 @@ def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, da
         fact.id: now
         + delay_before(
             resolved(
-                call=facts.parsed(fact.call_schedule) or {},
-                campaign=facts.parsed(fact.campaign_schedule) or {},
-                workspace=facts.parsed(fact.workspace_schedule) or {},
-                campaign_policy=facts.parsed(fact.campaign_policy),
-                workspace_policy=facts.parsed(fact.workspace_policy),
+                call=context.parsed(fact.call_schedule) or {},
+                campaign=context.parsed(fact.campaign_schedule) or {},
+                workspace=context.parsed(fact.workspace_schedule) or {},
+                campaign_policy=context.parsed(fact.campaign_policy),
+                workspace_policy=context.parsed(fact.workspace_policy),
             ),
             outcome=callbacks[fact.id].original_outcome,
             number=callbacks[fact.id].number,
         )
-        for fact in facts.facts_of(callbacks)
+        for fact in context.facts_of(callbacks)
     }
 
 

@@ -15,14 +15,16 @@ from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
-from dialer import calls, facts
-from dialer.calls import QueuedCall
-from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
+from dialer.calls import calls, context
+from dialer.calls.calls import QueuedCall
+from dialer.calls.hashed_numbers import is_suppressed
+from dialer.models import Call, Campaign, CampaignContact, Contact, Line
 from dialer.rules.contact_limits import limits_from
 from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
-from dialer.sealed_numbers import is_suppressed
+from dialer.setup.lines import default_line
+from dialer.setup.personas import default_persona
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.locks import lock_numbers
@@ -233,7 +235,7 @@ def contact_terms(
     contact: Contact, campaign: Campaign | None, workspace: Workspace, call: Call | None, line: Line
 ) -> Terms:
     """Say when a contact may be called for a campaign, or outside campaigns."""
-    return facts.terms(
+    return context.terms(
         phone=contact.phone,
         zones=tuple(contact.zones),
         timezone_source=contact.timezone_source,
@@ -289,19 +291,6 @@ def _setting(
     )
 
 
-def default_line(workspace_id: UUID) -> Line | None:
-    found: Line | None = (
-        Line.objects.in_workspace(workspace_id).filter(archived_at=None).order_by("-is_default", "id").first()
-    )
-    return found
-
-
-def default_persona(workspace_id: UUID) -> UUID | None:
-    """Return the workspace's only persona; where there are several, nobody can guess."""
-    ids = list(Persona.objects.in_workspace(workspace_id).filter(archived_at=None).values_list("pk", flat=True)[:2])
-    return ids[0] if len(ids) == 1 else None
-
-
 def _wanted(scheduled_at: datetime | None, local_time: datetime | None, terms: Terms, *, now: datetime) -> datetime:
     if (scheduled_at is None) == (local_time is None):
         message = "give either scheduled_at or local_time"
@@ -318,7 +307,7 @@ def _as_said(local_time: datetime) -> str:
 
 def _possible(setting: _Setting, wanted: datetime, *, force: Force | None, now: datetime) -> Possible:
     contact = setting.contact
-    ledger = facts.ledger_of([(contact.workspace_id, contact.phone, setting.terms)], now=now)
+    ledger = context.ledger_of([(contact.workspace_id, contact.phone, setting.terms)], now=now)
     possible = next_possible(
         setting.terms,
         at=wanted,

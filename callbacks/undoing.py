@@ -17,10 +17,10 @@ from callbacks.models import Callback
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, locked_contact, share_campaign
-from dialer import calls, restoring
+from dialer.calls import calls, restoring
+from dialer.calls.hashed_numbers import is_suppressed
 from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus, Direction, Outcome
-from dialer.sealed_numbers import is_suppressed
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run

@@ -17,10 +17,11 @@ from callbacks import scheduling
 from callbacks.follow_ups import cancel_needless_retries
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
-from dialer import facts, unknown
-from dialer.chains import NOTHING_DIALLED, chains_of
-from dialer.endings import for_promises, reason_of_a_talk
-from dialer.events import Ended, call_exhausted
+from dialer.calls import context
+from dialer.calls.chains import NOTHING_DIALLED, chains_of
+from dialer.calls.events import Ended, call_exhausted
+from dialer.dialing import reconciliation
+from dialer.dialing.completion import ended_call, reason_of_a_talk
 from dialer.models import Call
 from dialer.rules.statuses import LIVE, CampaignStatus, ContactState, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
@@ -67,7 +68,7 @@ def mark_reached(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: dateti
     Raises ``TransitionConflict`` for a call that needs nobody.
     """
     with _locked(call_id, workspace_id) as row:
-        unknown.mark_handled(
+        reconciliation.mark_handled(
             call_id, workspace_id=workspace_id, verb="mark_reached", actor=actor, reason=reason, now=now
         )
         _count_as_reached(row, now=now)
@@ -108,7 +109,9 @@ def call_back(
             actor=actor,
             now=now,
         )
-        unknown.mark_handled(call_id, workspace_id=workspace_id, verb="call_back", actor=actor, reason=reason, now=now)
+        reconciliation.mark_handled(
+            call_id, workspace_id=workspace_id, verb="call_back", actor=actor, reason=reason, now=now
+        )
     return done
 
 
@@ -129,7 +132,7 @@ def _locked(call_id: UUID, workspace_id: UUID) -> Iterator[_Locked]:
             """,
             {"id": call_id, "chain": chain_id},
         )
-        yield _Locked(call=_read(call_id), fact=facts.facts_of([call_id])[0])
+        yield _Locked(call=_read(call_id), fact=context.facts_of([call_id])[0])
 
 
 def _count_as_reached(row: _Locked, *, now: datetime) -> None:
@@ -144,7 +147,7 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
         transcript=call.transcript,
         recording_url=call.recording_url,
     )
-    cancel_needless_retries([for_promises(fact, answered)], now=now)
+    cancel_needless_retries([ended_call(fact, answered)], now=now)
     chain = run(
         "chain_left",
         """

@@ -35,7 +35,7 @@ env = environ.Env(
     # API
     API_RATE_PER_MINUTE=(int, 6_000),
     # Dialling
-    CALL_PROMISES=(str, "callbacks.follow_ups.Callbacks"),
+    CALL_LISTENER=(str, "callbacks.follow_ups.Callbacks"),
     HORIZON_SECONDS=(int, 30),
     LEASE_SECONDS=(int, 30),
     CAMPAIGN_COMPLETION_GRACE_SECONDS=(int, 300),

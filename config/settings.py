@@ -165,7 +165,7 @@ CACHES: dict[str, dict[str, Any]] = {
 }
 
 # Dialling -----------------------------------------------------------------------------------------------------------
-CALL_PROMISES = env("CALL_PROMISES")
+CALL_LISTENER = env("CALL_LISTENER")
 HORIZON_SECONDS = env("HORIZON_SECONDS")
 LEASE_SECONDS = env("LEASE_SECONDS")
 CAMPAIGN_COMPLETION_GRACE_SECONDS = env("CAMPAIGN_COMPLETION_GRACE_SECONDS")

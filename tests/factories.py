@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from dialer import caller_ids
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Message, Persona, RetryPolicy, Suppression
 from dialer.rules.statuses import LIVE, CallStatus
 from dialer.rules.time_zones import zones_for
+from dialer.setup import caller_ids
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.models import Workspace
 

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from dialer import carrier_events, dispatch, placing
+from dialer.dialing import carrier_reports, placing
+from dialer.dialing import claim as dispatch
+from dialer.dialing.placing import Claim
 from dialer.models import Call
-from dialer.placing import Claim
 from tests.in_process_carrier import InProcessCarrier, ended, in_process_carrier
 
 
@@ -32,6 +33,6 @@ def end_all(now: datetime, outcome: str, *, lasted: timedelta = timedelta(second
     """Let every live call end with ``outcome``; return them as they are then."""
     live = list(Call.objects.filter(status__in=["dialing", "ringing", "in_progress"]).values_list("pk", flat=True))
     at = now + lasted
-    carrier_events.store("simulated", [ended(call_id, at, outcome) for call_id in live])
-    carrier_events.apply_stored(limit=1_000, now=at)
+    carrier_reports.store("simulated", [ended(call_id, at, outcome) for call_id in live])
+    carrier_reports.apply_stored(limit=1_000, now=at)
     return list(Call.objects.filter(pk__in=live))

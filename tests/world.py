@@ -19,11 +19,14 @@ from typing import Any
 import pytest
 from django.db.models import Min
 
-from dialer import campaign_ends, carrier_events, dispatch, placing, resources
+from dialer.campaigns import completion as campaign_completion
 from dialer.carriers.base import Accepted, Answer, PlaceRequest, Refused, Report
 from dialer.carriers.simulation.script import Course, Placing, Step, course
+from dialer.dialing import carrier_reports, placing
+from dialer.dialing import claim as dispatch
+from dialer.dialing.placing import Claim
 from dialer.models import Call, CampaignContact
-from dialer.placing import Claim
+from dialer.setup import workspace_settings
 from dialer.workspaces.api import request as edge
 from dialer.workspaces.audit import SYSTEM
 from tests.api.client import Answer as HttpAnswer
@@ -62,7 +65,7 @@ class World:
         self.now = now
         self.carrier = carrier
         self.carrier.answer = self._answer
-        self.workspace = resources.open_workspace(name="Acme", time_zone=BERLIN, actor=SYSTEM, now=now)
+        self.workspace = workspace_settings.open_workspace(name="Acme", time_zone=BERLIN, actor=SYSTEM, now=now)
         self.persona = make_persona(self.workspace)
         self.line = make_line(self.workspace, is_default=True, caller_ids=["+493012345678"])
         self.api = Api(self.workspace, scope="admin")
@@ -144,7 +147,7 @@ class World:
 
     def sweep(self) -> None:
         """Do what beat does now and then: end what is over, pause what has reached its end."""
-        campaign_ends.sweep(now=self.now)
+        campaign_completion.sweep(now=self.now)
 
     def _work(self) -> None:
         """Do one beat; another one follows a second after anything that happened, for whoever waited for it."""
@@ -154,7 +157,7 @@ class World:
         while self._coming and self._coming[0].at <= self.now:
             heapq.heappop(self._coming).do()
             self._beat_at = self.now + BEAT
-        carrier_events.apply_stored(limit=1_000, now=self.now)
+        carrier_reports.apply_stored(limit=1_000, now=self.now)
 
     def _place(self, claim: Claim) -> None:
         placing.place([claim], now=self.now)
@@ -191,7 +194,7 @@ class World:
             self._later(end - _BEFORE_THE_END, lambda: self._wish(request, str(goes.script.asks)))
 
     def _report(self, request: PlaceRequest, step: Step, at: datetime) -> None:
-        carrier_events.store("simulated", [self._as_told(request, step, at)])
+        carrier_reports.store("simulated", [self._as_told(request, step, at)])
 
     def _as_told(self, request: PlaceRequest, step: Step, at: datetime) -> Report:
         if step.kind != "ended":

@@ -8,8 +8,8 @@ from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from callbacks.preview import Question, preview
-from dialer.contacts import is_time_zone
 from dialer.rules.schedule_settings import RETRYABLE, InvalidSettings
+from dialer.rules.time_zones import is_time_zone
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 
 _MOST_ATTEMPTS = 8

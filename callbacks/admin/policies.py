@@ -12,11 +12,11 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from callbacks.admin.imagining import PreviewForm, faults_of, in_words, outcomes_of, shown
 from callbacks.preview import Question
-from dialer import resources
 from dialer.admin.resources import ArchivingAdmin
 from dialer.admin.schedule_fields import MinutesField
 from dialer.models import RetryPolicy
 from dialer.rules.schedule_settings import RETRYABLE, InvalidSettings, parse_retry_policy
+from dialer.setup import retry_policies
 from dialer.workspaces.admin.base import column, workspaces_of
 from dialer.workspaces.admin.forms import WriteForm
 from dialer.workspaces.clock import database_now
@@ -59,7 +59,7 @@ class PolicyForm(WriteForm, RulesForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
         super().__init__(*args, **options)
-        rules = self.instance.rules or (resources.DEFAULT_RULES if self.is_new else {})
+        rules = self.instance.rules or (retry_policies.DEFAULT_RULES if self.is_new else {})
         for outcome, rule in rules.items():
             self.initial[f"{outcome}_delays"] = rule["delays"]
             self.initial[f"{outcome}_limit"] = rule["limit"]
@@ -71,8 +71,8 @@ class PolicyForm(WriteForm, RulesForm):
             "rules": self.rules(),
         }
         if self.is_new:
-            return resources.create_policy(self.cleaned_data["workspace"].pk, **about, **given)
-        return resources.edit_policy(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
+            return retry_policies.create_policy(self.cleaned_data["workspace"].pk, **about, **given)
+        return retry_policies.edit_policy(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
 
 
 @admin.register(RetryPolicy)
@@ -91,7 +91,7 @@ class RetryPolicyAdmin(ArchivingAdmin):
         (None, {"fields": ("state", "public_id")}),
     )
     change_form_after_template = "callbacks/admin/preview.html"
-    archiving = staticmethod(resources.archive_policy)
+    archiving = staticmethod(retry_policies.archive_policy)
 
     def get_urls(self) -> list[URLPattern]:
         seen = path("preview/", self.admin_site.admin_view(self.preview), name="callbacks_policy_preview")

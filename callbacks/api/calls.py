@@ -11,9 +11,9 @@ from callbacks import scheduling, verdicts
 from callbacks.api.serializers import CallbackRequested, CallbackScheduled, CalledBack
 from callbacks.api.views import ShowsCallbacks, time_named
 from callbacks.rules.statuses import CallbackType
-from dialer import unknown
 from dialer.api.calls import CallDetail
 from dialer.api.shapes import Reason
+from dialer.dialing import reconciliation
 from dialer.models import Call
 from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
@@ -107,7 +107,7 @@ class MarkHandled(_SettlesCalls):
     @extend_schema(summary="Mark handled", request=Reason, responses=CallDetail)
     def post(self, request: ApiRequest, pk: str) -> Response:
         """Take a call of outcome `unknown` off the list of what needs a person; nothing more is to be done."""
-        return self.settle(partial(unknown.mark_handled, verb="mark_handled"))
+        return self.settle(partial(reconciliation.mark_handled, verb="mark_handled"))
 
 
 class WasAPerson(_SettlesCalls):

@@ -14,8 +14,9 @@ from django.db import transaction
 from callbacks import scheduling
 from callbacks.rules.statuses import CallbackType
 from config.models import Demo
-from dialer import campaign_contacts, campaigns, imports, resources
+from dialer.campaigns import imports, lifecycle, membership
 from dialer.models import Campaign, Contact, Persona
+from dialer.setup import lines, personas, workspace_settings
 from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Member, Workspace
@@ -56,11 +57,11 @@ def start(*, now: datetime) -> Demo:
 
 
 def _make(*, now: datetime) -> Workspace:
-    workspace = resources.open_workspace(name="Demo", time_zone="Europe/London", actor=SYSTEM, now=now)
-    persona = resources.create_persona(
+    workspace = workspace_settings.open_workspace(name="Demo", time_zone="Europe/London", actor=SYSTEM, now=now)
+    persona = personas.create_persona(
         workspace.id, name="Sara", endpoint="wss://agent.example.com/sara", actor=SYSTEM, now=now
     )
-    resources.create_line(
+    lines.create_line(
         workspace.id,
         name="Simulated",
         carrier="simulated",
@@ -126,7 +127,7 @@ def _campaign(
     contacts: Sequence[Contact],
     now: datetime,
 ) -> Campaign:
-    campaign = campaigns.create(
+    campaign = lifecycle.create(
         workspace.id,
         name=name,
         persona_id=persona.id,
@@ -135,8 +136,8 @@ def _campaign(
         actor=SYSTEM,
         now=now,
     ).campaign
-    campaign_contacts.put_in(campaign.id, [contact.id for contact in contacts], workspace_id=workspace.id, now=now)
-    return campaigns.start(campaign.id, workspace_id=workspace.id, actor=SYSTEM, now=now)
+    membership.put_in(campaign.id, [contact.id for contact in contacts], workspace_id=workspace.id, now=now)
+    return lifecycle.start(campaign.id, workspace_id=workspace.id, actor=SYSTEM, now=now)
 
 
 def _ask(contact: Contact, campaign: Campaign, *, at: datetime, now: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from dialer.audience import occasion_of
+from dialer.calls.audience import occasion_of
 from dialer.models import Campaign
 from webhooks.audience import audience
 from webhooks.rules.statuses import EVENT_TYPES

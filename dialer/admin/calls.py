@@ -8,11 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from unfold.enums import ActionVariant
 
-from dialer import calls, placing, unknown
 from dialer.admin import timeline
 from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilter
 from dialer.admin.contacts import ReasonForm, found_by
 from dialer.admin.timeline import OUTCOME_TONES, Entry
+from dialer.calls import calls
+from dialer.dialing import placing, reconciliation
 from dialer.models import Call, CarrierEvent
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
 from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, bulk, button, column, linked
@@ -250,7 +251,7 @@ class CallAdmin(ReadOnlyAdmin):
 
 def _handle(request: HttpRequest, form: ReasonForm, row: Call) -> None:
     try:
-        unknown.mark_handled(
+        reconciliation.mark_handled(
             row.pk,
             workspace_id=row.workspace_id,
             verb="mark_handled",

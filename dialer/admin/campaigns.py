@@ -17,14 +17,16 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from dialer import campaign_stats, campaigns, reports
 from dialer.admin.audience import audience_page
 from dialer.admin.contacts import ReasonForm
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
-from dialer.campaign_stats import Stats
-from dialer.campaigns import CampaignNotStartable, Touched
+from dialer.campaigns import lifecycle
+from dialer.campaigns import report as campaign_report
+from dialer.campaigns import stats as campaign_stats
+from dialer.campaigns.blockers import standing
+from dialer.campaigns.lifecycle import CampaignNotStartable, Touched
+from dialer.campaigns.stats import Stats
 from dialer.models import Campaign, Import
-from dialer.obstacles import standing
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CampaignStatus
@@ -139,8 +141,8 @@ class CampaignForm(WriteForm, ScheduleFields):
         if given["status_secret"]:
             fields["status_callback_secret"] = given["status_secret"]
         if self.is_new:
-            return campaigns.create(given["workspace"].pk, **about, **fields).campaign
-        return campaigns.edit(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **fields)
+            return lifecycle.create(given["workspace"].pk, **about, **fields).campaign
+        return lifecycle.edit(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **fields)
 
 
 def _urls_of(webhooks: object) -> list[str]:
@@ -269,7 +271,7 @@ class CampaignAdmin(WritingAdmin):
     )
     def start(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:  # noqa: ANN401
         def do(row: Campaign) -> str:
-            campaigns.start(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+            lifecycle.start(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
             return f"{row.name} is running."
 
         return self.act(request, object_id, do, form=form)
@@ -283,7 +285,7 @@ class CampaignAdmin(WritingAdmin):
         form=ReasonForm,
     )
     def pause(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self._stop(campaigns.pause, "paused", request, form, object_id)
+        return self._stop(lifecycle.pause, "paused", request, form, object_id)
 
     @button(
         "Resume",
@@ -296,7 +298,7 @@ class CampaignAdmin(WritingAdmin):
     )
     def resume(self, request: HttpRequest, form: ResumeForm, object_id: str) -> HttpResponse:
         def do(row: Campaign) -> str:
-            done = campaigns.resume(
+            done = lifecycle.resume(
                 row.pk,
                 workspace_id=row.workspace_id,
                 overdue=form.cleaned_data["overdue"],
@@ -319,7 +321,7 @@ class CampaignAdmin(WritingAdmin):
         variant=ActionVariant.DANGER,
     )
     def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self._stop(campaigns.cancel, "cancelled", request, form, object_id)
+        return self._stop(lifecycle.cancel, "cancelled", request, form, object_id)
 
     @action(description="Upload contacts", icon="upload_file", permissions=["act"])  # type: ignore[untyped-decorator]
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 — unfold's signature
@@ -332,7 +334,7 @@ class CampaignAdmin(WritingAdmin):
         except Campaign.DoesNotExist:
             return HttpResponse(status=404)
         return StreamingHttpResponse(
-            reports.lines(row, now=database_now()),
+            campaign_report.lines(row, now=database_now()),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{row.public_id}-report.csv"'},
         )

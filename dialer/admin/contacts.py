@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from dialer import contacts, suppressions
-from dialer.contacts import ContactOnACall
+from dialer.calls.hashed_numbers import forms_of
+from dialer.contacts import contacts, suppressions
+from dialer.contacts.contacts import ContactOnACall
 from dialer.models import CampaignContact, Contact, Suppression
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ContactState
-from dialer.sealed_numbers import forms_of
 from dialer.workspaces.admin.base import (
     ReadOnlyAdmin,
     VerbForm,

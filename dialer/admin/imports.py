@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from dialer import imports
+from dialer.campaigns import imports
 from dialer.models import Campaign, Import
 from dialer.rules.statuses import ImportStatus
 from dialer.tasks import import_contacts

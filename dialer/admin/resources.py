@@ -11,13 +11,13 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from dialer import resources
 from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
 from dialer.models import Campaign, Line, Persona
-from dialer.resources import DefaultNeeded
 from dialer.rules.limit_presets import presets
 from dialer.rules.schedule_settings import InvalidSettings
+from dialer.setup import lines, personas, workspace_settings
+from dialer.setup.retry_policies import DefaultNeeded
 from dialer.workspaces.admin.base import actor_of, button, column
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
@@ -71,9 +71,9 @@ class PersonaForm(WriteForm):
     def write(self, about: Mapping[str, Any]) -> Persona:
         given = {name: self.cleaned_data[name] for name in ("name", "endpoint", "has_flow")}
         if self.is_new:
-            return resources.create_persona(self.cleaned_data["workspace"].pk, **about, **given)
+            return personas.create_persona(self.cleaned_data["workspace"].pk, **about, **given)
         row = self.instance
-        return resources.edit_persona(row.pk, workspace_id=row.workspace_id, **about, **given)
+        return personas.edit_persona(row.pk, workspace_id=row.workspace_id, **about, **given)
 
 
 @admin.register(Persona)
@@ -84,7 +84,7 @@ class PersonaAdmin(ArchivingAdmin):
     id_prefixes = {"id": "per"}
     readonly_fields = ("public_id", "state")
     fields = ("workspace", "name", "endpoint", "has_flow", "state", "public_id")
-    archiving = staticmethod(resources.archive_persona)
+    archiving = staticmethod(personas.archive_persona)
 
 
 class LineForm(WriteForm):
@@ -131,7 +131,7 @@ class LineForm(WriteForm):
         )
         self.initial["numbers"] = "\n".join(self.instance.caller_ids)
         if self.is_new:
-            self.initial.setdefault("calls_per_second", resources.CALLS_PER_SECOND)
+            self.initial.setdefault("calls_per_second", lines.CALLS_PER_SECOND)
 
     def clean_new_credentials(self) -> Any:  # noqa: ANN401 — JSON
         text = self.cleaned_data["new_credentials"]
@@ -150,8 +150,8 @@ class LineForm(WriteForm):
         if self.cleaned_data["new_credentials"] is not None:
             given["credentials"] = self.cleaned_data["new_credentials"]
         if self.is_new:
-            return resources.create_line(self.cleaned_data["workspace"].pk, **about, **given)
-        return resources.edit_line(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
+            return lines.create_line(self.cleaned_data["workspace"].pk, **about, **given)
+        return lines.edit_line(self.instance.pk, workspace_id=self.instance.workspace_id, **about, **given)
 
 
 @admin.register(Line)
@@ -183,7 +183,7 @@ class LineAdmin(ArchivingAdmin):
         ),
         (None, {"fields": (("state", "health"), "public_id")}),
     )
-    archiving = staticmethod(resources.archive_line)
+    archiving = staticmethod(lines.archive_line)
 
     @column("Caller ids")
     def shown(self, row: Line) -> str:
@@ -233,8 +233,8 @@ class WorkspaceForm(WriteForm, ScheduleFields):
             fields["contact_limits"], schedule = chosen.contact_limits, chosen.over(schedule)
         fields["schedule"] = schedule
         if self.is_new:
-            return resources.open_workspace(**about, **fields)
-        return resources.edit_workspace(self.instance.pk, **about, **fields)
+            return workspace_settings.open_workspace(**about, **fields)
+        return workspace_settings.edit_workspace(self.instance.pk, **about, **fields)
 
 
 @admin.register(Workspace)

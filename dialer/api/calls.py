@@ -8,14 +8,15 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer import calls, placing, single_calls, talks
 from dialer.api.campaigns import Config, ShownConfig
 from dialer.api.destinations import destinations_checked
 from dialer.api.shapes import Reason, ScheduleField
+from dialer.calls import calls
+from dialer.dialing import conversation, placing, single_calls
+from dialer.dialing.conversation import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
 from dialer.rules.values import LONGEST_NAME
-from dialer.talks import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
 from dialer.workspaces.api.fields import (
     InstantField,
     NumberField,
@@ -204,7 +205,7 @@ class Calls(Lists, Reads):
         """Keep the transcript or the address of the recording."""
         given = self.given(Recording)
         return self.shown(
-            talks.add_recording(
+            conversation.add_recording(
                 self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **given
             ),
             CallDetail,
@@ -216,7 +217,9 @@ class Calls(Lists, Reads):
         """The contact asked in this call not to be called: its number is suppressed at once."""
         self.given(Nothing)
         return self.shown(
-            talks.request_dnc(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now),
+            conversation.request_dnc(
+                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
+            ),
             CallDetail,
         )
 
@@ -227,7 +230,7 @@ class Calls(Lists, Reads):
         given = self.given(Analysis)
         replace = given.pop("replace")
         return self.shown(
-            talks.add_analysis(
+            conversation.add_analysis(
                 self.named_id(),
                 given,
                 workspace_id=request.workspace_id,

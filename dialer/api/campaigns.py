@@ -11,14 +11,16 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer import campaign_contacts, campaign_stats, campaigns, reports
 from dialer.api.contacts import ImportSerializer, received
 from dialer.api.destinations import destinations_checked
 from dialer.api.resources import Pace
 from dialer.api.shapes import LimitsField, Reason, ScheduleField
-from dialer.campaign_contacts import MOST_AT_ONCE
-from dialer.campaign_settings import LONGEST_CALLER_ID, LONGEST_SECRET, LONGEST_URL, PRIORITIES, CampaignFields
-from dialer.campaigns import Touched
+from dialer.campaigns import lifecycle, membership
+from dialer.campaigns import report as campaign_report
+from dialer.campaigns import stats as campaign_stats
+from dialer.campaigns.lifecycle import Touched
+from dialer.campaigns.membership import MOST_AT_ONCE
+from dialer.campaigns.settings import LONGEST_CALLER_ID, LONGEST_SECRET, LONGEST_URL, PRIORITIES, CampaignFields
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules.statuses import CampaignStatus
 from dialer.rules.values import LONGEST_NAME
@@ -258,7 +260,7 @@ class Campaigns(Lists, Reads):
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         given = self.given(NewCampaign)
-        created = campaigns.create(
+        created = lifecycle.create(
             request.workspace_id,
             contacts=given.pop("contact_ids"),
             auto_start=given.pop("auto_start"),
@@ -273,7 +275,7 @@ class Campaigns(Lists, Reads):
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = _fields(self.given(CampaignChange))
         return self.shown(
-            campaigns.edit(
+            lifecycle.edit(
                 self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **fields
             )
         )
@@ -288,7 +290,7 @@ class Campaigns(Lists, Reads):
         """Add contacts: good ones go in, each bad one is named by its index; a CSV is read as an import."""
         if isinstance(request.data, StreamedBody):
             return self.shown(received(request, campaign=self.get_object()), ImportSerializer, status=202)
-        added = campaign_contacts.add(
+        added = membership.add(
             self.named_id(),
             self.given(Entries)["contacts"],
             workspace_id=request.workspace_id,
@@ -302,7 +304,7 @@ class Campaigns(Lists, Reads):
     def start(self, request: ApiRequest, pk: str) -> Response:
         self.given(Nothing)
         return self.shown(
-            campaigns.start(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
+            lifecycle.start(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
         )
 
     @extend_schema(request=Reason, responses=TouchedCampaign)
@@ -311,7 +313,7 @@ class Campaigns(Lists, Reads):
         """Hand over nothing more: live calls finish, callbacks are held."""
         reason = self.given(Reason)["reason"]
         return self._touched(
-            campaigns.pause(
+            lifecycle.pause(
                 self.named_id(),
                 workspace_id=request.workspace_id,
                 actor=request.actor,
@@ -325,7 +327,7 @@ class Campaigns(Lists, Reads):
     def resume(self, request: ApiRequest, pk: str) -> Response:
         given = self.given(Resume)
         return self._touched(
-            campaigns.resume(
+            lifecycle.resume(
                 self.named_id(),
                 workspace_id=request.workspace_id,
                 overdue=given["overdue"],
@@ -341,7 +343,7 @@ class Campaigns(Lists, Reads):
         """Stop for good: what waits is cancelled, live calls finish and are followed by nothing."""
         reason = self.given(Reason)["reason"]
         return self._touched(
-            campaigns.cancel(
+            lifecycle.cancel(
                 self.named_id(),
                 workspace_id=request.workspace_id,
                 actor=request.actor,
@@ -361,7 +363,7 @@ class Campaigns(Lists, Reads):
         """Give the campaign as a file: a row per contact with every attempt, times on the campaign's clock."""
         campaign: Campaign = self.get_object()
         return StreamingHttpResponse(
-            reports.lines(campaign, now=request.now),
+            campaign_report.lines(campaign, now=request.now),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{campaign.public_id}-report.csv"'},
         )

@@ -5,8 +5,10 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from dialer import carrier_events, carriers, message_reports
+from dialer import carriers
 from dialer.carriers.base import ReportNotAuthentic
+from dialer.dialing import carrier_reports
+from dialer.messages import reports as message_reports
 from dialer.models import Line
 from dialer.workspaces.clock import database_now
 
@@ -22,7 +24,7 @@ def take_reports(request: HttpRequest, carrier: str) -> JsonResponse:
         reports = adapter.parse_reports(request.headers, request.body)
     except ReportNotAuthentic as refused:
         return JsonResponse({"error": str(refused)}, status=401)
-    return JsonResponse({"stored": carrier_events.store(carrier, reports)})
+    return JsonResponse({"stored": carrier_reports.store(carrier, reports)})
 
 
 @csrf_exempt

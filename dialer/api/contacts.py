@@ -10,9 +10,10 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer import contacts, imports
 from dialer.api.shapes import Reason
-from dialer.contacts import LONGEST_NAME, ContactFields, Effect
+from dialer.campaigns import imports
+from dialer.contacts import contacts
+from dialer.contacts.contacts import LONGEST_NAME, ContactFields, Effect
 from dialer.models import Campaign, Contact, Import
 from dialer.rules.statuses import ImportStatus
 from dialer.tasks.imports import import_contacts

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from dialer.campaign_settings import InvalidCampaign
-from dialer.campaigns import CampaignNotStartable
-from dialer.contacts import ContactOnACall
-from dialer.resources import DefaultNeeded
+from dialer.campaigns.lifecycle import CampaignNotStartable
+from dialer.campaigns.settings import InvalidCampaign
+from dialer.contacts.contacts import ContactOnACall
+from dialer.dialing.conversation import AlreadyAnalyzed
+from dialer.dialing.single_calls import InvalidCall, NumberSuppressed
 from dialer.rules.schedule_settings import InvalidSettings
-from dialer.single_calls import InvalidCall, NumberSuppressed
-from dialer.talks import AlreadyAnalyzed
+from dialer.setup.retry_policies import DefaultNeeded
 from dialer.workspaces.api.errors import Problem, answers, invalid
 
 _AS_SENT = {

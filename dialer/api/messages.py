@@ -7,9 +7,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from dialer import messages
 from dialer.api.calls import CalledContact
-from dialer.messages import LONGEST_BODY
+from dialer.messages import messages
+from dialer.messages.messages import LONGEST_BODY
 from dialer.models import Call, Campaign, Contact, Line, Message
 from dialer.rules.statuses import Direction, MessageStatus
 from dialer.tasks import send_messages

@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from dialer import reports
+from dialer.campaigns import report as reports
 from dialer.models import Campaign
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id

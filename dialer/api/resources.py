@@ -8,16 +8,17 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
-from dialer import caller_ids, resources
 from dialer.api.shapes import RulesField
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.resources import LONGEST_ENDPOINT, MAX_DURATIONS, RING_TIMEOUTS
 from dialer.rules.values import (
     LEAST_CALLS_PER_SECOND,
     LONGEST_NAME,
     MOST_CALLS_PER_SECOND,
     MOST_CONCURRENT_CALLS,
 )
+from dialer.setup import caller_ids, lines, personas, retry_policies
+from dialer.setup.lines import MAX_DURATIONS, RING_TIMEOUTS
+from dialer.setup.personas import LONGEST_ENDPOINT
 from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.fields import (
     InstantField,
@@ -144,13 +145,13 @@ class Personas(_Archivable):
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         fields = self.given(PersonaSerializer)
-        made = resources.create_persona(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        made = personas.create_persona(request.workspace_id, actor=request.actor, now=request.now, **fields)
         return self.shown(made, status=201)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = self.given(PersonaSerializer)
         return self.shown(
-            resources.edit_persona(
+            personas.edit_persona(
                 self.named_id(),
                 workspace_id=request.workspace_id,
                 actor=request.actor,
@@ -161,7 +162,7 @@ class Personas(_Archivable):
 
     @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
     def destroy(self, request: ApiRequest, pk: str) -> Response:
-        resources.archive_persona(
+        personas.archive_persona(
             self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
         )
         return Response(status=204)
@@ -185,13 +186,13 @@ class Lines(_Archivable):
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         fields = self.line_given()
-        made = resources.create_line(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        made = lines.create_line(request.workspace_id, actor=request.actor, now=request.now, **fields)
         return self.shown(made, status=201)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = self.line_given()
         return self.shown(
-            resources.edit_line(
+            lines.edit_line(
                 self.named_id(),
                 workspace_id=request.workspace_id,
                 actor=request.actor,
@@ -202,7 +203,7 @@ class Lines(_Archivable):
 
     @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
     def destroy(self, request: ApiRequest, pk: str) -> Response:
-        resources.archive_line(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
+        lines.archive_line(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
         return Response(status=204)
 
 
@@ -216,13 +217,13 @@ class RetryPolicies(_Archivable):
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         fields = self.given(RetryPolicySerializer)
-        made = resources.create_policy(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        made = retry_policies.create_policy(request.workspace_id, actor=request.actor, now=request.now, **fields)
         return self.shown(made, status=201)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = self.given(RetryPolicySerializer)
         return self.shown(
-            resources.edit_policy(
+            retry_policies.edit_policy(
                 self.named_id(),
                 workspace_id=request.workspace_id,
                 actor=request.actor,
@@ -233,7 +234,7 @@ class RetryPolicies(_Archivable):
 
     @extend_schema(description="Archives it; the default policy cannot be archived.")
     def destroy(self, request: ApiRequest, pk: str) -> Response:
-        resources.archive_policy(
+        retry_policies.archive_policy(
             self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
         )
         return Response(status=204)

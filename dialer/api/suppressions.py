@@ -8,11 +8,11 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer import suppressions
 from dialer.api.shapes import Reason
+from dialer.calls.hashed_numbers import forms_of
+from dialer.contacts import suppressions
+from dialer.contacts.suppressions import Taken
 from dialer.models import Suppression
-from dialer.sealed_numbers import forms_of
-from dialer.suppressions import Taken
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.fields import InstantField, PublicIdField, TextField
 from dialer.workspaces.api.idempotency import idempotent

@@ -6,12 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from dialer import resources
 from dialer.api.resources import Pace
 from dialer.api.shapes import LimitsField, ScheduleField
-from dialer.resources import STALE_AFTER_HOURS
 from dialer.rules.limit_presets import presets
 from dialer.rules.values import LONGEST_NAME
+from dialer.setup import workspace_settings
+from dialer.setup.workspace_settings import STALE_AFTER_HOURS
 from dialer.workspaces.api.fields import OneOfField, PublicIdField, TextField, WholeNumberField
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiViewSet
@@ -71,7 +71,7 @@ class Settings(ApiViewSet):
     def partial_update(self, request: ApiRequest) -> Response:
         fields: dict[str, Any] = self.given(SettingsSerializer)
         return self.shown(
-            resources.edit_workspace(request.workspace_id, actor=request.actor, now=request.now, **fields)
+            workspace_settings.edit_workspace(request.workspace_id, actor=request.actor, now=request.now, **fields)
         )
 
     @extend_schema(operation_id="settings_presets", summary="List presets by jurisdiction", responses=PresetsSerializer)

@@ -88,7 +88,7 @@ class Line(Owned, PublicId):
 
 
 class CallerId(Owned):
-    """A number of the installation, and the one workspace whose lines may show it; kept by ``dialer.caller_ids``."""
+    """A number of the installation, and the workspace whose lines may show it; kept by ``dialer.setup.caller_ids``."""
 
     digits = models.CharField(primary_key=True, max_length=32)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from zoneinfo import available_timezones
 
 import phonenumbers
 from phonenumbers import timezone as number_zones
@@ -13,6 +14,16 @@ from dialer.rules.window_settings import NARROWED
 _UNKNOWN = "Etc/Unknown"
 _SEARCH_IN_ALL_ZONES = timedelta(days=14)
 """Where several zones have no common opening within this, the fallback zone is taken."""
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def is_time_zone(name: object) -> bool:
+    """Tell whether ``name`` is a zone of the IANA database that is installed."""
+    return isinstance(name, str) and name in _time_zones()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

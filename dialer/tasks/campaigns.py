@@ -4,7 +4,8 @@ import logging
 
 from celery import shared_task
 
-from dialer import campaign_ends, campaigns
+from dialer.campaigns import completion as campaign_completion
+from dialer.campaigns import lifecycle
 from dialer.workspaces.clock import database_now
 
 log = logging.getLogger(__name__)
@@ -14,6 +15,6 @@ log = logging.getLogger(__name__)
 def sweep_campaigns() -> None:
     """Complete, pause and wind down what has come to its time."""
     now = database_now()
-    counts = {"failed": campaigns.fail_unusable(now=now), **campaign_ends.sweep(now=now)}
+    counts = {"failed": lifecycle.fail_unusable(now=now), **campaign_completion.sweep(now=now)}
     if any(counts.values()):
         log.info("campaigns.swept %s", " ".join(f"{name}={count}" for name, count in counts.items()))

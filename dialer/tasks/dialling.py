@@ -9,9 +9,9 @@ from uuid import UUID
 
 from celery import current_app, shared_task
 
-from dialer import carrier_events, dispatch, endings, placing, unknown
-from dialer.dispatch import Dispatched
-from dialer.placing import Claim
+from dialer.dialing import carrier_reports, claim, completion, placing, reconciliation
+from dialer.dialing.claim import Dispatched
+from dialer.dialing.placing import Claim
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.draining import Drain
 
@@ -34,11 +34,11 @@ def tick() -> None:
     """Claim what falls due and publish it; mend what workers left behind."""
     now = database_now()
     began = time.monotonic()
-    expired = dispatch.release_expired(limit=5_000, now=now)
-    undecided = endings.decide_undecided(limit=100, now=now)
+    expired = claim.release_expired(limit=5_000, now=now)
+    undecided = completion.decide_undecided(limit=100, now=now)
     claimed = 0
     while True:
-        batch = dispatch.claim_due(limit=CLAIM, now=now)
+        batch = claim.claim_due(limit=CLAIM, now=now)
         publish(batch, now=now, began=began)
         claimed += len(batch)
         # A claim shares its room among campaigns that have too little for theirs and those that have more.
@@ -57,7 +57,7 @@ def place_calls(batch: Sequence[tuple[str, int]]) -> None:
 
 
 def _apply_some() -> int:
-    return carrier_events.apply_stored(limit=REPORTS, now=database_now())
+    return carrier_reports.apply_stored(limit=REPORTS, now=database_now())
 
 
 _reports = Drain(_apply_some, pause_seconds=REPORTS_PAUSE_SECONDS, batch=REPORTS)
@@ -73,7 +73,7 @@ def apply_carrier_events() -> None:
 @shared_task(name="dialer.check_open_calls")
 def check_open_calls() -> None:
     """Ask carriers about calls of which nothing was heard."""
-    checked = unknown.check_due(limit=50, now=database_now())
+    checked = reconciliation.check_due(limit=50, now=database_now())
     if checked:
         log.info("calls.looked_up count=%d", checked)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from dialer import imports
+from dialer.campaigns import imports
 from dialer.workspaces.clock import database_now
 
 log = logging.getLogger(__name__)

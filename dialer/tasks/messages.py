@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from dialer import messages
+from dialer.messages import messages
 from dialer.workspaces.clock import database_now
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from callbacks.models import Callback
-from dialer import contacts
+from dialer.contacts import contacts
 from dialer.models import Call, CampaignContact
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from dialer import imports
+from dialer.campaigns import imports
 from dialer.models import Campaign, CampaignContact, Contact, Import, RetryPolicy, Suppression
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry, Workspace

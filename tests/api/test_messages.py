@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from dialer import messages
 from dialer.carriers.simulation.ledger import Text, entries
+from dialer.messages import messages
 from dialer.models import Message, Suppression
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace

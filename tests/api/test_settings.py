@@ -2,8 +2,8 @@
 
 import pytest
 
-from dialer import resources
 from dialer.models import Line
+from dialer.setup import workspace_settings
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests.api.client import Api, error_of
@@ -59,7 +59,7 @@ def test_a_preset_that_is_not_known_or_not_alone_is_refused(body: dict[str, obje
 
 
 def test_a_new_workspace_begins_with_ten_calls_a_day_and_number() -> None:
-    workspace = resources.open_workspace(name="Acme", actor=SYSTEM, now=NOW)
+    workspace = workspace_settings.open_workspace(name="Acme", actor=SYSTEM, now=NOW)
 
     assert workspace.contact_limits == [{"max": 10, "period_hours": 24, "scope": "number"}]
 

@@ -11,7 +11,7 @@ from callbacks import actions, scheduling, undoing
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import AlreadyPending, ContactSuppressed, Force, InvalidTime, OutsideWindow
-from dialer import campaigns
+from dialer.campaigns import lifecycle
 from dialer.models import Call, CampaignContact
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
@@ -303,7 +303,7 @@ def test_a_callback_forced_past_a_pause_is_dialled_while_the_campaign_is_paused(
         make_campaign_contact(campaign)
     dial(NOW)
     end_all(NOW, "no_answer")
-    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SARA, now=NOW)
+    lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SARA, now=NOW)
     callback, other = Callback.objects.order_by("id")
     force = Force(checks=frozenset({"campaign_paused"}), reason="The customer waits")
     at = NOW + 120 * MINUTE

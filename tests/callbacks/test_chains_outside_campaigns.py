@@ -8,7 +8,7 @@ import pytest
 from callbacks import scheduling
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Scheduled
-from dialer import single_calls
+from dialer.dialing import single_calls
 from dialer.models import Call, Contact
 from dialer.workspaces.audit import SYSTEM
 from tests.factories import NOW, ROUND_THE_CLOCK, make_contact, make_line, make_persona, make_workspace

@@ -11,7 +11,7 @@ from callbacks.deadlines import EXPIRES_AFTER, LATE_AFTER
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
-from dialer import calls
+from dialer.calls import calls
 from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry, Workspace

@@ -7,7 +7,8 @@ import pytest
 from callbacks import actions
 from callbacks.models import Callback
 from callbacks.scheduling import Force
-from dialer import campaigns, suppressions
+from dialer.campaigns import lifecycle
+from dialer.contacts import suppressions
 from dialer.models import Call
 from dialer.workspaces.audit import SYSTEM
 from tests.factories import NOW, make_campaign, make_campaign_contact
@@ -49,7 +50,7 @@ def test_the_retry_after_a_forced_call_waits_for_the_window_again(carrier: InPro
 def test_a_check_that_was_not_named_holds_the_call_all_the_same(carrier: InProcessCarrier) -> None:
     forced = called_in_the_evening("outside_window")
     assert forced.campaign_id is not None
-    campaigns.pause(forced.campaign_id, workspace_id=forced.workspace_id, actor=SYSTEM, now=EVENING)
+    lifecycle.pause(forced.campaign_id, workspace_id=forced.workspace_id, actor=SYSTEM, now=EVENING)
 
     assert dial(EVENING)["placed"] == 0
 

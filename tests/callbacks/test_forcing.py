@@ -10,7 +10,8 @@ from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
-from dialer import campaigns, dispatch
+from dialer.campaigns import lifecycle
+from dialer.dialing import claim
 from dialer.models import Call, Campaign
 from dialer.rules.forcing import FORCE_LASTS
 from dialer.workspaces.audit import SYSTEM
@@ -71,11 +72,11 @@ def test_a_force_is_void_where_the_call_could_not_be_dialled_in_time(retry: Call
 
 def test_a_force_past_a_pause_is_void_as_late_and_the_claim_leaves_the_call_alone(retry: Callback) -> None:
     campaign = Campaign.objects.get()
-    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
     force(retry, "campaign_paused", "outside_window")
 
-    assert dispatch.claim_due(limit=10, now=EVENING + FORCE_LASTS + SECOND) == []
-    assert len(dispatch.claim_due(limit=10, now=EVENING + FORCE_LASTS)) == 1
+    assert claim.claim_due(limit=10, now=EVENING + FORCE_LASTS + SECOND) == []
+    assert len(claim.claim_due(limit=10, now=EVENING + FORCE_LASTS)) == 1
 
 
 def test_a_force_lasts_for_one_dial(retry: Callback) -> None:
@@ -90,7 +91,7 @@ def test_a_force_lasts_for_one_dial(retry: Callback) -> None:
 
 def test_what_is_moved_past_a_pause_by_force_is_dialled_then(retry: Callback) -> None:
     campaign = Campaign.objects.get()
-    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
     at = NOW + timedelta(minutes=5)
 
     actions.reschedule(
@@ -108,7 +109,7 @@ def test_what_is_moved_past_a_pause_by_force_is_dialled_then(retry: Callback) ->
 
 def test_what_is_promised_past_a_pause_by_force_is_held_by_nothing(retry: Callback) -> None:
     campaign = Campaign.objects.get()
-    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
     at = NOW + timedelta(minutes=5)
 
     def promise(force: Force | None) -> Scheduled:

@@ -10,7 +10,7 @@ from callbacks import deadlines, scheduling
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
-from dialer import contacts
+from dialer.contacts import contacts
 from dialer.models import Call, Contact
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry

@@ -10,7 +10,7 @@ from callbacks import actions, scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import CampaignOver, NoLineOrPersona, Scheduled
-from dialer.models import Call, Campaign, CampaignContact
+from dialer.models import Call, Campaign, CampaignContact, Line
 from dialer.rules.statuses import Rank
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry
@@ -129,6 +129,28 @@ def test_others_are_told_of_a_promise() -> None:
 
     told = json.loads(bytes(Event.objects.get(type="callback.scheduled").body))["data"]
     assert (told["id"], told["status"], told["reason"]) == (made.pk, "pending", "customer_requested")
+
+
+def test_of_several_lines_the_default_one_calls_and_where_there_is_none_nobody_guesses() -> None:
+    contact = make_contact()
+    make_persona(contact.workspace)
+    make_line(contact.workspace)
+    main = make_line(contact.workspace, is_default=True)
+    ask = partial(
+        scheduling.request,
+        workspace_id=contact.workspace_id,
+        contact_id=contact.pk,
+        type=CallbackType.MANUAL,
+        scheduled_at=NOW + HOUR,
+        actor=SYSTEM,
+        now=NOW,
+    )
+
+    Line.objects.update(is_default=False)
+    with pytest.raises(NoLineOrPersona):
+        ask()
+    Line.objects.filter(pk=main.pk).update(is_default=True)
+    assert ask().callback.call.line_id == main.pk
 
 
 def test_where_there_are_several_personas_somebody_must_name_one() -> None:

@@ -11,10 +11,12 @@ from callbacks import scheduling
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
-from dialer import campaign_ends, campaigns, dispatch, placing
-from dialer.campaigns import CampaignNotStartable, Overdue
+from dialer.campaigns import completion as campaign_completion
+from dialer.campaigns import lifecycle
+from dialer.campaigns.lifecycle import CampaignNotStartable, Overdue
+from dialer.dialing import claim, placing
+from dialer.dialing.placing import Claim
 from dialer.models import Call, Campaign
-from dialer.placing import Claim
 from dialer.workspaces.audit import SYSTEM
 from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
 from tests.in_process_carrier import InProcessCarrier, in_process_carrier
@@ -39,14 +41,14 @@ def a_paused_retry(outcome: str = "no_answer", **schedule: Any) -> Callback:
     dial(NOW)
     end_all(NOW, outcome, lasted=timedelta())
     campaign = Campaign.objects.get()
-    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
     retry: Callback = Callback.objects.select_related("call").get()
     return retry
 
 
-def resume(overdue: Overdue, now: Any) -> campaigns.Touched:
+def resume(overdue: Overdue, now: Any) -> lifecycle.Touched:
     campaign = Campaign.objects.get()
-    return campaigns.resume(campaign.pk, workspace_id=campaign.workspace_id, overdue=overdue, actor=SYSTEM, now=now)
+    return lifecycle.resume(campaign.pk, workspace_id=campaign.workspace_id, overdue=overdue, actor=SYSTEM, now=now)
 
 
 def test_a_retry_that_is_rescheduled_keeps_its_own_delay_from_the_resume_on() -> None:
@@ -70,13 +72,13 @@ def test_a_retry_that_is_rescheduled_keeps_its_own_delay_from_the_resume_on() ->
 def test_a_resume_of_many_that_breaks_off_leaves_the_campaign_paused_and_is_gone_on_with(
     overdue: Overdue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaigns, "_MOVES", 2)
+    monkeypatch.setattr(lifecycle, "_MOVES", 2)
     campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [45]})
     for _ in range(5):
         make_campaign_contact(campaign)
     dial(NOW)
     end_all(NOW, "no_answer", lasted=timedelta())
-    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
     now = NOW + 5 * HOUR
     untouched = Callback.objects.filter(status="pending", scheduled_at__lt=now)
 
@@ -124,7 +126,7 @@ def test_a_rescheduled_retry_waits_for_the_window() -> None:
     dial(NOW)
     end_all(NOW, "no_answer", lasted=timedelta())
     campaign = Campaign.objects.get()
-    campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
+    lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=NOW)
 
     resume("reschedule", NOW + 8 * HOUR + 30 * MINUTE)  # 19:30 in Berlin
 
@@ -168,7 +170,7 @@ def test_a_campaign_whose_end_has_come_pauses_and_holds_what_it_promised() -> No
     end_at = NOW + 30 * MINUTE
     Campaign.objects.update(end_at=end_at)
 
-    assert len(campaign_ends.pause_at_end(now=end_at)) == 1
+    assert len(campaign_completion.pause_at_end(now=end_at)) == 1
 
     campaign = Campaign.objects.get()
     assert (campaign.status, campaign.pause_reason) == ("paused", "end_at_reached")
@@ -177,7 +179,7 @@ def test_a_campaign_whose_end_has_come_pauses_and_holds_what_it_promised() -> No
     with pytest.raises(CampaignNotStartable):
         resume("call", NOW + HOUR)
     later = {**campaign.schedule, "end_at": (NOW + 2 * HOUR).isoformat()}
-    campaigns.edit(campaign.pk, workspace_id=campaign.workspace_id, schedule=later, actor=SYSTEM, now=NOW + HOUR)
+    lifecycle.edit(campaign.pk, workspace_id=campaign.workspace_id, schedule=later, actor=SYSTEM, now=NOW + HOUR)
     resume("call", NOW + HOUR)
     assert dial(NOW + HOUR)["placed"] == 1
 
@@ -189,7 +191,7 @@ def test_a_call_claimed_before_the_end_is_not_dialled_after_it() -> None:
     Campaign.objects.update(end_at=due_at)
     claims = [
         Claim(call_id=call.call_id, generation=call.generation)
-        for call in dispatch.claim_due(limit=10, now=due_at - timedelta(seconds=5))
+        for call in claim.claim_due(limit=10, now=due_at - timedelta(seconds=5))
     ]
     assert len(claims) == 1
 

@@ -11,7 +11,9 @@ from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed
 from callbacks.undoing import NotUndoable
-from dialer import campaigns, contacts, placing, suppressions
+from dialer.campaigns import lifecycle
+from dialer.contacts import contacts, suppressions
+from dialer.dialing import placing
 from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
@@ -260,7 +262,7 @@ def test_nothing_is_taken_back_in_a_campaign_that_is_over(carrier: InProcessCarr
     callback = a_retry()
     do(actions.cancel, callback)
     assert callback.campaign_id
-    campaigns.cancel(callback.campaign_id, workspace_id=callback.workspace_id, actor=SARA, now=NOW + MINUTE)
+    lifecycle.cancel(callback.campaign_id, workspace_id=callback.workspace_id, actor=SARA, now=NOW + MINUTE)
 
     with pytest.raises(CampaignOver):
         undo(callback)

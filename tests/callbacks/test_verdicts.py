@@ -10,7 +10,7 @@ from callbacks import actions, scheduling, verdicts
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import AlreadyPending
-from dialer import carrier_events, talks, unknown
+from dialer.dialing import carrier_reports, conversation, reconciliation
 from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
@@ -33,7 +33,7 @@ def a_call(outcome: str, *delays: int) -> Call:
     make_campaign_contact(campaign)
     dial(NOW)
     if outcome == "unknown":
-        unknown.check_due(limit=10, now=NOW + MINUTE)
+        reconciliation.check_due(limit=10, now=NOW + MINUTE)
     else:
         end_all(NOW, outcome, lasted=timedelta())
     call: Call = Call.objects.get(outcome=outcome)
@@ -100,7 +100,9 @@ class TestWasAPerson:
     def test_what_the_talk_meant_is_told_with_the_corrected_status(self) -> None:
         call = correct(a_call("voicemail"))
 
-        talks.add_analysis(call.pk, {"summary": "Yes."}, workspace_id=call.workspace_id, actor=SARA, now=NOW + MINUTE)
+        conversation.add_analysis(
+            call.pk, {"summary": "Yes."}, workspace_id=call.workspace_id, actor=SARA, now=NOW + MINUTE
+        )
 
         assert told("call.analyzed")[0]["call"]["status"] == "completed"
 
@@ -141,8 +143,8 @@ class TestWasAPerson:
         make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
         dial(NOW)
         call = Call.objects.get()
-        carrier_events.store("simulated", [report("machine", call.pk, NOW)])
-        carrier_events.apply_stored(limit=10, now=NOW)
+        carrier_reports.store("simulated", [report("machine", call.pk, NOW)])
+        carrier_reports.apply_stored(limit=10, now=NOW)
 
         for _ in range(2):
             assert correct(call).outcome == ""

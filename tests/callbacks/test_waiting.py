@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from callbacks.models import Callback
 from callbacks.queue_views import Waiting, why_waiting
-from dialer import judging, placing
 from dialer.carriers.base import Busy
+from dialer.dialing import eligibility, placing
 from dialer.models import Call, Campaign, Line
 from dialer.rules.gate import BUSY_CONTACT_WAIT, Hold, Waits
 from dialer.workspaces.models import Workspace
@@ -193,7 +193,7 @@ def test_the_gate_knows_no_other_words_for_a_row_that_is_due() -> None:
     callback = a_due_callback()
     for held_by in (param.values[0] for param in HELD):
         held_by(callback)  # type: ignore[operator]
-        ((_, verdict),) = judging.verdicts_on([callback.call_id], now=NOW).values()
+        ((_, verdict),) = eligibility.verdicts_on([callback.call_id], now=NOW).values()
         assert isinstance(verdict, Hold)
         assert verdict.reason in set(Waits)
 

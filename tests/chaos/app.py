@@ -22,7 +22,7 @@ from django.db.backends.signals import connection_created  # noqa: E402
 
 from callbacks.rules import retry  # noqa: E402
 from config.celery import app  # noqa: E402
-from dialer import placing, unknown  # noqa: E402
+from dialer.dialing import placing, reconciliation  # noqa: E402
 from dialer.rules import circuit  # noqa: E402
 from dialer.workspaces.ids import public_id  # noqa: E402
 from tests.chaos.faults import append, life  # noqa: E402
@@ -45,8 +45,8 @@ def hurry(minute_seconds: float) -> None:
     retry.timedelta = scaled  # type: ignore[assignment, attr-defined]
     placing.FIRST_LOOK = timedelta(seconds=5)
     placing.STALLED_SECONDS = STALLED_SECONDS
-    unknown.RECONCILE_WINDOW = timedelta(seconds=20)
-    unknown.SLACK = timedelta(seconds=2)
+    reconciliation.RECONCILE_WINDOW = timedelta(seconds=20)
+    reconciliation.SLACK = timedelta(seconds=2)
     delivery.GRACE = timedelta(seconds=1)
     circuit.SHORTEST, circuit.LONGEST = timedelta(seconds=1), timedelta(seconds=4)
 

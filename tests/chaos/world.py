@@ -14,10 +14,11 @@ from uuid import UUID
 
 import requests
 
-from dialer import campaign_contacts, campaigns, resources
+from dialer.campaigns import lifecycle, membership
 from dialer.carriers.simulation.ledger import places
 from dialer.carriers.simulation.script import SCRIPTS
 from dialer.models import Campaign, Contact, Line
+from dialer.setup import lines, personas, workspace_settings
 from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
@@ -78,12 +79,12 @@ class World:
 def make(*, mild: int, wild: int, promised: int, both: int, storm_seconds: float, receiver: str) -> World:
     """Make people in campaigns that call them in the course of a storm, and start these."""
     now = database_now()
-    workspace = resources.open_workspace(
+    workspace = workspace_settings.open_workspace(
         name="Chaos", schedule={"callback_retry_schedule": [1] * RETRIES, **_ALWAYS}, contact_limits=[],
         actor=SYSTEM, now=now,
     )  # fmt: skip
-    persona = resources.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
-    lines = [_line(workspace.id, name, is_default=name == "Mild") for name in ("Mild", "Wild")]
+    persona = personas.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
+    over = [_line(workspace.id, name, is_default=name == "Mild") for name in ("Mild", "Wild")]
     Endpoint.objects.create(
         workspace=workspace, name="Receiver", url=receiver, events=["*"], secret="chaos",  # noqa: S106
         timeout_seconds=TIMEOUT_SECONDS, max_in_flight=32,
@@ -96,19 +97,19 @@ def make(*, mild: int, wild: int, promised: int, both: int, storm_seconds: float
     contacts = _contacts(workspace, [*later, *(number for group in groups.values() for number in group)])
     made = []
     for name, numbers in groups.items():
-        campaign = campaigns.create(
+        campaign = lifecycle.create(
             workspace.id,
             name=name,
             persona_id=persona.id,
-            line_id=lines[name == "Wild"].id,
+            line_id=over[name == "Wild"].id,
             schedule=_ALWAYS,
             calls_per_second=max(1.0, len(numbers) / storm_seconds * 1.5),
             actor=SYSTEM,
             now=now,
         ).campaign
         ids = [contacts[number].id for number in numbers]
-        campaign_contacts.put_in(campaign.id, ids, workspace_id=workspace.id, now=now)
-        campaigns.start(campaign.id, workspace_id=workspace.id, actor=SYSTEM, now=now)
+        membership.put_in(campaign.id, ids, workspace_id=workspace.id, now=now)
+        lifecycle.start(campaign.id, workspace_id=workspace.id, actor=SYSTEM, now=now)
         made.append(campaign)
     spread = storm_seconds * 0.8 / max(promised, 1)
     wishes = [Wish(number=number, after=spread * n, ahead=_SOON + 7 * (n % 2)) for n, number in enumerate(later)]
@@ -192,7 +193,7 @@ class Asking(threading.Thread):
 
 
 def _line(workspace_id: UUID, name: str, *, is_default: bool) -> Line:
-    return resources.create_line(
+    return lines.create_line(
         workspace_id, name=name, calls_per_second=None, ring_timeout_seconds=10, max_duration_seconds=20,
         is_default=is_default, actor=SYSTEM, now=database_now(),
     )  # fmt: skip

@@ -12,7 +12,8 @@ from callbacks.bulk import Order
 from callbacks.models import BulkAction, Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import CampaignOver
-from dialer import campaign_contacts, campaign_ends, imports
+from dialer.campaigns import completion as campaign_completion
+from dialer.campaigns import imports, membership
 from dialer.models import CampaignContact, Import
 from dialer.rules.statuses import OPEN_STATES
 from dialer.workspaces.audit import SYSTEM
@@ -96,14 +97,12 @@ def _reached(ledger: Ledger, run: Threads) -> CampaignContact:
 
 
 def _complete() -> list[UUID]:
-    return campaign_ends.complete_finished(now=SOON)
+    return campaign_completion.complete_finished(now=SOON)
 
 
 def _adds_to(member: CampaignContact) -> Callable[[], int]:
     contact = make_contact(member.workspace, phone=a_number(RINGS_OUT))
-    return lambda: len(
-        campaign_contacts.put_in(member.campaign_id, [contact.pk], workspace_id=member.workspace_id, now=SOON)
-    )
+    return lambda: len(membership.put_in(member.campaign_id, [contact.pk], workspace_id=member.workspace_id, now=SOON))
 
 
 def _promises(member: CampaignContact) -> Callable[[], None]:

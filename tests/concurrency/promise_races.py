@@ -7,8 +7,8 @@ from typing import Any
 from callbacks import scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
-from dialer import carrier_events
 from dialer.carriers.base import Report
+from dialer.dialing import carrier_reports
 from dialer.workspaces.audit import SYSTEM
 from tests.concurrency.interleaving import Stop, Threads
 from tests.concurrency.races import SCHEDULE, Ledger, begin, harm_unless, pending_retry, place
@@ -189,7 +189,7 @@ def _retry_beside_a_talk(ledger: Ledger, run: Threads) -> Callback:
     end_all(NOW, "no_answer")
     retry = Callback.objects.get(contact=contact)
     talk = make_call(contact, status="in_progress", dialing_at=NOW, answered_at=NOW)
-    carrier_events.store("simulated", [ended(talk.pk, retry.scheduled_at, "answered")])
+    carrier_reports.store("simulated", [ended(talk.pk, retry.scheduled_at, "answered")])
     return retry
 
 
@@ -204,7 +204,7 @@ def _tell_talk(retry: Callback, at: datetime) -> None:
         "to_number": retry.call.line.caller_ids[0],
     }
     began = at - timedelta(minutes=2)
-    carrier_events.store(
+    carrier_reports.store(
         "simulated",
         [
             Report(kind="ringing", event_id=f"{ring}-1", occurred_at=began, **said),
@@ -223,7 +223,7 @@ def _tell_talk(retry: Callback, at: datetime) -> None:
 
 
 def _apply_talk(at: datetime) -> int:
-    return carrier_events.apply_stored(limit=10, now=at)
+    return carrier_reports.apply_stored(limit=10, now=at)
 
 
 def _is_told(retry: Callback, status: str) -> str:

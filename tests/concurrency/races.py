@@ -13,9 +13,12 @@ from django.db import IntegrityError
 
 from callbacks import actions
 from callbacks.models import Callback
-from dialer import campaigns, carrier_events, dispatch, placing, suppressions
+from dialer.campaigns import lifecycle
+from dialer.contacts import suppressions
+from dialer.dialing import carrier_reports, placing
+from dialer.dialing import claim as dispatch
+from dialer.dialing.placing import Claim
 from dialer.models import Call, Campaign, CampaignContact
-from dialer.placing import Claim
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.transitions import TransitionConflict
 from tests.concurrency.interleaving import Racer, Stop, Threads
@@ -190,7 +193,7 @@ def pause_under_place(ledger: Ledger, run: Threads) -> str:
 
 def _pause(call: Call) -> None:
     assert call.campaign_id is not None
-    campaigns.pause(call.campaign_id, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
+    lifecycle.pause(call.campaign_id, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
 
 
 def suppression_before_place(ledger: Ledger, run: Threads) -> str:
@@ -297,8 +300,8 @@ def a_limit_of_one_call(ledger: Ledger, run: Threads) -> str:
 
     def call_and_end() -> None:
         if placing.place(other, now=NOW)["placed"]:
-            carrier_events.store("simulated", [ended(other[0].call_id, NOW, "no_answer")])
-            carrier_events.apply_stored(limit=10, now=NOW)
+            carrier_reports.store("simulated", [ended(other[0].call_id, NOW, "no_answer")])
+            carrier_reports.apply_stored(limit=10, now=NOW)
 
     second = run.start(call_and_end, name="second worker")
     run.held_back(second, by=first)

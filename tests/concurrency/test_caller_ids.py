@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 from django.db import transaction
 
-from dialer import caller_ids, resources
 from dialer.models import CallerId, Line
-from dialer.resources import InvalidResource
+from dialer.setup import caller_ids, lines
+from dialer.setup.recipe import InvalidResource
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
 from tests.concurrency.interleaving import PATIENCE, threads, uncommitted
@@ -20,7 +20,7 @@ NUMBER = "+493012345678"
 
 
 def claim(workspace: Workspace) -> Line:
-    return resources.create_line(workspace.pk, name="Main", caller_ids=[NUMBER], actor=SYSTEM, now=NOW)
+    return lines.create_line(workspace.pk, name="Main", caller_ids=[NUMBER], actor=SYSTEM, now=NOW)
 
 
 def test_of_two_workspaces_that_claim_a_number_at_once_one_has_it_and_the_other_is_told() -> None:
@@ -70,12 +70,12 @@ def owner_after_one_line_leaves_and_another_takes_up(*, is_locked: bool) -> int:
     taking = make_line(workspace, caller_ids=[])
 
     def take_up() -> None:
-        resources.edit_line(taking.pk, workspace_id=workspace.pk, caller_ids=[NUMBER], actor=SYSTEM, now=NOW)
+        lines.edit_line(taking.pk, workspace_id=workspace.pk, caller_ids=[NUMBER], actor=SYSTEM, now=NOW)
 
     with threads({}) as running:
         with uncommitted(running, take_up, name="who takes it up") as holder:
             late = running.start(
-                lambda: resources.archive_line(leaving.pk, workspace_id=workspace.pk, actor=SYSTEM, now=NOW),
+                lambda: lines.archive_line(leaving.pk, workspace_id=workspace.pk, actor=SYSTEM, now=NOW),
                 name="who gives it back",
             )
             if is_locked:

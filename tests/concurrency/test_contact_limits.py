@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from dialer import carrier_events, placing
+from dialer.dialing import carrier_reports, placing
+from dialer.dialing.placing import Claim
 from dialer.models import Call, Campaign
-from dialer.placing import Claim
 from tests.concurrency.interleaving import PATIENCE, Rewrites, Threads, threads
 from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact, make_contact, make_workspace
 from tests.in_process_carrier import ended
@@ -93,8 +93,8 @@ def carry(message: Claim, turnstile: Turnstile, *, now: datetime) -> None:
     """Place one call and, where it was dialled, let nobody answer."""
     try:
         if placing.place([message], now=now)["placed"]:
-            carrier_events.store("simulated", [ended(message.call_id, now, "no_answer")])
-            carrier_events.apply_stored(limit=100, now=now)
+            carrier_reports.store("simulated", [ended(message.call_id, now, "no_answer")])
+            carrier_reports.apply_stored(limit=100, now=now)
     finally:
         turnstile.leave()
 

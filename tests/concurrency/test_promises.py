@@ -8,7 +8,7 @@ from callbacks import scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import CampaignOver
-from dialer import campaign_ends
+from dialer.campaigns import completion as campaign_completion
 from dialer.models import CampaignContact
 from dialer.workspaces.audit import SYSTEM
 from tests.concurrency.interleaving import Rewrites, Stop, threads
@@ -75,12 +75,12 @@ def campaign_after_completing_beside_a_promise(rewrites: Rewrites) -> str:
     with threads(rewrites) as run:
         promising = run.start(lambda: promise(member), stop, name="promiser")
         stop.wait()
-        completing = run.start(lambda: campaign_ends.complete_finished(now=NOW), name="sweep")
+        completing = run.start(lambda: campaign_completion.complete_finished(now=NOW), name="sweep")
         run.gets_through(completing)
         stop.go_on.set()
         promising.result()
         completing.result()
-    campaign_ends.complete_finished(now=NOW)
+    campaign_completion.complete_finished(now=NOW)
     member.campaign.refresh_from_db()
     return str(member.campaign.status)
 
@@ -116,7 +116,7 @@ def test_nothing_is_promised_in_a_campaign_that_has_just_completed(carrier: InPr
     with threads({}) as run:
         promising = run.start(lambda: promise(member), stop, name="promiser")
         stop.wait()
-        campaign_ends.complete_finished(now=NOW)
+        campaign_completion.complete_finished(now=NOW)
         stop.go_on.set()
         with pytest.raises(CampaignOver):
             promising.result()

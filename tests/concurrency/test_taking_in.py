@@ -2,8 +2,10 @@
 
 import pytest
 
-from dialer import campaign_contacts, campaign_ends, contacts, imports
-from dialer.contacts import ContactFields
+from dialer.campaigns import completion as campaign_completion
+from dialer.campaigns import imports, membership
+from dialer.contacts import contacts
+from dialer.contacts.contacts import ContactFields
 from dialer.models import Contact
 from dialer.workspaces.audit import SYSTEM
 from tests.concurrency.interleaving import Rewrites, threads, uncommitted
@@ -61,11 +63,11 @@ def test_a_campaign_does_not_complete_while_somebody_adds_a_contact() -> None:
     contact = make_contact(campaign.workspace, phone=a_number(RINGS_OUT))
 
     def add() -> None:
-        campaign_contacts.put_in(campaign.id, [contact.id], workspace_id=campaign.workspace_id, now=NOW)
+        membership.put_in(campaign.id, [contact.id], workspace_id=campaign.workspace_id, now=NOW)
 
     with threads({}) as running, uncommitted(running, add, name="adder"):
-        assert campaign_ends.complete_finished(now=NOW) == []
+        assert campaign_completion.complete_finished(now=NOW) == []
 
-    assert campaign_ends.complete_finished(now=NOW) == []
+    assert campaign_completion.complete_finished(now=NOW) == []
     campaign.refresh_from_db()
     assert campaign.status == "running"

@@ -15,8 +15,8 @@ import pytest
 
 from callbacks import actions
 from callbacks.models import Callback
-from dialer import placing
-from dialer.placing import Claim
+from dialer.dialing import placing
+from dialer.dialing.placing import Claim
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict

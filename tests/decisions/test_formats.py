@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from dialer import carrier_events
 from dialer.carriers.base import Report
+from dialer.dialing import carrier_reports
 from dialer.workspaces.ids import parse_public_id
 from tests.reference.test_callback_queue import RETRIED
 from tests.webhooks.receivers import Received, Receiver, Receivers, receivers
@@ -374,8 +374,8 @@ class TestArrays:
         for call in ("in-1", "in-2"):
             ringing = Report(kind="ringing", event_id=f"{call}-r", carrier_call_id=call, **facts)
             missed = Report(kind="ended", event_id=f"{call}-e", carrier_call_id=call, outcome="no_answer", **facts)
-            carrier_events.store("simulated", [ringing, missed])
-            carrier_events.apply_stored(limit=10, now=world.now)
+            carrier_reports.store("simulated", [ringing, missed])
+            carrier_reports.apply_stored(limit=10, now=world.now)
 
         world.run_for(seconds=5)
         deliver()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dialer.dispatch import Dispatched
+from dialer.dialing.claim import Dispatched
 from dialer.models import Call
 from dialer.tasks import tick
 from dialer.tasks.dialling import BATCH, SLOT, publish

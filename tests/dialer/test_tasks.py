@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from dialer import carrier_events, imports, messages, tasks
-from dialer.messages import IN_DOUBT_AFTER
+from dialer import tasks
+from dialer.campaigns import imports
+from dialer.dialing import carrier_reports
+from dialer.dialing.line_health import REJECTED
+from dialer.messages import messages
+from dialer.messages.messages import IN_DOUBT_AFTER
 from dialer.models import Call, Contact, Import
-from dialer.outages import REJECTED
 from dialer.rules.circuit import REJECTIONS
 from dialer.tasks import imports as import_tasks
 from dialer.tasks import messages as message_tasks
@@ -90,7 +93,7 @@ def test_a_report_that_comes_while_the_loop_runs_ends_its_call_without_a_further
 
     with at_work(tasks.apply_carrier_events.apply):
         for call in (first, second):
-            carrier_events.store("simulated", [ended(call.pk, database_now(), "answered")])
+            carrier_reports.store("simulated", [ended(call.pk, database_now(), "answered")])
             ended_call = Call.objects.filter(pk=call.pk, status="ended")
             eventually(ended_call.exists, what=f"call {call.pk} ends")
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["carrier"]
 
 
-@override_settings(CALL_PROMISES="dialer.promises.NoPromises")
+@override_settings(CALL_LISTENER="dialer.calls.listener.NoListener")
 def test_a_call_that_nobody_answers_is_followed_by_nothing(carrier: InProcessCarrier) -> None:
     member = make_campaign_contact(make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [1]}))
 

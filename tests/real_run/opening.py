@@ -6,13 +6,13 @@ django.setup()
 
 from django.conf import settings  # noqa: E402 — Django is set up first
 
-from dialer import resources  # noqa: E402
+from dialer.setup import workspace_settings  # noqa: E402
 from dialer.workspaces import api_keys  # noqa: E402
 from dialer.workspaces.audit import SYSTEM  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 
 now = database_now()
-workspace = resources.open_workspace(name="Real run", time_zone="UTC", actor=SYSTEM, now=now)
+workspace = workspace_settings.open_workspace(name="Real run", time_zone="UTC", actor=SYSTEM, now=now)
 api_keys.issue(
     workspace_id=workspace.id, name="Integrator", scope="admin", plain=settings.DEMO_API_KEY, actor=SYSTEM, now=now
 )

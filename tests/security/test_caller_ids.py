@@ -3,7 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from dialer import carrier_events, message_reports
+from dialer.dialing import carrier_reports
+from dialer.messages import reports as message_reports
 from dialer.models import Call, CarrierEvent, Line, Message
 from dialer.workspaces.models import AuditEntry
 from tests.admin.people import browser_of
@@ -64,8 +65,8 @@ def test_a_row_that_claims_anothers_number_hears_no_call_to_it() -> None:
     Line.objects.filter(pk=older.pk).update(caller_ids=[VICTIMS_NUMBER])
     make_call(make_contact(attackers, phone="+493099999999"), line=older, status="ended")
 
-    carrier_events.store("simulated", [a_ring(VICTIMS_NUMBER)])
-    carrier_events.apply_stored(limit=10, now=NOW)
+    carrier_reports.store("simulated", [a_ring(VICTIMS_NUMBER)])
+    carrier_reports.apply_stored(limit=10, now=NOW)
     message_reports.apply("simulated", [a_text(VICTIMS_NUMBER)], now=NOW)
 
     assert Call.objects.get(direction="inbound").workspace_id == victims.pk
@@ -77,8 +78,8 @@ def test_a_number_that_nobody_has_is_nobodys_where_there_are_several_workspaces(
     make_persona(workspace)
     make_line(workspace, caller_ids=[VICTIMS_NUMBER])
 
-    carrier_events.store("simulated", [a_ring("+442079460999")])
-    carrier_events.apply_stored(limit=10, now=NOW)
+    carrier_reports.store("simulated", [a_ring("+442079460999")])
+    carrier_reports.apply_stored(limit=10, now=NOW)
     message_reports.apply("simulated", [a_text("+442079460999")], now=NOW)
 
     assert not Call.objects.exists()
@@ -91,8 +92,8 @@ def test_the_only_workspaces_only_line_takes_calls_to_a_number_it_does_not_show(
     make_persona(workspace)
     line = make_line(workspace, caller_ids=[])
 
-    carrier_events.store("simulated", [a_ring("030 4000")])
-    carrier_events.apply_stored(limit=10, now=NOW)
+    carrier_reports.store("simulated", [a_ring("030 4000")])
+    carrier_reports.apply_stored(limit=10, now=NOW)
 
     assert Call.objects.get().line_id == line.pk
 
@@ -102,8 +103,8 @@ def test_a_number_is_not_answered_over_a_carrier_that_its_owner_has_no_line_of()
     make_persona(workspace)
     make_line(workspace, caller_ids=[VICTIMS_NUMBER])
 
-    carrier_events.store("vendor", [a_ring(VICTIMS_NUMBER)])
-    carrier_events.apply_stored(limit=10, now=NOW)
+    carrier_reports.store("vendor", [a_ring(VICTIMS_NUMBER)])
+    carrier_reports.apply_stored(limit=10, now=NOW)
 
     assert not Call.objects.exists()
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from dialer import carrier_events, message_reports, unknown
 from dialer.carriers.base import Found, MessageReport
+from dialer.dialing import carrier_reports, reconciliation
+from dialer.messages import reports as message_reports
 from dialer.models import Call, CarrierEvent, Message, Suppression
 from tests.factories import (
     NOW,
@@ -52,8 +53,8 @@ def test_what_a_look_up_says_of_other_calls_is_dropped(
     }
     carrier.fate = lambda call_id: Found(reports=said.get(call_id, ()), is_live=True)
 
-    unknown.check_due(limit=10, now=NOW + MINUTE)
-    carrier_events.apply_stored(limit=10, now=NOW + MINUTE)
+    reconciliation.check_due(limit=10, now=NOW + MINUTE)
+    carrier_reports.apply_stored(limit=10, now=NOW + MINUTE)
 
     assert set(CarrierEvent.objects.values_list("call_id", flat=True)) == {attackers.pk}
     assert Call.objects.get(pk=attackers.pk).status == "ringing"
@@ -69,7 +70,7 @@ def test_a_look_up_that_tells_of_other_calls_only_says_nothing_of_the_one_asked_
     mine, other = a_live_call(), a_live_call()
     carrier.fate = lambda call_id: Found(reports=[ended(other.pk, NOW, "busy")], is_live=call_id == other.pk)
 
-    unknown.check_due(limit=10, now=NOW + MINUTE)
+    reconciliation.check_due(limit=10, now=NOW + MINUTE)
 
     assert Call.objects.get(pk=mine.pk).outcome == "unknown"
 
@@ -78,8 +79,8 @@ def test_a_carrier_ends_no_call_of_another_carriers_line(carrier: InProcessCarri
     victims = a_live_call()
     forged = ended(victims.pk, NOW, "dnc_request", transcript="never said")
 
-    carrier_events.store("vendor", [forged])
-    carrier_events.apply_stored(limit=10, now=NOW + MINUTE)
+    carrier_reports.store("vendor", [forged])
+    carrier_reports.apply_stored(limit=10, now=NOW + MINUTE)
 
     assert CarrierEvent.objects.get().note == "is of a call over another carrier"
     assert Call.objects.get(pk=victims.pk).status == "dialing"
@@ -90,9 +91,9 @@ def test_a_carrier_ends_no_call_of_another_carriers_line(carrier: InProcessCarri
 def test_a_carriers_own_report_in_the_same_batch_still_counts(carrier: InProcessCarrier) -> None:
     victims = a_live_call()
 
-    carrier_events.store("vendor", [ended(victims.pk, NOW, "busy")])
-    carrier_events.store("simulated", [ended(victims.pk, NOW, "no_answer")])
-    carrier_events.apply_stored(limit=10, now=NOW + MINUTE)
+    carrier_reports.store("vendor", [ended(victims.pk, NOW, "busy")])
+    carrier_reports.store("simulated", [ended(victims.pk, NOW, "no_answer")])
+    carrier_reports.apply_stored(limit=10, now=NOW + MINUTE)
 
     assert Call.objects.get(pk=victims.pk).outcome == "no_answer"
 

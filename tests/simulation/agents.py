@@ -8,7 +8,7 @@ from uuid import UUID
 
 from callbacks import scheduling
 from callbacks.rules.statuses import CallbackType
-from dialer import talks
+from dialer.dialing import conversation
 from dialer.models import Call
 from dialer.workspaces.audit import SYSTEM
 
@@ -45,7 +45,7 @@ def asked_for_a_callback(stage: "Stage", call_id: UUID) -> None:
 def asked_not_to_be_called(stage: "Stage", call_id: UUID) -> None:
     record, number = stage.world.record, stage.world.record.number_of(str(call_id))
     owner = stage.world.owners[number]
-    call = talks.request_dnc(call_id, workspace_id=UUID(owner), actor=SYSTEM, now=stage.now)
+    call = conversation.request_dnc(call_id, workspace_id=UUID(owner), actor=SYSTEM, now=stage.now)
     record.told(stage.now, "asked not to be called", (str(call_id),))
     for suppressed in sorted({number, stage.world.people[str(call.contact_id)]["phone"]}):
         record.told(stage.now, "suppressed", (owner, suppressed), value=True)

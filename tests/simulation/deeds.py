@@ -9,8 +9,12 @@ from callbacks import actions, bulk, scheduling, undoing, verdicts
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force
-from dialer import calls, contacts, message_reports, messages, placing, single_calls, suppressions
+from dialer.calls import calls
 from dialer.carriers.base import MessageReport, Report
+from dialer.contacts import contacts, suppressions
+from dialer.dialing import placing, single_calls
+from dialer.messages import messages
+from dialer.messages import reports as message_reports
 from dialer.models import Call, Contact, Suppression
 from dialer.workspaces.audit import SYSTEM
 from tests.simulation.world import ZONES, Tenant

@@ -21,10 +21,10 @@ from django.db import connection
 from callbacks import bulk
 from callbacks.tasks import run_bulk
 from config.celery import BEAT, app
-from dialer import carrier_events
 from dialer.carriers.base import Report
-from dialer.dispatch import Dispatched
-from dialer.rooms import SOON
+from dialer.dialing import carrier_reports
+from dialer.dialing.capacity import SOON
+from dialer.dialing.claim import Dispatched
 from dialer.tasks import dialling
 from dialer.workspaces.statements import run
 
@@ -77,7 +77,7 @@ class Engine:
         """Let reports of the carrier arrive: the web process stores them, also while no worker runs."""
 
         def store() -> None:
-            carrier_events.store("simulated", reports)
+            carrier_reports.store("simulated", reports)
             self.hear(reports)
 
         self.at(when, store)
@@ -118,7 +118,7 @@ class Engine:
         """Let the workers do what they find, as at a tick of beat."""
         if self.is_down:
             return
-        while carrier_events.apply_stored(limit=dialling.REPORTS, now=self.now) == dialling.REPORTS:
+        while carrier_reports.apply_stored(limit=dialling.REPORTS, now=self.now) == dialling.REPORTS:
             pass
         heard, self._heard = self._heard, []
         for report in heard:

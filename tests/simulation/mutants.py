@@ -17,8 +17,12 @@ from django.db import connection
 
 from callbacks import bulk, follow_ups, scheduling
 from callbacks.rules import retry
-from dialer import carrier_events, endings, events, facts, judging, message_reports, messages, outages, placing, unknown
+from dialer.calls import context as facts
+from dialer.calls import events
 from dialer.carriers.base import CannotSay
+from dialer.dialing import carrier_reports, completion, eligibility, line_health, placing, reconciliation
+from dialer.messages import messages
+from dialer.messages import reports as message_reports
 from dialer.rules import contact_limits, gate, openings
 from dialer.rules.contact_limits import Handed
 from dialer.rules.statuses import Outcome
@@ -87,12 +91,12 @@ def _without(index: str) -> Iterator[None]:
 
 
 _delay = retry._delay  # noqa: SLF001 — what the mutants replace
-_decide = endings._decide  # noqa: SLF001
+_decide = completion._decide  # noqa: SLF001
 _requests = placing._requests  # noqa: SLF001
 _ask_one = placing._ask_one  # noqa: SLF001
-_end = carrier_events._end  # noqa: SLF001
+_end = carrier_reports._end  # noqa: SLF001
 _ask_text = messages._ask  # noqa: SLF001
-_settle = unknown._settle  # noqa: SLF001
+_settle = reconciliation._settle  # noqa: SLF001
 _call_exhausted = events.call_exhausted
 _allowed_from = contact_limits.allowed_from
 
@@ -113,7 +117,7 @@ def _judge_with(**changes: Any) -> tuple[object, str, object]:
             seen["forced"] = candidate.forced | seen["forced"]
         return gate.judge(replace(candidate, **seen), ledger=ledger, now=now)
 
-    return judging, "judge", judge
+    return eligibility, "judge", judge
 
 
 def _decide_without_counting(settings: retry.Resolved, **told: Any) -> retry.Retry | retry.Stop:
@@ -160,12 +164,12 @@ def _requests_with(change: Callable[[Any], dict[str, Any]]) -> tuple[object, str
     return placing, "_requests", requests
 
 
-def _busy_is_no_answer(call_id: UUID, step: Any) -> endings.End:
+def _busy_is_no_answer(call_id: UUID, step: Any) -> completion.End:
     return replace(_end(call_id, step), outcome=Outcome.NO_ANSWER)
 
 
 def _give_up(call: Any, answer: Any, *, now: datetime) -> None:
-    unknown._end_unknown(call.call_id, now=now)  # noqa: SLF001
+    reconciliation._end_unknown(call.call_id, now=now)  # noqa: SLF001
 
 
 def _settle_and_stumble(call: Any, answer: Any, *, now: datetime) -> None:
@@ -253,7 +257,7 @@ MUTANTS = (
         name="exhausted is told too early",
         breaks=_only(Rule.EXHAUSTED_AT_THE_END),
         drill=scenes.NOBODY_ANSWERS,
-        patches=[(endings, "_decide", _decide_and_exhaust)],
+        patches=[(completion, "_decide", _decide_and_exhaust)],
     ),
     Mutant(
         name="exhausted is told as reached",
@@ -265,7 +269,7 @@ MUTANTS = (
         name="exhausted is told twice",
         breaks=_only(Rule.ENDS_ARE_TOLD_ONCE),
         drill=scenes.TWO_RETRIES,
-        patches=[(endings, "_decide", _decide_and_exhaust_twice)],
+        patches=[(completion, "_decide", _decide_and_exhaust_twice)],
     ),
     Mutant(
         name="an answer does not cancel",
@@ -328,7 +332,7 @@ MUTANTS = (
         name="a talk is given up for unknown",
         breaks=_only(Rule.ONE_LIVE_CALL),
         drill=scenes.TWO_CAMPAIGNS_ONE_NUMBER,
-        patches=[(unknown, "_settle", _give_up)],
+        patches=[(reconciliation, "_settle", _give_up)],
     ),
     Mutant(
         name="the number of yesterday is dialled",
@@ -346,7 +350,7 @@ MUTANTS = (
         name="busy is taken for no answer",
         breaks=_only(Rule.OUTCOMES_ARE_THE_CARRIERS),
         drill=scenes.ALWAYS_BUSY,
-        patches=[(carrier_events, "_end", _busy_is_no_answer)],
+        patches=[(carrier_reports, "_end", _busy_is_no_answer)],
     ),
     Mutant(
         name="a retry is made beside a promise",
@@ -393,7 +397,7 @@ MUTANTS = (
         name="failures of a carrier are not noted",
         breaks=_only(Rule.AN_OUTAGE_IS_LEFT_ALONE),
         drill=scenes.THE_CARRIER_IS_AWAY,
-        patches=[(outages, "note", lambda *_, **__: None)],
+        patches=[(line_health, "note", lambda *_, **__: None)],
     ),
     Mutant(
         name="a message is sent twice",
@@ -411,7 +415,7 @@ MUTANTS = (
         name="a look at the carrier fails",
         breaks=_only(Rule.NO_ERRORS),
         drill=scenes.THE_CARRIER_IS_SILENT,
-        patches=[(unknown, "_settle", _settle_and_stumble)],
+        patches=[(reconciliation, "_settle", _settle_and_stumble)],
     ),
 )
 

@@ -12,10 +12,10 @@ from datetime import timedelta
 from itertools import zip_longest
 from uuid import UUID
 
-from dialer import placing
 from dialer.carriers.base import Answer, PlaceRequest, Refused
+from dialer.dialing import placing
+from dialer.dialing.placing import Claim
 from dialer.models import Call
-from dialer.placing import Claim
 from tests.concurrency.interleaving import Racer, Rewrites, Stop, Threads, threads
 from tests.simulation.carrier import Network, answering
 from tests.simulation.checker import Judgement, judge

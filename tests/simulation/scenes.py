@@ -5,7 +5,9 @@ from uuid import UUID
 
 from callbacks import scheduling
 from callbacks.rules.statuses import CallbackType
-from dialer import campaigns, contacts, single_calls, suppressions
+from dialer.campaigns import lifecycle
+from dialer.contacts import contacts, suppressions
+from dialer.dialing import single_calls
 from dialer.models import Call
 from dialer.workspaces.audit import SYSTEM
 from tests.simulation.deeds import ring, start_bulk, stop, write
@@ -99,7 +101,7 @@ def pause_just_before_the_next_call(stage: Stage) -> None:
     assert campaign_id is not None
 
     def pause() -> None:
-        campaigns.pause(campaign_id, workspace_id=workspace_id, actor=SYSTEM, now=stage.now)
+        lifecycle.pause(campaign_id, workspace_id=workspace_id, actor=SYSTEM, now=stage.now)
         stage.world.told_status(campaign_id, "paused", now=stage.now)
 
     due_at = Call.objects.get(status="queued").due_at

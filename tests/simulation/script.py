@@ -26,11 +26,11 @@ from callbacks.scheduling import (
     Scheduled,
 )
 from callbacks.undoing import NotUndoable
-from dialer.campaigns import CampaignNotStartable
+from dialer.campaigns.lifecycle import CampaignNotStartable
 from dialer.carriers.base import Report
-from dialer.contacts import ContactOnACall
+from dialer.contacts.contacts import ContactOnACall
+from dialer.dialing.single_calls import NumberSuppressed
 from dialer.models import Contact
-from dialer.single_calls import NumberSuppressed
 from dialer.workspaces.transitions import TransitionConflict
 from tests.simulation import agents, deeds, stewards
 from tests.simulation.carrier import Network

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from dialer import campaign_contacts, campaigns, single_calls
+from dialer.campaigns import lifecycle, membership
+from dialer.dialing import single_calls
+from dialer.dialing.single_calls import NumberSuppressed
 from dialer.models import Campaign, Contact
-from dialer.single_calls import NumberSuppressed
 from dialer.workspaces.audit import SYSTEM
 from tests.simulation.world import ROUND_THE_CLOCK
 
@@ -21,7 +22,7 @@ Overdue = Literal["call", "reschedule", "cancel"]
 def _pause(name: str) -> "Callable[[Stage], None]":
     def work(stage: "Stage") -> None:
         campaign = _named(name)
-        campaigns.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=stage.now)
+        lifecycle.pause(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=stage.now)
         stage.world.told_status(campaign.pk, "paused", now=stage.now)
 
     return work
@@ -30,7 +31,7 @@ def _pause(name: str) -> "Callable[[Stage], None]":
 def _resume(name: str, overdue: Overdue) -> "Callable[[Stage], None]":
     def work(stage: "Stage") -> None:
         campaign = _named(name)
-        campaigns.resume(campaign.pk, workspace_id=campaign.workspace_id, overdue=overdue, actor=SYSTEM, now=stage.now)
+        lifecycle.resume(campaign.pk, workspace_id=campaign.workspace_id, overdue=overdue, actor=SYSTEM, now=stage.now)
         stage.world.record.told(stage.now, "resumed", (str(campaign.pk),), overdue)
         stage.world.told_status(campaign.pk, "running", now=stage.now)
 
@@ -40,7 +41,7 @@ def _resume(name: str, overdue: Overdue) -> "Callable[[Stage], None]":
 def _cancel(name: str) -> "Callable[[Stage], None]":
     def work(stage: "Stage") -> None:
         campaign = _named(name)
-        campaigns.cancel(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=stage.now)
+        lifecycle.cancel(campaign.pk, workspace_id=campaign.workspace_id, actor=SYSTEM, now=stage.now)
         stage.world.told_status(campaign.pk, "cancelled", now=stage.now)
 
     return work
@@ -51,7 +52,7 @@ def edit(name: str, schedule: "Settings") -> "Callable[[Stage], None]":
         campaign = _named(name)
         named = stage.world.campaigns[str(campaign.pk)]["time_zone"]
         zone = {"timezone": named} if named else {}
-        campaigns.edit(
+        lifecycle.edit(
             campaign.pk,
             workspace_id=campaign.workspace_id,
             schedule={**schedule, **zone},
@@ -93,7 +94,7 @@ def _late_comers(stage: "Stage") -> None:
             if _is_open(campaign_id):
                 half = people[: (len(people) + 1) // 2]
                 tenant.late_comers[campaign_id] = people[len(half) :]
-                campaign_contacts.put_in(campaign_id, half, workspace_id=tenant.id, now=stage.now)
+                membership.put_in(campaign_id, half, workspace_id=tenant.id, now=stage.now)
 
 
 def _call_once_more(stage: "Stage") -> None:

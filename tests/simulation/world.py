@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from dialer import campaign_contacts, campaigns, contacts, resources
-from dialer.contacts import Taken
+from dialer.campaigns import lifecycle, membership
+from dialer.contacts import contacts
+from dialer.contacts.contacts import Taken
+from dialer.setup import lines, personas, retry_policies, workspace_settings
 from dialer.workspaces.audit import SYSTEM
 from tests.simulation.record import Record
 
@@ -198,11 +200,11 @@ class World:
         return f"{prefix}{next(self._numbers):07d}"
 
     def open(self, settings: dict[str, Any], *, now: datetime) -> Tenant:
-        workspace = resources.open_workspace(actor=SYSTEM, now=now, **settings)
-        persona = resources.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
+        workspace = workspace_settings.open_workspace(actor=SYSTEM, now=now, **settings)
+        persona = personas.create_persona(workspace.id, name="Sara", actor=SYSTEM, now=now)
         number, *spare = [self.number("+4961") for _ in range(MOST_CAMPAIGNS + 1)]
         # Without a pace, so that what falls due at one second is placed in one batch; one of the campaigns has its own.
-        resources.create_line(
+        lines.create_line(
             workspace.id,
             name="Simulated",
             is_default=True,
@@ -268,13 +270,13 @@ class World:
     def begin(self, tenant: Tenant, plan: CampaignPlan, people: Sequence[UUID], *, now: datetime) -> UUID:
         """Make a campaign that calls these people, and start it."""
         policy = (
-            resources.create_policy(tenant.id, name=plan.name, rules=plan.rules, actor=SYSTEM, now=now)
+            retry_policies.create_policy(tenant.id, name=plan.name, rules=plan.rules, actor=SYSTEM, now=now)
             if plan.rules
             else None
         )
         caller_id = tenant.spare_numbers.pop()
         schedule = {**plan.schedule, **({"timezone": plan.time_zone} if plan.time_zone else {})}
-        campaign = campaigns.create(
+        campaign = lifecycle.create(
             tenant.id,
             name=plan.name,
             persona_id=tenant.persona_id,
@@ -299,9 +301,9 @@ class World:
             caller_id=caller_id,
             is_paced=plan.calls_per_second is not None or plan.max_concurrent_calls is not None,
         )
-        campaign_contacts.put_in(campaign.id, people, workspace_id=tenant.id, now=now)
+        membership.put_in(campaign.id, people, workspace_id=tenant.id, now=now)
         self.told_status(campaign.id, "running", now=now)
-        campaigns.start(campaign.id, workspace_id=tenant.id, actor=SYSTEM, now=now)
+        lifecycle.start(campaign.id, workspace_id=tenant.id, actor=SYSTEM, now=now)
         tenant.campaigns.append(campaign.id)
         found: UUID = campaign.id
         return found

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from dialer import carrier_events
 from dialer.carriers import reading
 from dialer.carriers.base import Report
+from dialer.dialing import carrier_reports
 from dialer.models import CarrierEvent
 
 NOW = datetime(2025, 3, 12, 10, 5, tzinfo=UTC)
@@ -85,8 +85,8 @@ def test_a_report_without_a_flaw_is_kept_as_it_came() -> None:
 def test_a_flaw_keeps_neither_its_report_nor_the_others_from_being_stored_and_applied(flaw: dict[str, Any]) -> None:
     other = reading.reports({"reports": [a_report(event_id="e-2")]}, now=NOW)
 
-    stored = carrier_events.store("simulated", [read(**flaw), *other])
-    applied = carrier_events.apply_stored(limit=10, now=NOW)
+    stored = carrier_reports.store("simulated", [read(**flaw), *other])
+    applied = carrier_reports.apply_stored(limit=10, now=NOW)
 
     assert (stored, applied) == (2, 2)
     assert set(CarrierEvent.objects.values_list("call_id", "note")) == {(CALL_ID, "no such call")}

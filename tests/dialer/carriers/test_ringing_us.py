@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from callbacks.models import Callback
-from dialer import carrier_events
+from dialer.dialing import carrier_reports
 from dialer.models import Call, CarrierEvent
 from dialer.workspaces.clock import database_now
 from tests.admin.people import make_callback
@@ -32,7 +32,7 @@ def test_a_contact_who_rings_us_and_talks_needs_no_retry(
     assert carrier.request("POST", "/inbound", json=ring).status_code == 202
     count = 2 if talk is None else 3
     eventually(lambda: CarrierEvent.objects.count() == count, what="the carrier reports the whole call")
-    carrier_events.apply_stored(limit=10, now=database_now())
+    carrier_reports.apply_stored(limit=10, now=database_now())
 
     call = Call.objects.get(direction="inbound")
     assert (call.status, call.outcome) == ("ended", "no_answer" if talk is None else "answered")

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _CALLBACKS = "tests/decisions/test_callbacks.py"
 _DEADLINES = "tests/callbacks/test_deadlines.py"
-_INBOUND = "tests/dialer/test_inbound.py"
+_INBOUND = "tests/dialer/dialing/test_inbound.py"
 _LOCAL_TIMES = "tests/callbacks/test_local_times.py"
 _RESUMING = "tests/callbacks/test_resuming.py"
 _REQUESTS = "tests/callbacks/test_requests.py"
@@ -18,7 +18,7 @@ MUTANTS = [
         "                WHERE o.contact_id = b.contact_id AND o.campaign_id IS NOT DISTINCT FROM b.campaign_id\n"
         "                    AND o.status = 'pending')",
         new=" AND b.status = 'dialing'",
-        tests="tests/dialer/test_putting_back.py"
+        tests="tests/dialer/dialing/test_putting_back.py"
         "::test_outside_campaigns_a_promise_made_meanwhile_takes_the_place_of_a_retry",
     ),
     Mutant(
@@ -72,7 +72,7 @@ MUTANTS = [
         name="chains outside campaigns whose retries an answer cancelled never end",
         old='if row.chain_id not in mine], why="answered", now=now)',
         new='if row.chain_id not in mine], why="answered", now=now, ends_chain=False)',
-        tests="tests/dialer/test_endings.py::test_an_answer_outside_campaigns_ends_the_chains_whose_retries_it_cancels",
+        tests="tests/dialer/dialing/test_completion.py::test_an_answer_outside_campaigns_ends_the_chains_whose_retries_it_cancels",
     ),
     Mutant(
         file="callbacks/follow_ups.py",

@@ -36,9 +36,10 @@ MUTANTS = [
     Mutant(
         file="callbacks/verdicts.py",
         name="a call that is called back stays on the list of what needs a person",
-        old='        unknown.mark_handled(call_id, workspace_id=workspace_id, verb="call_back", actor=actor, '
-        "reason=reason, now=now)\n    return done",
-        new="    return done",
+        old="        reconciliation.mark_handled(\n"
+        '            call_id, workspace_id=workspace_id, verb="call_back", actor=actor, reason=reason, now=now\n'
+        "        )\n",
+        new="",
         tests=f"{_VERDICTS}::TestCallBack::test_the_contact_is_promised_a_call_at_once_in_the_same_chain",
     ),
     Mutant(

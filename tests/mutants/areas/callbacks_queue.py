@@ -64,7 +64,7 @@ MUTANTS = [
         tests=f"{_ACTIONS}::test_a_local_time_is_the_first_instant_at_which_the_clock_shows_it",
     ),
     Mutant(
-        file="callbacks/scheduling.py",
+        file="dialer/setup/personas.py",
         name="of several personas the first one calls",
         old="return ids[0] if len(ids) == 1 else None",
         new="return ids[0] if ids else None",

@@ -2,19 +2,19 @@
 
 from tests.mutants.mutant import Mutant
 
-_CAMPAIGNS = "dialer/campaigns.py"
-_MEMBERS = "dialer/campaign_contacts.py"
-_ENDS = "dialer/campaign_ends.py"
-_EVENTS = "dialer/campaign_events.py"
-_SETTINGS = "dialer/campaign_settings.py"
-_STATS = "dialer/campaign_stats.py"
-_OBSTACLES = "dialer/obstacles.py"
-_REPORTS = "dialer/reports.py"
-_TESTS = "tests/dialer/test_campaigns.py"
-_END_TESTS = "tests/dialer/test_campaign_ends.py"
-_SETTING_TESTS = "tests/dialer/test_campaign_settings.py"
-_REPORT_TESTS = "tests/dialer/test_reports.py"
-_OBSTACLE_TESTS = "tests/dialer/test_obstacles.py"
+_CAMPAIGNS = "dialer/campaigns/lifecycle.py"
+_MEMBERS = "dialer/campaigns/membership.py"
+_ENDS = "dialer/campaigns/completion.py"
+_EVENTS = "dialer/campaigns/events.py"
+_SETTINGS = "dialer/campaigns/settings.py"
+_STATS = "dialer/campaigns/stats.py"
+_OBSTACLES = "dialer/campaigns/blockers.py"
+_REPORTS = "dialer/campaigns/report.py"
+_TESTS = "tests/dialer/campaigns/test_lifecycle.py"
+_END_TESTS = "tests/dialer/campaigns/test_completion.py"
+_SETTING_TESTS = "tests/dialer/campaigns/test_settings.py"
+_REPORT_TESTS = "tests/dialer/campaigns/test_report.py"
+_OBSTACLE_TESTS = "tests/dialer/campaigns/test_blockers.py"
 
 MUTANTS = [
     Mutant(
@@ -71,7 +71,7 @@ MUTANTS = [
         name="a campaign fails at the first rejection of its credentials",
         old="line__down_reason=REJECTED, line__outages_in_a_row__gte=REJECTIONS\n",
         new="line__down_reason=REJECTED\n",
-        tests="tests/dialer/test_outages.py"
+        tests="tests/dialer/dialing/test_line_health.py"
         "::test_a_campaign_fails_where_its_credentials_are_rejected_for_good_and_not_before",
     ),
     Mutant(
@@ -79,7 +79,7 @@ MUTANTS = [
         name="an outage fails campaigns",
         old="line__down_reason=REJECTED, line__outages_in_a_row__gte=REJECTIONS\n",
         new="line__outages_in_a_row__gte=REJECTIONS\n",
-        tests="tests/dialer/test_outages.py::test_an_outage_however_long_fails_no_campaign",
+        tests="tests/dialer/dialing/test_line_health.py::test_an_outage_however_long_fails_no_campaign",
     ),
     Mutant(
         file=_CAMPAIGNS,
@@ -257,7 +257,7 @@ MUTANTS = [
         tests=f"{_SETTING_TESTS}::test_what_belongs_to_another_workspace_or_is_archived_cannot_be_used",
     ),
     Mutant(
-        file=_SETTINGS,
+        file="dialer/setup/lines.py",
         name="an archived line is taken as the default",
         old="Line.objects.in_workspace(workspace_id).filter(archived_at=None).order_by(",
         new="Line.objects.in_workspace(workspace_id).order_by(",
@@ -282,7 +282,7 @@ MUTANTS = [
         name="talks of calls that came in count in a campaign's average",
         old="AND outcome IN ('answered', 'dnc_request') AND direction = 'outbound'",
         new="AND outcome IN ('answered', 'dnc_request')",
-        tests="tests/dialer/test_campaign_stats.py::test_the_average_is_that_of_the_campaigns_own_talks",
+        tests="tests/dialer/campaigns/test_stats.py::test_the_average_is_that_of_the_campaigns_own_talks",
     ),
     Mutant(
         file=_STATS,

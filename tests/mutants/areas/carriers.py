@@ -24,7 +24,7 @@ MUTANTS = [
         name="every carrier is taken to send messages",
         old="    return adapter if isinstance(adapter, Messenger) else None\n",
         new="    return adapter  # type: ignore[return-value]\n",
-        tests="tests/dialer/test_messages.py"
+        tests="tests/dialer/messages/test_messages.py"
         "::test_a_line_without_a_number_or_whose_carrier_takes_calls_only_sends_nothing",
     ),
     Mutant(
@@ -32,14 +32,14 @@ MUTANTS = [
         name="an ambiguous answer proves the carrier alive",
         old="    health: Health = Health.UNSAID\n",
         new="    health: Health = Health.ALIVE\n",
-        tests="tests/dialer/test_outages.py::test_a_fault_of_our_own_neither_closes_nor_opens_the_circuit",
+        tests="tests/dialer/dialing/test_line_health.py::test_a_fault_of_our_own_neither_closes_nor_opens_the_circuit",
     ),
     Mutant(
         file=_BASE,
         name="a busy carrier counts as out of reach",
         old="    health: Health = Health.ALIVE\n",
         new="    health: Health = Health.OUT_OF_REACH\n",
-        tests="tests/dialer/test_outages.py::test_one_answer_among_failures_proves_the_carrier_alive",
+        tests="tests/dialer/dialing/test_line_health.py::test_one_answer_among_failures_proves_the_carrier_alive",
     ),
     Mutant(
         file=_READING,

@@ -2,13 +2,13 @@
 
 from tests.mutants.mutant import Mutant
 
-_CONTACTS = "dialer/contacts.py"
-_IMPORTS = "dialer/imports.py"
-_SEALED = "dialer/sealed_numbers.py"
-_SUPPRESSIONS = "dialer/suppressions.py"
-_TESTS = "tests/dialer/test_contacts.py"
-_IMPORT_TESTS = "tests/dialer/test_imports.py"
-_SUPPRESSION_TESTS = "tests/dialer/test_suppressions.py"
+_CONTACTS = "dialer/contacts/contacts.py"
+_IMPORTS = "dialer/campaigns/imports.py"
+_SEALED = "dialer/calls/hashed_numbers.py"
+_SUPPRESSIONS = "dialer/contacts/suppressions.py"
+_TESTS = "tests/dialer/contacts/test_contacts.py"
+_IMPORT_TESTS = "tests/dialer/campaigns/test_imports.py"
+_SUPPRESSION_TESTS = "tests/dialer/contacts/test_suppressions.py"
 _DECISIONS = "tests/decisions/test_contacts_and_numbers.py"
 
 MUTANTS = [
@@ -31,7 +31,7 @@ MUTANTS = [
         name="what carriers reported of a deleted contact is kept",
         old='        CarrierEvent.objects.filter(call_id__in=mine.values("id")).update(facts={}, raw={})\n',
         new="",
-        tests="tests/dialer/test_carrier_reports.py"
+        tests="tests/dialer/dialing/test_storing_reports.py"
         "::test_a_report_of_a_call_that_came_in_becomes_a_call_and_is_forgotten_with_its_contact",
     ),
     Mutant(
@@ -58,7 +58,7 @@ MUTANTS = [
     Mutant(
         file=_CONTACTS,
         name="a changed zone leaves what was promised on the old clock",
-        old="    promises().contacts_rezoned(contact_ids, now=now)\n",
+        old="    listener().contacts_rezoned(contact_ids, now=now)\n",
         new="",
         tests="tests/callbacks/test_local_times.py::test_a_new_zone_moves_the_promise_to_the_time_that_was_said",
     ),
@@ -153,7 +153,7 @@ MUTANTS = [
         name="a number is sealed without the key",
         old="hashlib.sha256((number_key() + phone).encode()).hexdigest()",
         new="hashlib.sha256(phone.encode()).hexdigest()",
-        tests="tests/dialer/test_placing.py::test_a_number_that_is_held_by_its_hash_is_not_dialled",
+        tests="tests/dialer/dialing/test_placing.py::test_a_number_that_is_held_by_its_hash_is_not_dialled",
     ),
     Mutant(
         file=_SUPPRESSIONS,

@@ -6,28 +6,28 @@ _GIVEN_BACK = "tests/connections/test_given_back.py"
 
 MUTANTS = [
     Mutant(
-        file="dialer/placing.py",
+        file="dialer/dialing/placing.py",
         name="the database connection is kept while the carrier is asked to place calls",
         old="    connection.close()\n    answers = _ask(",
         new="    answers = _ask(",
         tests=f"{_GIVEN_BACK}::test_while_calls_are_placed",
     ),
     Mutant(
-        file="dialer/placing.py",
+        file="dialer/dialing/placing.py",
         name="the database connection is kept while the carrier is asked to hang up",
         old="    connection.close()\n    carriers.of(line).hang_up(call_id)",
         new="    carriers.of(line).hang_up(call_id)",
         tests=f"{_GIVEN_BACK}::test_while_the_api_has_a_call_hung_up",
     ),
     Mutant(
-        file="dialer/unknown.py",
+        file="dialer/dialing/reconciliation.py",
         name="the database connection is kept while calls are looked up",
         old="    connection.close()\n    answers = list(",
         new="    answers = list(",
         tests=f"{_GIVEN_BACK}::test_while_a_call_is_looked_up",
     ),
     Mutant(
-        file="dialer/messages.py",
+        file="dialer/messages/messages.py",
         name="the database connection is kept while a message is sent",
         old="        connection.close()\n        _settle(",
         new="        _settle(",

@@ -2,11 +2,11 @@
 
 from tests.mutants.mutant import Mutant
 
-_DISPATCH = "dialer/dispatch.py"
-_ROOMS = "dialer/rooms.py"
-_CLAIM = "tests/dialer/test_claim.py"
-_PACING = "tests/dialer/test_pacing.py"
-_PIPELINE = "tests/dialer/test_pipeline.py"
+_DISPATCH = "dialer/dialing/claim.py"
+_ROOMS = "dialer/dialing/capacity.py"
+_CLAIM = "tests/dialer/dialing/test_claim.py"
+_PACING = "tests/dialer/dialing/test_pacing.py"
+_PIPELINE = "tests/dialer/dialing/test_pipeline.py"
 
 MUTANTS = [
     Mutant(
@@ -119,7 +119,7 @@ MUTANTS = [
         name="calls that came in take slots",
         old="WHERE status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'",
         new="WHERE status IN ('dialing', 'ringing', 'in_progress')",
-        tests="tests/dialer/test_inbound.py::test_an_inbound_call_takes_no_slot",
+        tests="tests/dialer/dialing/test_inbound.py::test_an_inbound_call_takes_no_slot",
     ),
     Mutant(
         file=_ROOMS,
@@ -150,7 +150,7 @@ MUTANTS = [
         tests=f"{_CLAIM}::test_a_campaign_whose_end_has_come_is_not_claimed_from",
     ),
     Mutant(
-        file=_ROOMS,
+        file="dialer/setup/paces.py",
         name="a pace that was raised waits for the wait of the former",
         old='    run("forget_pace", "DELETE FROM dialer_pace WHERE owner_id = %(id)s", {"id": owner_id})\n',
         new="",

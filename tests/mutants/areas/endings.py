@@ -2,14 +2,14 @@
 
 from tests.mutants.mutant import Mutant
 
-_ENDINGS = "dialer/endings.py"
-_REPORTS = "dialer/carrier_events.py"
-_UNKNOWN = "dialer/unknown.py"
-_PIPELINE = "tests/dialer/test_pipeline.py"
-_ENDING_TESTS = "tests/dialer/test_endings.py"
-_REPORT_TESTS = "tests/dialer/test_applying_reports.py"
-_UNKNOWN_TESTS = "tests/dialer/test_unknown.py"
-_TALK_TESTS = "tests/dialer/test_talks.py"
+_ENDINGS = "dialer/dialing/completion.py"
+_REPORTS = "dialer/dialing/carrier_reports.py"
+_UNKNOWN = "dialer/dialing/reconciliation.py"
+_PIPELINE = "tests/dialer/dialing/test_pipeline.py"
+_ENDING_TESTS = "tests/dialer/dialing/test_completion.py"
+_REPORT_TESTS = "tests/dialer/dialing/test_applying_reports.py"
+_UNKNOWN_TESTS = "tests/dialer/dialing/test_reconciliation.py"
+_TALK_TESTS = "tests/dialer/dialing/test_conversation.py"
 
 MUTANTS = [
     Mutant(
@@ -24,7 +24,7 @@ MUTANTS = [
         name="an attempt is told of a call that came in",
         old="            if fact.dialing_at is not None and fact.direction == Direction.OUTBOUND\n        ]",
         new="            if fact.dialing_at is not None\n        ]",
-        tests="tests/dialer/test_inbound.py::test_a_call_that_comes_in_is_a_row_of_its_own_chain_and_tells_its_events",
+        tests="tests/dialer/dialing/test_inbound.py::test_a_call_that_comes_in_is_a_row_of_its_own_chain_and_tells_its_events",
     ),
     Mutant(
         file=_ENDINGS,
@@ -125,7 +125,7 @@ MUTANTS = [
         name="a talk whose carrier does not count it lasted no time",
         old="    if ended.duration_seconds is not None or fact.answered_at is None:\n",
         new="    if True:\n",
-        tests="tests/dialer/test_inbound.py"
+        tests="tests/dialer/dialing/test_inbound.py"
         "::test_a_talk_lasts_from_its_answer_to_its_end_where_the_carrier_does_not_count",
     ),
     Mutant(
@@ -182,7 +182,7 @@ MUTANTS = [
         name="a call that came in is asked for at its carrier",
         old="check_at = CASE WHEN c.direction = 'inbound' THEN c.check_at ELSE %(check_at)s END",
         new="check_at = %(check_at)s",
-        tests="tests/dialer/test_inbound.py"
+        tests="tests/dialer/dialing/test_inbound.py"
         "::test_a_call_whose_end_is_never_reported_does_not_keep_the_contact_busy_for_ever",
     ),
     Mutant(
@@ -238,7 +238,7 @@ MUTANTS = [
     Mutant(
         file=_UNKNOWN,
         name="an end that waits to be applied is overtaken",
-        old="elif not is_news and not carrier_events.has_unapplied(call.call_id):",
+        old="elif not is_news and not carrier_reports.has_unapplied(call.call_id):",
         new="elif not is_news:",
         tests=f"{_UNKNOWN_TESTS}::test_an_end_that_waits_to_be_applied_is_not_overtaken",
     ),

@@ -2,10 +2,10 @@
 
 from tests.mutants.mutant import Mutant
 
-_MESSAGES = "dialer/messages.py"
-_EVENTS = "dialer/message_events.py"
-_REPORTS = "dialer/message_reports.py"
-_TESTS = "tests/dialer/test_messages.py"
+_MESSAGES = "dialer/messages/messages.py"
+_EVENTS = "dialer/messages/events.py"
+_REPORTS = "dialer/messages/reports.py"
+_TESTS = "tests/dialer/messages/test_messages.py"
 
 MUTANTS = [
     Mutant(

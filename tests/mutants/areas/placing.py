@@ -2,14 +2,14 @@
 
 from tests.mutants.mutant import Mutant
 
-_PLACING = "dialer/placing.py"
-_JUDGING = "dialer/judging.py"
-_FACTS = "dialer/facts.py"
-_OUTAGES = "dialer/outages.py"
-_PIPELINE = "tests/dialer/test_pipeline.py"
-_PLACING_TESTS = "tests/dialer/test_placing.py"
-_PUTTING_BACK = "tests/dialer/test_putting_back.py"
-_OUTAGE_TESTS = "tests/dialer/test_outages.py"
+_PLACING = "dialer/dialing/placing.py"
+_JUDGING = "dialer/dialing/eligibility.py"
+_FACTS = "dialer/calls/context.py"
+_OUTAGES = "dialer/dialing/line_health.py"
+_PIPELINE = "tests/dialer/dialing/test_pipeline.py"
+_PLACING_TESTS = "tests/dialer/dialing/test_placing.py"
+_PUTTING_BACK = "tests/dialer/dialing/test_putting_back.py"
+_OUTAGE_TESTS = "tests/dialer/dialing/test_line_health.py"
 
 MUTANTS = [
     Mutant(
@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="promises are not told that their calls are dialled",
-        old="    promises().calls_dialling([fact.id for fact in later], now=now)\n",
+        old="    listener().calls_dialling([fact.id for fact in later], now=now)\n",
         new="",
         tests=f"{_PIPELINE}::test_a_waiting_contact_is_called_and_called_back_when_nobody_answers",
     ),
@@ -129,7 +129,7 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="the answers of a carrier are not taken note of",
-        old="    outages.note(zip((line for line, _ in requests), answers, strict=True), now=now + waited)\n",
+        old="    line_health.note(zip((line for line, _ in requests), answers, strict=True), now=now + waited)\n",
         new="",
         tests=f"{_OUTAGE_TESTS}::test_a_carrier_that_refuses_connections_is_left_alone_and_no_call_is_lost",
     ),
@@ -173,7 +173,7 @@ MUTANTS = [
         name="calls that came in count in the limits of a number",
         old="                AND c.dialing_at > %(since)s AND c.direction = 'outbound'\n",
         new="                AND c.dialing_at > %(since)s\n",
-        tests="tests/dialer/test_inbound.py::test_an_inbound_call_counts_in_no_limit",
+        tests="tests/dialer/dialing/test_inbound.py::test_an_inbound_call_counts_in_no_limit",
     ),
     Mutant(
         file=_FACTS,
@@ -221,7 +221,7 @@ MUTANTS = [
     Mutant(
         file=_OUTAGES,
         name="a carrier that is back stays down",
-        old="        Line.objects.filter(pk__in=troubled).update(**CLOSED)\n",
+        old="        Line.objects.filter(pk__in=troubled).update(**IN_REACH)\n",
         new="",
         tests=f"{_OUTAGE_TESTS}::test_one_call_tries_whether_the_carrier_is_back_and_its_answer_lets_the_others_go",
     ),

@@ -2,14 +2,14 @@
 
 from tests.mutants.mutant import Mutant
 
-_CALLS = "dialer/calls.py"
-_FIRST = "dialer/first_calls.py"
-_SINGLE = "dialer/single_calls.py"
-_RESTORING = "dialer/restoring.py"
-_PROMISES = "dialer/promises.py"
-_CALL_TESTS = "tests/dialer/test_calls.py"
-_CAMPAIGN_TESTS = "tests/dialer/test_campaigns.py"
-_SINGLE_TESTS = "tests/dialer/test_single_calls.py"
+_CALLS = "dialer/calls/calls.py"
+_FIRST = "dialer/contacts/first_calls.py"
+_SINGLE = "dialer/dialing/single_calls.py"
+_RESTORING = "dialer/calls/restoring.py"
+_PROMISES = "dialer/calls/listener.py"
+_CALL_TESTS = "tests/dialer/calls/test_calls.py"
+_CAMPAIGN_TESTS = "tests/dialer/campaigns/test_lifecycle.py"
+_SINGLE_TESTS = "tests/dialer/dialing/test_single_calls.py"
 
 MUTANTS = [
     Mutant(
@@ -25,7 +25,7 @@ MUTANTS = [
         name="a promise that is withdrawn ends the chain of a call that is live",
         old="    live = _lock_live_chains(call_ids) if ends_chain else set()\n",
         new="    live: set[UUID] = set()\n",
-        tests="tests/dialer/test_endings.py"
+        tests="tests/dialer/dialing/test_completion.py"
         "::test_a_promise_cancelled_during_a_call_leaves_the_end_of_the_chain_to_the_call",
     ),
     Mutant(
@@ -44,7 +44,7 @@ MUTANTS = [
     Mutant(
         file=_CALLS,
         name="promises are not told that their calls were withdrawn",
-        old="    if withdrawn:\n        promises().calls_withdrawn(withdrawn, why, now=now)\n",
+        old="    if withdrawn:\n        listener().calls_withdrawn(withdrawn, why, now=now)\n",
         new="",
         tests="tests/decisions/test_campaigns.py"
         "::test_cancel_cancels_every_pending_callback_with_one_event_each_and_waiting_contacts",
@@ -63,14 +63,14 @@ MUTANTS = [
         '        {"workspace": workspace_id, "numbers": list(numbers)},\n    )\n    return withdraw(',
         new='        WHERE p.phone = ANY(%(numbers)s)\n        """,\n'
         '        {"workspace": workspace_id, "numbers": list(numbers)},\n    )\n    return withdraw(',
-        tests="tests/dialer/test_suppressions.py::test_a_number_is_stopped_in_its_workspace_and_in_no_other",
+        tests="tests/dialer/contacts/test_suppressions.py::test_a_number_is_stopped_in_its_workspace_and_in_no_other",
     ),
     Mutant(
         file=_CALLS,
         name="a retry that is skipped gives its number to the promise made beside it",
         old="WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS used",
         new="WHERE dialing_at IS NOT NULL), 0) AS used",
-        tests="tests/dialer/test_putting_back.py"
+        tests="tests/dialer/dialing/test_putting_back.py"
         "::test_a_retry_that_was_skipped_stays_used_up_for_the_promise_that_takes_the_place_of_the_next",
     ),
     Mutant(
@@ -101,7 +101,7 @@ MUTANTS = [
         name="a call that came in is cancelled",
         old="('queued', 'dialing', 'ringing', 'in_progress') AND direction = 'outbound'",
         new="('queued', 'dialing', 'ringing', 'in_progress')",
-        tests="tests/dialer/test_inbound.py::test_a_call_that_came_in_is_not_ours_to_cancel",
+        tests="tests/dialer/dialing/test_inbound.py::test_a_call_that_came_in_is_not_ours_to_cancel",
     ),
     Mutant(
         file=_CALLS,
@@ -122,7 +122,7 @@ MUTANTS = [
         name="the contact who called us counts as one who was never talked to",
         old='    if why == "inbound_call":\n',
         new='    if why == "":\n',
-        tests="tests/dialer/test_inbound.py"
+        tests="tests/dialer/dialing/test_inbound.py"
         "::test_an_answered_call_from_the_contact_completes_its_retry_and_ends_the_chain_as_reached",
     ),
     Mutant(
@@ -130,21 +130,21 @@ MUTANTS = [
         name="first calls do not wait for the start of their campaign",
         old="    earliest = max(now, campaign.start_at or now)\n",
         new="    earliest = now\n",
-        tests="tests/dialer/test_first_calls.py::test_first_calls_wait_for_the_start_of_their_campaign",
+        tests="tests/dialer/contacts/test_first_calls.py::test_first_calls_wait_for_the_start_of_their_campaign",
     ),
     Mutant(
         file=_FIRST,
         name="a local start is that of the contact's first zone only",
         old="for zone in zones or (fallback.zone,)))",
         new="for zone in zones[:1] or (fallback.zone,)))",
-        tests="tests/dialer/test_first_calls.py::test_a_local_start_has_come_in_every_zone_that_the_number_may_be_in",
+        tests="tests/dialer/contacts/test_first_calls.py::test_a_local_start_has_come_in_every_zone_that_the_number_may_be_in",
     ),
     Mutant(
         file=_FIRST,
         name="a contact without a zone starts by the clock of UTC",
         old="for zone in zones or (fallback.zone,)))",
         new='for zone in zones or ("UTC",)))',
-        tests="tests/dialer/test_first_calls.py"
+        tests="tests/dialer/contacts/test_first_calls.py"
         "::test_a_local_start_is_by_the_campaigns_clock_where_nobody_knows_the_contacts",
     ),
     Mutant(
@@ -159,14 +159,14 @@ MUTANTS = [
         name="a country's weekend is closed for every country",
         old='if schedule_.get("days") == WEEKEND_OFF else schedule_',
         new="if False else schedule_",
-        tests="tests/dialer/test_first_calls.py::test_a_weekend_that_is_not_everybodys_does_not_put_off_a_first_call",
+        tests="tests/dialer/contacts/test_first_calls.py::test_a_weekend_that_is_not_everybodys_does_not_put_off_a_first_call",
     ),
     Mutant(
         file=_FIRST,
         name="a first call keeps its time when its contact's clock changes",
         old="    waiting.update(due_at=None)\n",
         new="",
-        tests="tests/dialer/test_contacts.py::test_a_changed_zone_moves_first_calls_that_wait",
+        tests="tests/dialer/contacts/test_contacts.py::test_a_changed_zone_moves_first_calls_that_wait",
     ),
     Mutant(
         file=_SINGLE,
@@ -185,8 +185,8 @@ MUTANTS = [
     Mutant(
         file=_SINGLE,
         name="an archived persona talks",
-        old="    usable = Persona.objects.in_workspace(workspace_id).filter(archived_at=None)\n",
-        new="    usable = Persona.objects.in_workspace(workspace_id)\n",
+        old="    if not Persona.objects.in_workspace(workspace_id).filter(archived_at=None, pk=wanted).exists():\n",
+        new="    if not Persona.objects.in_workspace(workspace_id).filter(pk=wanted).exists():\n",
         tests=f"{_SINGLE_TESTS}::test_a_persona_or_line_that_is_archived_makes_no_call",
     ),
     Mutant(
@@ -222,7 +222,7 @@ MUTANTS = [
         name="a call that was cancelled is put back as if it had been withdrawn",
         old="        WHERE id = %(id)s AND status = 'withdrawn' AND dialing_at IS NULL",
         new="        WHERE id = %(id)s AND dialing_at IS NULL",
-        tests="tests/dialer/test_restoring.py::test_only_what_was_withdrawn_is_put_back",
+        tests="tests/dialer/calls/test_restoring.py::test_only_what_was_withdrawn_is_put_back",
     ),
     Mutant(
         file=_RESTORING,
@@ -236,7 +236,7 @@ MUTANTS = [
         name="a contact that is on the phone is shown as waiting for its callback",
         old="            WHERE id = %(id)s AND state <> 'calling'\n",
         new="            WHERE id = %(id)s\n",
-        tests="tests/dialer/test_restoring.py::test_a_contact_waits_for_its_call_again_unless_it_is_being_called",
+        tests="tests/dialer/calls/test_restoring.py::test_a_contact_waits_for_its_call_again_unless_it_is_being_called",
     ),
     Mutant(
         file=_PROMISES,
@@ -248,7 +248,7 @@ MUTANTS = [
     Mutant(
         file=_PROMISES,
         name="the setting that names who promises calls is not read",
-        old="    return _load(settings.CALL_PROMISES)\n",
+        old="    return _load(settings.CALL_LISTENER)\n",
         new='    return _load("callbacks.follow_ups.Callbacks")\n',
         tests="tests/dialer/test_without_callbacks.py",
     ),

@@ -2,12 +2,11 @@
 
 from tests.mutants.mutant import Mutant
 
-_INBOUND = "dialer/inbound.py"
-_TALKS = "dialer/talks.py"
-_CHAINS = "dialer/chains.py"
-_RESULTS = "dialer/results.py"
-_INBOUND_TESTS = "tests/dialer/test_inbound.py"
-_TALK_TESTS = "tests/dialer/test_talks.py"
+_INBOUND = "dialer/dialing/inbound.py"
+_TALKS = "dialer/dialing/conversation.py"
+_CHAINS = "dialer/calls/chains.py"
+_INBOUND_TESTS = "tests/dialer/dialing/test_inbound.py"
+_TALK_TESTS = "tests/dialer/dialing/test_conversation.py"
 
 MUTANTS = [
     Mutant(
@@ -15,7 +14,7 @@ MUTANTS = [
         name="reports of a call that came in outlive its contact",
         old="    _bind({event_id: answer for event_id, answer in answers.items() if isinstance(answer, UUID)})\n",
         new="",
-        tests="tests/dialer/test_carrier_reports.py"
+        tests="tests/dialer/dialing/test_storing_reports.py"
         "::test_a_report_of_a_call_that_came_in_becomes_a_call_and_is_forgotten_with_its_contact",
     ),
     Mutant(
@@ -135,14 +134,14 @@ MUTANTS = [
         name="the last attempt decides about a chain although somebody was talked to before",
         old="        return (talks or self.attempts or (None,))[-1]\n",
         new="        return (self.attempts or (None,))[-1]\n",
-        tests="tests/dialer/test_results.py::test_the_last_talk_decides_about_a_chain_else_the_last_attempt",
+        tests="tests/dialer/dialing/test_results.py::test_the_last_talk_decides_about_a_chain_else_the_last_attempt",
     ),
     Mutant(
         file=_CHAINS,
         name="a contact counts as reached by the last attempt only",
         old="return any(attempt.outcome is Outcome.ANSWERED for attempt in self.attempts)",
         new="return any(attempt.outcome is Outcome.ANSWERED for attempt in self.attempts[-1:])",
-        tests="tests/dialer/test_endings.py"
+        tests="tests/dialer/dialing/test_completion.py"
         "::test_a_contact_who_was_reached_stays_reached_when_the_promise_that_followed_was_in_vain",
     ),
     Mutant(
@@ -150,20 +149,20 @@ MUTANTS = [
         name="a call that was never handed over counts as an attempt",
         old="WHERE chain_id = ANY(%(chains)s) AND dialing_at IS NOT NULL AND status = 'ended'",
         new="WHERE chain_id = ANY(%(chains)s) AND coalesce(dialing_at, ended_at) IS NOT NULL AND status = 'ended'",
-        tests="tests/dialer/test_calls.py::test_a_retry_that_was_cancelled_before_dialling_is_no_attempt_of_its_chain",
+        tests="tests/dialer/calls/test_calls.py::test_a_retry_that_was_cancelled_before_dialling_is_no_attempt_of_its_chain",
     ),
     Mutant(
-        file=_RESULTS,
+        file="dialer/dialing/conversation.py",
         name="what an earlier talk meant is told as the result of the chain",
         old="    if decided is None or decided.id != fact.id:\n",
         new="    if decided is None:\n",
-        tests="tests/dialer/test_results.py::test_what_an_earlier_talk_meant_is_not_the_result_of_the_chain",
+        tests="tests/dialer/dialing/test_results.py::test_what_an_earlier_talk_meant_is_not_the_result_of_the_chain",
     ),
     Mutant(
-        file=_RESULTS,
+        file="dialer/dialing/conversation.py",
         name="the result of a call that came in waits although its talk was analyzed",
         old="    is_inbound = fact.direction == Direction.INBOUND\n",
         new="    is_inbound = False\n",
-        tests="tests/dialer/test_results.py::test_what_a_call_that_came_in_meant_lets_its_result_go",
+        tests="tests/dialer/dialing/test_results.py::test_what_a_call_that_came_in_meant_lets_its_result_go",
     ),
 ]

@@ -2,10 +2,10 @@
 
 from tests.mutants.mutant import Mutant
 
-_EVENTS = "dialer/events.py"
-_FORMATS = "dialer/formats.py"
-_AUDIENCE = "dialer/audience.py"
-_EVENT_TESTS = "tests/dialer/test_events.py"
+_EVENTS = "dialer/calls/events.py"
+_FORMATS = "dialer/calls/formats.py"
+_AUDIENCE = "dialer/calls/audience.py"
+_EVENT_TESTS = "tests/dialer/calls/test_events.py"
 
 MUTANTS = [
     Mutant(
@@ -55,7 +55,7 @@ MUTANTS = [
         name="the result of a talk does not wait for what it meant",
         old="    is_awaited = decided.outcome in TALKS and decided.analysis is None\n",
         new="    is_awaited = False\n",
-        tests="tests/dialer/test_results.py::test_what_an_earlier_talk_meant_is_not_the_result_of_the_chain",
+        tests="tests/dialer/dialing/test_results.py::test_what_an_earlier_talk_meant_is_not_the_result_of_the_chain",
     ),
     Mutant(
         file=_FORMATS,

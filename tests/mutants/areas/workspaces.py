@@ -7,42 +7,42 @@ _ADMIN = "tests/audit/test_admin.py::test_a_change_leaves_who_did_what_and_why"
 
 MUTANTS = [
     Mutant(
-        file="dialer/talks.py",
+        file="dialer/dialing/conversation.py",
         name="request-dnc leaves no audit entry",
         old='record(actor, [_change(call, "request_dnc",',
         new='dict(unkept=[_change(call, "request_dnc",',
         tests=f"{_API}[request_dnc:POST:calls/{{id}}/request-dnc/]",
     ),
     Mutant(
-        file="dialer/suppressions.py",
+        file="dialer/contacts/suppressions.py",
         name="lifting a suppression leaves no audit entry",
         old='            record(actor, [_change(suppression, "lift", reason)], now=now)',
         new="            pass",
         tests=f"{_API}[lift:DELETE:suppressions/{{id}}/] {_ADMIN}[lift:dialer_suppression_lift]",
     ),
     Mutant(
-        file="dialer/contacts.py",
+        file="dialer/contacts/contacts.py",
         name="deleting a contact leaves no audit entry",
         old='        record(actor, [_audited(contact, "delete", reason=reason)], now=now)\n',
         new="",
         tests=f"{_API}[delete:DELETE:contacts/{{id}}/] {_ADMIN}[delete:dialer_contact_forget]",
     ),
     Mutant(
-        file="dialer/contacts.py",
+        file="dialer/contacts/contacts.py",
         name="the audit forgets why a contact was deleted",
         old='_audited(contact, "delete", reason=reason)',
         new='_audited(contact, "delete")',
         tests=f"{_API}[delete:DELETE:contacts/{{id}}/]",
     ),
     Mutant(
-        file="dialer/imports.py",
+        file="dialer/campaigns/imports.py",
         name="an upload leaves no audit entry",
         old="        record(actor, [_uploaded(source)], now=now)\n",
         new="",
         tests=f"{_API}[upload:POST:contacts/import/]",
     ),
     Mutant(
-        file="dialer/campaign_contacts.py",
+        file="dialer/campaigns/membership.py",
         name="adding contacts to a campaign leaves no audit entry",
         old="            record(actor, [change], now=now)",
         new="            del change",

@@ -1,0 +1,245 @@
+"""What other systems are told about calls and contacts: the facts as the envelope profile shows them.
+
+Field names, nesting and spellings are those of the published webhook contracts that receivers are written for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dialer.calls import formats
+from dialer.calls.chains import NOTHING_DIALLED, Attempt, Chain
+from dialer.calls.context import parsed
+from dialer.calls.listener import FollowUp
+from dialer.models import Suppression
+from dialer.rules.statuses import ENVELOPE_STATUS, Direction, Outcome
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.instants import written
+from webhooks.outbox import NewEvent, NewItem
+
+Fact = Any
+"""A row of :func:`dialer.calls.context.facts_of`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How one call ended, beside its facts."""
+
+    outcome: str
+    ended_reason: str
+    ended_at: datetime
+    duration_seconds: int | None
+    transcript: str | None
+    recording_url: str | None
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+
+
+def call_started(fact: Fact, *, at: datetime) -> NewEvent:
+    return _call_event(
+        fact,
+        "call.started",
+        at=at,
+        data={**_identity(fact), "started_at": written(at)},
+        unique_key=f"call.started:{fact.id}",
+    )
+
+
+def call_received(fact: Fact, *, at: datetime) -> NewEvent:
+    """Somebody rings us, or a callback of ours connects."""
+    kind = "inbound" if fact.direction == Direction.INBOUND else "outbound-callback"
+    return _call_event(
+        fact,
+        "call.received",
+        at=at,
+        data={**_identity(fact), "type": kind, "received_at": written(at), "to": fact.caller_id},
+        unique_key=f"call.received:{fact.id}",
+        batch=formats.received_item(fact, kind=kind, at=at),
+    )
+
+
+def call_attempted(fact: Fact, ended: Ended) -> NewEvent:
+    """Every outbound attempt that was handed over, when it has ended."""
+    return _call_event(
+        fact,
+        "call.attempted",
+        at=ended.ended_at,
+        data={
+            **_identity(fact),
+            "outcome": ended.outcome,
+            "status": ENVELOPE_STATUS[Outcome(ended.outcome)],
+            "ended_reason": ended.ended_reason,
+            "attempted_at": written(fact.dialing_at),
+            "ended_at": written(ended.ended_at),
+            "duration_seconds": ended.duration_seconds or 0,
+        },
+        unique_key=f"call.attempted:{fact.id}",
+        batch=formats.attempted_item(fact, outcome=ended.outcome, rang=bool(ended.ringing_at or ended.answered_at)),
+        status=formats.attempted_status(fact, outcome=ended.outcome, ended_at=ended.ended_at),
+    )
+
+
+def call_ended(fact: Fact, ended: Ended, follow_up: FollowUp) -> NewEvent:
+    """Tell the end with the decision about what follows; a call that came in has its result with that."""
+    is_inbound = fact.direction == Direction.INBOUND
+    top_level: dict[str, Any] = {"call_id": public_id("call", fact.id)}
+    if follow_up.pending is not None:
+        top_level["callback"] = {
+            "id": follow_up.pending.id,
+            "scheduled_at": follow_up.pending.scheduled_at.astimezone(UTC).isoformat(timespec="seconds"),
+        }
+    return _call_event(
+        fact,
+        "call.ended",
+        at=ended.ended_at,
+        data={
+            "job_id": public_id("call", fact.id),
+            "contact_id": public_id("ct", fact.contact_id),
+            "status": ENVELOPE_STATUS[Outcome(ended.outcome)],
+            "ended_reason": ended.ended_reason,
+            "duration_seconds": ended.duration_seconds or 0,
+            "transcript": ended.transcript,
+            "recording_url": ended.recording_url,
+            "retry": {
+                "will_retry": follow_up.will_retry,
+                "next_retry_at": written(follow_up.next_retry_at) if follow_up.next_retry_at else None,
+                "attempt_number": fact.attempt_number,
+                "max_attempts": fact.attempt_number + follow_up.attempts_left,
+            },
+        },
+        top_level=top_level,
+        unique_key=f"call.ended:{fact.id}",
+        batch=formats.complete_item(fact, only_call(fact, ended), at=ended.ended_at) if is_inbound else None,
+    )
+
+
+def call_exhausted(fact: Fact, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime) -> NewEvent:
+    """The chain is over, whether it reached the contact or not; once per chain."""
+    return _call_event(
+        fact,
+        "call.exhausted",
+        at=at,
+        data={
+            "job_id": public_id("call", fact.id),
+            "contact_id": public_id("ct", fact.contact_id),
+            "campaign_id": public_id("camp", fact.campaign_id) if fact.campaign_id else None,
+            "phone": fact.phone,
+            "result": result,
+            "reason": reason,
+            "attempts": attempts,
+        },
+        unique_key=f"call.exhausted:{fact.chain_id}",
+        batch=formats.complete_item(fact, chain, at=at),
+        status=formats.number_done_status(fact, chain, at=at),
+    )
+
+
+def only_call(fact: Fact, ended: Ended) -> Chain:
+    """Return the chain of a call before and after which there is none."""
+    if fact.dialing_at is None:
+        return NOTHING_DIALLED
+    attempt = Attempt(
+        id=fact.id,
+        outcome=Outcome(ended.outcome),
+        number=fact.number,
+        caller_id=fact.caller_id,
+        began_at=fact.dialing_at,
+        answered_at=ended.answered_at,
+        ended_at=ended.ended_at,
+    )
+    return Chain(attempts=(attempt,))
+
+
+def call_analyzed(fact: Fact, *, analysis: Mapping[str, Any], status: str, at: datetime, replaced: bool) -> NewEvent:
+    data: dict[str, Any] = {
+        "call": {
+            "id": public_id("call", fact.id),
+            "status": status,
+            "summary": analysis.get("summary"),
+            "outcome_id": analysis.get("outcome_id"),
+            "score": analysis.get("score"),
+            "structured_data": analysis.get("structured_data", {}),
+        },
+        "contact": {
+            "id": public_id("ct", fact.contact_id),
+            "name": fact.contact_name,
+            "status": analysis.get("outcome_id"),
+        },
+        "in_call_tools": analysis.get("in_call_tools", []),
+        "post_call_actions": analysis.get("post_call_actions", []),
+    }
+    if replaced:
+        data["replaced"] = True
+    return _call_event(fact, "call.analyzed", at=at, data=data)
+
+
+def contacts_suppressed(suppressions: Sequence[Suppression], *, at: datetime) -> list[NewEvent]:
+    return [
+        NewEvent(
+            workspace_id=suppression.workspace_id,
+            type="contact.suppressed",
+            occurred_at=at,
+            data={
+                "suppression_id": suppression.public_id,
+                "phone": suppression.phone,
+                "reason": suppression.reason,
+                "source": suppression.source,
+            },
+        )
+        for suppression in suppressions
+    ]
+
+
+def _identity(fact: Fact) -> dict[str, Any]:
+    outbound = fact.direction == Direction.OUTBOUND
+    return {
+        "job_id": public_id("call", fact.id),
+        "conversation_id": public_id("conv", fact.id),
+        "contact_id": public_id("ct", fact.contact_id),
+        "persona_id": public_id("per", fact.persona_id),
+        "campaign_id": public_id("camp", fact.campaign_id) if fact.campaign_id else None,
+        "direction": fact.direction,
+        "channel": "voice",
+        "job_type": "outbound_call" if outbound else "inbound_call",
+        "attempt_number": fact.attempt_number,
+        "contact": {
+            "id": public_id("ct", fact.contact_id),
+            "name": fact.contact_name,
+            "phone": fact.phone,
+        },
+    }
+
+
+def _call_event(
+    fact: Fact,
+    type_: str,
+    *,
+    at: datetime,
+    data: Mapping[str, Any],
+    top_level: Mapping[str, Any] | None = None,
+    unique_key: str | None = None,
+    batch: NewItem | None = None,
+    status: Callable[[], Mapping[str, object]] | None = None,
+) -> NewEvent:
+    return NewEvent(
+        workspace_id=fact.workspace_id,
+        type=type_,
+        occurred_at=at,
+        data=data,
+        metadata=metadata_of(fact.metadata, fact.campaign_metadata),
+        top_level=top_level or {},
+        chain_id=fact.chain_id,
+        campaign_id=fact.campaign_id,
+        persona_id=fact.persona_id,
+        call_id=fact.id,
+        unique_key=unique_key,
+        inline_webhooks=parsed(fact.config_webhooks),
+        batch=batch,
+        status=status,
+    )
+
+
+def metadata_of(call: str | None, campaign: str | None) -> Mapping[str, Any]:
+    """Return what the caller gave with the call, else with the campaign."""
+    return parsed(call) or parsed(campaign) or {}

@@ -1,0 +1,177 @@
+"""How campaigns end: by a look at the states of their contacts, never by the last call counting the others.
+
+Two last calls that end together would each see the other. ``ended_at`` is set, and ``campaign.ended`` recorded, when
+nothing is under way any more; a cancelled or failed campaign has that status long before.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from dialer.calls import calls
+from dialer.campaigns import events as campaign_events
+from dialer.campaigns.stats import stats
+from dialer.contacts import first_calls
+from dialer.models import Campaign, CampaignContact, Import
+from dialer.rules.statuses import OPEN_STATES, CampaignStatus, ContactState, ImportStatus
+from dialer.workspaces.audit import SYSTEM, Change, record
+from dialer.workspaces.statements import run
+from webhooks.outbox import record_events
+
+BATCH = 1_000
+"""Queued calls withdrawn, or waiting contacts ended, in one transaction."""
+FIRST_CALLS = 5_000
+_OPEN_IMPORTS = (ImportStatus.UPLOADING, ImportStatus.WAITING, ImportStatus.RUNNING)
+_STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+_STOPPED = (CampaignStatus.CANCELLED, CampaignStatus.FAILED)
+
+
+def sweep(*, limit: int = 100, now: datetime) -> dict[str, int]:
+    """Do one round of everything that campaigns need in time, and count it; what is left is for the next round."""
+    return {
+        "scheduled": schedule_waiting(limit=limit, now=now),
+        "completed": len(complete_finished(limit=limit, now=now)),
+        "paused": len(pause_at_end(limit=limit, now=now)),
+        "ended": sum(wind_down(campaign_id, now=now) for campaign_id in _winding_down(limit)),
+    }
+
+
+def complete_finished(*, limit: int = 100, now: datetime) -> list[UUID]:
+    """Complete campaigns whose last contact is at its end, no import runs, and nobody added a contact lately."""
+    grace = now - timedelta(seconds=settings.CAMPAIGN_COMPLETION_GRACE_SECONDS)
+    nobody_came = Q(contact_added_at=None, started_at__lte=grace)
+    candidates = _finished().filter(Q(completes_at_once=True) | Q(contact_added_at__lte=grace) | nobody_came)
+    completed = []
+    for campaign_id in candidates.values_list("id", flat=True)[:limit]:
+        with transaction.atomic():
+            # Whoever adds a contact holds the row: what is looked at below cannot change any more.
+            locked = Campaign.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=campaign_id)
+            campaign = locked.filter(status__in=_STARTED).first()
+            if campaign is None or not _finished().filter(pk=campaign_id).exists():
+                continue
+            from_ = campaign.status
+            Campaign.objects.filter(pk=campaign_id).update(
+                status=CampaignStatus.COMPLETED, end_reason="completed", pause_reason="", ended_at=now
+            )
+            record(SYSTEM, [changed(campaign, "complete", from_=from_, to=CampaignStatus.COMPLETED)], now=now)
+            _tell_end(campaign, end_reason="completed", now=now)
+            completed.append(campaign_id)
+    return completed
+
+
+def pause_at_end(*, limit: int = 100, now: datetime) -> list[UUID]:
+    """Pause running campaigns whose ``end_at`` has come; what they promised is held and listed."""
+    due = Campaign.objects.filter(status=CampaignStatus.RUNNING, end_at__lte=now)
+    paused = []
+    for campaign in due.order_by("end_at")[:limit]:
+        with transaction.atomic():
+            if not due.filter(pk=campaign.pk).update(status=CampaignStatus.PAUSED, pause_reason="end_at_reached"):
+                continue
+            calls.release_claims(campaign.pk)
+            change = changed(
+                campaign, "pause", from_=CampaignStatus.RUNNING, to=CampaignStatus.PAUSED, reason="end_at_reached"
+            )
+            record(SYSTEM, [change], now=now)
+            record_events([campaign_events.campaign_paused(campaign, reason="end_at_reached", now=now)], now=now)
+            paused.append(campaign.pk)
+    return paused
+
+
+def schedule_waiting(*, limit: int = 100, now: datetime) -> int:
+    """Give contacts of large campaigns their first time, some thousands at a time, after the start gave the first."""
+    unscheduled = CampaignContact.objects.filter(
+        campaign=OuterRef("pk"), state=ContactState.WAITING, due_at__isnull=True
+    )
+    campaigns = Campaign.objects.filter(Exists(unscheduled), status__in=_STARTED).select_related("line", "workspace")
+    scheduled = 0
+    for campaign in campaigns[:limit]:
+        with transaction.atomic():
+            scheduled += first_calls.schedule(campaign, limit=FIRST_CALLS, now=now)
+    return scheduled
+
+
+def wind_down(campaign_id: UUID, *, now: datetime) -> bool:
+    """Withdraw and cancel a batch of what a stopped campaign still holds; tell its end when nothing is left.
+
+    Live calls finish by themselves. Returns whether this call ended it; repeating it is safe.
+    """
+    with transaction.atomic():
+        campaign = (
+            Campaign.objects.select_for_update(no_key=True, skip_locked=True)
+            .filter(pk=campaign_id, status__in=_STOPPED, ended_at=None)
+            .first()
+        )
+        if campaign is None:
+            return False
+        why = f"campaign_{campaign.status}"
+        calls.withdraw_campaign(campaign_id, why=why, limit=BATCH, now=now)
+        _cancel_waiting(campaign_id, why=why, now=now)
+        if _has_open_contacts(campaign_id):
+            return False
+        campaign.ended_at = now
+        campaign.save(update_fields=["ended_at"])
+        _tell_end(campaign, end_reason=campaign.status, now=now)
+    return True
+
+
+def changed(campaign: Campaign, verb: str, *, from_: str, to: str, reason: str = "") -> Change:
+    """Say for the audit which way a campaign's status went."""
+    return Change(
+        workspace_id=campaign.workspace_id,
+        verb=verb,
+        object_type="campaign",
+        object_id=campaign.public_id,
+        from_state={"status": str(from_)},
+        to_state={"status": str(to)},
+        reason=reason,
+    )
+
+
+def _finished() -> Any:  # noqa: ANN401 — a queryset; the manager is untyped
+    """Return campaigns that have started, of whose contacts none is open, with no import under way.
+
+    A contact with a queued, live or undecided call, or with a callback, is open; so nobody asks for calls.
+    """
+    mine = OuterRef("pk")
+    return Campaign.objects.filter(
+        ~Exists(CampaignContact.objects.filter(campaign=mine, state__in=OPEN_STATES)),
+        ~Exists(Import.objects.filter(campaign=mine, status__in=_OPEN_IMPORTS)),
+        status__in=_STARTED,
+    )
+
+
+def _has_open_contacts(campaign_id: UUID) -> bool:
+    found: bool = CampaignContact.objects.filter(campaign_id=campaign_id, state__in=OPEN_STATES).exists()
+    return found
+
+
+def _cancel_waiting(campaign_id: UUID, *, why: str, now: datetime) -> None:
+    run(
+        "cancel_waiting_contacts",
+        """
+        UPDATE dialer_campaigncontact SET state = 'cancelled', end_reason = %(why)s, ended_at = %(now)s, due_at = NULL
+        WHERE id IN (
+            SELECT id FROM dialer_campaigncontact WHERE campaign_id = %(campaign)s AND state = 'waiting'
+            LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+        )
+        """,
+        {"campaign": campaign_id, "why": why, "now": now, "limit": BATCH * 10},
+    )
+
+
+def _winding_down(limit: int) -> list[UUID]:
+    return list(
+        Campaign.objects.filter(status__in=_STOPPED, ended_at=None).order_by("id").values_list("id", flat=True)[:limit]
+    )
+
+
+def _tell_end(campaign: Campaign, *, end_reason: str, now: datetime) -> None:
+    found = stats(campaign.pk)
+    event = campaign_events.campaign_ended(
+        campaign, end_reason=end_reason, stats=found.counts(), performance=found.performance(), now=now
+    )
+    record_events([event], now=now)

@@ -1,0 +1,281 @@
+"""Imports of contacts: a CSV of any size, kept in the database in parts and read in batches by whichever worker.
+
+A batch is one transaction: contacts, problems, counts and the position move together, so that a killed worker costs
+a batch's work and nothing is read twice. The import's row is locked while a batch is read; the lease only tells the
+sweep that somebody is at it.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from dialer.campaigns import membership
+from dialer.campaigns.membership import FINAL
+from dialer.contacts import contacts
+from dialer.contacts.contacts import Bad, ContactFields, Effect, Taken
+from dialer.models import Campaign, Import, ImportPart, ImportProblem
+from dialer.rules.contact_file import LONGEST_ROW, PROBLEM_COLUMNS, Layout, NotReadable, Row, layout_of, read_rows
+from dialer.rules.statuses import ImportStatus
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+
+PART_BYTES = 1_048_576
+ROWS = 1_000
+LEASE = timedelta(seconds=60)
+"""A batch takes a second or two; after this its worker is taken for dead."""
+UPLOAD_LASTS = timedelta(hours=6)
+"""An upload whose end did not come within this was broken off."""
+_OPEN = (ImportStatus.WAITING, ImportStatus.RUNNING)
+_LONGEST_SHOWN_CELL = 500
+_MOST_SHOWN_CELLS = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What one batch of rows came to."""
+
+    good: int = 0
+    duplicate: int = 0
+    problems: list[ImportProblem] = field(default_factory=list)
+
+
+def receive(
+    workspace_id: UUID,
+    chunks: Iterable[bytes],
+    *,
+    file_name: str = "",
+    campaign_id: UUID | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Import:
+    """Store an upload as it arrives, never more than a part of it in memory; reading it is the worker's.
+
+    Nothing is read of it before the audit says who brought it.
+    With a campaign its contacts are put into it too: raises ``Campaign.DoesNotExist``, and ``TransitionConflict``
+    where it has ended. Publish ``dialer.import_contacts`` with the id afterwards; the sweep does if nobody does.
+    """
+    if campaign_id is not None:
+        campaign: Campaign = Campaign.objects.in_workspace(workspace_id).get(pk=campaign_id)
+        if campaign.status in FINAL:
+            raise TransitionConflict(what="the campaign", from_=campaign.status, to="one with more contacts")
+    source: Import = Import.objects.create(
+        workspace_id=workspace_id, campaign_id=campaign_id, file_name=_shown(file_name)[:255], created_at=now
+    )
+    total = 0
+    for number, content in enumerate(_parts(chunks)):
+        ImportPart.objects.create(source=source, number=number, content=content)
+        total += len(content)
+    with transaction.atomic():
+        source.status, source.bytes_total = ImportStatus.WAITING, total
+        source.save(update_fields=["status", "bytes_total"])
+        record(actor, [_uploaded(source)], now=now)
+    return source
+
+
+def read_batch(import_id: UUID, *, now: datetime) -> bool:
+    """Read the next rows of an import and commit; tell whether there are more.
+
+    Safe to call from anywhere at any time: while another worker reads the same import it does nothing.
+    """
+    with transaction.atomic():
+        source = (
+            Import.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+            .filter(pk=import_id, status__in=_OPEN)
+            .first()
+        )
+        if source is None:
+            return False
+        try:
+            layout = _layout(source)
+            if not source.bytes_read:
+                source.bytes_read, source.lines_read = layout.size, layout.lines
+            with transaction.atomic():
+                _read_rows(source, layout, now=now)
+        except (NotReadable, TransitionConflict) as stopped:
+            source.failure = str(stopped)[:500]
+        _settle(source, now=now)
+    return source.status == ImportStatus.RUNNING
+
+
+def resume_open(*, now: datetime) -> list[UUID]:
+    """Return imports that nobody is at, to be read on; give up uploads that were broken off."""
+    Import.objects.filter(status=ImportStatus.UPLOADING, created_at__lte=now - UPLOAD_LASTS).update(
+        status=ImportStatus.FAILED, failure="the upload was broken off", finished_at=now
+    )
+    idle = Import.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now), status__in=_OPEN)
+    return list(idle.order_by("id").values_list("id", flat=True)[:100])
+
+
+def problems_csv(source: Import) -> Iterator[str]:
+    """Give the bad rows back, line by line, under the columns of the file, behind line, column and reason.
+
+    Mended, the file can be imported as it is.
+    """
+    try:
+        header: Sequence[str] = _layout(source).header
+    except NotReadable:
+        header = ()
+    yield _csv_line([*PROBLEM_COLUMNS, *header])
+    for problem in ImportProblem.objects.filter(source=source).order_by("line").iterator(chunk_size=2_000):
+        yield _csv_line([problem.line, problem.column, problem.reason, *problem.row])
+
+
+def _read_rows(source: Import, layout: Layout, *, now: datetime) -> None:
+    """Read one batch from where the import stands and move it on."""
+    data = _bytes(source, at=source.bytes_read, size=LONGEST_ROW)
+    at_end = source.bytes_read + len(data) >= source.bytes_total
+    stretch = read_rows(data, delimiter=layout.delimiter, at_end=at_end, limit=ROWS)
+    rows, size, lines = stretch.rows, stretch.size, stretch.lines
+    if data and not size:
+        fault = f"the row has more than {LONGEST_ROW:,} bytes"
+        rows = [Row(line=0, cells=[data[:_LONGEST_SHOWN_CELL].decode(errors="replace")], fault=fault)]
+        size, lines = _size_of_line(source), 1
+    batch = _take_in(source, layout, rows, now=now)
+    ImportProblem.objects.bulk_create(batch.problems, ignore_conflicts=True)
+    source.rows_read += len(rows)
+    source.rows_good += batch.good
+    source.rows_duplicate += batch.duplicate
+    source.rows_bad += len(batch.problems)
+    source.bytes_read += size
+    source.lines_read += lines
+
+
+def _take_in(source: Import, layout: Layout, rows: Sequence[Row], *, now: datetime) -> _Batch:
+    batch = _Batch()
+    readable: list[tuple[Row, ContactFields]] = []
+    for row in rows:
+        fault = row.fault or ("has more cells than the header" if layout.is_too_long(row.cells) else "")
+        if fault:
+            batch.problems.append(_problem(source, row, column="", reason=fault))
+        else:
+            readable.append((row, cast("ContactFields", layout.fields_of(row.cells))))
+    answers = contacts.take_in(source.workspace_id, [fields for _, fields in readable], now=now)
+    new = _new_in_campaign(source, answers, now=now)
+    for (row, _), answer in zip(readable, answers, strict=True):
+        match answer:
+            case Bad():
+                column = layout.column_of(answer.field) or answer.field
+                batch.problems.append(_problem(source, row, column=column, reason=answer.reason))
+            case Taken() if answer.effect is not Effect.UNCHANGED or answer.contact.id in new:
+                new.discard(answer.contact.id)
+                batch.good += 1
+            case Taken():
+                batch.duplicate += 1
+    return batch
+
+
+def _new_in_campaign(source: Import, answers: Sequence[Taken | Bad], *, now: datetime) -> set[UUID]:
+    if source.campaign_id is None:
+        return set()
+    ids = [answer.contact.id for answer in answers if isinstance(answer, Taken)]
+    return membership.put_in(source.campaign_id, ids, workspace_id=source.workspace_id, now=now)
+
+
+def _settle(source: Import, *, now: datetime) -> None:
+    """Write where the import stands, and its end where that was it: then nothing is kept of the file but its header."""
+    if source.failure:
+        source.status = ImportStatus.FAILED
+    elif source.bytes_read >= source.bytes_total:
+        source.status = ImportStatus.DONE
+    else:
+        source.status = ImportStatus.RUNNING
+    source.lease_until = now + LEASE
+    if source.status != ImportStatus.RUNNING:
+        source.lease_until, source.finished_at = None, now
+        header = _bytes(source, at=0, size=LONGEST_ROW)[: _layout(source).size] if not source.failure else b""
+        ImportPart.objects.filter(source=source).delete()
+        ImportPart.objects.create(source=source, number=0, content=header)
+    source.save()
+
+
+def _layout(source: Import) -> Layout:
+    head = _bytes(source, at=0, size=LONGEST_ROW)
+    # Of an import that has ended only the header is left.
+    return layout_of(head, at_end=len(head) < LONGEST_ROW or len(head) >= source.bytes_total)
+
+
+def _bytes(source: Import, *, at: int, size: int) -> bytes:
+    """Read a stretch of the file, over the borders of its parts, without reading the parts whole."""
+    first, offset = divmod(at, PART_BYTES)
+    pieces = run(
+        "import_bytes",
+        """
+        SELECT substring(content FROM CASE WHEN number = %(first)s THEN %(offset)s + 1 ELSE 1 END FOR %(size)s) AS piece
+        FROM dialer_importpart WHERE source_id = %(source)s AND number BETWEEN %(first)s AND %(last)s ORDER BY number
+        """,
+        {
+            "source": source.pk,
+            "first": first,
+            "offset": offset,
+            "size": size,
+            "last": (at + size - 1) // PART_BYTES,
+        },
+    )
+    return b"".join(bytes(row.piece) for row in pieces)[:size]
+
+
+def _size_of_line(source: Import) -> int:
+    """Measure a line that is longer than any row may be."""
+    size = 0
+    while data := _bytes(source, at=source.bytes_read + size, size=PART_BYTES):
+        ending = data.find(b"\n")
+        if ending >= 0:
+            return size + ending + 1
+        size += len(data)
+    return size
+
+
+def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut what arrives into parts of the same size, the last one excepted."""
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= PART_BYTES:
+            yield bytes(buffer[:PART_BYTES])
+            del buffer[:PART_BYTES]
+    if buffer:
+        yield bytes(buffer)
+
+
+def _uploaded(source: Import) -> Change:
+    campaign_id = source.campaign_id
+    return Change(
+        workspace_id=source.workspace_id,
+        verb="upload",
+        object_type="import",
+        object_id=source.public_id,
+        to_state={
+            "file_name": source.file_name,
+            "bytes": source.bytes_total,
+            "campaign_id": public_id(Campaign.public_prefix, campaign_id) if campaign_id else None,
+        },
+    )
+
+
+def _problem(source: Import, row: Row, *, column: str, reason: str) -> ImportProblem:
+    return ImportProblem(
+        source=source,
+        line=source.lines_read + row.line + 1,
+        column=column[:100],
+        reason=reason[:300],
+        row=[_shown(cell) for cell in row.cells[:_MOST_SHOWN_CELLS]],
+    )
+
+
+def _shown(text: str) -> str:
+    return text[:_LONGEST_SHOWN_CELL].encode(errors="replace").decode().replace("\x00", "")
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

@@ -1,0 +1,389 @@
+"""Campaigns: made, changed, started, paused, resumed, cancelled, failed.
+
+Every verb changes the campaign's row first: placing a call shares that row, so that a pause waits for calls that are
+just being handed over, and no call is handed over after it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, Unpack
+from uuid import UUID
+
+from django.db import transaction
+
+from dialer.calls import calls, context
+from dialer.calls.listener import Move, listener
+from dialer.campaigns import completion as campaign_completion
+from dialer.campaigns import events as campaign_events
+from dialer.campaigns import membership
+from dialer.campaigns.completion import changed
+from dialer.campaigns.membership import FINAL, Added
+from dialer.campaigns.settings import CampaignFields, columns_of
+from dialer.contacts import first_calls
+from dialer.dialing.line_health import REJECTED
+from dialer.models import Call, Campaign, CampaignContact, Import
+from dialer.rules.circuit import REJECTIONS
+from dialer.rules.openings import next_possible
+from dialer.rules.status_callbacks import HEARS
+from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
+from dialer.rules.values import LONGEST_NAME
+from dialer.setup.paces import forget_pace
+from dialer.workspaces.audit import SYSTEM, Actor, Change, record
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+from webhooks import hidden_endpoints
+from webhooks.outbox import record_events
+
+Overdue = Literal["call", "reschedule", "cancel"]
+_MOVES = 1_000
+_AFFECT_FIRST_CALLS = {"schedule", "time_zone", "start_at", "start_at_local", "line_id"}
+
+
+class CampaignNotStartable(Exception):
+    """The campaign lacks something that it needs to run; the message says what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What a verb found under way: callbacks promised, contacts not called yet, live calls (which always finish)."""
+
+    campaign: Campaign
+    callbacks: int = 0
+    promises: int = 0
+    """Of the callbacks, those that a contact asked for or an operator made."""
+    waiting: int = 0
+    live: int = 0
+    overdue: int = 0
+    """Overdue retries that a resume called, moved or cancelled."""
+    stale: int = 0
+    """Retries too late to be called by themselves, which a resume left to an operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A new campaign, and what became of the contacts that came with it."""
+
+    campaign: Campaign
+    contacts: Added = field(default_factory=Added)
+
+
+def create(
+    workspace_id: UUID,
+    *,
+    contacts: Sequence[object] = (),
+    auto_start: bool = False,
+    actor: Actor,
+    now: datetime,
+    **fields: Unpack[CampaignFields],
+) -> Created:
+    """Make a draft, add contacts (ids and objects), and start it if asked; all of it or nothing.
+
+    One that is started with its contacts completes as soon as the last of them is at its end. Raises
+    :class:`~dialer.campaigns.settings.InvalidCampaign`, :class:`CampaignNotStartable`.
+    """
+    columns = columns_of(workspace_id, fields, current=None, now=now)
+    with transaction.atomic():
+        _freeze_webhooks(workspace_id, columns, now=now)
+        campaign = Campaign.objects.create(
+            workspace_id=workspace_id,
+            created_at=now,
+            completes_at_once=auto_start and bool(contacts),
+            **columns,
+        )
+        record(actor, [changed(campaign, "create", from_="", to=CampaignStatus.DRAFT)], now=now)
+        added = Added()
+        if contacts:
+            added = membership.add(campaign.id, contacts, workspace_id=workspace_id, actor=actor, now=now)
+        if auto_start:
+            campaign = start(campaign.id, workspace_id=workspace_id, actor=actor, now=now)
+    return Created(campaign=campaign, contacts=added)
+
+
+def edit(
+    campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[CampaignFields]
+) -> Campaign:
+    """Change what is given. Callbacks that are pending keep their time; first calls follow the new schedule.
+
+    Raises ``TransitionConflict`` where the campaign has ended.
+    """
+    with transaction.atomic():
+        campaign = _locked(campaign_id, workspace_id)
+        if campaign.status in FINAL:
+            raise TransitionConflict(what="the campaign", from_=campaign.status, to="changed")
+        columns = columns_of(workspace_id, fields, current=campaign, now=now)
+        _freeze_webhooks(workspace_id, columns, now=now)
+        changes = {name: value for name, value in columns.items() if getattr(campaign, name) != value}
+        for name, value in changes.items():
+            setattr(campaign, name, value)
+        if changes:
+            campaign.save(update_fields=list(changes))
+        if "calls_per_second" in changes:
+            forget_pace(workspace_id, campaign_id)
+        if changes.keys() & _AFFECT_FIRST_CALLS and campaign.status != CampaignStatus.DRAFT:
+            first_calls.forget(campaign_id)
+            first_calls.schedule(_locked(campaign_id, workspace_id), limit=campaign_completion.FIRST_CALLS, now=now)
+        if changes:
+            record(actor, [_edited(campaign, changes)], now=now)
+    return campaign
+
+
+def start(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Campaign:
+    """Start a draft; raises ``TransitionConflict``, :class:`CampaignNotStartable`."""
+    with transaction.atomic():
+        campaign = _locked(campaign_id, workspace_id)
+        _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.DRAFT,), started_at=now)
+        _check_startable(campaign, now=now)
+        _freeze_status_urls(campaign, now=now)
+        first_calls.schedule(campaign, limit=campaign_completion.FIRST_CALLS, now=now)
+        contacts = CampaignContact.objects.filter(campaign_id=campaign_id).count()
+        record(actor, [changed(campaign, "start", from_=CampaignStatus.DRAFT, to=CampaignStatus.RUNNING)], now=now)
+        record_events([campaign_events.campaign_started(campaign, contacts=contacts, now=now)], now=now)
+    return campaign
+
+
+def pause(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
+    """Hand over nothing more: live calls finish, their retries are made and held. Raises ``TransitionConflict``."""
+    with transaction.atomic():
+        campaign = _get(campaign_id, workspace_id)
+        _move(campaign, CampaignStatus.PAUSED, from_=(CampaignStatus.RUNNING,), pause_reason=reason[:64])
+        calls.release_claims(campaign_id)
+        change = changed(campaign, "pause", from_=CampaignStatus.RUNNING, to=CampaignStatus.PAUSED, reason=reason)
+        record(actor, [change], now=now)
+        record_events([campaign_events.campaign_paused(campaign, reason=reason, now=now)], now=now)
+        return _touched(campaign)
+
+
+def resume(
+    campaign_id: UUID,
+    *,
+    workspace_id: UUID,
+    overdue: Overdue = "call",
+    actor: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Touched:
+    """Go on. Retries that fell due meanwhile are called, moved, or cancelled; promises are always called.
+
+    Moved means: by their own delay from now on, to when the contact may be called. Moving and cancelling take stale
+    ones too, since an operator decides here; called by themselves they are not. They take a transaction per thousand,
+    before the campaign runs again: where that breaks off it is still paused, and a repetition goes on with the rest.
+    Raises ``TransitionConflict``, and :class:`CampaignNotStartable` where ``end_at`` has passed.
+    """
+    touched = _touched(_get(campaign_id, workspace_id))
+    settled = 0
+    after: UUID | None = None
+    while True:
+        with transaction.atomic():
+            campaign = _resumable(campaign_id, workspace_id, now=now)
+            late = _overdue_retries(campaign_id, after=after, now=now)
+            batch = [] if overdue == "call" else list(late[:_MOVES].values_list("id", flat=True))
+            if overdue == "cancel":
+                calls.withdraw(batch, why="cancelled", now=now)
+            elif overdue == "reschedule":
+                _reschedule(batch, now=now)
+            settled += len(batch)
+            if len(batch) == _MOVES:
+                after = batch[-1]
+                continue
+            stale = late.filter(not_after__lt=now).count() if overdue == "call" else 0
+            called = late.count() - stale if overdue == "call" else 0
+            _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.PAUSED,), pause_reason="")
+            change = changed(campaign, "resume", from_=CampaignStatus.PAUSED, to=CampaignStatus.RUNNING, reason=reason)
+            record(actor, [change], now=now)
+            record_events([campaign_events.campaign_resumed(campaign, now=now)], now=now)
+        return replace(touched, campaign=campaign, overdue=settled + called, stale=stale)
+
+
+def cancel(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
+    """Stop for good: what waits is cancelled, live calls finish and are followed by nothing.
+
+    A large campaign is wound down in batches after this returned; ``campaign.ended`` comes when nothing is under way.
+    Raises ``TransitionConflict``.
+    """
+    return _stop(campaign_id, CampaignStatus.CANCELLED, workspace_id=workspace_id, actor=actor, reason=reason, now=now)
+
+
+def fail(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Touched:
+    """Stop a campaign whose line or persona cannot be used; ``campaign.failed`` now, ``campaign.ended`` when over."""
+    return _stop(campaign_id, CampaignStatus.FAILED, workspace_id=workspace_id, actor=actor, reason=reason, now=now)
+
+
+def fail_unusable(*, limit: int = 100, now: datetime) -> int:
+    """Fail running campaigns whose line is rejected for good; return how many. An outage never fails a campaign."""
+    found = Campaign.objects.filter(
+        status=CampaignStatus.RUNNING, line__down_reason=REJECTED, line__outages_in_a_row__gte=REJECTIONS
+    )
+    count = 0
+    for campaign in found.order_by("id")[:limit]:
+        try:
+            fail(campaign.pk, workspace_id=campaign.workspace_id, reason=REJECTED, actor=SYSTEM, now=now)
+        except TransitionConflict:
+            # Somebody stopped it meanwhile.
+            continue
+        count += 1
+    return count
+
+
+def _stop(
+    campaign_id: UUID, to: CampaignStatus, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime
+) -> Touched:
+    with transaction.atomic():
+        campaign = _get(campaign_id, workspace_id)
+        from_ = campaign.status
+        open_states = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+        if to == CampaignStatus.CANCELLED:
+            open_states = (CampaignStatus.DRAFT, *open_states)  # type: ignore[assignment]
+        _move(campaign, to, from_=open_states, end_reason=reason[:64], pause_reason="")
+        touched = _touched(campaign)
+        verb = "cancel" if to == CampaignStatus.CANCELLED else "fail"
+        record(actor, [changed(campaign, verb, from_=from_, to=to, reason=reason)], now=now)
+        if to == CampaignStatus.FAILED:
+            record_events([campaign_events.campaign_failed(campaign, reason=reason, now=now)], now=now)
+        campaign_completion.wind_down(campaign_id, now=now)
+        campaign.refresh_from_db()
+    return touched
+
+
+def _freeze_webhooks(workspace_id: UUID, columns: dict[str, Any], *, now: datetime) -> None:
+    """Put in the place of webhooks that were given what the campaign keeps of them."""
+    given = columns.get("config_webhooks")
+    if given is not None:
+        columns["config_webhooks"] = hidden_endpoints.freeze_inline(workspace_id, given, now=now)
+
+
+def _freeze_status_urls(campaign: Campaign, *, now: datetime) -> None:
+    hidden_endpoints.freeze_status_urls(
+        campaign.workspace_id,
+        campaign.pk,
+        {event_type: url for name, event_type in HEARS.items() if (url := getattr(campaign, name))},
+        name=f"Campaign {campaign.name}"[:LONGEST_NAME],
+        secret=campaign.status_callback_secret,
+        now=now,
+    )
+
+
+def _get(campaign_id: UUID, workspace_id: UUID) -> Campaign:
+    campaign: Campaign = (
+        Campaign.objects.in_workspace(workspace_id).select_related("line", "workspace", "persona").get(pk=campaign_id)
+    )
+    return campaign
+
+
+def _locked(campaign_id: UUID, workspace_id: UUID) -> Campaign:
+    campaign: Campaign = (
+        Campaign.objects.in_workspace(workspace_id)
+        .select_for_update(no_key=True, of=("self",))
+        .select_related("line", "workspace", "persona")
+        .get(pk=campaign_id)
+    )
+    return campaign
+
+
+def _move(campaign: Campaign, to: CampaignStatus, *, from_: Sequence[CampaignStatus], **columns: Any) -> None:  # noqa: ANN401 — columns of the model
+    """Change the status where it is still one of ``from_``; raises ``TransitionConflict``."""
+    found = Campaign.objects.filter(pk=campaign.pk)
+    if not found.filter(status__in=from_).update(status=to, **columns):
+        raise TransitionConflict(what="the campaign", from_=found.get().status, to=to)
+    campaign.status = to
+    for name, value in columns.items():
+        setattr(campaign, name, value)
+
+
+def _check_startable(campaign: Campaign, *, now: datetime) -> None:
+    if campaign.persona.archived_at is not None:
+        message = "the persona of the campaign is archived"
+    elif campaign.line.archived_at is not None:
+        message = "the line of the campaign is archived"
+    elif campaign.end_at is not None and campaign.end_at <= now:
+        message = "the campaign's end_at has passed; set a later one first"
+    elif not _has_contacts(campaign):
+        message = "the campaign has no contacts"
+    else:
+        return
+    raise CampaignNotStartable(message)
+
+
+def _has_contacts(campaign: Campaign) -> bool:
+    """Tell whether there are contacts, or an import that will bring some."""
+    coming = (ImportStatus.UPLOADING, ImportStatus.WAITING, ImportStatus.RUNNING)
+    found: bool = (
+        CampaignContact.objects.filter(campaign=campaign).exists()
+        or Import.objects.filter(campaign=campaign, status__in=coming).exists()
+    )
+    return found
+
+
+def _touched(campaign: Campaign) -> Touched:
+    mine = Call.objects.filter(workspace_id=campaign.workspace_id, campaign=campaign, direction=Direction.OUTBOUND)
+    promised = mine.filter(status=CallStatus.QUEUED).exclude(rank=Rank.NEW)
+    return Touched(
+        campaign=campaign,
+        callbacks=promised.count(),
+        # A retry becomes stale; what was promised to, or by, a person does not.
+        promises=promised.filter(not_after=None).count(),
+        waiting=CampaignContact.objects.filter(campaign=campaign, state=ContactState.WAITING).count()
+        + mine.filter(status=CallStatus.QUEUED, rank=Rank.NEW).count(),
+        live=mine.filter(status__in=LIVE).count(),
+    )
+
+
+def _resumable(campaign_id: UUID, workspace_id: UUID, *, now: datetime) -> Campaign:
+    """Lock a campaign that is paused and could run."""
+    campaign = _locked(campaign_id, workspace_id)
+    if campaign.status != CampaignStatus.PAUSED:
+        raise TransitionConflict(what="the campaign", from_=campaign.status, to=CampaignStatus.RUNNING)
+    _check_startable(campaign, now=now)
+    return campaign
+
+
+def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datetime) -> Any:  # noqa: ANN401 — a queryset
+    """Find retries that are late, in the order of their ids."""
+    late = Call.objects.filter(
+        campaign_id=campaign_id, status=CallStatus.QUEUED, rank=Rank.RETRY, due_at__lte=now
+    ).order_by("id")
+    return late if after is None else late.filter(id__gt=after)
+
+
+def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Move retries by their own delay from now on, and from there to when the contact may be called."""
+    rows = [row for row in context.locked_facts_of(call_ids) if row.status == CallStatus.QUEUED]
+    terms = {row.id: context.terms_of(row) for row in rows}
+    ledger = context.ledger_of(((row.workspace_id, row.phone, terms[row.id]) for row in rows), now=now)
+    wanted = listener().wanted_again([row.id for row in rows], now=now)
+    stale_after = {row.id: row.stale_after_hours for row in rows}
+    moves = []
+    hopeless = []
+    for row in rows:
+        handed = ledger.get((row.workspace_id, row.phone), ())
+        possible = next_possible(terms[row.id], at=wanted.get(row.id, now), ledger=handed)
+        if possible.at is None:
+            hopeless.append(row.id)
+        else:
+            moves.append(Move(call_id=row.id, due_at=possible.at, reason="rescheduled"))
+    run(
+        "move_retries",
+        """
+        UPDATE dialer_call c SET due_at = t.due_at, not_after = t.not_after, held_reason = '', lease_until = NULL,
+            generation = c.generation + 1
+        FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(not_after)s::timestamptz[]) AS t(id, due_at, not_after)
+        WHERE c.id = t.id
+        """,
+        {
+            "ids": [move.call_id for move in moves],
+            "due": [move.due_at for move in moves],
+            "not_after": [move.due_at + timedelta(hours=stale_after[move.call_id]) for move in moves],
+        },
+    )
+    listener().calls_moved(moves, now=now)
+    calls.withdraw(hopeless, why="no_opening", now=now)
+
+
+def _edited(campaign: Campaign, changes: dict[str, Any]) -> Change:
+    return Change(
+        workspace_id=campaign.workspace_id,
+        verb="edit",
+        object_type="campaign",
+        object_id=campaign.public_id,
+        to_state={"changed": sorted(changes)},
+    )

@@ -1,0 +1,133 @@
+"""The report of a campaign: a CSV with a row per contact and every attempt to reach it, and an address to get it.
+
+The address carries its permission: whoever has it may read this report until it expires, and nothing else.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from dialer.campaigns.stats import bucket
+from dialer.models import Campaign
+from dialer.rules import spreadsheet
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.statements import run
+
+KEPT: Final = timedelta(days=30)
+"""How long an address serves: as long as the delivery that brought it can be replayed."""
+PAGE: Final = 2_000
+"""Contacts read at a time: memory stays the same however long the report is."""
+OF_CONTACT: Final = ("contact_id", "external_id", "name", "phone", "status", "end_reason", "ended_at", "attempts")
+OF_ATTEMPT: Final = ("call_id", "started_at", "outcome", "ended_reason", "duration_seconds")
+
+_SALT: Final = "dialer.reports"
+_FIRST: Final = UUID(int=0)
+_ATTEMPT: Final = "direction = 'outbound' AND dialing_at <= %(now)s"
+
+
+def report_url(campaign_id: UUID, *, now: datetime) -> str:
+    """Return the address at which anybody who has it gets the report, for 30 days."""
+    name, expires = public_id(Campaign.public_prefix, campaign_id), str(int((now + KEPT).timestamp()))
+    query = urlencode({"expires": expires, "signature": _signature(name, expires, settings.SECRET_KEY)})
+    return f"{settings.PUBLIC_URL}/reports/{name}/campaign_report.csv?{query}"
+
+
+def is_permitted(name: str, *, expires: str, signature: str, now: datetime) -> bool:
+    """Tell whether an address is one that :func:`report_url` made, and still serves."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    fits = [constant_time_compare(signature, _signature(name, expires, key)) for key in keys]
+    return any(fits) and datetime.fromtimestamp(int(expires), UTC) > now
+
+
+def lines(campaign: Campaign, *, now: datetime) -> Iterator[str]:
+    """Give the report line by line, with the attempts begun by ``now``; each page of it is a question of its own.
+
+    Times are on the campaign's clock.
+    """
+    zone = ZoneInfo(campaign.time_zone or campaign.workspace.time_zone)
+    most = _most_attempts(campaign.pk, now=now)
+    yield spreadsheet.line([*OF_CONTACT, *(f"attempt_{n}_{name}" for n in range(1, most + 1) for name in OF_ATTEMPT)])
+    after = _FIRST
+    while contacts := _contacts(campaign.pk, after=after):
+        attempts = _attempts([row.id for row in contacts], now=now)
+        for row in contacts:
+            yield spreadsheet.line(_cells(row, attempts.get(row.id, ()), zone))
+        after = contacts[-1].contact_id
+
+
+def _signature(name: str, expires: str, key: str) -> str:
+    return salted_hmac(_SALT, f"{name}:{expires}", secret=key, algorithm=hashlib.sha256().name).hexdigest()
+
+
+def _most_attempts(campaign_id: UUID, *, now: datetime) -> int:
+    most: int = run(
+        "report_columns",
+        f"""
+        SELECT coalesce(max(attempts), 0)::int AS most FROM (
+            SELECT count(*) AS attempts FROM dialer_call WHERE campaign_id = %(campaign)s AND {_ATTEMPT}
+            GROUP BY chain_id
+        ) AS chains
+        """,  # noqa: S608 — a constant
+        {"campaign": campaign_id, "now": now},
+    )[0].most
+    return most
+
+
+def _contacts(campaign_id: UUID, *, after: UUID) -> list[Any]:
+    return run(
+        "report_contacts",
+        """
+        SELECT k.id, k.contact_id, k.state, k.result, k.end_reason, k.ended_at, p.external_id, p.name, p.phone
+        FROM dialer_campaigncontact k JOIN dialer_contact p ON p.id = k.contact_id
+        WHERE k.campaign_id = %(campaign)s AND k.contact_id > %(after)s ORDER BY k.contact_id LIMIT %(limit)s
+        """,
+        {"campaign": campaign_id, "after": after, "limit": PAGE},
+    )
+
+
+def _attempts(chain_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, Sequence[Any]]:
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    for row in run(
+        "report_attempts",
+        f"""
+        SELECT chain_id, id, dialing_at, outcome, ended_reason, duration_seconds FROM dialer_call
+        WHERE chain_id = ANY(%(chains)s) AND {_ATTEMPT} ORDER BY chain_id, attempt_number, id
+        """,  # noqa: S608 — a constant
+        {"chains": list(chain_ids), "now": now},
+    ):
+        found[row.chain_id].append(row)
+    return found
+
+
+def _cells(contact: Any, attempts: Sequence[Any], zone: ZoneInfo) -> list[object]:  # noqa: ANN401 — a row
+    cells: list[object] = [
+        public_id("ct", contact.contact_id),
+        contact.external_id,
+        contact.name,
+        contact.phone,
+        bucket(contact.state, contact.result),
+        contact.end_reason,
+        _local(contact.ended_at, zone),
+        len(attempts),
+    ]
+    for call in attempts:
+        cells += [
+            public_id("call", call.id),
+            _local(call.dialing_at, zone),
+            call.outcome,
+            call.ended_reason,
+            call.duration_seconds,
+        ]
+    return cells
+
+
+def _local(at: datetime | None, zone: ZoneInfo) -> str | None:
+    return at.astimezone(zone).isoformat(timespec="seconds") if at else None

@@ -1,0 +1,381 @@
+"""Contacts: taken in one by one or in batches, changed, and forgotten.
+
+A row with an ``external_id`` is the contact of that id, whatever its number; a row without one is the newest contact
+with its number. So taking in the same rows again changes nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypedDict, Unpack, cast
+from uuid import UUID
+
+from django.db import transaction
+
+from dialer.calls import calls
+from dialer.calls.hashed_numbers import seal_suppressions
+from dialer.calls.listener import listener
+from dialer.contacts import first_calls
+from dialer.models import Call, CampaignContact, CarrierEvent, Contact, Message
+from dialer.rules import phone_number
+from dialer.rules.schedule_settings import InvalidSettings
+from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
+from dialer.rules.storable import why_not_object, why_not_text
+from dialer.rules.time_zones import is_time_zone, zones_for
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import new_id
+from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.statements import run
+
+LONGEST_NAME = 200
+_WRITTEN = ("external_id", "name", "phone", "time_zone", "zones", "timezone_source", "warnings", "metadata")
+_SHARDS = 32
+"""Locks that makers of contacts share per workspace: a batch takes most of them, a single contact one."""
+
+
+class InvalidContact(InvalidSettings):
+    """What was given is no contact; ``errors`` names every field at fault."""
+
+
+class ContactOnACall(Exception):
+    """The contact is being called right now, and cannot be deleted before the call has ended."""
+
+
+class ContactFields(TypedDict, total=False):
+    """What may be said of a contact; a field that is left out stays as it is."""
+
+    external_id: str | None
+    name: str
+    phone: str
+    time_zone: str
+    metadata: Mapping[str, Any]
+
+
+class Effect(StrEnum):
+    """What taking in a row did."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A row that is a contact now."""
+
+    contact: Contact
+    effect: Effect
+    changed: frozenset[str] = frozenset()
+    """Names of the fields that an update changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """A row that was refused: the first field at fault, and why."""
+
+    field: str
+    reason: str
+
+
+def create(
+    workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[ContactFields]
+) -> tuple[Contact, Effect]:
+    """Make a contact, or change the one that has this ``external_id``; raises :class:`InvalidContact`.
+
+    Without an ``external_id`` the contact is always new: one number may belong to several contacts.
+    """
+    row = _checked(fields)
+    with transaction.atomic():
+        if row.get("external_id") is None:
+            made: Contact = Contact.objects.create(workspace_id=workspace_id, created_at=now, **_derived(row))
+            taken: Taken | Bad = Taken(contact=made, effect=Effect.CREATED)
+        else:
+            taken = take_in(workspace_id, [fields], now=now)[0]
+        assert isinstance(taken, Taken)
+        match taken.effect:
+            case Effect.CREATED:
+                record(actor, [_audited(taken.contact, "create")], now=now)
+            case Effect.UPDATED:
+                changed = {"changed": sorted(taken.changed)}
+                record(actor, [_audited(taken.contact, "edit", to_state=changed)], now=now)
+            case Effect.UNCHANGED:
+                pass
+    return taken.contact, taken.effect
+
+
+def find_or_create(workspace_id: UUID, *, name: str = "", phone: str, now: datetime) -> Contact:
+    """Return the newest contact with this number as it is, else make one; raises :class:`InvalidContact`."""
+    row: ContactFields = {"name": name, "phone": phone}
+    _checked(row)
+    taken = take_in(workspace_id, [row], now=now)[0]
+    assert isinstance(taken, Taken)
+    return taken.contact
+
+
+def take_in(workspace_id: UUID, rows: Sequence[ContactFields], *, now: datetime) -> list[Taken | Bad]:
+    """Make or change a contact for each row, in their order, and answer for each; a bad row stops no other.
+
+    A handful of statements however many rows there are. Two that take in the same row at once make one contact.
+    """
+    checked = [_checked_or_bad(row) for row in rows]
+    good = [row for row in checked if not isinstance(row, Bad)]
+    with transaction.atomic():
+        _lock_makers(workspace_id, good)
+        batch = _Batch(workspace_id, good, now=now)
+        answers: list[Taken | Bad] = [row if isinstance(row, Bad) else batch.take(row) for row in checked]
+        batch.write()
+    return answers
+
+
+def edit(
+    contact_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[ContactFields]
+) -> Contact:
+    """Change what is given and derive zones and warnings anew; calls that wait go to the number valid when dialled.
+
+    Raises :class:`InvalidContact`, also where the ``external_id`` belongs to another contact.
+    """
+    given = _checked(fields, is_whole=False)
+    with transaction.atomic():
+        _lock_makers(workspace_id, [given])
+        lock_numbers([(workspace_id, str(contact_id))])
+        contact: Contact = living(workspace_id).select_for_update(no_key=True).get(pk=contact_id)
+        if not any(getattr(contact, name) != value for name, value in given.items()):
+            return contact
+        taken = given.get("external_id")
+        if taken is not None and living(workspace_id).filter(external_id=taken).exclude(pk=contact_id).exists():
+            raise InvalidContact({"external_id": ["belongs to another contact"]})
+        changed = _change(contact, given)
+        contact.save(update_fields=_WRITTEN)
+        if changed & {"phone", "time_zone"}:
+            _look_at_clocks([contact_id], now=now)
+        record(actor, [_audited(contact, "edit", to_state={"changed": sorted(changed)})], now=now)
+    return contact
+
+
+def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
+    """Forget a contact: withdraw what waits for it, and take its name, number and talks out of its rows.
+
+    A suppression of its number goes on holding, as a keyed hash where no other contact has the number. Raises
+    :class:`ContactOnACall` while it is being called.
+    """
+    with transaction.atomic():
+        number = living(workspace_id).get(pk=contact_id).phone
+        lock_numbers([(workspace_id, number), (workspace_id, str(contact_id))])
+        contact: Contact = living(workspace_id).get(pk=contact_id)
+        mine = Call.objects.in_workspace(workspace_id).filter(contact_id=contact_id)
+        if mine.filter(status__in=LIVE).exists():
+            message = "the contact is being called; delete it when the call has ended"
+            raise ContactOnACall(message)
+        queued = list(mine.filter(status=CallStatus.QUEUED).values_list("id", flat=True))
+        calls.withdraw(queued, why="contact_deleted", now=now)
+        open_ones = CampaignContact.objects.in_workspace(workspace_id).filter(
+            contact_id=contact_id, state__in=OPEN_STATES
+        )
+        calls.finish_contacts(
+            list(open_ones.values_list("id", flat=True)),
+            state=ContactState.CANCELLED,
+            end_reason="contact_deleted",
+            now=now,
+        )
+        CarrierEvent.objects.filter(call_id__in=mine.values("id")).update(facts={}, raw={})
+        Message.objects.in_workspace(workspace_id).filter(contact_id=contact_id).update(number="", body="", metadata={})
+        mine.update(number="", transcript=None, recording_url=None, analysis=None, metadata={})
+        living(workspace_id).filter(pk=contact_id).update(
+            external_id=None,
+            name="",
+            phone="",
+            time_zone="",
+            zones=[],
+            timezone_source="",
+            warnings=[],
+            status="",
+            metadata={},
+            deleted_at=now,
+        )
+        if not living(workspace_id).filter(phone=number).exists():
+            seal_suppressions(workspace_id, number)
+        record(actor, [_audited(contact, "delete", reason=reason)], now=now)
+
+
+def living(workspace_id: UUID) -> Any:  # noqa: ANN401 — a queryset; the manager is untyped
+    """Return the contacts of a workspace that were not deleted."""
+    return Contact.objects.in_workspace(workspace_id).filter(deleted_at=None)
+
+
+class _Batch:
+    """Rows taken in one after the other over what the database holds, written at the end in few statements."""
+
+    def __init__(self, workspace_id: UUID, rows: Sequence[ContactFields], *, now: datetime) -> None:
+        self.workspace_id = workspace_id
+        self.now = now
+        ids = [row["external_id"] for row in rows if row.get("external_id")]
+        phones = [row["phone"] for row in rows if not row.get("external_id")]
+        self.by_id: dict[str, Contact] = {
+            contact.external_id: contact
+            for contact in living(workspace_id).filter(external_id__in=ids).select_for_update(no_key=True)
+        }
+        # Rising ids: the newest contact with a number is the one that stays.
+        self.by_phone: dict[str, Contact] = {
+            contact.phone: contact for contact in living(workspace_id).filter(phone__in=phones).order_by("id")
+        }
+        self.created: dict[UUID, Contact] = {}
+        self.updated: dict[UUID, Contact] = {}
+        self.moved: set[UUID] = set()
+
+    def take(self, row: ContactFields) -> Taken:
+        key = row.get("external_id")
+        found = self.by_phone.get(row["phone"]) if key is None else self.by_id.get(key)
+        if found is None:
+            contact = Contact(id=new_id(), workspace_id=self.workspace_id, created_at=self.now, **_derived(row))
+            self.created[contact.id] = contact
+            self.by_phone[contact.phone] = contact
+            if key is not None:
+                self.by_id[key] = contact
+            return Taken(contact=contact, effect=Effect.CREATED)
+        changed = _change(found, row) if key is not None else set()
+        if not changed:
+            return Taken(contact=found, effect=Effect.UNCHANGED)
+        if found.id not in self.created:
+            self.updated[found.id] = found
+            if changed & {"phone", "time_zone"}:
+                self.moved.add(found.id)
+        return Taken(contact=found, effect=Effect.UPDATED, changed=frozenset(changed))
+
+    def write(self) -> None:
+        lock_numbers((self.workspace_id, str(contact_id)) for contact_id in self.moved)
+        Contact.objects.bulk_create(self.created.values())
+        Contact.objects.bulk_create(
+            self.updated.values(), update_conflicts=True, unique_fields=["id"], update_fields=_WRITTEN
+        )
+        if self.moved:
+            _look_at_clocks(sorted(self.moved), now=self.now)
+
+
+def _checked(fields: ContactFields, *, is_whole: bool = True) -> ContactFields:
+    """Return the fields as they are stored; raises :class:`InvalidContact` naming all that are at fault."""
+    errors: dict[str, list[str]] = {}
+    row: dict[str, Any] = {}
+    for name, read in _READ.items():
+        if name in fields or (name == "phone" and is_whole):
+            try:
+                row[name] = read(fields.get(name))
+            except ValueError as refused:
+                errors[name] = [str(refused)]
+    if errors:
+        raise InvalidContact(errors)
+    return cast("ContactFields", row)
+
+
+def _name(value: object) -> str:
+    if value is not None and (reason := why_not_text(value, longest=LONGEST_NAME)):
+        raise ValueError(reason)
+    return str(value or "").strip()
+
+
+def _external_id(value: object) -> str | None:
+    return _name(value) or None
+
+
+def _phone(value: object) -> str:
+    return phone_number.parse(value if isinstance(value, str) else "")
+
+
+def _time_zone(value: object) -> str:
+    if value and not is_time_zone(value):
+        message = "is not a known IANA time zone, such as Europe/Berlin"
+        raise ValueError(message)
+    return str(value or "")
+
+
+def _metadata(value: object) -> Mapping[str, Any]:
+    if value is not None and (reason := why_not_object(value)):
+        raise ValueError(reason)
+    return cast("Mapping[str, Any]", value or {})
+
+
+_READ: dict[str, Callable[[object], Any]] = {
+    "external_id": _external_id,
+    "name": _name,
+    "phone": _phone,
+    "time_zone": _time_zone,
+    "metadata": _metadata,
+}
+
+
+def _checked_or_bad(fields: ContactFields) -> ContactFields | Bad:
+    try:
+        return _checked(fields)
+    except InvalidContact as refused:
+        field, reasons = next(iter(refused.errors.items()))
+        return Bad(field=field, reason=reasons[0])
+
+
+def _derived(row: ContactFields) -> dict[str, Any]:
+    """Return the columns of a row with what follows from number and zone."""
+    columns = {"name": "", "time_zone": "", "metadata": {}, **row}
+    zones = zones_for(time_zone=columns["time_zone"], phone=columns["phone"])
+    return columns | {
+        "zones": list(zones.zones),
+        "timezone_source": zones.source,
+        "warnings": list(phone_number.doubts(columns["phone"])),
+    }
+
+
+def _change(contact: Contact, row: ContactFields) -> set[str]:
+    """Write a row over a contact in memory; return the names of the fields that changed."""
+    changed = {name for name, value in row.items() if getattr(contact, name) != value}
+    if changed:
+        known: ContactFields = {
+            "phone": contact.phone,
+            "time_zone": contact.time_zone,
+            "name": contact.name,
+            "metadata": contact.metadata,
+            "external_id": contact.external_id,
+        }
+        for name, value in _derived({**known, **row}).items():
+            setattr(contact, name, value)
+    return changed
+
+
+def _look_at_clocks(contact_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Follow contacts whose number or zone has changed: what was promised on their clock, and their first calls."""
+    listener().contacts_rezoned(contact_ids, now=now)
+    first_calls.look_again(contact_ids, now=now)
+
+
+def _lock_makers(workspace_id: UUID, rows: Iterable[ContactFields]) -> None:
+    """Let only one transaction at a time look for, and then make, contacts of the same number or id.
+
+    The first lock of any transaction that makes contacts, before those of numbers and rows.
+    """
+    keys = {
+        _shard(workspace_id, str(value))
+        for row in rows
+        for value in (row.get("external_id"), row.get("phone"))
+        if value
+    }
+    run(
+        "lock_makers_of_contacts",
+        "SELECT pg_advisory_xact_lock(k) FROM unnest(%(keys)s::bigint[]) WITH ORDINALITY AS t(k, o) ORDER BY o",
+        {"keys": sorted(keys)},
+    )
+
+
+def _shard(workspace_id: UUID, key: str) -> int:
+    number = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=2).digest(), "big") % _SHARDS
+    digest = hashlib.blake2b(f"contacts:{workspace_id}:{number}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _audited(contact: Contact, verb: str, *, to_state: Mapping[str, Any] | None = None, reason: str = "") -> Change:
+    """Say what was done to a contact without its name and number, which the entry would outlive."""
+    return Change(
+        workspace_id=contact.workspace_id,
+        verb=verb,
+        object_type="contact",
+        object_id=contact.public_id,
+        to_state=to_state or {},
+        reason=reason,
+    )

@@ -1,0 +1,104 @@
+"""When the contacts of a campaign may first be called: ``due_at`` of campaign contacts that wait.
+
+The time is a lower bound, found once per set of zones rather than per contact: limits, and a weekend that depends on
+the contact's country, are left to the check at dialling, which moves what comes too early.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from dialer.calls import calls
+from dialer.models import Campaign, CampaignContact
+from dialer.rules.statuses import ContactState
+from dialer.rules.time_zones import ContactZones, fallback_zone, opening_for
+from dialer.rules.window_settings import WEEKDAYS, WEEKEND_OFF, window_in_force
+from dialer.workspaces.statements import run
+
+
+def schedule(campaign: Campaign, *, limit: int, now: datetime) -> int:
+    """Give up to ``limit`` waiting contacts that have no time yet their first; return how many that were.
+
+    A contact whose window has no opening within 366 days comes to its end with ``no_opening``. Runs in the caller's
+    transaction.
+    """
+    rows = run(
+        "unscheduled_contacts",
+        """
+        SELECT k.id, p.zones::text AS zones FROM dialer_campaigncontact k
+        JOIN dialer_contact p ON p.id = k.contact_id
+        WHERE k.campaign_id = %(campaign)s AND k.state = 'waiting' AND k.due_at IS NULL
+        ORDER BY k.id LIMIT %(limit)s FOR NO KEY UPDATE OF k SKIP LOCKED
+        """,
+        {"campaign": campaign.id, "limit": limit},
+    )
+    first_of = {
+        zones: _first_opening(campaign, tuple(json.loads(zones)), now=now) for zones in {row.zones for row in rows}
+    }
+    due = {row.id: first_of[row.zones] for row in rows}
+    run(
+        "schedule_first_calls",
+        """
+        UPDATE dialer_campaigncontact k SET due_at = t.due_at
+        FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[]) AS t(id, due_at) WHERE k.id = t.id
+        """,
+        {"ids": [id_ for id_, at in due.items() if at], "due": [at for at in due.values() if at]},
+    )
+    calls.finish_contacts(
+        [id_ for id_, at in due.items() if at is None],
+        state=ContactState.EXHAUSTED,
+        end_reason="no_opening",
+        now=now,
+    )
+    return len(rows)
+
+
+def forget(campaign_id: UUID) -> None:
+    """Take back the times of contacts that wait, because what they follow from has changed."""
+    CampaignContact.objects.filter(campaign_id=campaign_id, state=ContactState.WAITING, due_at__isnull=False).update(
+        due_at=None
+    )
+
+
+def look_again(contact_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Find the first opening anew for these contacts, whose clock has changed, in every campaign where they wait."""
+    waiting = CampaignContact.objects.filter(
+        contact_id__in=contact_ids, state=ContactState.WAITING, due_at__isnull=False
+    )
+    campaigns = list(Campaign.objects.filter(pk__in=waiting.values("campaign_id")).select_related("line", "workspace"))
+    waiting.update(due_at=None)
+    for campaign in campaigns:
+        schedule(campaign, limit=len(contact_ids), now=now)
+
+
+def _first_opening(campaign: Campaign, zones: tuple[str, ...], *, now: datetime) -> datetime | None:
+    fallback = fallback_zone(campaign=campaign.time_zone, workspace=campaign.workspace.time_zone)
+    earliest = max(now, campaign.start_at or now)
+    if campaign.start_at_local:
+        earliest = max(earliest, *(_on_clock(campaign.start_at_local, zone) for zone in zones or (fallback.zone,)))
+    window = window_in_force(
+        call={},
+        campaign=_any_weekend(campaign.schedule),
+        workspace=_any_weekend(campaign.workspace.schedule),
+        country=None,
+    ).window
+    return opening_for(
+        window,
+        ContactZones(zones=zones, source=""),
+        fallback=fallback,
+        at=earliest,
+        ring_timeout=timedelta(seconds=campaign.line.ring_timeout_seconds),
+    ).at
+
+
+def _on_clock(text: str, zone: str) -> datetime:
+    """Return the instant at which a clock in ``zone`` first shows ``text``, or the hour it skipped has passed."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def _any_weekend(schedule_: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Open the days that are closed only in some countries."""
+    return {**schedule_, "days": list(WEEKDAYS)} if schedule_.get("days") == WEEKEND_OFF else schedule_

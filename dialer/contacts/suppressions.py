@@ -1,0 +1,146 @@
+"""Do-not-call: a number is stopped in every campaign, and nothing that is not handed over goes out.
+
+The number's lock makes it exact: placing asks under the same lock, so a suppression is either seen by it or comes
+after the carrier has the call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from dialer.calls import calls, events
+from dialer.calls.hashed_numbers import seal
+from dialer.models import Suppression
+from dialer.rules import phone_number
+from dialer.rules.statuses import ContactState
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.ids import new_id
+from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.statements import run
+from webhooks.outbox import record_events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What a suppression did: entries made, numbers that were suppressed already, queued calls withdrawn."""
+
+    added: list[Suppression]
+    already: list[str]
+    withdrawn: int
+
+
+def add(
+    workspace_id: UUID,
+    phones: Sequence[str],
+    *,
+    reason: str,
+    source: str = "",
+    why: str = "",
+    actor: Actor,
+    now: datetime,
+) -> Added:
+    """Suppress numbers (E.164) in the workspace and withdraw what waits for them; repeating it changes nothing.
+
+    ``why`` is what the audit says in place of the entry's ``reason``: a person's own words.
+    """
+    with transaction.atomic():
+        lock_numbers((workspace_id, phone) for phone in phones)
+        done = add_in_transaction(workspace_id, phones, reason=reason, source=source, now=now)
+        record(actor, [_change(entry, "suppress", why or reason) for entry in done.added], now=now)
+    return done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of numbers as people write them; ``refused`` are those that are none, by their place."""
+
+    done: Added
+    refused: dict[int, str]
+
+
+def take_in(
+    workspace_id: UUID, texts: Sequence[str], *, reason: str, source: str = "", actor: Actor, now: datetime
+) -> Taken:
+    """Suppress numbers as people write them; a bad one stops no other."""
+    phones: list[str] = []
+    refused: dict[int, str] = {}
+    for index, text in enumerate(texts):
+        try:
+            phones.append(phone_number.parse(text))
+        except phone_number.NumberNotDialable as not_dialable:
+            refused[index] = str(not_dialable)
+    done = add(workspace_id, phones, reason=reason, source=source, actor=actor, now=now)
+    return Taken(done=done, refused=refused)
+
+
+def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str, source: str, now: datetime) -> Added:
+    """Do the work of :func:`add` for a caller that holds the numbers' locks."""
+    wanted = sorted(set(phones))
+    sealed = {seal(phone): phone for phone in wanted}
+    held = Suppression.objects.in_workspace(workspace_id).filter(phone__in=sealed).values_list("phone", flat=True)
+    missing = sorted(set(wanted) - {sealed[form] for form in held})
+    inserted = {
+        row.id
+        for row in run(
+            "suppress_numbers",
+            """
+            INSERT INTO dialer_suppression (id, workspace_id, phone, reason, source, created_at)
+            SELECT t.id, %(workspace)s, t.phone, %(reason)s, %(source)s, %(now)s
+            FROM unnest(%(ids)s::uuid[], %(phones)s::text[]) AS t(id, phone)
+            ON CONFLICT (workspace_id, phone) DO NOTHING
+            RETURNING id
+            """,
+            {
+                "workspace": workspace_id,
+                "ids": [new_id() for _ in missing],
+                "phones": missing,
+                "reason": reason,
+                "source": source,
+                "now": now,
+            },
+        )
+    }
+    added = list(Suppression.objects.in_workspace(workspace_id).filter(pk__in=inserted))
+    new = {entry.phone for entry in added}
+    withdrawn = calls.withdraw_numbers(workspace_id, wanted, why="suppressed", now=now)
+    _finish_waiting(workspace_id, wanted, now=now)
+    record_events(events.contacts_suppressed(added, at=now), now=now)
+    return Added(added=added, already=[phone for phone in wanted if phone not in new], withdrawn=len(withdrawn))
+
+
+def remove(suppression: Suppression, *, actor: Actor, reason: str, now: datetime) -> bool:
+    """Lift a suppression, which revives nothing; tell whether it was still there."""
+    with transaction.atomic():
+        lock_numbers([(suppression.workspace_id, suppression.phone)])
+        removed, _ = Suppression.objects.in_workspace(suppression.workspace_id).filter(pk=suppression.pk).delete()
+        if removed:
+            record(actor, [_change(suppression, "lift", reason)], now=now)
+    return bool(removed)
+
+
+def _finish_waiting(workspace_id: UUID, phones: Sequence[str], *, now: datetime) -> None:
+    rows = run(
+        "waiting_contacts_by_number",
+        """
+        SELECT k.id FROM dialer_contact p
+        JOIN dialer_campaigncontact k ON k.contact_id = p.id AND k.state = 'waiting'
+        WHERE p.workspace_id = %(workspace)s AND p.phone = ANY(%(phones)s)
+        """,
+        {"workspace": workspace_id, "phones": list(phones)},
+    )
+    calls.finish_contacts([row.id for row in rows], state=ContactState.SUPPRESSED, end_reason="suppressed", now=now)
+
+
+def _change(suppression: Suppression, verb: str, reason: str) -> Change:
+    return Change(
+        workspace_id=suppression.workspace_id,
+        verb=verb,
+        object_type="suppression",
+        object_id=suppression.public_id,
+        to_state={"phone": suppression.phone} if verb == "suppress" else {},
+        from_state={"phone": suppression.phone} if verb == "lift" else {},
+        reason=reason,
+    )

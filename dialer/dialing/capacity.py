@@ -1,0 +1,189 @@
+"""What the claim may take: queues that have something due, the owners that limit them, and the room these leave.
+
+Everything is read under the lock of the workspaces, which the claim holds: nobody else gives out starts meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from dialer.rules.pacing import Budget, Owner
+from dialer.rules.statuses import CampaignStatus
+from dialer.workspaces.statements import run
+
+SOON = timedelta(seconds=2)
+"""How far ahead starts are given out where a pace or a number of slots decides: two ticks, so that what is more urgent
+does not wait behind what was claimed long before."""
+MAX_CLAIMED = 4_000
+"""Claimed and not yet handed over, per workspace: more would only wait in the workers' queue."""
+
+IS_OPEN = """
+    (k.status = 'running' OR (k.status = 'paused' AND EXISTS (
+        SELECT FROM dialer_call f WHERE f.workspace_id = k.workspace_id AND f.campaign_id = k.id AND f.status = 'queued'
+            AND f.lease_until IS NULL AND f.rank = 0 AND f.force->'checks' ? 'campaign_paused'
+            AND (f.force->>'until')::timestamptz >= %(now)s)))
+"""
+"""A paused campaign is claimed from where an operator wants a call at once and forces it past the pause, and while that
+force lasts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Queued calls of one campaign, or of one workspace outside campaigns."""
+
+    workspace_id: UUID
+    campaign_id: UUID | None
+    owners: tuple[Owner, ...]
+    is_limited: bool
+    campaign: Any = None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.campaign is not None and self.campaign.status == CampaignStatus.PAUSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What may be claimed of one queue: so many calls of each rank, due before ``until``."""
+
+    queue: Queue
+    calls: int
+    until: datetime
+
+
+def budget_of(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict[UUID, int]]:
+    """Read when each owner may start again, and what it has in use: claimed rows and live ones."""
+    ids = [row.id for row in workspaces]
+    paces = run(
+        "read_paces",
+        f"""
+        SELECT owner_id, next_free_at FROM dialer_pace WHERE owner_id = ANY(%(ids)s)
+            OR owner_id IN (SELECT k.id FROM dialer_campaign k WHERE k.workspace_id = ANY(%(ids)s) AND {IS_OPEN})
+            OR owner_id IN (SELECT id FROM dialer_line WHERE workspace_id = ANY(%(ids)s))
+        """,  # noqa: S608 — a constant of this module
+        {"ids": ids, "now": now},
+    )
+    used = run(
+        "slots_in_use",
+        """
+        SELECT workspace_id, line_id, campaign_id, sum(claimed)::int AS claimed, sum(late)::int AS late,
+            count(*)::int AS used
+        FROM (
+            SELECT workspace_id, line_id, campaign_id, 0 AS claimed, 0 AS late FROM dialer_call
+            WHERE status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
+            UNION ALL
+            SELECT workspace_id, line_id, campaign_id, 1, (due_at <= %(now)s)::int FROM dialer_call
+            WHERE lease_until IS NOT NULL
+        ) AS taken
+        WHERE workspace_id = ANY(%(ids)s) GROUP BY 1, 2, 3
+        """,
+        {"ids": ids, "now": now},
+    )
+    budget = Budget(next_free_at={row.owner_id: row.next_free_at for row in paces})
+    waiting: dict[UUID, int] = {}
+    for row in used:
+        waiting[row.workspace_id] = waiting.get(row.workspace_id, 0) + row.late
+        for owner in {row.workspace_id, row.line_id, row.campaign_id} - {None}:
+            budget.in_use[owner] = budget.in_use.get(owner, 0) + row.used
+    return budget, waiting
+
+
+def lines_of(workspaces: Sequence[Any]) -> dict[UUID, Owner]:
+    rows = run(
+        "line_limits",
+        """
+        SELECT id, calls_per_second, max_concurrent_calls FROM dialer_line WHERE workspace_id = ANY(%(ids)s)
+        """,
+        {"ids": [row.id for row in workspaces]},
+    )
+    return {row.id: _owner(row) for row in rows}
+
+
+def _owner(row: Any) -> Owner:  # noqa: ANN401 — a row with the two limits
+    return Owner(id=row.id, calls_per_second=row.calls_per_second, max_concurrent_calls=row.max_concurrent_calls)
+
+
+def queues_of(workspaces: Sequence[Any], lines: Mapping[UUID, Owner], *, now: datetime) -> list[Queue]:
+    """List what may be claimed from: open campaigns, then the calls outside campaigns."""
+    by_id = {row.id: _owner(row) for row in workspaces}
+    campaigns = run(
+        "open_campaigns",
+        f"""
+        SELECT k.id, k.status, k.workspace_id, k.line_id, k.persona_id, k.caller_id, k.calls_per_second,
+            k.max_concurrent_calls, k.priority, k.config_webhooks::text AS config_webhooks,
+            l.caller_ids::text AS caller_ids
+        FROM dialer_campaign k JOIN dialer_line l ON l.id = k.line_id
+        WHERE k.workspace_id = ANY(%(ids)s) AND {IS_OPEN}
+            AND (k.status = 'paused' OR k.end_at IS NULL OR k.end_at > %(now)s)
+            AND (l.down_until IS NULL OR l.down_until <= %(now)s)
+        ORDER BY k.id
+        """,  # noqa: S608 — a constant of this module
+        {"ids": list(by_id), "now": now},
+    )
+    queues = []
+    for row in campaigns:
+        owners = (_owner(row), lines[row.line_id], by_id[row.workspace_id])
+        is_limited = any(owner.is_limited for owner in owners)
+        queues.append(
+            Queue(workspace_id=row.workspace_id, campaign_id=row.id, owners=owners, is_limited=is_limited, campaign=row)
+        )
+    # Outside campaigns each call names its line.
+    any_line_is_limited = any(line.is_limited for line in lines.values())
+    return queues + [
+        Queue(workspace_id=id_, campaign_id=None, owners=(owner,), is_limited=owner.is_limited or any_line_is_limited)
+        for id_, owner in by_id.items()
+    ]
+
+
+def rooms_of(
+    queues: Sequence[Queue], budget: Budget, late: Mapping[UUID, int], *, limit: int, now: datetime
+) -> list[Room]:
+    """Say how much of each queue that has something due may be claimed; together about ``limit`` of each rank."""
+    rooms = []
+    for queue in queues:
+        ahead = SOON if queue.is_limited else timedelta(seconds=settings.HORIZON_SECONDS)
+        until = now + ahead
+        most = min(limit, MAX_CLAIMED - late.get(queue.workspace_id, 0))
+        room = budget.room(queue.owners, now=now, until=until, limit=max(most, 0))
+        if room:
+            rooms.append(Room(queue=queue, calls=room, until=until))
+    if len(rooms) > 1:
+        rooms = _with_something_due(rooms, now=now)
+    share = max(limit // max(len(rooms), 1), 1)
+    return [replace(room, calls=min(room.calls, share)) for room in rooms]
+
+
+def _with_something_due(rooms: Sequence[Room], *, now: datetime) -> list[Room]:
+    """Leave out the campaigns of which nothing is due: with a thousand of them, the others would share too little."""
+    mine = [room for room in rooms if room.queue.campaign_id]
+    due = run(
+        "campaigns_with_something_due",
+        """
+        SELECT o.campaign_id
+        FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(untils)s::timestamptz[])
+            AS o(workspace_id, campaign_id, until)
+        WHERE EXISTS (
+            SELECT FROM (VALUES (0), (1), (2), (3)) AS r(rank) CROSS JOIN LATERAL (
+                SELECT FROM dialer_call q
+                WHERE q.workspace_id = o.workspace_id AND q.campaign_id = o.campaign_id AND q.status = 'queued'
+                    AND q.lease_until IS NULL AND q.rank = r.rank AND q.due_at <= o.until
+                LIMIT 1
+            ) AS c
+        ) OR EXISTS (
+            SELECT FROM dialer_campaigncontact w
+            WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= %(soon)s
+        )
+        """,
+        {
+            "workspaces": [room.queue.workspace_id for room in mine],
+            "campaigns": [room.queue.campaign_id for room in mine],
+            "untils": [room.until for room in mine],
+            "soon": now + SOON,
+        },
+    )
+    found = {row.campaign_id for row in due} | {None}
+    return [room for room in rooms if room.queue.campaign_id in found]

@@ -1,0 +1,281 @@
+"""What carriers report: stored first, answered, and applied in batches.
+
+Applying is idempotent and monotonic: reports may come late, twice, out of order or before the carrier answered the
+request; a call only ever moves forward, and what cannot move it is kept as evidence. A carrier's word counts for calls
+over its own lines.
+"""
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import OperationalError, transaction
+
+from dialer.calls import context, events
+from dialer.carriers.base import Report
+from dialer.dialing import inbound
+from dialer.dialing.completion import End, record_ends, suppress_who_asked
+from dialer.models import CarrierEvent
+from dialer.rules.statuses import ORDER, CallStatus, Direction, Outcome, Rank
+from dialer.workspaces.statements import run
+from webhooks.outbox import NewEvent, record_events
+
+log = logging.getLogger(__name__)
+
+_STATUS_OF = {
+    "ringing": CallStatus.RINGING,
+    "answered": CallStatus.IN_PROGRESS,
+    "machine": CallStatus.IN_PROGRESS,
+}
+QUIET = timedelta(seconds=60)
+"""A live call of which nothing was heard for this long after a report is looked up."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What a batch of reports makes of one call."""
+
+    status: CallStatus
+    carrier_call_id: str = ""
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    is_machine: bool = False
+    end: Report | None = None
+
+
+def store(carrier: str, reports: Sequence[Report]) -> int:
+    """Keep reports as they came; return how many were new. A repeated one is known by the carrier's event id."""
+    rows = run(
+        "store_carrier_events",
+        """
+        INSERT INTO dialer_carrierevent (line_carrier, event_id, call_id, carrier_call_id, kind, occurred_at, facts,
+            raw, note)
+        SELECT %(carrier)s, t.event_id, t.call_id, t.carrier_call_id, t.kind, t.occurred_at, t.facts::jsonb,
+            t.raw::jsonb, ''
+        FROM unnest(%(event_id)s::text[], %(call_id)s::uuid[], %(carrier_call_id)s::text[], %(kind)s::text[],
+            %(occurred_at)s::timestamptz[], %(facts)s::text[], %(raw)s::text[])
+            AS t(event_id, call_id, carrier_call_id, kind, occurred_at, facts, raw)
+        ON CONFLICT (line_carrier, event_id) DO NOTHING RETURNING id
+        """,
+        {
+            "carrier": carrier,
+            "event_id": [report.event_id for report in reports],
+            "call_id": [report.call_id for report in reports],
+            "carrier_call_id": [report.carrier_call_id for report in reports],
+            "kind": [report.kind for report in reports],
+            "occurred_at": [report.occurred_at for report in reports],
+            "facts": [_facts(report) for report in reports],
+            "raw": [json.dumps(report.raw) for report in reports],
+        },
+    )
+    return len(rows)
+
+
+def apply_stored(*, limit: int, now: datetime) -> int:
+    """Apply up to ``limit`` stored reports in one transaction; return how many were taken.
+
+    Several workers may do it at once: a report that another holds is skipped.
+    """
+    with transaction.atomic():
+        rows = run(
+            "take_carrier_events",
+            """
+            SELECT e.id, e.line_carrier, e.call_id, e.carrier_call_id, e.kind, e.occurred_at, e.facts::text AS facts,
+                (SELECT l.carrier FROM dialer_call c JOIN dialer_line l ON l.id = c.line_id WHERE c.id = e.call_id)
+                    AS carrier_of_call
+            FROM dialer_carrierevent e
+            WHERE e.applied_at IS NULL ORDER BY e.id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED
+            """,
+            {"limit": limit},
+        )
+        if not rows:
+            return 0
+        notes = _apply_or_isolate(rows, now=now)
+        run(
+            "mark_carrier_events_applied",
+            """
+            UPDATE dialer_carrierevent e SET applied_at = %(now)s, note = t.note
+            FROM unnest(%(ids)s::bigint[], %(notes)s::text[]) AS t(id, note) WHERE e.id = t.id
+            """,
+            {"now": now, "ids": [row.id for row in rows], "notes": [notes.get(row.id, "") for row in rows]},
+        )
+    return len(rows)
+
+
+def has_unapplied(call_id: UUID) -> bool:
+    """Tell whether reports of this call are stored that nobody has applied yet."""
+    found: bool = CarrierEvent.objects.filter(call_id=call_id, applied_at=None).exists()
+    return found
+
+
+def _apply_or_isolate(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
+    """Apply a batch; where one report breaks it, apply them one by one and note the one that cannot be."""
+    try:
+        with transaction.atomic():
+            return _apply(rows, now=now)
+    except OperationalError:
+        # A deadlock or a lost connection is nobody's report: the batch is taken again.
+        raise
+    except Exception:
+        log.exception("carrier_events.batch_failed first=%s count=%s", rows[0].id, len(rows))
+    notes: dict[int, str] = {}
+    for row in rows:
+        try:
+            with transaction.atomic():
+                notes.update(_apply([row], now=now))
+        except OperationalError:
+            raise
+        except Exception as error:
+            log.exception("carrier_event.failed id=%s", row.id)
+            notes[row.id] = f"failed: {type(error).__name__}"
+    return notes
+
+
+def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
+    notes: dict[int, str] = {}
+    by_call: dict[UUID, list[Any]] = defaultdict(list)
+    adopted = inbound.adopt(rows, now=now)
+    for row in rows:
+        whose = adopted.get(row.id, row.call_id)
+        if row.carrier_of_call not in (None, row.line_carrier):
+            notes[row.id] = "is of a call over another carrier"
+        elif isinstance(whose, UUID):
+            by_call[whose].append(row)
+        else:
+            notes[row.id] = whose or "names no call of ours"
+    suppress_who_asked(
+        [
+            call_id
+            for call_id, reports in by_call.items()
+            if any(row.kind == "ended" and _asked_not_to_be_called(row) for row in reports)
+        ],
+        now=now,
+    )
+    progress: dict[UUID, _Progress] = {}
+    known = {fact.id: fact for fact in context.locked_facts_of(by_call)}
+    for call_id, reports in by_call.items():
+        fact = known.get(call_id)
+        if fact is None:
+            notes.update(dict.fromkeys((row.id for row in reports), "no such call"))
+        elif fact.status in (CallStatus.ENDED, CallStatus.WITHDRAWN):
+            notes.update(dict.fromkeys((row.id for row in reports), f"the call is {fact.status}"))
+        else:
+            progress[call_id] = _fold(fact, reports)
+    _write({call_id: step for call_id, step in progress.items() if step.end is None}, now=now)
+    record_events(
+        [
+            event
+            for call_id, step in progress.items()
+            if step.answered_at is not None and not step.is_machine and known[call_id].answered_at is None
+            for event in _connected(known[call_id], at=step.answered_at)
+        ],
+        now=now,
+    )
+    ends = [_end(call_id, step) for call_id, step in progress.items() if step.end is not None]
+    if ends:
+        record_ends(ends, now=now, locked=list(known.values()))
+    return notes
+
+
+def _connected(fact: Any, *, at: datetime) -> list[NewEvent]:  # noqa: ANN401 — a row of facts
+    """Tell that somebody answered; a callback that connects is a call received as well."""
+    started = events.call_started(fact, at=at)
+    is_callback = fact.direction == Direction.OUTBOUND and fact.rank != Rank.NEW
+    return [started, events.call_received(fact, at=at)] if is_callback else [started]
+
+
+def _asked_not_to_be_called(row: Any) -> bool:  # noqa: ANN401 — a row of take_carrier_events
+    return bool(json.loads(row.facts).get("outcome") == Outcome.DNC_REQUEST)
+
+
+def _fold(fact: Any, reports: Sequence[Any]) -> _Progress:  # noqa: ANN401 — a row of facts
+    step = _Progress(status=CallStatus(fact.status))
+    for row in reports:
+        details = json.loads(row.facts)
+        step.carrier_call_id = row.carrier_call_id or step.carrier_call_id
+        if row.kind == "ended":
+            step.end = step.end or Report(
+                kind="ended",
+                event_id="",
+                call_id=row.call_id,
+                carrier_call_id=row.carrier_call_id,
+                occurred_at=row.occurred_at,
+                outcome=details.get("outcome"),
+                ended_reason=details.get("ended_reason"),
+                duration_seconds=details.get("duration_seconds"),
+                transcript=details.get("transcript"),
+                recording_url=details.get("recording_url"),
+                raw={},
+            )
+            continue
+        status = _STATUS_OF[row.kind]
+        if ORDER[status] > ORDER[step.status]:
+            step.status = status
+        if row.kind == "ringing":
+            step.ringing_at = row.occurred_at
+        else:
+            step.answered_at = step.answered_at or row.occurred_at
+            step.is_machine = step.is_machine or row.kind == "machine"
+    return step
+
+
+def _write(progress: dict[UUID, _Progress], *, now: datetime) -> None:
+    if not progress:
+        return
+    run(
+        "move_calls_forward",
+        """
+        UPDATE dialer_call c SET status = t.status,
+            -- Another report, or a person, may have taken the row out of the queue that a refusal put it in.
+            dialing_at = COALESCE(c.dialing_at, %(now)s), lease_until = NULL,
+            carrier_call_id = CASE WHEN t.carrier_id = '' THEN c.carrier_call_id ELSE t.carrier_id END,
+            ringing_at = COALESCE(c.ringing_at, t.ringing_at), answered_at = COALESCE(c.answered_at, t.answered_at),
+            -- A carrier cannot be asked about a call that it brought us; its row says when it is over at the latest.
+            check_at = CASE WHEN c.direction = 'inbound' THEN c.check_at ELSE %(check_at)s END
+        FROM unnest(%(ids)s::uuid[], %(status)s::text[], %(carrier_ids)s::text[], %(ringing)s::timestamptz[],
+            %(answered)s::timestamptz[]) AS t(id, status, carrier_id, ringing_at, answered_at)
+        WHERE c.id = t.id
+        """,
+        {
+            "now": now,
+            "check_at": now + QUIET,
+            "ids": list(progress),
+            "status": [step.status.value for step in progress.values()],
+            "carrier_ids": [step.carrier_call_id for step in progress.values()],
+            "ringing": [step.ringing_at for step in progress.values()],
+            "answered": [step.answered_at for step in progress.values()],
+        },
+    )
+
+
+def _end(call_id: UUID, step: _Progress) -> End:
+    assert step.end is not None
+    report = step.end
+    outcome = Outcome(report.outcome or Outcome.NETWORK_ERROR)
+    return End(
+        call_id=call_id,
+        outcome=outcome,
+        # A carrier that does not say who hung up leaves that open; of other ends the outcome says why.
+        ended_reason=report.ended_reason or ("unknown" if outcome is Outcome.ANSWERED else outcome.value),
+        at=report.occurred_at,
+        duration_seconds=report.duration_seconds,
+        transcript=report.transcript,
+        recording_url=report.recording_url,
+        carrier_call_id=step.carrier_call_id,
+        ringing_at=step.ringing_at,
+        answered_at=step.answered_at,
+    )
+
+
+_FACTS = ("outcome", "ended_reason", "duration_seconds", "transcript", "recording_url")
+_FACTS_OF_INBOUND = (*_FACTS, "direction", "from_number", "to_number")
+
+
+def _facts(report: Report) -> str:
+    names = _FACTS_OF_INBOUND if report.direction == "inbound" else _FACTS
+    return json.dumps({name: value for name in names if (value := getattr(report, name)) is not None})

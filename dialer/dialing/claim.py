@@ -1,0 +1,293 @@
+"""The claim: which calls are handed to the workers now, and to which second each belongs.
+
+The workspace row is the claim's lock: two dispatchers never claim for one workspace at once, so pace and slots of its
+campaigns and lines are counted exactly, and each waits for nothing (``SKIP LOCKED``). The claim commits before
+anything is published; a lost message costs the lease, never a call.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from dialer.calls import calls
+from dialer.calls.calls import QueuedCall
+from dialer.calls.context import parsed
+from dialer.dialing.capacity import IS_OPEN, SOON, Queue, Room, budget_of, lines_of, queues_of, rooms_of
+from dialer.rules.pacing import Budget, Owner, in_turn, weight
+from dialer.rules.statuses import Rank
+from dialer.workspaces.ids import new_id
+from dialer.workspaces.statements import run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatched:
+    """A claimed call, the generation that its message carries, and when it starts."""
+
+    call_id: UUID
+    generation: int
+    start_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FirstCall:
+    """A waiting contact as the call it will be."""
+
+    call_id: UUID
+    workspace_id: UUID
+    campaign_id: UUID
+    line_id: UUID
+    rank: int
+    due_at: datetime
+    is_first: bool
+    campaign_contact_id: UUID
+    contact_id: UUID
+    phone: str
+    caller_id: str
+
+
+def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
+    """Claim up to ``limit`` calls that fall due within the horizon, fairly over campaigns, and commit.
+
+    Calls without a pace are claimed ``HORIZON_SECONDS`` ahead, each for its own second; the rest, and first calls,
+    as they come near. There may be more to claim until a claim finds nothing.
+    """
+    with transaction.atomic():
+        workspaces = _lock_workspaces(now=now)
+        if not workspaces:
+            return []
+        lines = lines_of(workspaces)
+        queues = queues_of(workspaces, lines, now=now)
+        budget, late = budget_of(workspaces, now=now)
+        rooms = rooms_of(queues, budget, late, limit=limit, now=now)
+        rows = _take_queued(rooms, now=now) + _take_waiting(rooms, now=now)
+        starts = _assign(rows, rooms, lines, budget, limit=limit, now=now)
+        first = [row for row in rows if row.is_first and row.call_id in starts]
+        dispatched = _queue_first_calls(first, starts, queues, now=now)
+        made = {row.call_id for row in first}
+        dispatched += _lease({call_id: at for call_id, at in starts.items() if call_id not in made})
+        _write_paces(budget)
+    return dispatched
+
+
+def release_expired(*, limit: int, now: datetime) -> int:
+    """Make claimed calls whose lease ran out claimable again; their old messages find another generation."""
+    rows = run(
+        "release_expired_leases",
+        """
+        WITH expired AS (
+            SELECT id FROM dialer_call WHERE lease_until <= %(now)s
+            ORDER BY lease_until LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE dialer_call c SET lease_until = NULL, generation = c.generation + 1
+        FROM expired WHERE c.id = expired.id AND c.status = 'queued' RETURNING c.id
+        """,
+        {"now": now, "limit": limit},
+    )
+    return len(rows)
+
+
+def _lock_workspaces(*, now: datetime) -> list[Any]:
+    return run(
+        "lock_claiming_workspaces",
+        f"""
+        SELECT w.id, w.calls_per_second, w.max_concurrent_calls FROM workspaces_workspace w
+        WHERE w.closed_at IS NULL AND (
+            EXISTS (SELECT FROM dialer_call c WHERE c.workspace_id = w.id AND c.status = 'queued'
+                AND c.lease_until IS NULL AND c.campaign_id IS NULL AND c.due_at <= %(horizon)s)
+            OR EXISTS (SELECT FROM dialer_campaign k WHERE k.workspace_id = w.id AND {IS_OPEN})
+        )
+        ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED
+        """,  # noqa: S608 — a constant of this module
+        {"now": now, "horizon": now + timedelta(seconds=settings.HORIZON_SECONDS)},
+    )
+
+
+_QUEUED_OF = """
+    SELECT c.id AS call_id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at, false AS is_first,
+        NULL::uuid AS campaign_contact_id, c.contact_id, c.number AS phone
+    FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(paused)s::boolean[], %(rooms)s::int[],
+        %(untils)s::timestamptz[]) AS o(workspace_id, campaign_id, is_paused, room, until)
+    CROSS JOIN (VALUES (0), (1), (2), (3)) AS r(rank)
+    CROSS JOIN LATERAL (
+        SELECT * FROM dialer_call q
+        WHERE q.workspace_id = o.workspace_id AND {campaign} AND q.status = 'queued' AND q.lease_until IS NULL
+            AND q.rank = r.rank AND q.due_at <= o.until AND (q.not_after IS NULL OR q.not_after >= %(now)s)
+            AND (NOT o.is_paused OR (r.rank = 0 AND q.force->'checks' ? 'campaign_paused'
+                AND (q.force->>'until')::timestamptz >= %(now)s))
+        ORDER BY q.due_at, q.id LIMIT o.room FOR NO KEY UPDATE OF q SKIP LOCKED
+    ) AS c
+"""
+
+
+def _take_queued(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
+    """Lock due queued calls of each queue; the index serves one rank of one queue, so each is asked for by itself."""
+    rows = []
+    for name, condition, mine in (
+        ("take_due_of_campaigns", "q.campaign_id = o.campaign_id", [r for r in rooms if r.queue.campaign_id]),
+        ("take_due_of_workspaces", "q.campaign_id IS NULL", [r for r in rooms if not r.queue.campaign_id]),
+    ):
+        if mine:
+            rows += run(
+                name,
+                _QUEUED_OF.format(campaign=condition),
+                {
+                    "workspaces": [room.queue.workspace_id for room in mine],
+                    "campaigns": [room.queue.campaign_id for room in mine],
+                    "paused": [room.queue.is_paused for room in mine],
+                    "rooms": [room.calls for room in mine],
+                    "untils": [room.until for room in mine],
+                    "now": now,
+                },
+            )
+    return rows
+
+
+def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
+    """Lock campaign contacts whose first call is due; each gets the id that its call will have."""
+    mine = [room for room in rooms if room.queue.campaign_id and not room.queue.is_paused]
+    if not mine:
+        return []
+    rows = run(
+        "take_waiting_contacts",
+        """
+        SELECT o.workspace_id, o.campaign_id, o.line_id, %(rank)s AS rank, k.due_at, true AS is_first,
+            k.id AS campaign_contact_id, k.contact_id, p.phone, o.caller_id
+        FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(lines)s::uuid[], %(callers)s::text[],
+            %(rooms)s::int[], %(untils)s::timestamptz[])
+            AS o(workspace_id, campaign_id, line_id, caller_id, room, until)
+        CROSS JOIN LATERAL (
+            SELECT * FROM dialer_campaigncontact w
+            WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= o.until
+                -- One row that cannot be queued must not stop the claim of everybody.
+                -- (OFFSET: looked up row by row, where a join would hash every queued call.)
+                AND NOT EXISTS (
+                    SELECT FROM dialer_call q WHERE q.campaign_contact_id = w.id AND q.status = 'queued' OFFSET 0)
+            ORDER BY w.due_at, w.id LIMIT o.room FOR NO KEY UPDATE OF w SKIP LOCKED
+        ) AS k
+        JOIN dialer_contact p ON p.id = k.contact_id
+        """,
+        {
+            "rank": Rank.NEW.value,
+            "workspaces": [room.queue.workspace_id for room in mine],
+            "campaigns": [room.queue.campaign_id for room in mine],
+            "lines": [room.queue.campaign.line_id for room in mine],
+            "callers": [_caller_id(room.queue.campaign) for room in mine],
+            "rooms": [room.calls for room in mine],
+            # A first call waits for no second of its own: it is taken when it can start.
+            "untils": [now + SOON for _ in mine],
+        },
+    )
+    return [_FirstCall(call_id=new_id(), **row._asdict()) for row in rows]
+
+
+def _caller_id(campaign: Any) -> str:  # noqa: ANN401 — a row of open_campaigns
+    shown: str = campaign.caller_id or next(iter(parsed(campaign.caller_ids)), "")
+    return shown
+
+
+def _assign(
+    rows: Sequence[Any],
+    rooms: Sequence[Room],
+    lines: Mapping[UUID, Owner],
+    budget: Budget,
+    *,
+    limit: int,
+    now: datetime,
+) -> dict[UUID, datetime]:
+    """Give up to ``limit`` rows their starts while the owners' budgets last; a row without one stays where it is."""
+    room_of = {(room.queue.workspace_id, room.queue.campaign_id): room for room in rooms}
+    weights = {queue.campaign_id: weight(queue.campaign.priority) for queue in _campaigns(rooms)}
+    limited: dict[tuple[UUID, UUID | None, UUID], list[Owner]] = {}
+    starts: dict[UUID, datetime] = {}
+    for row in in_turn(rows, weights=weights, now=now):
+        if len(starts) == limit:
+            break
+        room = room_of[row.workspace_id, row.campaign_id]
+        key = (row.workspace_id, row.campaign_id, row.line_id)
+        if key not in limited:
+            # A promise keeps the line it was made on, whatever its campaign calls over by now.
+            owners = [owner for owner in room.queue.owners if owner.id not in lines] + [lines[row.line_id]]
+            limited[key] = [owner for owner in owners if owner.is_limited]
+        start = budget.take(limited[key], due_at=max(row.due_at, now), until=room.until)
+        if start is not None:
+            starts[row.call_id] = start
+    return starts
+
+
+def _campaigns(rooms: Sequence[Room]) -> list[Queue]:
+    return [room.queue for room in rooms if room.queue.campaign is not None]
+
+
+def _queue_first_calls(
+    rows: Sequence[_FirstCall], starts: Mapping[UUID, datetime], queues: Sequence[Queue], *, now: datetime
+) -> list[Dispatched]:
+    """Make the calls of waiting contacts, claimed from the start: the table's indexes see one write, not two."""
+    campaigns = {queue.campaign_id: queue.campaign for queue in queues}
+    calls.queue(
+        [
+            QueuedCall(
+                id=row.call_id,
+                workspace_id=row.workspace_id,
+                contact_id=row.contact_id,
+                campaign_id=row.campaign_id,
+                campaign_contact_id=row.campaign_contact_id,
+                persona_id=campaigns[row.campaign_id].persona_id,
+                line_id=row.line_id,
+                number=row.phone,
+                caller_id=row.caller_id,
+                rank=Rank.NEW,
+                due_at=row.due_at,
+                config_webhooks=parsed(campaigns[row.campaign_id].config_webhooks),
+                generation=1,
+                lease_until=starts[row.call_id] + timedelta(seconds=settings.LEASE_SECONDS),
+            )
+            for row in rows
+        ],
+        now=now,
+    )
+    if rows:
+        run(
+            "first_calls_claimed",
+            "UPDATE dialer_campaigncontact SET state = 'calling', due_at = NULL WHERE id = ANY(%(ids)s)",
+            {"ids": [row.campaign_contact_id for row in rows]},
+        )
+    return [Dispatched(call_id=row.call_id, generation=1, start_at=starts[row.call_id]) for row in rows]
+
+
+def _lease(starts: Mapping[UUID, datetime]) -> list[Dispatched]:
+    if not starts:
+        return []
+    rows = run(
+        "lease_calls",
+        """
+        UPDATE dialer_call c SET generation = c.generation + 1, lease_until = t.start_at + %(lease)s
+        FROM unnest(%(ids)s::uuid[], %(starts)s::timestamptz[]) AS t(id, start_at)
+        -- Not "=": see take_to_dialing.
+        WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'queued' RETURNING c.id, c.generation
+        """,
+        {
+            "ids": list(starts),
+            "starts": list(starts.values()),
+            "lease": timedelta(seconds=settings.LEASE_SECONDS),
+        },
+    )
+    return [Dispatched(call_id=row.id, generation=row.generation, start_at=starts[row.id]) for row in rows]
+
+
+def _write_paces(budget: Budget) -> None:
+    if budget.changed:
+        changed = sorted(budget.changed)
+        run(
+            "write_paces",
+            """
+            INSERT INTO dialer_pace (owner_id, next_free_at)
+            SELECT * FROM unnest(%(owners)s::uuid[], %(free)s::timestamptz[])
+            ON CONFLICT (owner_id) DO UPDATE SET next_free_at = EXCLUDED.next_free_at
+            """,
+            {"owners": changed, "free": [budget.next_free_at[owner] for owner in changed]},
+        )

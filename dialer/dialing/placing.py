@@ -1,0 +1,358 @@
+"""Placing: the only door through which a call reaches a carrier.
+
+Everything is asked again under the locks of the numbers, then a compare-and-set takes the rows to ``dialing`` and
+commits; only then is the carrier asked, once. An answer that may mean either is never followed by a second request:
+the call is looked up by its id later (``dialer.dialing.reconciliation``).
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, assert_never
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+
+from dialer import carriers
+from dialer.calls import calls, context
+from dialer.calls.listener import Move, listener
+from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
+from dialer.dialing import eligibility, line_health
+from dialer.dialing.completion import End, record_ends
+from dialer.models import Line
+from dialer.rules.gate import Drop, Go, Hold, Verdict
+from dialer.rules.statuses import CallStatus, Outcome, Rank
+from dialer.workspaces.ids import public_id
+from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.statements import run
+
+log = logging.getLogger(__name__)
+
+FIRST_LOOK = timedelta(seconds=15)
+"""When a call of which nothing was heard since it was handed over is looked up at its carrier."""
+SOON = timedelta(seconds=2)
+"""When a call with an ambiguous answer is looked up."""
+
+STALLED_SECONDS = 10.0
+"""A worker that took so long from its first look to its request does not make it: others may have given up the call by
+then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A call and the generation it was claimed at; a row of another generation is somebody else's."""
+
+    call_id: UUID
+    generation: int
+
+
+def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
+    """Place a batch of claimed calls; return how many were placed, held, dropped, or no longer ours.
+
+    Safe to repeat: a second run finds other generations. The database connection is given back before the carrier
+    is asked.
+    """
+    before = (began := time.monotonic()) + STALLED_SECONDS
+    try:
+        with transaction.atomic():
+            cleared, counts = _clear(claims, now=now)
+            requests = _requests(cleared)
+    except OperationalError:
+        # A deadlock or a lost connection is nobody's call: the lease runs out, and the batch comes again.
+        raise
+    except Exception:
+        if len(claims) == 1:
+            raise
+        log.exception("calls.batch_failed count=%s", len(claims))
+        return _place_one_by_one(claims, now=now)
+    if not cleared:
+        return counts
+    connection.close()
+    answers = _ask(requests, before=before)
+    _record(cleared, answers, now=now)
+    # A line is left alone from now on, not from when its carrier was asked.
+    waited = timedelta(seconds=time.monotonic() - began)
+    line_health.note(zip((line for line, _ in requests), answers, strict=True), now=now + waited)
+    return counts
+
+
+def _place_one_by_one(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
+    """Place calls of which one breaks the batch; that one waits for the end of its lease, alone."""
+    counts: Counter[str] = Counter()
+    for claim in claims:
+        try:
+            counts.update(place([claim], now=now))
+        except Exception:
+            log.exception("call.not_placed call=%s", public_id("call", claim.call_id))
+    return dict(counts)
+
+
+def hang_up(call_id: UUID) -> None:
+    """Ask the carrier to end a live call; its report tells whether it did."""
+    fact = context.facts_of([call_id])[0]
+    line = Line.objects.get(pk=fact.line_id)
+    connection.close()
+    carriers.of(line).hang_up(call_id)
+
+
+def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Any], dict[str, int]]:
+    """Take what may be called to ``dialing``; hold or drop the rest."""
+    wanted = {claim.call_id: claim.generation for claim in claims}
+    phones = {row.id: row.phone for row in _lock_numbers_of(list(wanted))}
+    _lock_campaigns(list(wanted))
+    rows = [
+        fact
+        for fact in context.locked_facts_of(wanted)
+        if fact.status == CallStatus.QUEUED
+        and fact.generation == wanted[fact.id]
+        and fact.lease_until is not None
+        and fact.lease_until > now
+    ]
+    verdicts = eligibility.verdicts_of(rows, phones=phones, now=now)
+    go = _take_to_dialing([fact for fact in rows if isinstance(verdicts[fact.id], Go)], now=now)
+    held = _hold(rows, verdicts)
+    dropped = _drop(rows, verdicts, now=now)
+    counts = {"placed": len(go), "held": held, "dropped": dropped, "stale": len(wanted) - len(go) - held - dropped}
+    return go, counts
+
+
+def _lock_numbers_of(call_ids: list[UUID]) -> list[Any]:
+    rows = run(
+        "numbers_of_calls",
+        """
+        SELECT c.id, c.workspace_id, c.contact_id, p.phone
+        FROM dialer_call c JOIN dialer_contact p ON p.id = c.contact_id WHERE c.id = ANY(%(ids)s)
+        """,
+        {"ids": call_ids},
+    )
+    # The contact is locked beside the number: one contact whose number was just changed is still one person.
+    lock_numbers(
+        key for row in rows for key in ((row.workspace_id, row.phone), (row.workspace_id, str(row.contact_id)))
+    )
+    return rows
+
+
+def _lock_campaigns(call_ids: list[UUID]) -> None:
+    """Wait for a pause or cancel that is under way, and make the next one wait until these calls are decided."""
+    run(
+        "share_campaigns",
+        """
+        SELECT id FROM dialer_campaign
+        WHERE id IN (SELECT campaign_id FROM dialer_call WHERE id = ANY(%(ids)s)) ORDER BY id FOR SHARE
+        """,
+        {"ids": call_ids},
+    )
+
+
+def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> list[Any]:
+    """Return those rows that were taken: the carrier is asked for these and no other."""
+    if not rows:
+        return []
+    found = run(
+        "take_to_dialing",
+        """
+        UPDATE dialer_call c SET status = 'dialing', dialing_at = %(now)s, number = t.number, lease_until = NULL,
+            held_reason = '', check_at = %(check_at)s
+        FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(numbers)s::text[]) AS t(id, generation, number)
+        -- Written so that no partial index of queued rows can serve it: with old statistics the planner would walk one.
+        WHERE c.id = t.id AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'
+        RETURNING c.id
+        """,
+        {
+            "now": now,
+            "check_at": now + FIRST_LOOK,
+            "ids": [fact.id for fact in rows],
+            "generations": [fact.generation for fact in rows],
+            "numbers": [fact.phone for fact in rows],
+        },
+    )
+    ids = {row.id for row in found}
+    taken = [fact for fact in rows if fact.id in ids]
+    # A first call fulfils no promise, and whose contact waited was taken to calling when it was claimed.
+    later = [fact for fact in taken if fact.rank != Rank.NEW]
+    if not later:
+        return taken
+    listener().calls_dialling([fact.id for fact in later], now=now)
+    run(
+        "contacts_calling",
+        """
+        UPDATE dialer_campaigncontact SET state = 'calling'
+        WHERE id = ANY(%(ids)s) AND state IN ('waiting', 'callback_pending')
+        """,
+        {"ids": [fact.campaign_contact_id for fact in later if fact.campaign_contact_id]},
+    )
+    return taken
+
+
+def _hold(rows: Sequence[Any], verdicts: dict[UUID, Verdict]) -> int:
+    held = [(fact, verdict) for fact in rows if isinstance(verdict := verdicts[fact.id], Hold)]
+    if held:
+        run(
+            "hold_calls",
+            """
+            UPDATE dialer_call c SET due_at = t.due_at, held_reason = t.reason, lease_until = NULL,
+                generation = c.generation + 1
+            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS t(id, due_at, reason)
+            WHERE c.id = t.id
+            """,
+            {
+                "ids": [fact.id for fact, _ in held],
+                "due": [verdict.due_at for _, verdict in held],
+                "reasons": [verdict.reason for _, verdict in held],
+            },
+        )
+    return len(held)
+
+
+def _drop(rows: Sequence[Any], verdicts: dict[UUID, Verdict], *, now: datetime) -> int:
+    by_reason: dict[str, list[UUID]] = {}
+    for fact in rows:
+        verdict = verdicts[fact.id]
+        if isinstance(verdict, Drop):
+            by_reason.setdefault(verdict.reason, []).append(fact.id)
+    return sum(len(calls.withdraw(ids, why=reason, now=now)) for reason, ids in by_reason.items())
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=settings.CARRIER_REQUESTS_AT_ONCE, thread_name_prefix="carrier")
+
+
+def _requests(rows: Sequence[Any]) -> list[tuple[Line, PlaceRequest]]:
+    if not rows:
+        return []
+    lines = {line.pk: line for line in Line.objects.filter(pk__in={fact.line_id for fact in rows})}
+    return [
+        (
+            lines[fact.line_id],
+            PlaceRequest(
+                call_id=fact.id,
+                public_id=public_id("call", fact.id),
+                to=fact.phone,
+                caller_id=fact.caller_id,
+                ring_timeout=timedelta(seconds=fact.ring_timeout_seconds),
+                max_duration=timedelta(seconds=fact.max_duration_seconds),
+                persona_endpoint=fact.persona_endpoint,
+            ),
+        )
+        for fact in rows
+    ]
+
+
+def _ask(requests: Sequence[tuple[Line, PlaceRequest]], *, before: float) -> list[Answer]:
+    if len(requests) == 1:
+        return [_ask_one(*requests[0], before=before)]
+    return list(_pool().map(lambda pair: _ask_one(*pair, before=before), requests))
+
+
+def _ask_one(line: Line, request: PlaceRequest, *, before: float) -> Answer:
+    if time.monotonic() > before:
+        return Busy(reason="worker_stalled", retry_after=timedelta(), health=Health.UNSAID)
+    try:
+        return carriers.of(line).place(request)
+    except Exception as error:
+        # Whatever went wrong, the request may have arrived: only a look at the carrier can tell.
+        log.exception("call.place_failed call=%s", request.public_id)
+        return Unknown(reason=type(error).__name__)
+
+
+def _record(rows: Sequence[Any], answers: Sequence[Answer], *, now: datetime) -> None:
+    accepted: list[tuple[UUID, str]] = []
+    refused: list[End] = []
+    busy: list[Move] = []
+    ambiguous: list[UUID] = []
+    for fact, answer in zip(rows, answers, strict=True):
+        match answer:
+            case Accepted():
+                accepted.append((fact.id, answer.carrier_call_id))
+            case Refused():
+                outcome = Outcome(answer.outcome)
+                refused.append(End(call_id=fact.id, outcome=outcome, ended_reason=outcome.value, at=now))
+            case Busy():
+                busy.append(Move(call_id=fact.id, due_at=now + answer.retry_after, reason=answer.reason))
+            case Unknown():
+                ambiguous.append(fact.id)
+            case _:
+                assert_never(answer)
+        if log.isEnabledFor(logging.INFO):
+            log.info("call.placed call=%s answer=%s", public_id("call", fact.id), type(answer).__name__.lower())
+    with transaction.atomic():
+        if refused:
+            record_ends(refused, now=now)
+        _record_accepted(accepted)
+        if ambiguous:
+            run(
+                "look_up_soon",
+                """
+                UPDATE dialer_call SET check_at = %(at)s
+                WHERE id = ANY(%(ids)s) AND status IN ('dialing', 'ringing', 'in_progress')
+                """,
+                {"ids": ambiguous, "at": now + SOON},
+            )
+    if busy:
+        with transaction.atomic():
+            _lock_numbers_of([move.call_id for move in busy])
+            _put_back(busy, now=now)
+
+
+def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
+    if accepted:
+        run(
+            "record_accepted",
+            """
+            UPDATE dialer_call c SET carrier_call_id = t.carrier_call_id
+            FROM unnest(%(ids)s::uuid[], %(carrier_ids)s::text[]) AS t(id, carrier_call_id)
+            WHERE c.id = t.id AND c.carrier_call_id = ''  -- else a report was quicker
+            """,
+            {"ids": [call_id for call_id, _ in accepted], "carrier_ids": [text for _, text in accepted]},
+        )
+
+
+def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
+    """Return calls that the carrier refused before taking them to the queue: no attempt was made.
+
+    Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
+    One whose chain was promised another call meanwhile is withdrawn, one that was cancelled meanwhile ends.
+    """
+    rows = run(
+        "put_back",
+        """
+        UPDATE dialer_call c SET dialing_at = NULL, check_at = NULL, due_at = t.due_at,
+            status = CASE WHEN t.is_superseded THEN 'withdrawn' ELSE 'queued' END,
+            held_reason = CASE WHEN t.is_superseded THEN 'superseded' ELSE t.reason END, generation = c.generation + 1
+        FROM (
+            SELECT m.*, EXISTS (
+                SELECT FROM dialer_call o JOIN dialer_call q ON q.chain_id = o.chain_id AND q.status = 'queued'
+                WHERE o.id = m.id
+            ) AS is_superseded
+            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS m(id, due_at, reason)
+        ) AS t
+        WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'dialing' AND c.carrier_call_id = ''
+        RETURNING c.id, c.status, c.campaign_contact_id, c.chain_id
+        """,
+        {
+            "ids": [move.call_id for move in moves],
+            "due": [move.due_at for move in moves],
+            "reasons": [move.reason[:32] for move in moves],
+        },
+    )
+    superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]
+    if superseded:
+        listener().calls_withdrawn([row.id for row in superseded], "superseded", now=now)
+        run(
+            "contacts_promised",
+            """
+            UPDATE dialer_campaigncontact SET state = 'callback_pending' WHERE id = ANY(%(ids)s) AND state = 'calling'
+            """,
+            {"ids": [row.campaign_contact_id for row in superseded if row.campaign_contact_id]},
+        )
+        calls.renumber([row.chain_id for row in superseded])
+    back = {row.id for row in rows if row.status == CallStatus.QUEUED}
+    listener().calls_moved([move for move in moves if move.call_id in back], now=now)
+    calls.end_cancelled(list(back), now=now)

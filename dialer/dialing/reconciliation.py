@@ -1,0 +1,189 @@
+"""Calls whose fate is open: handed over, and then nothing was heard.
+
+They are looked up at their carrier by our id and adopted where found. Where the carrier does not know them, or cannot
+say, until the window closes, they end ``unknown``: never dialled again, listed for a person, who may call back or mark
+the contact as reached.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, assert_never
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from dialer import carriers
+from dialer.carriers.base import CannotSay, Found, LookUp, NotFound
+from dialer.carriers.reading import of_call
+from dialer.dialing import carrier_reports
+from dialer.dialing.completion import End, record_ends
+from dialer.models import Call, Line
+from dialer.rules.statuses import Outcome
+from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.statements import run
+from dialer.workspaces.transitions import TransitionConflict
+
+log = logging.getLogger(__name__)
+
+RECONCILE_WINDOW = timedelta(seconds=45)
+"""How long after hand-over a carrier that does not know a call is asked again before the call ends ``unknown``."""
+RECHECK = timedelta(seconds=5)
+LIVE_RECHECK = timedelta(seconds=60)
+SLACK = timedelta(minutes=5)
+"""A call longer than its ring timeout, its longest talk and this has ended, whatever its carrier says."""
+
+LOOK_UPS_AT_ONCE = 8
+
+_checking = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    call_id: UUID
+    line_id: UUID
+    carrier: str
+    handed_over_at: datetime
+    last_end: datetime
+    is_known_to_carrier: bool
+
+
+def check_due(*, limit: int, now: datetime) -> int:
+    """Look up live calls that were quiet for too long; return how many were looked up.
+
+    The rows' next look is set before the carrier is asked, so two workers do not ask about one call at once. Of one
+    process only one thread does it: a carrier that hangs must not keep them all from placing calls.
+    """
+    if not _checking.acquire(blocking=False):
+        return 0
+    try:
+        return _check(limit=limit, now=now)
+    finally:
+        _checking.release()
+
+
+def _check(*, limit: int, now: datetime) -> int:
+    open_calls = _take(limit=limit, now=now)
+    if not open_calls:
+        return 0
+    lines = {line.pk: line for line in Line.objects.filter(pk__in={call.line_id for call in open_calls})}
+    connection.close()
+    answers = list(_pool().map(lambda call: _look_up(lines[call.line_id], call.call_id), open_calls))
+    for call, answer in zip(open_calls, answers, strict=True):
+        try:
+            _settle(call, answer, now=now)
+        except Exception as error:
+            # One that cannot be settled holds up no other; nothing was learnt of it, and the deadline decides.
+            log.exception("call.not_settled call=%s", call.call_id)
+            _settle(call, CannotSay(reason=type(error).__name__), now=now)
+    return len(open_calls)
+
+
+def mark_handled(call_id: UUID, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime) -> None:
+    """Take an ``unknown`` call off the list of what needs a person; raises ``TransitionConflict`` otherwise."""
+    with transaction.atomic():
+        call = Call.objects.in_workspace(workspace_id).get(pk=call_id)
+        changed = Call.objects.filter(pk=call_id, outcome=Outcome.UNKNOWN.value, handled_at=None).update(handled_at=now)
+        if not changed:
+            from_ = "handled" if call.handled_at else call.outcome or call.status
+            raise TransitionConflict(what="the call", from_=from_, to="handled")
+        record(
+            actor,
+            [
+                Change(
+                    workspace_id=workspace_id,
+                    verb=verb,
+                    object_type="call",
+                    object_id=call.public_id,
+                    reason=reason,
+                )
+            ],
+            now=now,
+        )
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=LOOK_UPS_AT_ONCE, thread_name_prefix="look-up")
+
+
+def _take(*, limit: int, now: datetime) -> Sequence[_Open]:
+    with transaction.atomic():
+        rows: list[Any] = run(
+            "take_calls_to_check",
+            """
+            WITH due AS (
+                SELECT id FROM dialer_call
+                WHERE status IN ('dialing', 'ringing', 'in_progress') AND check_at <= %(now)s
+                ORDER BY check_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+            )
+            UPDATE dialer_call c SET check_at = %(next)s
+            FROM due, dialer_line l WHERE c.id = due.id AND l.id = c.line_id
+            RETURNING c.id, c.line_id, l.carrier, c.dialing_at, c.carrier_call_id, c.answered_at,
+                l.ring_timeout_seconds, l.max_duration_seconds
+            """,
+            {"now": now, "limit": limit, "next": now + RECHECK},
+        )
+    return [
+        _Open(
+            call_id=row.id,
+            line_id=row.line_id,
+            carrier=row.carrier,
+            handed_over_at=row.dialing_at,
+            last_end=(row.answered_at or row.dialing_at + timedelta(seconds=row.ring_timeout_seconds))
+            + timedelta(seconds=row.max_duration_seconds)
+            + SLACK,
+            is_known_to_carrier=bool(row.carrier_call_id),
+        )
+        for row in rows
+    ]
+
+
+def _look_up(line: Line, call_id: UUID) -> LookUp:
+    try:
+        return carriers.of(line).look_up(call_id)
+    except Exception as error:
+        # An adapter that breaks knows nothing; the deadline decides.
+        log.exception("call.look_up_failed call=%s", call_id)
+        return CannotSay(reason=type(error).__name__)
+
+
+def _settle(call: _Open, answer: LookUp, *, now: datetime) -> None:
+    is_over = now > call.last_end
+    match answer:
+        case Found():
+            # An adapter's answer is a stranger's word: it may settle the call asked about, and touch no other.
+            is_news = carrier_reports.store(call.carrier, of_call(call.call_id, answer.reports)) > 0
+            if answer.is_live and not is_over:
+                _check_again(call.call_id, at=now + LIVE_RECHECK)
+            elif not is_news and not carrier_reports.has_unapplied(call.call_id):
+                # All that the carrier says was applied, and did not end it.
+                _end_unknown(call.call_id, now=now)
+        case NotFound():
+            if now > call.handed_over_at + RECONCILE_WINDOW:
+                _end_unknown(call.call_id, now=now)
+        case CannotSay():
+            if is_over or (not call.is_known_to_carrier and now > call.handed_over_at + RECONCILE_WINDOW):
+                _end_unknown(call.call_id, now=now)
+        case _:
+            assert_never(answer)
+
+
+def _check_again(call_id: UUID, *, at: datetime) -> None:
+    run(
+        "check_later",
+        """
+        UPDATE dialer_call SET check_at = %(at)s
+        WHERE id = %(id)s AND status IN ('dialing', 'ringing', 'in_progress')
+        """,
+        {"id": call_id, "at": at},
+    )
+
+
+def _end_unknown(call_id: UUID, *, now: datetime) -> None:
+    log.warning("call.unknown call=%s", call_id)
+    record_ends([End(call_id=call_id, outcome=Outcome.UNKNOWN, ended_reason="unknown", at=now)], now=now)

@@ -1,0 +1,79 @@
+"""Retry policies: per outcome, after how long and how often a contact is called back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+from uuid import UUID
+
+from django.db import transaction
+
+from dialer.models import RetryPolicy
+from dialer.rules import schedule_settings, values
+from dialer.setup import recipe
+from dialer.setup.recipe import Readers
+from dialer.workspaces.audit import Actor
+
+DEFAULT_RULES: Mapping[str, Mapping[str, Any]] = {
+    "voicemail": {"delays": [1_440], "limit": 3},
+    "no_answer": {"delays": [1_440], "limit": 3},
+    "busy": {"delays": [60], "limit": 5},
+    "network_error": {"delays": [30], "limit": 3},
+}
+
+
+class DefaultNeeded(Exception):
+    """The workspace's default policy cannot be archived; make another one the default first."""
+
+
+class PolicyFields(TypedDict, total=False):
+    """``rules`` in either form of :func:`~dialer.rules.schedule_settings.parse_retry_policy`."""
+
+    name: str
+    rules: Mapping[str, object]
+    is_default: bool
+
+
+def ensure_default_policy(workspace_id: UUID, *, now: datetime) -> RetryPolicy:
+    """Return the workspace's default policy, made from the documented table where there is none."""
+    found: RetryPolicy | None = (
+        RetryPolicy.objects.in_workspace(workspace_id).filter(is_default=True, archived_at=None).first()
+    )
+    if found is not None:
+        return found
+    made: RetryPolicy = RetryPolicy.objects.create(
+        workspace_id=workspace_id, name="Default", rules=DEFAULT_RULES, is_default=True, created_at=now
+    )
+    return made
+
+
+def create_policy(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[PolicyFields]) -> RetryPolicy:
+    """Make a retry policy; one that is made the default takes the place of the former."""
+    columns = recipe.read(fields, _POLICY, required=("name", "rules"))
+    return recipe.create(RetryPolicy, workspace_id, columns, actor=actor, now=now)
+
+
+def edit_policy(
+    policy_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[PolicyFields]
+) -> RetryPolicy:
+    """Change a policy; outcomes from now on resolve with it, callbacks that are pending keep their time."""
+    columns = recipe.read(fields, _POLICY)
+    with transaction.atomic():
+        policy = RetryPolicy.objects.in_workspace(workspace_id).get(pk=policy_id)
+        if columns.get("is_default") is False and policy.is_default:
+            raise DefaultNeeded(DefaultNeeded.__doc__)
+        return recipe.edit(RetryPolicy, policy_id, workspace_id, columns, actor=actor, now=now)
+
+
+def archive_policy(policy_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> RetryPolicy:
+    """Archive a policy; raises :class:`DefaultNeeded` for the default one."""
+    with transaction.atomic():
+        if RetryPolicy.objects.in_workspace(workspace_id).get(pk=policy_id).is_default:
+            raise DefaultNeeded(DefaultNeeded.__doc__)
+        return recipe.archive(RetryPolicy, policy_id, workspace_id, actor=actor, now=now)
+
+
+_POLICY: Readers = {
+    "name": values.name,
+    "rules": schedule_settings.parse_retry_policy,
+    "is_default": values.boolean,
+}
