@@ -8,28 +8,61 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection
 
+Row = TypeVar("Row", bound=tuple[Any, ...])
+Params = dict[str, Any]
+
 _rows: dict[tuple[str, str], Callable[[Sequence[Any]], Any]] = {}
 """How a row is made, by the statement's name and text: what the columns are called is looked up once."""
+_checked: set[tuple[str, type[Any]]] = set()
+"""Statements whose columns were seen to be the fields of their rows."""
+
+
+class Id(NamedTuple):
+    """A row of a statement that returns ids."""
+
+    id: UUID
+
+
+def fetch(row: type[Row], name: str, sql: str, params: Params | None = None) -> list[Row]:
+    """Run one statement and return its rows as ``row``, a ``NamedTuple`` whose fields are the statement's columns.
+
+    Lists become arrays; the statement casts them (``%(ids)s::uuid[]``). Raises ``TypeError`` where the columns have
+    other names, or another order.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"/* {name} */ {sql}", _with_arrays(params))
+        if (name, row) not in _checked:
+            _check(row, name, [column.name for column in cursor.description or ()])
+        return list(map(row._make, cursor.fetchall()))  # type: ignore[attr-defined]
+
+
+def _check(row: type[Any], name: str, columns: Sequence[str]) -> None:
+    if tuple(columns) != row._fields:
+        message = f"{name} returns {', '.join(columns)}, and {row.__name__} has {', '.join(row._fields)}"
+        raise TypeError(message)
+    _checked.add((name, row))
+
+
+def _with_arrays(params: Params | None) -> Params | None:
+    return params and {key: _array(value) if isinstance(value, list) else value for key, value in params.items()}
 
 
 def _row_type(name: str, columns: Sequence[str]) -> type[Any]:
     return namedtuple(f"{name}_row", columns)  # noqa: PYI024 — the columns are known at run time only
 
 
-def run(name: str, sql: str, params: dict[str, Any] | None = None) -> list[Any]:
+def run(name: str, sql: str, params: Params | None = None) -> list[Any]:
     """Run one statement and return its rows as named tuples; no rows where it returns none.
 
     Lists become arrays; the statement casts them (``%(ids)s::uuid[]``).
     """
-    if params:
-        params = {key: _array(value) if isinstance(value, list) else value for key, value in params.items()}
     with connection.cursor() as cursor:
-        cursor.execute(f"/* {name} */ {sql}", params)
+        cursor.execute(f"/* {name} */ {sql}", _with_arrays(params))
         if cursor.description is None:
             return []
         make = _rows.get((name, sql))
