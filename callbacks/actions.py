@@ -22,10 +22,11 @@ from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
 from dialer.calls import calls, context
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
-from dialer.calls.events import Ended, call_exhausted
-from dialer.dialing.completion import ended_call
+from dialer.calls.context import CallContext
+from dialer.calls.events import call_exhausted
+from dialer.calls.listener import CallEnd, EndedCall
 from dialer.rules.openings import next_possible
-from dialer.rules.statuses import CallStatus, ContactState, Rank
+from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import run
@@ -39,10 +40,10 @@ class NotARetry(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A pending callback with its call's facts, both locked."""
+    """A pending callback with its call's context, both locked."""
 
     callback: Callback
-    fact: Any
+    fact: CallContext
 
 
 def call_now(
@@ -191,16 +192,16 @@ def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: 
 def _retry_after_skip(row: Opened, *, now: datetime) -> None:
     """Schedule what would have followed the skipped call, had it failed like the one before; or end the chain."""
     fact, callback = row.fact, row.callback
-    ended = Ended(
-        outcome=callback.original_outcome,
+    origin, number = callback.origin_call_id, fact.attempt_number - 1
+    assert origin is not None  # a retry follows a call
+    end = CallEnd(
+        call_id=origin,
+        outcome=Outcome(callback.original_outcome),
         ended_reason="skipped",
-        ended_at=max(callback.scheduled_at, now),
-        duration_seconds=None,
-        transcript=None,
-        recording_url=None,
+        at=max(callback.scheduled_at, now),
     )
     # The skipped call was never made: the next one takes its number, and follows the call that it followed.
-    skipped = ended_call(fact, ended, call_id=callback.origin_call_id, attempt_number=fact.attempt_number - 1)
+    skipped = EndedCall(call=fact._replace(id=origin, attempt_number=number), end=end)
     decision = decision_on(skipped, has_pending=False)
     made = make_retries([decision], now=now, is_skip=True)
     if made:
@@ -210,8 +211,7 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
     chain = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)
     state = ContactState.REACHED if chain.was_reached else ContactState.EXHAUSTED
     reason = decision.stop or "no_opening"
-    attempts = fact.attempt_number - 1
-    record_events([call_exhausted(fact, chain, result=state.value, reason=reason, attempts=attempts, at=now)], now=now)
+    record_events([call_exhausted(fact, chain, result=state.value, reason=reason, attempts=number, at=now)], now=now)
     if fact.campaign_contact_id:
         calls.finish_contacts([fact.campaign_contact_id], state=state, end_reason=reason, now=now)
 

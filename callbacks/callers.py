@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from callbacks.rules.explanation import Code, step
@@ -12,7 +12,7 @@ from dialer.calls.listener import EndedCall
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.ids import public_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 INBOUND_CALL = "inbound_call"
 """``completed_by`` of these callbacks, and the reason that their events give."""
@@ -27,14 +27,19 @@ def complete_for_callers(ended: Sequence[EndedCall], *, now: datetime) -> list[U
     retry stays in no case: who calls back at once may be quicker than the report of the call that they missed.
     """
     withdrawn: list[UUID] = []
-    for call in ended:
-        if call.outcome == Outcome.ANSWERED:
-            withdrawn += _complete(call, now=now)
+    for each in ended:
+        if each.end.outcome is Outcome.ANSWERED:
+            withdrawn += _complete(each, now=now)
     return withdrawn
 
 
-def _complete(call: EndedCall, *, now: datetime) -> list[UUID]:
-    needless = run(
+class _Needless(NamedTuple):
+    call_id: UUID
+
+
+def _complete(ended: EndedCall, *, now: datetime) -> list[UUID]:
+    needless = fetch(
+        _Needless,
         "callbacks_of_caller",
         """
         SELECT call_id FROM callbacks_callback
@@ -42,21 +47,28 @@ def _complete(call: EndedCall, *, now: datetime) -> list[UUID]:
             OR (type = 'customer_requested' AND created_at <= %(began)s AND %(talked)s >= %(a_talk)s))
         """,
         {
-            "contact": call.contact_id,
-            "began": call.began_at,
-            "talked": call.talked_seconds,
+            "contact": ended.call.contact_id,
+            "began": ended.call.dialing_at,
+            "talked": ended.talked_seconds,
             "a_talk": A_TALK.total_seconds(),
         },
     )
     withdrawn = calls.withdraw([row.call_id for row in needless], why=INBOUND_CALL, now=now)
     if withdrawn:
-        _explain(withdrawn, call, now=now)
+        _explain(withdrawn, ended, now=now)
     return withdrawn
 
 
-def _explain(withdrawn: Sequence[UUID], call: EndedCall, *, now: datetime) -> None:
-    text = f"The contact called us ({public_id('call', call.call_id)})."
-    rows: list[Any] = run(
+class _Completed(NamedTuple):
+    id: int
+    workspace_id: UUID
+    scheduled_at: datetime
+
+
+def _explain(withdrawn: Sequence[UUID], ended: EndedCall, *, now: datetime) -> None:
+    text = f"The contact called us ({public_id('call', ended.call.id)})."
+    rows = fetch(
+        _Completed,
         "explain_completion_by_caller",
         """
         UPDATE callbacks_callback SET explanation = explanation || %(step)s::jsonb

@@ -6,7 +6,7 @@ Implements :class:`dialer.calls.listener.CallListener`. Everything runs in the t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from callbacks import events
@@ -20,10 +20,11 @@ from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
 from dialer.calls import calls, context
 from dialer.calls.calls import QueuedCall
+from dialer.calls.context import CallContext, parsed
 from dialer.calls.listener import EndedCall, FollowUp, Move, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from webhooks.outbox import NewEvent, record_events
 
 _STATUS_WHEN_WITHDRAWN = {
@@ -43,7 +44,7 @@ _ENDS_RETRIES = (Outcome.ANSWERED, Outcome.DNC_REQUEST)
 class Decision:
     """What the rules say of one ended call; ``stop`` is empty where there is a retry."""
 
-    call: EndedCall
+    ended: EndedCall
     settings: Resolved
     retry: Retry | None
     stop: str
@@ -55,6 +56,14 @@ class Made:
 
     pending: PendingCallback
     event: NewEvent
+
+
+class _Body(NamedTuple):
+    call_id: UUID
+
+
+class _Withdrawn(NamedTuple):
+    id: int
 
 
 class Callbacks:
@@ -87,7 +96,8 @@ class Callbacks:
             """,
             {"calls": ids, "now": now},
         )
-        left = run(
+        left = fetch(
+            _Body,
             "callbacks_in_the_way",
             "SELECT call_id FROM callbacks_callback WHERE call_id = ANY(%(calls)s) AND status = 'dialing'",
             {"calls": ids},
@@ -100,7 +110,8 @@ class Callbacks:
 
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
         status = _STATUS_WHEN_WITHDRAWN.get(why, CallbackStatus.CANCELLED)
-        rows = run(
+        rows = fetch(
+            _Withdrawn,
             "callbacks_withdrawn",
             """
             UPDATE callbacks_callback SET status = %(status)s, completed_by = %(by)s, dialled_at = NULL,
@@ -128,27 +139,33 @@ class Callbacks:
             UPDATE callbacks_callback SET status = 'done', updated_at = %(now)s
             WHERE call_id = ANY(%(calls)s) AND status IN ('pending', 'dialing')
             """,
-            {"calls": [call.call_id for call in ended], "now": now},
+            {"calls": [each.call.id for each in ended], "now": now},
         )
-        ours = [call for call in ended if not call.is_inbound]
-        theirs = [call for call in ended if call.is_inbound]
-        cancel_needless_retries([call for call in ours if call.outcome in _ENDS_RETRIES], now=now)
+        ours = [each for each in ended if not each.call.is_inbound]
+        theirs = [each for each in ended if each.call.is_inbound]
+        cancel_needless_retries([each.call for each in ours if each.end.outcome in _ENDS_RETRIES], now=now)
         complete_for_callers(theirs, now=now)
-        pending = _pending_of(ended)
-        decisions = [decision_on(call, has_pending=_key(call) in pending) for call in ours]
+        pending = _pending_of([each.call for each in ended])
+        decisions = [decision_on(each, has_pending=_key(each.call) in pending) for each in ours]
         made = make_retries(decisions, now=now)
-        follow_ups = {decision.call.call_id: _follow_up(decision, made, pending) for decision in decisions}
-        return follow_ups | {call.call_id: _after_their_call(call, pending) for call in theirs}
+        follow_ups = {decision.ended.call.id: _follow_up(decision, made, pending) for decision in decisions}
+        return follow_ups | {each.call.id: _after_their_call(each, pending) for each in theirs}
 
 
-def cancel_needless_retries(answered: Sequence[EndedCall], *, now: datetime) -> None:
+class _Needless(NamedTuple):
+    call_id: UUID
+    chain_id: UUID
+
+
+def cancel_needless_retries(answered: Sequence[CallContext], *, now: datetime) -> None:
     """Withdraw the pending retries of contacts who were reached, in the campaign of the call; promises stay.
 
     The chains of these calls are left to the caller, who says what follows in them.
     """
     if not answered:
         return
-    rows = run(
+    rows = fetch(
+        _Needless,
         "needless_retries",
         """
         SELECT b.call_id, c.chain_id FROM callbacks_callback b
@@ -168,12 +185,25 @@ def cancel_needless_retries(answered: Sequence[EndedCall], *, now: datetime) -> 
     calls.withdraw([row.call_id for row in rows if row.chain_id not in mine], why="answered", now=now)
 
 
-def _key(call: EndedCall) -> tuple[UUID, UUID | None]:
+def _key(call: CallContext) -> tuple[UUID, UUID | None]:
     return call.contact_id, call.campaign_id
 
 
-def _pending_of(ended: Sequence[EndedCall]) -> dict[tuple[UUID, UUID | None], Any]:
-    rows = run(
+class _Pending(NamedTuple):
+    id: int
+    contact_id: UUID
+    campaign_id: UUID | None
+    scheduled_at: datetime
+    chain_id: UUID
+
+
+_PendingBy = Mapping[tuple[UUID, UUID | None], _Pending]
+"""Pending callbacks by contact and campaign: there is one at most."""
+
+
+def _pending_of(ended: Sequence[CallContext]) -> _PendingBy:
+    rows = fetch(
+        _Pending,
         "pending_callbacks_of",
         """
         SELECT b.id, b.contact_id, b.campaign_id, b.scheduled_at, c.chain_id
@@ -185,27 +215,28 @@ def _pending_of(ended: Sequence[EndedCall]) -> dict[tuple[UUID, UUID | None], An
     return {(row.contact_id, row.campaign_id): row for row in rows}
 
 
-def decision_on(call: EndedCall, *, has_pending: bool) -> Decision:
+def decision_on(ended: EndedCall, *, has_pending: bool) -> Decision:
+    call = ended.call
     settings = resolved(
-        call=call.call_schedule,
-        campaign=call.campaign_schedule,
-        workspace=call.workspace_schedule,
-        campaign_policy=call.campaign_policy,
-        workspace_policy=call.workspace_policy,
+        call=parsed(call.call_schedule) or {},
+        campaign=parsed(call.campaign_schedule) or {},
+        workspace=parsed(call.workspace_schedule) or {},
+        campaign_policy=parsed(call.campaign_policy),
+        workspace_policy=parsed(call.workspace_policy),
     )
-    decision = decide(settings, outcome=call.outcome, ended_at=call.ended_at, used=call.retries_used)
+    decision = decide(settings, outcome=ended.end.outcome, ended_at=ended.end.at, used=call.retries_used)
     match decision:
         case Stop():
-            return Decision(call=call, settings=settings, retry=None, stop=decision.reason)
+            return Decision(ended=ended, settings=settings, retry=None, stop=decision.reason)
         case Retry():
             stop = _obstacle(call, has_pending=has_pending)
-            return Decision(call=call, settings=settings, retry=None if stop else decision, stop=stop)
+            return Decision(ended=ended, settings=settings, retry=None if stop else decision, stop=stop)
 
 
-def _obstacle(call: EndedCall, *, has_pending: bool) -> str:
+def _obstacle(call: CallContext, *, has_pending: bool) -> str:
     if call.is_suppressed:
         return "suppressed"
-    if call.is_settled:
+    if call.settled_at is not None:
         return "settled"
     if call.campaign_status in ("cancelled", "completed", "failed"):
         return f"campaign_{call.campaign_status}"
@@ -220,16 +251,16 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
     A retry that has no opening within 366 days is not made.
     """
     wanted = [decision for decision in decisions if decision.retry is not None]
-    ledger = context.ledger_of(((d.call.workspace_id, d.call.number, d.call.terms) for d in wanted), now=now)
+    ledger = context.ledger_of(
+        ((d.ended.call.workspace_id, d.ended.call.phone, d.ended.terms) for d in wanted), now=now
+    )
     queued: list[QueuedCall] = []
     callbacks: list[NewCallback] = []
     taken: set[tuple[UUID, UUID | None]] = set()
     for decision in wanted:
-        call, retry = decision.call, decision.retry
+        call, end, terms, retry = decision.ended.call, decision.ended.end, decision.ended.terms, decision.retry
         assert retry is not None
-        possible = next_possible(
-            call.terms, at=retry.candidate, ledger=ledger.get((call.workspace_id, call.number), ())
-        )
+        possible = next_possible(terms, at=retry.candidate, ledger=ledger.get((call.workspace_id, call.phone), ()))
         if possible.at is None or _key(call) in taken:
             continue
         taken.add(_key(call))
@@ -240,7 +271,7 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
             campaign_contact_id=call.campaign_contact_id,
             persona_id=call.persona_id,
             line_id=call.line_id,
-            number=call.number,
+            number=call.phone,
             caller_id=call.caller_id,
             rank=Rank.RETRY,
             due_at=possible.at,
@@ -248,17 +279,17 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
             attempt_number=call.attempt_number + 1,
             retries_used=retry.number,
             not_after=possible.at + timedelta(hours=call.stale_after_hours),
-            schedule=call.call_schedule,
-            config_webhooks=call.config_webhooks,
-            metadata=call.metadata,
+            schedule=parsed(call.call_schedule) or {},
+            config_webhooks=parsed(call.config_webhooks),
+            metadata=parsed(call.metadata) or {},
         )
         queued.append(body)
         callbacks.append(
             NewCallback(
                 call=body,
                 type=CallbackType.AUTO_RETRY,
-                origin_call_id=call.call_id,
-                original_outcome=call.outcome,
+                origin_call_id=call.id,
+                original_outcome=end.outcome,
                 number=retry.number,
                 limit=retry.limit,
                 scheduled_at=possible.at,
@@ -267,8 +298,8 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
                 adjusted_from=retry.candidate if possible.shifts else None,
                 adjusted_reason=possible.shifts[0].reason if possible.shifts else "",
                 explanation=[
-                    *explanation.of_retry(retry, outcome=call.outcome, ended_at=call.ended_at, is_skip=is_skip, at=now),
-                    *explanation.of_shifts(possible, window_level=call.terms.window.hours_level, at=now),
+                    *explanation.of_retry(retry, outcome=end.outcome, ended_at=end.at, is_skip=is_skip, at=now),
+                    *explanation.of_shifts(possible, window_level=terms.window.hours_level, at=now),
                 ],
             )
         )
@@ -289,37 +320,27 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
 def _follow_up(
     decision: Decision,
     made: Mapping[UUID, Made],
-    pending: Mapping[tuple[UUID, UUID | None], Any],
+    pending: _PendingBy,
 ) -> FollowUp:
-    call, retry = decision.call, decision.retry
-    new = made.get(call.call_id)
+    call, retry = decision.ended.call, decision.retry
+    new = made.get(call.id)
     if new is not None:
         assert retry is not None
         return FollowUp(
-            will_retry=True,
             next_retry_at=new.pending.scheduled_at,
             attempts_left=retry.limit - call.retries_used,
             pending=new.pending,
-            stop="",
             events=[new.event],
         )
-    return FollowUp(
-        will_retry=False,
-        next_retry_at=None,
-        attempts_left=_left(decision),
-        pending=_waiting(call, pending),
-        stop=decision.stop or "no_opening",
-    )
+    return FollowUp(attempts_left=_left(decision), pending=_waiting(call, pending), stop=decision.stop or "no_opening")
 
 
-def _after_their_call(call: EndedCall, pending: Mapping[tuple[UUID, UUID | None], Any]) -> FollowUp:
+def _after_their_call(ended: EndedCall, pending: _PendingBy) -> FollowUp:
     """No call that came in is retried, but what the contact asked for in it is promised."""
-    return FollowUp(
-        will_retry=False, next_retry_at=None, attempts_left=0, pending=_waiting(call, pending), stop=call.outcome
-    )
+    return FollowUp(pending=_waiting(ended.call, pending), stop=ended.end.outcome)
 
 
-def _waiting(call: EndedCall, pending: Mapping[tuple[UUID, UUID | None], Any]) -> PendingCallback | None:
+def _waiting(call: CallContext, pending: _PendingBy) -> PendingCallback | None:
     """Return what the call's chain waits for.
 
     Outside campaigns a contact may have several chains: another one's promise does not keep this one alive.
@@ -332,10 +353,11 @@ def _waiting(call: EndedCall, pending: Mapping[tuple[UUID, UUID | None], Any]) -
 
 def _left(decision: Decision) -> int:
     """Say what is left of the limit, for an outcome that has one; retries that will not be made all the same."""
-    rule = decision.settings.policy.rules.get(decision.call.outcome) or decision.settings.policy.rules.get("no_answer")
+    rules = decision.settings.policy.rules
+    rule = rules.get(decision.ended.end.outcome) or rules.get("no_answer")
     limit = decision.settings.limit
     if limit is None and decision.settings.schedule is not None:
         limit = len(decision.settings.schedule)
     if limit is None:
         limit = rule.limit if rule else 0
-    return max(limit - decision.call.retries_used, 0)
+    return max(limit - decision.ended.call.retries_used, 0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -19,23 +19,24 @@ from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
 from dialer.calls import context
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
-from dialer.calls.events import Ended, call_exhausted
+from dialer.calls.context import CallContext
+from dialer.calls.events import call_exhausted
 from dialer.dialing import reconciliation
-from dialer.dialing.completion import ended_call, reason_of_a_talk
+from dialer.dialing.completion import reason_of_a_talk
 from dialer.models import Call
-from dialer.rules.statuses import LIVE, CampaignStatus, ContactState, Direction, Outcome
+from dialer.rules.statuses import LIVE, CampaignStatus, ContactState, Outcome
 from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Locked:
-    """A call and its facts, locked with all that waits or talks in its chain."""
+    """A call and its context, locked with all that waits or talks in its chain."""
 
     call: Call
-    fact: Any
+    fact: CallContext
 
 
 def was_a_person(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Call:
@@ -135,20 +136,17 @@ def _locked(call_id: UUID, workspace_id: UUID) -> Iterator[_Locked]:
         yield _Locked(call=_read(call_id), fact=context.facts_of([call_id])[0])
 
 
+class _ChainLeft(NamedTuple):
+    goes_on: bool
+    attempts: int
+
+
 def _count_as_reached(row: _Locked, *, now: datetime) -> None:
     """Do what an answer does: end the retries that wait, and the chain unless something else goes on in it."""
-    call, fact = row.call, row.fact
-    assert call.ended_at is not None
-    answered = Ended(
-        outcome=Outcome.ANSWERED,
-        ended_reason=call.ended_reason,
-        ended_at=call.ended_at,
-        duration_seconds=call.duration_seconds,
-        transcript=call.transcript,
-        recording_url=call.recording_url,
-    )
-    cancel_needless_retries([ended_call(fact, answered)], now=now)
-    chain = run(
+    fact = row.fact
+    cancel_needless_retries([fact], now=now)
+    (chain,) = fetch(
+        _ChainLeft,
         "chain_left",
         """
         SELECT bool_or(status IN ('queued', 'dialing', 'ringing', 'in_progress')) AS goes_on,
@@ -156,7 +154,7 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
         FROM dialer_call WHERE chain_id = %(chain)s
         """,
         {"chain": fact.chain_id},
-    )[0]
+    )
     if fact.campaign_contact_id:
         run(
             "campaign_contact_reached",
@@ -175,7 +173,7 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
                 "now": now,
             },
         )
-    if not chain.goes_on and fact.direction == Direction.OUTBOUND:
+    if not chain.goes_on and not fact.is_inbound:
         # Once per chain: where its end was told already, this is silently the first. A call that came in tells none.
         so_far = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)
         told = call_exhausted(fact, so_far, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)

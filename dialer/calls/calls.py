@@ -7,19 +7,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 
 from dialer.calls import context, events
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
-from dialer.calls.listener import FollowUp, listener
+from dialer.calls.listener import CallEnd, FollowUp, listener
 from dialer.models import Call
 from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch, run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import NewEvent, record_events
 
@@ -127,6 +127,12 @@ def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
     )
 
 
+class _Withdrawn(NamedTuple):
+    id: UUID
+    campaign_contact_id: UUID | None
+    chain_id: UUID
+
+
 def withdraw(
     call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: bool = True, only_stale: bool = False
 ) -> list[UUID]:
@@ -141,7 +147,8 @@ def withdraw(
     if not call_ids:
         return []
     live = _lock_live_chains(call_ids) if ends_chain else set()
-    rows = run(
+    rows = fetch(
+        _Withdrawn,
         "withdraw_calls",
         """
         WITH mine AS (
@@ -164,7 +171,7 @@ def withdraw(
     return withdrawn
 
 
-def _end_chains(rows: Sequence[Any], *, why: str, now: datetime) -> None:
+def _end_chains(rows: Sequence[_Withdrawn], *, why: str, now: datetime) -> None:
     """Bring chains whose call was withdrawn to their end; one that ran out keeps what it had reached before."""
     state = WITHDRAWN_STATE.get(why, ContactState.CANCELLED)
     ran_out = state is ContactState.EXHAUSTED
@@ -200,9 +207,14 @@ def _end_chains(rows: Sequence[Any], *, why: str, now: datetime) -> None:
         )
 
 
+class _ChainId(NamedTuple):
+    chain_id: UUID
+
+
 def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
     """Return those chains of these calls that have a live call, which stays live until the transaction ends."""
-    rows = run(
+    rows = fetch(
+        _ChainId,
         "lock_live_of_chains",
         """
         SELECT l.chain_id FROM dialer_call l
@@ -246,7 +258,8 @@ def settle_live(chain_id: UUID, *, now: datetime) -> None:
 
 def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, now: datetime) -> list[UUID]:
     """Withdraw every queued call to contacts that have one of these numbers now."""
-    rows = run(
+    rows = fetch(
+        Id,
         "queued_calls_by_number",
         """
         SELECT c.id FROM dialer_contact p JOIN dialer_call c ON c.contact_id = p.id AND c.status = 'queued'
@@ -259,7 +272,8 @@ def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, no
 
 def withdraw_campaign(campaign_id: UUID, *, why: str, limit: int, now: datetime) -> list[UUID]:
     """Withdraw up to ``limit`` queued calls of a campaign that refuses claims already; call until none is left."""
-    rows = run(
+    rows = fetch(
+        Id,
         "queued_calls_of_campaign",
         "SELECT id FROM dialer_call WHERE campaign_id = %(campaign)s AND status = 'queued' LIMIT %(limit)s",
         {"campaign": campaign_id, "limit": limit},
@@ -283,7 +297,8 @@ def finish_contacts(ids: Sequence[UUID], *, state: ContactState, end_reason: str
 
 def release_claims(campaign_id: UUID) -> int:
     """Take claimed calls of a paused campaign back from the workers: their messages become stale."""
-    rows = run(
+    rows = fetch(
+        Id,
         "release_claims",
         """
         UPDATE dialer_call SET lease_until = NULL, generation = generation + 1
@@ -295,6 +310,10 @@ def release_claims(campaign_id: UUID) -> int:
     return len(rows)
 
 
+class _Cancelled(NamedTuple):
+    status: str
+
+
 def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Call:
     """Stop one call: a queued one ends ``cancelled``, a live one is marked for its carrier to hang up.
 
@@ -303,7 +322,8 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
     """
     from_ = Call.objects.in_workspace(workspace_id).get(pk=call_id).status
     with transaction.atomic():
-        rows = run(
+        rows = fetch(
+            _Cancelled,
             "cancel_call",
             """
             UPDATE dialer_call SET
@@ -313,7 +333,7 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
                 ended_at = CASE WHEN status = 'queued' THEN %(now)s ELSE ended_at END,
                 cancel_requested_at = %(now)s, lease_until = NULL, generation = generation + 1
             WHERE id = %(id)s AND status IN ('queued', 'dialing', 'ringing', 'in_progress') AND direction = 'outbound'
-            RETURNING status, campaign_contact_id
+            RETURNING status
             """,
             {"id": call_id, "now": now},
         )
@@ -344,7 +364,8 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
 
 def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> None:
     """End queued calls whose cancelling was asked for while they were live; in the caller's transaction."""
-    rows = run(
+    rows = fetch(
+        Id,
         "end_cancelled",
         """
         UPDATE dialer_call SET status = 'ended', outcome = 'cancelled', ended_reason = 'cancelled',
@@ -370,16 +391,8 @@ def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
 def _cancelled_events(call: Call, *, is_over: bool) -> list[NewEvent]:
     assert call.ended_at is not None
     (fact,) = context.facts_of([call.id])
-    ended = events.Ended(
-        outcome=Outcome.CANCELLED,
-        ended_reason="cancelled",
-        ended_at=call.ended_at,
-        duration_seconds=None,
-        transcript=None,
-        recording_url=None,
-    )
-    nothing = FollowUp(will_retry=False, next_retry_at=None, attempts_left=0, pending=None, stop="cancelled")
-    told = [events.call_ended(fact, ended, nothing)]
+    end = CallEnd(call_id=call.id, outcome=Outcome.CANCELLED, ended_reason="cancelled", at=call.ended_at)
+    told = [events.call_ended(fact, end, FollowUp(stop="cancelled"))]
     if is_over:
         chain = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
         attempts = call.attempt_number - 1
@@ -391,7 +404,7 @@ def _cancelled_events(call: Call, *, is_over: bool) -> list[NewEvent]:
     return told
 
 
-def _json(value: Any) -> str | None:  # noqa: ANN401 — JSON
+def _json(value: object) -> str | None:
     if not value:
         return None if value is None else "{}" if isinstance(value, Mapping) else "[]"
     return json.dumps(value)

@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from dialer.rules.batch_items import TALKS
 from dialer.rules.statuses import Outcome
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,18 @@ class Chain:
         return (talks or self.attempts or (None,))[-1]
 
 
+class _Row(NamedTuple):
+    chain_id: UUID
+    id: UUID
+    outcome: str
+    number: str
+    caller_id: str
+    dialing_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime
+    analysis: str | None
+
+
 NOTHING_DIALLED = Chain()
 
 
@@ -53,7 +65,8 @@ def chains_of(chain_ids: Collection[UUID]) -> Mapping[UUID, Chain]:
     if not chain_ids:
         return {}
     found: dict[UUID, list[Attempt]] = defaultdict(list)
-    for row in run(
+    for row in fetch(
+        _Row,
         "chains",
         """
         SELECT chain_id, id, outcome, number, caller_id, dialing_at, answered_at, ended_at, analysis::text AS analysis

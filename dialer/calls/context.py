@@ -8,18 +8,96 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from dialer.calls.hashed_numbers import SEALED_PHONE, number_key
 from dialer.rules.contact_limits import ContactLimit, Handed, limits_from, longest_period
 from dialer.rules.openings import Terms
 from dialer.rules.phone_number import country_of
+from dialer.rules.statuses import Direction
 from dialer.rules.time_zones import ContactZones, fallback_zone
 from dialer.rules.window_settings import WEEKEND_OFF, WindowInForce, window_in_force
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 Ledger = Mapping[tuple[UUID, str], Sequence[Handed]]
+
+
+class CallContext(NamedTuple):
+    """A call with its contact, persona, campaign, line and workspace: a row of ``facts_of``.
+
+    JSON is text as stored, so that equal texts are parsed once (:func:`parsed`).
+    """
+
+    id: UUID
+    workspace_id: UUID
+    contact_id: UUID
+    campaign_id: UUID | None
+    campaign_contact_id: UUID | None
+    persona_id: UUID
+    line_id: UUID
+    direction: str
+    number: str
+    caller_id: str
+    chain_id: UUID
+    attempt_number: int
+    retries_used: int
+    status: str
+    rank: int
+    due_at: datetime
+    not_after: datetime | None
+    generation: int
+    lease_until: datetime | None
+    held_reason: str
+    dialing_at: datetime | None
+    ringing_at: datetime | None
+    answered_at: datetime | None
+    force: str | None
+    dnc_requested_at: datetime | None
+    person_confirmed_at: datetime | None
+    cancel_requested_at: datetime | None
+    settled_at: datetime | None
+    call_schedule: str
+    config_webhooks: str | None
+    metadata: str
+    transcript: str | None
+    recording_url: str | None
+    contact_name: str
+    phone: str
+    contact_zones: str
+    timezone_source: str
+    external_id: str
+    is_suppressed: bool
+    persona_endpoint: str
+    persona_has_flow: bool
+    campaign_status: str | None
+    campaign_schedule: str | None
+    campaign_zone: str | None
+    campaign_limits: str | None
+    campaign_metadata: str | None
+    campaign_end_at: datetime | None
+    campaign_policy: str | None
+    ring_timeout_seconds: int
+    max_duration_seconds: int
+    down_until: datetime | None
+    line_outages: int
+    workspace_zone: str
+    workspace_schedule: str
+    workspace_limits: str
+    stale_after_hours: int
+    workspace_policy: str | None
+
+    @property
+    def is_inbound(self) -> bool:
+        return self.direction == Direction.INBOUND
+
+
+class _Handed(NamedTuple):
+    workspace_id: UUID
+    number: str
+    dialing_at: datetime
+    campaign_id: UUID | None
+
 
 # Planned in parts, each of a table or two: as one join of eight tables, planning took three times as long as running.
 _FACTS = """
@@ -39,24 +117,24 @@ _FACTS = """
         WHERE c.id = ANY(%(ids)s) ORDER BY c.id {lock}
     ), campaigns AS MATERIALIZED (
         SELECT k.id, k.status, k.schedule::text AS schedule, k.time_zone, k.contact_limits::text AS limits,
-            k.metadata::text AS metadata, k.start_at, k.end_at, r.rules::text AS policy
+            k.metadata::text AS metadata, k.end_at, r.rules::text AS policy
         FROM dialer_campaign k LEFT JOIN dialer_retrypolicy r ON r.id = k.retry_policy_id
         WHERE k.id IN (SELECT campaign_id FROM calls)
     ), workspaces AS MATERIALIZED (
         SELECT w.id, w.time_zone, w.schedule::text AS schedule, w.contact_limits::text AS limits,
-            w.stale_after_hours, w.closed_at, r.rules::text AS policy
+            w.stale_after_hours, r.rules::text AS policy
         FROM workspaces_workspace w
         LEFT JOIN dialer_retrypolicy r ON r.workspace_id = w.id AND r.is_default AND r.archived_at IS NULL
         WHERE w.id IN (SELECT workspace_id FROM calls)
     )
     SELECT c.*, a.endpoint AS persona_endpoint, a.has_flow AS persona_has_flow,
         k.status AS campaign_status, k.schedule AS campaign_schedule, k.time_zone AS campaign_zone,
-        k.limits AS campaign_limits, k.metadata AS campaign_metadata, k.start_at,
+        k.limits AS campaign_limits, k.metadata AS campaign_metadata,
         k.end_at AS campaign_end_at, k.policy AS campaign_policy,
-        l.carrier, l.ring_timeout_seconds, l.max_duration_seconds, l.down_until,
+        l.ring_timeout_seconds, l.max_duration_seconds, l.down_until,
         l.outages_in_a_row AS line_outages,
         w.time_zone AS workspace_zone, w.schedule AS workspace_schedule, w.limits AS workspace_limits,
-        w.stale_after_hours, w.closed_at, w.policy AS workspace_policy
+        w.stale_after_hours, w.policy AS workspace_policy
     FROM calls c
     JOIN workspaces w ON w.id = c.workspace_id
     JOIN dialer_persona a ON a.id = c.persona_id
@@ -66,14 +144,15 @@ _FACTS = """
 """
 
 
-def facts_of(call_ids: Iterable[UUID]) -> list[Any]:
+def facts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
     """Read the facts of calls, in the order of their ids, without locking anything."""
-    return run("call_facts", _facts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
+    return fetch(CallContext, "call_facts", _facts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
 
 
-def locked_facts_of(call_ids: Iterable[UUID]) -> list[Any]:
+def locked_facts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
     """Lock the calls, in the order of their ids, until the transaction ends, and read their facts."""
-    return run(
+    return fetch(
+        CallContext,
         "lock_call_facts",
         _facts(lock="FOR NO KEY UPDATE OF c"),
         {"ids": list(call_ids), "number_key": number_key()},
@@ -85,7 +164,7 @@ def _facts(*, lock: str) -> str:
     return _FACTS.format(lock=lock, sealed_phone=SEALED_PHONE)
 
 
-def terms_of(fact: Any) -> Terms:  # noqa: ANN401 — a row of facts_of
+def terms_of(fact: CallContext) -> Terms:
     """Say when the contact of one row may be called."""
     return terms(
         phone=fact.phone,
@@ -144,7 +223,8 @@ def ledger_of(wanted: Iterable[tuple[UUID, str, Terms]], *, now: datetime) -> Le
     found: dict[tuple[UUID, str], list[Handed]] = defaultdict(list)
     if keys:
         workspaces, numbers = zip(*sorted(keys), strict=True)
-        for row in run(
+        for row in fetch(
+            _Handed,
             "contact_ledger",
             """
             SELECT c.workspace_id, c.number, c.dialing_at, c.campaign_id

@@ -4,39 +4,21 @@ Field names, nesting and spellings are those of the published webhook contracts 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from dialer.calls import formats
 from dialer.calls.chains import NOTHING_DIALLED, Attempt, Chain
-from dialer.calls.context import parsed
-from dialer.calls.listener import FollowUp
+from dialer.calls.context import CallContext, parsed
+from dialer.calls.listener import CallEnd, FollowUp
 from dialer.models import Suppression
-from dialer.rules.statuses import ENVELOPE_STATUS, Direction, Outcome
+from dialer.rules.statuses import ENVELOPE_STATUS
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.instants import written
 from webhooks.outbox import NewEvent, NewItem
 
-Fact = Any
-"""A row of :func:`dialer.calls.context.facts_of`."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How one call ended, beside its facts."""
-
-    outcome: str
-    ended_reason: str
-    ended_at: datetime
-    duration_seconds: int | None
-    transcript: str | None
-    recording_url: str | None
-    ringing_at: datetime | None = None
-    answered_at: datetime | None = None
-
-
-def call_started(fact: Fact, *, at: datetime) -> NewEvent:
+def call_started(fact: CallContext, *, at: datetime) -> NewEvent:
     return _call_event(
         fact,
         "call.started",
@@ -46,9 +28,9 @@ def call_started(fact: Fact, *, at: datetime) -> NewEvent:
     )
 
 
-def call_received(fact: Fact, *, at: datetime) -> NewEvent:
+def call_received(fact: CallContext, *, at: datetime) -> NewEvent:
     """Somebody rings us, or a callback of ours connects."""
-    kind = "inbound" if fact.direction == Direction.INBOUND else "outbound-callback"
+    kind = "inbound" if fact.is_inbound else "outbound-callback"
     return _call_event(
         fact,
         "call.received",
@@ -59,30 +41,32 @@ def call_received(fact: Fact, *, at: datetime) -> NewEvent:
     )
 
 
-def call_attempted(fact: Fact, ended: Ended) -> NewEvent:
+def call_attempted(fact: CallContext, end: CallEnd) -> NewEvent:
     """Every outbound attempt that was handed over, when it has ended."""
+    assert fact.dialing_at is not None
     return _call_event(
         fact,
         "call.attempted",
-        at=ended.ended_at,
+        at=end.at,
         data={
             **_identity(fact),
-            "outcome": ended.outcome,
-            "status": ENVELOPE_STATUS[Outcome(ended.outcome)],
-            "ended_reason": ended.ended_reason,
+            "outcome": end.outcome,
+            "status": ENVELOPE_STATUS[end.outcome],
+            "ended_reason": end.ended_reason,
             "attempted_at": written(fact.dialing_at),
-            "ended_at": written(ended.ended_at),
-            "duration_seconds": ended.duration_seconds or 0,
+            "ended_at": written(end.at),
+            "duration_seconds": end.duration_seconds or 0,
         },
         unique_key=f"call.attempted:{fact.id}",
-        batch=formats.attempted_item(fact, outcome=ended.outcome, rang=bool(ended.ringing_at or ended.answered_at)),
-        status=formats.attempted_status(fact, outcome=ended.outcome, ended_at=ended.ended_at),
+        batch=formats.attempted_item(
+            fact, outcome=end.outcome, rang=bool(end.ringing_at or end.answered_at), began_at=fact.dialing_at
+        ),
+        status=formats.attempted_status(fact, outcome=end.outcome, began_at=fact.dialing_at, ended_at=end.at),
     )
 
 
-def call_ended(fact: Fact, ended: Ended, follow_up: FollowUp) -> NewEvent:
+def call_ended(fact: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent:
     """Tell the end with the decision about what follows; a call that came in has its result with that."""
-    is_inbound = fact.direction == Direction.INBOUND
     top_level: dict[str, Any] = {"call_id": public_id("call", fact.id)}
     if follow_up.pending is not None:
         top_level["callback"] = {
@@ -92,17 +76,17 @@ def call_ended(fact: Fact, ended: Ended, follow_up: FollowUp) -> NewEvent:
     return _call_event(
         fact,
         "call.ended",
-        at=ended.ended_at,
+        at=end.at,
         data={
             "job_id": public_id("call", fact.id),
             "contact_id": public_id("ct", fact.contact_id),
-            "status": ENVELOPE_STATUS[Outcome(ended.outcome)],
-            "ended_reason": ended.ended_reason,
-            "duration_seconds": ended.duration_seconds or 0,
-            "transcript": ended.transcript,
-            "recording_url": ended.recording_url,
+            "status": ENVELOPE_STATUS[end.outcome],
+            "ended_reason": end.ended_reason,
+            "duration_seconds": end.duration_seconds or 0,
+            "transcript": end.transcript,
+            "recording_url": end.recording_url,
             "retry": {
-                "will_retry": follow_up.will_retry,
+                "will_retry": follow_up.next_retry_at is not None,
                 "next_retry_at": written(follow_up.next_retry_at) if follow_up.next_retry_at else None,
                 "attempt_number": fact.attempt_number,
                 "max_attempts": fact.attempt_number + follow_up.attempts_left,
@@ -110,11 +94,13 @@ def call_ended(fact: Fact, ended: Ended, follow_up: FollowUp) -> NewEvent:
         },
         top_level=top_level,
         unique_key=f"call.ended:{fact.id}",
-        batch=formats.complete_item(fact, only_call(fact, ended), at=ended.ended_at) if is_inbound else None,
+        batch=formats.complete_item(fact, only_call(fact, end), at=end.at) if fact.is_inbound else None,
     )
 
 
-def call_exhausted(fact: Fact, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime) -> NewEvent:
+def call_exhausted(
+    fact: CallContext, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime
+) -> NewEvent:
     """The chain is over, whether it reached the contact or not; once per chain."""
     return _call_event(
         fact,
@@ -135,23 +121,25 @@ def call_exhausted(fact: Fact, chain: Chain, *, result: str, reason: str, attemp
     )
 
 
-def only_call(fact: Fact, ended: Ended) -> Chain:
+def only_call(fact: CallContext, end: CallEnd) -> Chain:
     """Return the chain of a call before and after which there is none."""
     if fact.dialing_at is None:
         return NOTHING_DIALLED
     attempt = Attempt(
         id=fact.id,
-        outcome=Outcome(ended.outcome),
+        outcome=end.outcome,
         number=fact.number,
         caller_id=fact.caller_id,
         began_at=fact.dialing_at,
-        answered_at=ended.answered_at,
-        ended_at=ended.ended_at,
+        answered_at=end.answered_at,
+        ended_at=end.at,
     )
     return Chain(attempts=(attempt,))
 
 
-def call_analyzed(fact: Fact, *, analysis: Mapping[str, Any], status: str, at: datetime, replaced: bool) -> NewEvent:
+def call_analyzed(
+    fact: CallContext, *, analysis: Mapping[str, Any], status: str, at: datetime, replaced: bool
+) -> NewEvent:
     data: dict[str, Any] = {
         "call": {
             "id": public_id("call", fact.id),
@@ -191,8 +179,7 @@ def contacts_suppressed(suppressions: Sequence[Suppression], *, at: datetime) ->
     ]
 
 
-def _identity(fact: Fact) -> dict[str, Any]:
-    outbound = fact.direction == Direction.OUTBOUND
+def _identity(fact: CallContext) -> dict[str, Any]:
     return {
         "job_id": public_id("call", fact.id),
         "conversation_id": public_id("conv", fact.id),
@@ -201,7 +188,7 @@ def _identity(fact: Fact) -> dict[str, Any]:
         "campaign_id": public_id("camp", fact.campaign_id) if fact.campaign_id else None,
         "direction": fact.direction,
         "channel": "voice",
-        "job_type": "outbound_call" if outbound else "inbound_call",
+        "job_type": "inbound_call" if fact.is_inbound else "outbound_call",
         "attempt_number": fact.attempt_number,
         "contact": {
             "id": public_id("ct", fact.contact_id),
@@ -212,7 +199,7 @@ def _identity(fact: Fact) -> dict[str, Any]:
 
 
 def _call_event(
-    fact: Fact,
+    fact: CallContext,
     type_: str,
     *,
     at: datetime,

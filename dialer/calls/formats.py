@@ -1,16 +1,17 @@
 """What is told of calls beside the envelope: items of arrays, and what the URLs of a campaign are told.
 
 Each function takes the facts at hand and returns what the outbox renders, in the same transaction, where anybody hears
-it. ``fact`` is a row of :func:`dialer.calls.context.facts_of`.
+it.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from dialer.calls.chains import Attempt, Chain
+from dialer.calls.context import CallContext
 from dialer.rules import batch_items, status_callbacks
 from dialer.rules.batch_items import TALKS, Party, Result
 from dialer.rules.statuses import Outcome
@@ -24,16 +25,14 @@ WAIT_FOR_ANALYSIS: Final = timedelta(minutes=10)
 Status = Callable[[], Mapping[str, object]]
 
 
-def attempted_item(fact: Any, *, outcome: str, rang: bool) -> NewItem:  # noqa: ANN401
+def attempted_item(fact: CallContext, *, outcome: Outcome, rang: bool, began_at: datetime) -> NewItem:
     def render(_: UUID) -> Mapping[str, object]:
-        return batch_items.call_attempted(
-            _party(fact, fact.number), outcome=Outcome(outcome), rang=rang, at=fact.dialing_at
-        )
+        return batch_items.call_attempted(_party(fact, fact.number), outcome=outcome, rang=rang, at=began_at)
 
     return NewItem(type=BatchType.CALL_ATTEMPTED, render=render)
 
 
-def attempted_status(fact: Any, *, outcome: str, ended_at: datetime) -> Status | None:  # noqa: ANN401
+def attempted_status(fact: CallContext, *, outcome: Outcome, began_at: datetime, ended_at: datetime) -> Status | None:
     if fact.campaign_id is None:
         return None
     return partial(
@@ -42,20 +41,20 @@ def attempted_status(fact: Any, *, outcome: str, ended_at: datetime) -> Status |
         call=public_id("call", fact.id),
         number=fact.number or fact.phone,
         outcome=outcome,
-        began_at=fact.dialing_at,
+        began_at=began_at,
         ended_at=ended_at,
         zone=_zone(fact),
     )
 
 
-def received_item(fact: Any, *, kind: str, at: datetime) -> NewItem:  # noqa: ANN401
+def received_item(fact: CallContext, *, kind: str, at: datetime) -> NewItem:
     def render(_: UUID) -> Mapping[str, object]:
         return batch_items.call_received(_party(fact, fact.number), kind=kind, at=at)
 
     return NewItem(type=BatchType.CALL_RECEIVED, render=render)
 
 
-def complete_item(fact: Any, chain: Chain, *, at: datetime) -> NewItem | None:  # noqa: ANN401
+def complete_item(fact: CallContext, chain: Chain, *, at: datetime) -> NewItem | None:
     """Return the result of a chain that is over, held back where its talk may yet be analyzed.
 
     Nothing where nobody was dialled.
@@ -72,7 +71,7 @@ def complete_item(fact: Any, chain: Chain, *, at: datetime) -> NewItem | None:  
     )
 
 
-def complete(item_id: UUID, fact: Any, decided: Attempt, *, at: datetime) -> Mapping[str, object]:  # noqa: ANN401
+def complete(item_id: UUID, fact: CallContext, decided: Attempt, *, at: datetime) -> Mapping[str, object]:
     """Render the result of a chain by the call that decides about it."""
     result = Result(
         call_id=decided.id,
@@ -85,7 +84,7 @@ def complete(item_id: UUID, fact: Any, decided: Attempt, *, at: datetime) -> Map
     return batch_items.call_complete(item_id, _party(fact, decided.number), result, at=at)
 
 
-def number_done_status(fact: Any, chain: Chain, *, at: datetime) -> Status | None:  # noqa: ANN401
+def number_done_status(fact: CallContext, chain: Chain, *, at: datetime) -> Status | None:
     """Return what is told of a number whose chain is over; nothing where it was never dialled."""
     decided = chain.deciding
     if fact.campaign_id is None or decided is None:
@@ -103,7 +102,7 @@ def number_done_status(fact: Any, chain: Chain, *, at: datetime) -> Status | Non
     )
 
 
-def _party(fact: Any, number: str) -> Party:  # noqa: ANN401
+def _party(fact: CallContext, number: str) -> Party:
     return Party(
         phone=number or fact.phone,
         name=fact.contact_name,
@@ -112,6 +111,5 @@ def _party(fact: Any, number: str) -> Party:  # noqa: ANN401
     )
 
 
-def _zone(fact: Any) -> str:  # noqa: ANN401
-    zone: str = fact.campaign_zone or fact.workspace_zone
-    return zone
+def _zone(fact: CallContext) -> str:
+    return fact.campaign_zone or fact.workspace_zone

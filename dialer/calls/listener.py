@@ -7,53 +7,53 @@ A queued call is the body of a promise that somebody above made. The implementat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, Protocol
+from functools import cache, cached_property
+from typing import Protocol
 from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from dialer.calls.context import CallContext, terms_of
 from dialer.rules.openings import Terms
+from dialer.rules.statuses import Outcome
 from webhooks.outbox import NewEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndedCall:
-    """A call that has ended, with all that deciding what follows needs."""
+class CallEnd:
+    """The end of one call: as its carrier, or a deadline, says it, and then as it counts (:mod:`completion`)."""
 
     call_id: UUID
-    workspace_id: UUID
-    contact_id: UUID
-    campaign_id: UUID | None
-    campaign_contact_id: UUID | None
-    persona_id: UUID
-    line_id: UUID
-    number: str
-    caller_id: str
-    chain_id: UUID
-    attempt_number: int
-    retries_used: int
-    outcome: str
-    ended_at: datetime
-    is_inbound: bool
-    began_at: datetime | None
-    """When it was handed over, or came in."""
-    talked_seconds: float
-    was_dialled: bool
-    is_suppressed: bool
-    is_settled: bool
-    """A person ended the chain while the call was live."""
-    call_schedule: Mapping[str, Any]
-    campaign_schedule: Mapping[str, Any]
-    workspace_schedule: Mapping[str, Any]
-    campaign_policy: Mapping[str, Any] | None
-    workspace_policy: Mapping[str, Any] | None
-    campaign_status: str
-    stale_after_hours: int
-    terms: Terms
-    config_webhooks: Any
-    metadata: Mapping[str, Any]
+    outcome: Outcome
+    ended_reason: str
+    at: datetime
+    duration_seconds: int | None = None
+    transcript: str | None = None
+    recording_url: str | None = None
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    carrier_call_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedCall:
+    """A call that has ended: its context as it was before, and its end."""
+
+    call: CallContext
+    end: CallEnd
+
+    @cached_property
+    def terms(self) -> Terms:
+        """When the contact may be called next."""
+        return terms_of(self.call)
+
+    @property
+    def talked_seconds(self) -> float:
+        """How long a talk lasted: as the carrier counts it, else from the answer to the end."""
+        if self.end.duration_seconds is not None or self.call.answered_at is None:
+            return self.end.duration_seconds or 0
+        return max((self.end.at - self.call.answered_at).total_seconds(), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +68,14 @@ class PendingCallback:
 class FollowUp:
     """What follows a call that ended.
 
-    ``will_retry`` and ``next_retry_at`` speak of an automatic retry, ``pending`` of whatever the chain waits for;
-    a chain with nothing pending is over, ``stop`` being the reason. ``events`` are told before the call's end.
+    ``next_retry_at`` speaks of an automatic retry, ``pending`` of whatever the chain waits for; a chain with nothing
+    pending is over, ``stop`` being the reason. ``events`` are told before the call's end.
     """
 
-    will_retry: bool
-    next_retry_at: datetime | None
-    attempts_left: int
-    pending: PendingCallback | None
-    stop: str
+    next_retry_at: datetime | None = None
+    attempts_left: int = 0
+    pending: PendingCallback | None = None
+    stop: str = ""
     events: Sequence[NewEvent] = ()
 
 
@@ -118,16 +117,7 @@ class NoListener:
         """Nothing waits for these calls."""
 
     def calls_ended(self, calls: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:  # noqa: ARG002
-        return {
-            call.call_id: FollowUp(
-                will_retry=False,
-                next_retry_at=None,
-                attempts_left=0,
-                pending=None,
-                stop=call.outcome,
-            )
-            for call in calls
-        }
+        return {ended.call.id: FollowUp(stop=ended.end.outcome) for ended in calls}
 
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
         """Nothing waits for these calls."""

@@ -4,11 +4,16 @@ A withdrawn row was never handed over, and its messages carry old generations; s
 """
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from dialer.rules.statuses import CallStatus, ContactState
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from dialer.workspaces.transitions import TransitionConflict
+
+
+class _Requeued(NamedTuple):
+    campaign_contact_id: UUID | None
 
 
 def requeue(call_id: UUID, *, due_at: datetime) -> None:
@@ -18,7 +23,8 @@ def requeue(call_id: UUID, *, due_at: datetime) -> None:
     the contact and of the campaign, and has seen that nothing took the call's place. Raises ``TransitionConflict``
     for a call in any other state.
     """
-    rows = run(
+    rows = fetch(
+        _Requeued,
         "requeue_withdrawn",
         """
         UPDATE dialer_call SET status = 'queued', due_at = %(due_at)s, held_reason = '', lease_until = NULL,

@@ -6,14 +6,14 @@ Everything is read under the lock of the workspaces, which the claim holds: nobo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 
 from dialer.rules.pacing import Budget, Owner
 from dialer.rules.statuses import CampaignStatus
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 SOON = timedelta(seconds=2)
 """How far ahead starts are given out where a pace or a number of slots decides: two ticks, so that what is more urgent
@@ -31,6 +31,48 @@ IS_OPEN = """
 force lasts."""
 
 
+class Limited(NamedTuple):
+    """What has a pace and a number of slots: a workspace or a line."""
+
+    id: UUID
+    calls_per_second: float | None
+    max_concurrent_calls: int | None
+
+
+class OpenCampaign(NamedTuple):
+    """A campaign that may be claimed from."""
+
+    id: UUID
+    status: str
+    workspace_id: UUID
+    line_id: UUID
+    persona_id: UUID
+    caller_id: str
+    calls_per_second: float | None
+    max_concurrent_calls: int | None
+    priority: int
+    config_webhooks: str | None
+    caller_ids: str
+
+
+class _Pace(NamedTuple):
+    owner_id: UUID
+    next_free_at: datetime
+
+
+class _InUse(NamedTuple):
+    workspace_id: UUID
+    line_id: UUID
+    campaign_id: UUID | None
+    claimed: int
+    late: int
+    used: int
+
+
+class _Due(NamedTuple):
+    campaign_id: UUID
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
     """Queued calls of one campaign, or of one workspace outside campaigns."""
@@ -39,7 +81,7 @@ class Queue:
     campaign_id: UUID | None
     owners: tuple[Owner, ...]
     is_limited: bool
-    campaign: Any = None
+    campaign: OpenCampaign | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -55,10 +97,11 @@ class Room:
     until: datetime
 
 
-def budget_of(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict[UUID, int]]:
+def budget_of(workspaces: Sequence[Limited], *, now: datetime) -> tuple[Budget, dict[UUID, int]]:
     """Read when each owner may start again, and what it has in use: claimed rows and live ones."""
     ids = [row.id for row in workspaces]
-    paces = run(
+    paces = fetch(
+        _Pace,
         "read_paces",
         f"""
         SELECT owner_id, next_free_at FROM dialer_pace WHERE owner_id = ANY(%(ids)s)
@@ -67,7 +110,8 @@ def budget_of(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict
         """,  # noqa: S608 — a constant of this module
         {"ids": ids, "now": now},
     )
-    used = run(
+    used = fetch(
+        _InUse,
         "slots_in_use",
         """
         SELECT workspace_id, line_id, campaign_id, sum(claimed)::int AS claimed, sum(late)::int AS late,
@@ -87,13 +131,14 @@ def budget_of(workspaces: Sequence[Any], *, now: datetime) -> tuple[Budget, dict
     waiting: dict[UUID, int] = {}
     for row in used:
         waiting[row.workspace_id] = waiting.get(row.workspace_id, 0) + row.late
-        for owner in {row.workspace_id, row.line_id, row.campaign_id} - {None}:
+        for owner in filter(None, {row.workspace_id, row.line_id, row.campaign_id}):
             budget.in_use[owner] = budget.in_use.get(owner, 0) + row.used
     return budget, waiting
 
 
-def lines_of(workspaces: Sequence[Any]) -> dict[UUID, Owner]:
-    rows = run(
+def lines_of(workspaces: Sequence[Limited]) -> dict[UUID, Owner]:
+    rows = fetch(
+        Limited,
         "line_limits",
         """
         SELECT id, calls_per_second, max_concurrent_calls FROM dialer_line WHERE workspace_id = ANY(%(ids)s)
@@ -103,14 +148,15 @@ def lines_of(workspaces: Sequence[Any]) -> dict[UUID, Owner]:
     return {row.id: _owner(row) for row in rows}
 
 
-def _owner(row: Any) -> Owner:  # noqa: ANN401 — a row with the two limits
+def _owner(row: Limited | OpenCampaign) -> Owner:
     return Owner(id=row.id, calls_per_second=row.calls_per_second, max_concurrent_calls=row.max_concurrent_calls)
 
 
-def queues_of(workspaces: Sequence[Any], lines: Mapping[UUID, Owner], *, now: datetime) -> list[Queue]:
+def queues_of(workspaces: Sequence[Limited], lines: Mapping[UUID, Owner], *, now: datetime) -> list[Queue]:
     """List what may be claimed from: open campaigns, then the calls outside campaigns."""
     by_id = {row.id: _owner(row) for row in workspaces}
-    campaigns = run(
+    campaigns = fetch(
+        OpenCampaign,
         "open_campaigns",
         f"""
         SELECT k.id, k.status, k.workspace_id, k.line_id, k.persona_id, k.caller_id, k.calls_per_second,
@@ -160,7 +206,8 @@ def rooms_of(
 def _with_something_due(rooms: Sequence[Room], *, now: datetime) -> list[Room]:
     """Leave out the campaigns of which nothing is due: with a thousand of them, the others would share too little."""
     mine = [room for room in rooms if room.queue.campaign_id]
-    due = run(
+    due = fetch(
+        _Due,
         "campaigns_with_something_due",
         """
         SELECT o.campaign_id
@@ -185,5 +232,5 @@ def _with_something_due(rooms: Sequence[Room], *, now: datetime) -> list[Room]:
             "soon": now + SOON,
         },
     )
-    found = {row.campaign_id for row in due} | {None}
+    found = {None, *(row.campaign_id for row in due)}
     return [room for room in rooms if room.queue.campaign_id in found]

@@ -8,21 +8,23 @@ over its own lines.
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import OperationalError, transaction
 
 from dialer.calls import context, events
+from dialer.calls.context import CallContext
+from dialer.calls.listener import CallEnd
 from dialer.carriers.base import Report
 from dialer.dialing import inbound
-from dialer.dialing.completion import End, record_ends, suppress_who_asked
+from dialer.dialing.completion import record_ends, suppress_who_asked
 from dialer.models import CarrierEvent
-from dialer.rules.statuses import ORDER, CallStatus, Direction, Outcome, Rank
-from dialer.workspaces.statements import run
+from dialer.rules.statuses import ORDER, CallStatus, Outcome, Rank
+from dialer.workspaces.statements import fetch, run
 from webhooks.outbox import NewEvent, record_events
 
 log = logging.getLogger(__name__)
@@ -45,12 +47,30 @@ class _Progress:
     ringing_at: datetime | None = None
     answered_at: datetime | None = None
     is_machine: bool = False
-    end: Report | None = None
+    end: CallEnd | None = None
+
+
+class _Stored(NamedTuple):
+    """A report that waits to be applied, and the carrier of the call that it names."""
+
+    id: int
+    line_carrier: str
+    call_id: UUID | None
+    carrier_call_id: str
+    kind: str
+    occurred_at: datetime
+    facts: str
+    carrier_of_call: str | None
+
+
+class _EventId(NamedTuple):
+    id: int
 
 
 def store(carrier: str, reports: Sequence[Report]) -> int:
     """Keep reports as they came; return how many were new. A repeated one is known by the carrier's event id."""
-    rows = run(
+    rows = fetch(
+        _EventId,
         "store_carrier_events",
         """
         INSERT INTO dialer_carrierevent (line_carrier, event_id, call_id, carrier_call_id, kind, occurred_at, facts,
@@ -82,7 +102,8 @@ def apply_stored(*, limit: int, now: datetime) -> int:
     Several workers may do it at once: a report that another holds is skipped.
     """
     with transaction.atomic():
-        rows = run(
+        rows = fetch(
+            _Stored,
             "take_carrier_events",
             """
             SELECT e.id, e.line_carrier, e.call_id, e.carrier_call_id, e.kind, e.occurred_at, e.facts::text AS facts,
@@ -113,7 +134,7 @@ def has_unapplied(call_id: UUID) -> bool:
     return found
 
 
-def _apply_or_isolate(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
+def _apply_or_isolate(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
     """Apply a batch; where one report breaks it, apply them one by one and note the one that cannot be."""
     try:
         with transaction.atomic():
@@ -136,9 +157,9 @@ def _apply_or_isolate(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
     return notes
 
 
-def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
+def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
     notes: dict[int, str] = {}
-    by_call: dict[UUID, list[Any]] = defaultdict(list)
+    by_call: dict[UUID, list[_Stored]] = defaultdict(list)
     adopted = inbound.adopt(rows, now=now)
     for row in rows:
         whose = adopted.get(row.id, row.call_id)
@@ -176,42 +197,39 @@ def _apply(rows: Sequence[Any], *, now: datetime) -> dict[int, str]:
         ],
         now=now,
     )
-    ends = [_end(call_id, step) for call_id, step in progress.items() if step.end is not None]
+    ends = [
+        replace(
+            step.end,
+            carrier_call_id=step.carrier_call_id,
+            ringing_at=step.ringing_at,
+            answered_at=step.answered_at,
+        )
+        for step in progress.values()
+        if step.end is not None
+    ]
     if ends:
         record_ends(ends, now=now, locked=list(known.values()))
     return notes
 
 
-def _connected(fact: Any, *, at: datetime) -> list[NewEvent]:  # noqa: ANN401 — a row of facts
+def _connected(fact: CallContext, *, at: datetime) -> list[NewEvent]:
     """Tell that somebody answered; a callback that connects is a call received as well."""
     started = events.call_started(fact, at=at)
-    is_callback = fact.direction == Direction.OUTBOUND and fact.rank != Rank.NEW
+    is_callback = not fact.is_inbound and fact.rank != Rank.NEW
     return [started, events.call_received(fact, at=at)] if is_callback else [started]
 
 
-def _asked_not_to_be_called(row: Any) -> bool:  # noqa: ANN401 — a row of take_carrier_events
+def _asked_not_to_be_called(row: _Stored) -> bool:
     return bool(json.loads(row.facts).get("outcome") == Outcome.DNC_REQUEST)
 
 
-def _fold(fact: Any, reports: Sequence[Any]) -> _Progress:  # noqa: ANN401 — a row of facts
+def _fold(fact: CallContext, reports: Sequence[_Stored]) -> _Progress:
     step = _Progress(status=CallStatus(fact.status))
     for row in reports:
-        details = json.loads(row.facts)
+        details: dict[str, Any] = json.loads(row.facts)
         step.carrier_call_id = row.carrier_call_id or step.carrier_call_id
         if row.kind == "ended":
-            step.end = step.end or Report(
-                kind="ended",
-                event_id="",
-                call_id=row.call_id,
-                carrier_call_id=row.carrier_call_id,
-                occurred_at=row.occurred_at,
-                outcome=details.get("outcome"),
-                ended_reason=details.get("ended_reason"),
-                duration_seconds=details.get("duration_seconds"),
-                transcript=details.get("transcript"),
-                recording_url=details.get("recording_url"),
-                raw={},
-            )
+            step.end = step.end or _end(fact.id, row, details)
             continue
         status = _STATUS_OF[row.kind]
         if ORDER[status] > ORDER[step.status]:
@@ -253,22 +271,17 @@ def _write(progress: dict[UUID, _Progress], *, now: datetime) -> None:
     )
 
 
-def _end(call_id: UUID, step: _Progress) -> End:
-    assert step.end is not None
-    report = step.end
-    outcome = Outcome(report.outcome or Outcome.NETWORK_ERROR)
-    return End(
+def _end(call_id: UUID, row: _Stored, details: Mapping[str, Any]) -> CallEnd:
+    outcome = Outcome(details.get("outcome") or Outcome.NETWORK_ERROR)
+    return CallEnd(
         call_id=call_id,
         outcome=outcome,
         # A carrier that does not say who hung up leaves that open; of other ends the outcome says why.
-        ended_reason=report.ended_reason or ("unknown" if outcome is Outcome.ANSWERED else outcome.value),
-        at=report.occurred_at,
-        duration_seconds=report.duration_seconds,
-        transcript=report.transcript,
-        recording_url=report.recording_url,
-        carrier_call_id=step.carrier_call_id,
-        ringing_at=step.ringing_at,
-        answered_at=step.answered_at,
+        ended_reason=details.get("ended_reason") or ("unknown" if outcome is Outcome.ANSWERED else outcome.value),
+        at=row.occurred_at,
+        duration_seconds=details.get("duration_seconds"),
+        transcript=details.get("transcript"),
+        recording_url=details.get("recording_url"),
     )
 
 

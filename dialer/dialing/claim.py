@@ -8,7 +8,7 @@ anything is published; a lost message costs the lease, never a call.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -17,11 +17,22 @@ from django.db import transaction
 from dialer.calls import calls
 from dialer.calls.calls import QueuedCall
 from dialer.calls.context import parsed
-from dialer.dialing.capacity import IS_OPEN, SOON, Queue, Room, budget_of, lines_of, queues_of, rooms_of
+from dialer.dialing.capacity import (
+    IS_OPEN,
+    SOON,
+    Limited,
+    OpenCampaign,
+    Queue,
+    Room,
+    budget_of,
+    lines_of,
+    queues_of,
+    rooms_of,
+)
 from dialer.rules.pacing import Budget, Owner, in_turn, weight
 from dialer.rules.statuses import Rank
 from dialer.workspaces.ids import new_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch, run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +61,38 @@ class _FirstCall:
     caller_id: str
 
 
+class _Queued(NamedTuple):
+    """A due call in the queue."""
+
+    call_id: UUID
+    workspace_id: UUID
+    campaign_id: UUID | None
+    line_id: UUID
+    rank: int
+    due_at: datetime
+    is_first: bool
+
+
+class _Waiting(NamedTuple):
+    """A campaign contact whose first call is due."""
+
+    workspace_id: UUID
+    campaign_id: UUID
+    line_id: UUID
+    rank: int
+    due_at: datetime
+    is_first: bool
+    campaign_contact_id: UUID
+    contact_id: UUID
+    phone: str
+    caller_id: str
+
+
+class _Leased(NamedTuple):
+    id: UUID
+    generation: int
+
+
 def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
     """Claim up to ``limit`` calls that fall due within the horizon, fairly over campaigns, and commit.
 
@@ -64,9 +107,9 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
         queues = queues_of(workspaces, lines, now=now)
         budget, late = budget_of(workspaces, now=now)
         rooms = rooms_of(queues, budget, late, limit=limit, now=now)
-        rows = _take_queued(rooms, now=now) + _take_waiting(rooms, now=now)
-        starts = _assign(rows, rooms, lines, budget, limit=limit, now=now)
-        first = [row for row in rows if row.is_first and row.call_id in starts]
+        waiting = _take_waiting(rooms, now=now)
+        starts = _assign([*_take_queued(rooms, now=now), *waiting], rooms, lines, budget, limit=limit, now=now)
+        first = [row for row in waiting if row.call_id in starts]
         dispatched = _queue_first_calls(first, starts, queues, now=now)
         made = {row.call_id for row in first}
         dispatched += _lease({call_id: at for call_id, at in starts.items() if call_id not in made})
@@ -76,7 +119,8 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
 
 def release_expired(*, limit: int, now: datetime) -> int:
     """Make claimed calls whose lease ran out claimable again; their old messages find another generation."""
-    rows = run(
+    rows = fetch(
+        Id,
         "release_expired_leases",
         """
         WITH expired AS (
@@ -91,8 +135,9 @@ def release_expired(*, limit: int, now: datetime) -> int:
     return len(rows)
 
 
-def _lock_workspaces(*, now: datetime) -> list[Any]:
-    return run(
+def _lock_workspaces(*, now: datetime) -> list[Limited]:
+    return fetch(
+        Limited,
         "lock_claiming_workspaces",
         f"""
         SELECT w.id, w.calls_per_second, w.max_concurrent_calls FROM workspaces_workspace w
@@ -108,8 +153,7 @@ def _lock_workspaces(*, now: datetime) -> list[Any]:
 
 
 _QUEUED_OF = """
-    SELECT c.id AS call_id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at, false AS is_first,
-        NULL::uuid AS campaign_contact_id, c.contact_id, c.number AS phone
+    SELECT c.id AS call_id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at, false AS is_first
     FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(paused)s::boolean[], %(rooms)s::int[],
         %(untils)s::timestamptz[]) AS o(workspace_id, campaign_id, is_paused, room, until)
     CROSS JOIN (VALUES (0), (1), (2), (3)) AS r(rank)
@@ -124,15 +168,16 @@ _QUEUED_OF = """
 """
 
 
-def _take_queued(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
+def _take_queued(rooms: Sequence[Room], *, now: datetime) -> list[_Queued]:
     """Lock due queued calls of each queue; the index serves one rank of one queue, so each is asked for by itself."""
-    rows = []
+    rows: list[_Queued] = []
     for name, condition, mine in (
         ("take_due_of_campaigns", "q.campaign_id = o.campaign_id", [r for r in rooms if r.queue.campaign_id]),
         ("take_due_of_workspaces", "q.campaign_id IS NULL", [r for r in rooms if not r.queue.campaign_id]),
     ):
         if mine:
-            rows += run(
+            rows += fetch(
+                _Queued,
                 name,
                 _QUEUED_OF.format(campaign=condition),
                 {
@@ -147,12 +192,15 @@ def _take_queued(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
     return rows
 
 
-def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
+def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[_FirstCall]:
     """Lock campaign contacts whose first call is due; each gets the id that its call will have."""
-    mine = [room for room in rooms if room.queue.campaign_id and not room.queue.is_paused]
+    mine = [
+        (room, campaign) for room in rooms if (campaign := room.queue.campaign) is not None and not room.queue.is_paused
+    ]
     if not mine:
         return []
-    rows = run(
+    rows = fetch(
+        _Waiting,
         "take_waiting_contacts",
         """
         SELECT o.workspace_id, o.campaign_id, o.line_id, %(rank)s AS rank, k.due_at, true AS is_first,
@@ -173,11 +221,11 @@ def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
         """,
         {
             "rank": Rank.NEW.value,
-            "workspaces": [room.queue.workspace_id for room in mine],
-            "campaigns": [room.queue.campaign_id for room in mine],
-            "lines": [room.queue.campaign.line_id for room in mine],
-            "callers": [_caller_id(room.queue.campaign) for room in mine],
-            "rooms": [room.calls for room in mine],
+            "workspaces": [room.queue.workspace_id for room, _ in mine],
+            "campaigns": [campaign.id for _, campaign in mine],
+            "lines": [campaign.line_id for _, campaign in mine],
+            "callers": [_caller_id(campaign) for _, campaign in mine],
+            "rooms": [room.calls for room, _ in mine],
             # A first call waits for no second of its own: it is taken when it can start.
             "untils": [now + SOON for _ in mine],
         },
@@ -185,13 +233,13 @@ def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[Any]:
     return [_FirstCall(call_id=new_id(), **row._asdict()) for row in rows]
 
 
-def _caller_id(campaign: Any) -> str:  # noqa: ANN401 — a row of open_campaigns
+def _caller_id(campaign: OpenCampaign) -> str:
     shown: str = campaign.caller_id or next(iter(parsed(campaign.caller_ids)), "")
     return shown
 
 
 def _assign(
-    rows: Sequence[Any],
+    rows: Sequence[_Queued | _FirstCall],
     rooms: Sequence[Room],
     lines: Mapping[UUID, Owner],
     budget: Budget,
@@ -201,7 +249,9 @@ def _assign(
 ) -> dict[UUID, datetime]:
     """Give up to ``limit`` rows their starts while the owners' budgets last; a row without one stays where it is."""
     room_of = {(room.queue.workspace_id, room.queue.campaign_id): room for room in rooms}
-    weights = {queue.campaign_id: weight(queue.campaign.priority) for queue in _campaigns(rooms)}
+    weights: dict[UUID | None, float] = {
+        campaign.id: weight(campaign.priority) for room in rooms if (campaign := room.queue.campaign)
+    }
     limited: dict[tuple[UUID, UUID | None, UUID], list[Owner]] = {}
     starts: dict[UUID, datetime] = {}
     for row in in_turn(rows, weights=weights, now=now):
@@ -219,15 +269,11 @@ def _assign(
     return starts
 
 
-def _campaigns(rooms: Sequence[Room]) -> list[Queue]:
-    return [room.queue for room in rooms if room.queue.campaign is not None]
-
-
 def _queue_first_calls(
     rows: Sequence[_FirstCall], starts: Mapping[UUID, datetime], queues: Sequence[Queue], *, now: datetime
 ) -> list[Dispatched]:
     """Make the calls of waiting contacts, claimed from the start: the table's indexes see one write, not two."""
-    campaigns = {queue.campaign_id: queue.campaign for queue in queues}
+    campaigns = {queue.campaign.id: queue.campaign for queue in queues if queue.campaign}
     calls.queue(
         [
             QueuedCall(
@@ -262,7 +308,8 @@ def _queue_first_calls(
 def _lease(starts: Mapping[UUID, datetime]) -> list[Dispatched]:
     if not starts:
         return []
-    rows = run(
+    rows = fetch(
+        _Leased,
         "lease_calls",
         """
         UPDATE dialer_call c SET generation = c.generation + 1, lease_until = t.start_at + %(lease)s

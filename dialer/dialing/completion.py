@@ -5,22 +5,22 @@ decides later, one call at a time, and tells both then.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import OperationalError, transaction
 
 from dialer.calls import context, events
 from dialer.calls.chains import chains_of
-from dialer.calls.events import Ended
-from dialer.calls.listener import EndedCall, FollowUp, listener
+from dialer.calls.context import CallContext
+from dialer.calls.listener import CallEnd, EndedCall, FollowUp, listener
 from dialer.contacts import suppressions
-from dialer.rules.statuses import BEST_FIRST, CallStatus, ContactState, Direction, Outcome
+from dialer.rules.statuses import BEST_FIRST, CallStatus, ContactState, Outcome
 from dialer.workspaces.locks import lock_numbers
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch, run
 from webhooks.outbox import NewEvent, record_events
 
 log = logging.getLogger(__name__)
@@ -39,29 +39,13 @@ _STATE_BY_OUTCOME = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """The end of one call as its carrier, or a deadline, says."""
-
-    call_id: UUID
-    outcome: Outcome
-    ended_reason: str
-    at: datetime
-    duration_seconds: int | None = None
-    transcript: str | None = None
-    recording_url: str | None = None
-    carrier_call_id: str = ""
-    ringing_at: datetime | None = None
-    answered_at: datetime | None = None
-
-
-def record_ends(ends: Sequence[End], *, now: datetime, locked: Sequence[Any] | None = None) -> list[UUID]:
+def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[CallContext] | None = None) -> list[UUID]:
     """End calls that have not ended; return their ids. The first of several ends of one call counts.
 
     Runs in one transaction, inside the caller's where there is one. A caller that holds the calls' locks gives their
     facts as ``locked``, and has called :func:`suppress_who_asked` before it took them.
     """
-    first: dict[UUID, End] = {}
+    first: dict[UUID, CallEnd] = {}
     for end in ends:
         first.setdefault(end.call_id, end)
     with transaction.atomic():
@@ -71,16 +55,16 @@ def record_ends(ends: Sequence[End], *, now: datetime, locked: Sequence[Any] | N
         rows = [fact for fact in locked if fact.id in first and fact.status not in _FINAL]
         if not rows:
             return []
-        endings = {fact.id: _ended(fact, first[fact.id], now=now) for fact in rows}
-        _write(rows, endings, first)
+        ended = [EndedCall(call=fact, end=_as_it_counts(first[fact.id], fact, now=now)) for fact in rows]
+        _write([each.end for each in ended])
         attempted = [
-            events.call_attempted(fact, endings[fact.id])
-            for fact in rows
-            if fact.dialing_at is not None and fact.direction == Direction.OUTBOUND
+            events.call_attempted(each.call, each.end)
+            for each in ended
+            if each.call.dialing_at is not None and not each.call.is_inbound
         ]
         try:
             with transaction.atomic():
-                record_events([*attempted, *_decide(rows, endings, now=now)], now=now)
+                record_events([*attempted, *_decide(ended, now=now)], now=now)
         except OperationalError:
             # A deadlock or a lost connection is no reason to leave anything undecided: the caller does all of it again.
             raise
@@ -102,7 +86,8 @@ def decide_undecided(*, limit: int, now: datetime) -> int:
     One that fails again is left alone for a while, so that those behind it have their turn.
     """
     decided = 0
-    for row in run(
+    for row in fetch(
+        Id,
         "undecided_calls",
         """
         SELECT id FROM dialer_call WHERE follow_up_pending AND (check_at IS NULL OR check_at <= %(now)s)
@@ -124,9 +109,17 @@ def decide_undecided(*, limit: int, now: datetime) -> int:
     return decided
 
 
+class _UndecidedEnd(NamedTuple):
+    outcome: str
+    ended_reason: str
+    ended_at: datetime
+    duration_seconds: int | None
+
+
 def _decide_later(call_id: UUID, *, now: datetime) -> bool:
     rows = context.locked_facts_of([call_id])
-    extra = run(
+    ends = fetch(
+        _UndecidedEnd,
         "undecided_end",
         """
         SELECT outcome, ended_reason, ended_at, duration_seconds FROM dialer_call
@@ -134,19 +127,22 @@ def _decide_later(call_id: UUID, *, now: datetime) -> bool:
         """,
         {"id": call_id},
     )
-    if not extra:
+    if not ends:
         return False
-    ended = Ended(
-        outcome=extra[0].outcome,
-        ended_reason=extra[0].ended_reason,
-        ended_at=extra[0].ended_at,
-        duration_seconds=extra[0].duration_seconds,
-        transcript=rows[0].transcript,
-        recording_url=rows[0].recording_url,
-        ringing_at=rows[0].ringing_at,
-        answered_at=rows[0].answered_at,
+    (call,) = rows
+    (end,) = ends
+    told = CallEnd(
+        call_id=call_id,
+        outcome=Outcome(end.outcome),
+        ended_reason=end.ended_reason,
+        at=end.ended_at,
+        duration_seconds=end.duration_seconds,
+        transcript=call.transcript,
+        recording_url=call.recording_url,
+        ringing_at=call.ringing_at,
+        answered_at=call.answered_at,
     )
-    record_events(_decide(rows, {call_id: ended}, now=now), now=now)
+    record_events(_decide([EndedCall(call=call, end=told)], now=now), now=now)
     run(
         "mark_decided",
         "UPDATE dialer_call SET follow_up_pending = false, check_at = NULL WHERE id = %(id)s",
@@ -169,7 +165,8 @@ def suppress_who_asked(call_ids: Sequence[UUID], *, now: datetime) -> None:
         )
 
 
-def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — a row of facts
+def _as_it_counts(end: CallEnd, fact: CallContext, *, now: datetime) -> CallEnd:
+    """Return the end with what people said of the call before it, and with the call's own times."""
     outcome, reason = end.outcome, end.ended_reason
     if outcome is Outcome.VOICEMAIL and fact.person_confirmed_at is not None:
         outcome, reason = Outcome.ANSWERED, reason_of_a_talk(reason)
@@ -177,12 +174,12 @@ def _ended(fact: Any, end: End, *, now: datetime) -> Ended:  # noqa: ANN401 — 
         outcome, reason = Outcome.DNC_REQUEST, "dnc_request"
     elif fact.cancel_requested_at is not None and fact.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:
         outcome, reason = Outcome.CANCELLED, "cancelled"
-    return Ended(
+    return replace(
+        end,
         outcome=outcome,
         ended_reason=reason,
         # A carrier's clock may be ahead or behind; retries are scheduled from a time at which the call can have ended.
-        ended_at=min(max(end.at, fact.dialing_at or end.at), now),
-        duration_seconds=end.duration_seconds,
+        at=min(max(end.at, fact.dialing_at or end.at), now),
         transcript=end.transcript or fact.transcript,
         recording_url=end.recording_url or fact.recording_url,
         ringing_at=fact.ringing_at or end.ringing_at,
@@ -195,9 +192,7 @@ def reason_of_a_talk(reason: str) -> str:
     return "unknown" if reason == Outcome.VOICEMAIL else reason
 
 
-def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUID, End]) -> None:
-    written = [endings[fact.id] for fact in rows]
-    reported = [ends[fact.id] for fact in rows]
+def _write(ends: Sequence[CallEnd]) -> None:
     run(
         "end_calls",
         """
@@ -216,68 +211,78 @@ def _write(rows: Sequence[Any], endings: Mapping[UUID, Ended], ends: Mapping[UUI
         WHERE c.id = t.id
         """,
         {
-            "id": [fact.id for fact in rows],
-            "outcome": [ended.outcome for ended in written],
-            "reason": [ended.ended_reason for ended in written],
-            "at": [ended.ended_at for ended in written],
-            "duration": [ended.duration_seconds for ended in written],
-            "transcript": [ended.transcript for ended in written],
-            "recording": [ended.recording_url for ended in written],
-            "ringing": [end.ringing_at for end in reported],
-            "answered": [end.answered_at for end in reported],
-            "carrier_id": [end.carrier_call_id for end in reported],
+            "id": [end.call_id for end in ends],
+            "outcome": [end.outcome for end in ends],
+            "reason": [end.ended_reason for end in ends],
+            "at": [end.at for end in ends],
+            "duration": [end.duration_seconds for end in ends],
+            "transcript": [end.transcript for end in ends],
+            "recording": [end.recording_url for end in ends],
+            "ringing": [end.ringing_at for end in ends],
+            "answered": [end.answered_at for end in ends],
+            "carrier_id": [end.carrier_call_id for end in ends],
         },
     )
 
 
-def _decide(rows: Sequence[Any], endings: Mapping[UUID, Ended], *, now: datetime) -> list[NewEvent]:
-    """Let the promises decide, move the campaign contacts, and return what is to be told, in its order."""
-    follow_ups = listener().calls_ended([ended_call(fact, endings[fact.id]) for fact in rows], now=now)
+def _decide(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:
+    """Let the listener decide, move the campaign contacts, and return what is to be told, in its order."""
+    follow_ups = listener().calls_ended(ended, now=now)
     chains = chains_of(
-        [fact.chain_id for fact in rows if follow_ups[fact.id].pending is None and fact.attempt_number > 1]
+        [each.call.chain_id for each in ended if not follow_ups[each.call.id].pending and each.call.attempt_number > 1]
     )
     told: list[NewEvent] = []
-    ids: list[UUID] = []
-    states: list[str] = []
-    reasons: list[str] = []
-    for fact in rows:
-        ended, follow_up = endings[fact.id], follow_ups[fact.id]
+    moved: list[_Moved] = []
+    for each in ended:
+        fact, end, follow_up = each.call, each.end, follow_ups[each.call.id]
         told.extend(follow_up.events)
-        told.append(events.call_ended(fact, ended, follow_up))
-        chain = chains.get(fact.chain_id) or events.only_call(fact, ended)
-        if follow_up.pending is None and fact.direction == Direction.OUTBOUND:
+        told.append(events.call_ended(fact, end, follow_up))
+        chain = chains.get(fact.chain_id) or events.only_call(fact, end)
+        if follow_up.pending is None and not fact.is_inbound:
             told.append(
                 events.call_exhausted(
                     fact,
                     chain,
-                    result="reached" if ended.outcome == Outcome.ANSWERED or chain.was_reached else "exhausted",
+                    result="reached" if end.outcome is Outcome.ANSWERED or chain.was_reached else "exhausted",
                     reason=follow_up.stop,
                     attempts=fact.attempt_number,
-                    at=ended.ended_at,
+                    at=end.at,
                 )
             )
         if fact.campaign_contact_id:
-            ids.append(fact.campaign_contact_id)
-            state = _contact_state(ended.outcome, follow_up)
-            has_been_reached = state == ContactState.EXHAUSTED and chain.was_reached
-            states.append(ContactState.REACHED if has_been_reached else state)
-            reasons.append("" if follow_up.pending else follow_up.stop)
-    _write_contacts(ids, states, reasons, [endings[f.id].outcome for f in rows if f.campaign_contact_id], now=now)
+            state = _contact_state(end.outcome, follow_up)
+            has_been_reached = state is ContactState.EXHAUSTED and chain.was_reached
+            moved.append(
+                _Moved(
+                    id=fact.campaign_contact_id,
+                    state=ContactState.REACHED if has_been_reached else state,
+                    reason="" if follow_up.pending else follow_up.stop,
+                    result=end.outcome,
+                )
+            )
+    _write_contacts(moved, now=now)
     return told
 
 
-def _contact_state(outcome: str, follow_up: FollowUp) -> str:
+def _contact_state(outcome: Outcome, follow_up: FollowUp) -> ContactState:
     if follow_up.pending is not None:
         return ContactState.CALLBACK_PENDING
     if follow_up.stop == "suppressed":
         return ContactState.SUPPRESSED
-    return _STATE_BY_OUTCOME.get(Outcome(outcome), ContactState.EXHAUSTED)
+    return _STATE_BY_OUTCOME.get(outcome, ContactState.EXHAUSTED)
 
 
-def _write_contacts(
-    ids: Sequence[UUID], states: Sequence[str], reasons: Sequence[str], results: Sequence[str], *, now: datetime
-) -> None:
-    if ids:
+class _Moved(NamedTuple):
+    """A campaign contact after a call to it."""
+
+    id: UUID
+    state: ContactState
+    reason: str
+    result: Outcome
+
+
+def _write_contacts(moved: Sequence[_Moved], *, now: datetime) -> None:
+    if moved:
         run(
             "move_campaign_contacts",
             """
@@ -290,61 +295,11 @@ def _write_contacts(
             WHERE k.id = t.id AND k.state IN ('waiting', 'calling', 'callback_pending')
             """,
             {
-                "ids": list(ids),
-                "states": [str(s) for s in states],
-                "reasons": list(reasons),
-                "results": [str(r) for r in results],
+                "ids": [contact.id for contact in moved],
+                "states": [contact.state for contact in moved],
+                "reasons": [contact.reason for contact in moved],
+                "results": [contact.result for contact in moved],
                 "best": list(BEST_FIRST),
                 "now": now,
             },
         )
-
-
-def ended_call(
-    fact: Any,  # noqa: ANN401 — a row of facts
-    ended: Ended,
-    *,
-    call_id: UUID | None = None,
-    attempt_number: int | None = None,
-) -> EndedCall:
-    """Put together what deciding what follows a call needs; a skipped call stands in for the one before it."""
-    return EndedCall(
-        call_id=call_id or fact.id,
-        workspace_id=fact.workspace_id,
-        contact_id=fact.contact_id,
-        campaign_id=fact.campaign_id,
-        campaign_contact_id=fact.campaign_contact_id,
-        persona_id=fact.persona_id,
-        line_id=fact.line_id,
-        number=fact.phone,
-        caller_id=fact.caller_id,
-        chain_id=fact.chain_id,
-        attempt_number=fact.attempt_number if attempt_number is None else attempt_number,
-        retries_used=fact.retries_used,
-        outcome=ended.outcome,
-        ended_at=ended.ended_at,
-        is_inbound=fact.direction == Direction.INBOUND,
-        began_at=fact.dialing_at,
-        talked_seconds=_talked(fact, ended),
-        was_dialled=fact.dialing_at is not None,
-        is_suppressed=fact.is_suppressed,
-        is_settled=fact.settled_at is not None,
-        call_schedule=context.parsed(fact.call_schedule) or {},
-        campaign_schedule=context.parsed(fact.campaign_schedule) or {},
-        workspace_schedule=context.parsed(fact.workspace_schedule) or {},
-        campaign_policy=context.parsed(fact.campaign_policy),
-        workspace_policy=context.parsed(fact.workspace_policy),
-        campaign_status=fact.campaign_status or "",
-        stale_after_hours=fact.stale_after_hours,
-        terms=context.terms_of(fact),
-        config_webhooks=context.parsed(fact.config_webhooks),
-        metadata=context.parsed(fact.metadata) or {},
-    )
-
-
-def _talked(fact: Any, ended: Ended) -> float:  # noqa: ANN401 — a row of facts
-    """Say how long a talk lasted: as the carrier counts it, else from the answer to the end."""
-    if ended.duration_seconds is not None or fact.answered_at is None:
-        return ended.duration_seconds or 0
-    lasted: timedelta = ended.ended_at - fact.answered_at
-    return max(lasted.total_seconds(), 0)

@@ -11,10 +11,11 @@ from django.db import transaction
 
 from dialer.calls import context, events, formats
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
+from dialer.calls.context import CallContext
 from dialer.contacts import suppressions
 from dialer.models import Call, Contact
 from dialer.rules.schedule_settings import InvalidSettings
-from dialer.rules.statuses import ENVELOPE_STATUS, LIVE, CallStatus, Direction, Outcome
+from dialer.rules.statuses import ENVELOPE_STATUS, LIVE, CallStatus, Outcome
 from dialer.rules.storable import why_not_object, why_not_text
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
@@ -165,7 +166,7 @@ def _change(call: Call, verb: str, to_state: Mapping[str, Any]) -> Change:
     )
 
 
-def _release_result(fact: Any, analysis: Mapping[str, Any], *, now: datetime) -> None:  # noqa: ANN401 — a row of facts
+def _release_result(fact: CallContext, analysis: Mapping[str, Any], *, now: datetime) -> None:
     """Let the result of a chain go that waited for what this talk meant; in the caller's transaction.
 
     Where the chain is not over yet, or has told its result, there is nothing to do.
@@ -173,7 +174,6 @@ def _release_result(fact: Any, analysis: Mapping[str, Any], *, now: datetime) ->
     decided = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED).deciding
     if decided is None or decided.id != fact.id:
         return
-    is_inbound = fact.direction == Direction.INBOUND
-    told_by = f"call.ended:{fact.id}" if is_inbound else f"call.exhausted:{fact.chain_id}"
+    told_by = f"call.ended:{fact.id}" if fact.is_inbound else f"call.exhausted:{fact.chain_id}"
     meant = replace(decided, analysis=analysis)
     batches.release(fact.workspace_id, told_by, lambda item_id: formats.complete(item_id, fact, meant, at=now), now=now)

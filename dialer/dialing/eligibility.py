@@ -6,21 +6,32 @@ Placing asks it under its locks, the queue's pages without any: the same look, s
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from dialer.calls import context
+from dialer.calls.context import CallContext
 from dialer.rules.forcing import in_force
 from dialer.rules.gate import Candidate, Go, Hold, Verdict, Waits, judge
 from dialer.rules.openings import Terms
 from dialer.rules.statuses import CallStatus, CampaignStatus
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 TRIAL = timedelta(seconds=2)
 """While one call tries whether a carrier is back, the others over its line wait for its answer."""
 
 
-def verdicts_of(rows: Sequence[Any], *, phones: Mapping[UUID, str], now: datetime) -> dict[UUID, Verdict]:
+_Taken = set[tuple[UUID, str | UUID]]
+"""Numbers and contacts that are in a call, each with its workspace."""
+
+
+class _Live(NamedTuple):
+    workspace_id: UUID
+    number: str
+    contact_id: UUID
+
+
+def verdicts_of(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datetime) -> dict[UUID, Verdict]:
     """Judge a batch of locked calls that would start together; ``phones`` are the numbers that are locked for them."""
     terms = {fact.id: context.terms_of(fact) for fact in rows}
     ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
@@ -47,7 +58,7 @@ def verdicts_of(rows: Sequence[Any], *, phones: Mapping[UUID, str], now: datetim
     return verdicts
 
 
-def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[Any, Verdict]]:
+def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[CallContext, Verdict]]:
     """Say of queued calls what would become of each, were it to start now: facts and verdict, by its id.
 
     The very look that placing takes, without locks, and each call by itself; nothing is changed.
@@ -56,7 +67,7 @@ def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[
     terms = {fact.id: context.terms_of(fact) for fact in rows}
     ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
     taken = _taken(rows) if rows else set()
-    found: dict[UUID, tuple[Any, Verdict]] = {}
+    found: dict[UUID, tuple[CallContext, Verdict]] = {}
     for fact in rows:
         candidate = _candidate(fact, terms[fact.id], taken, now=now)
         handed = ledger.get((fact.workspace_id, fact.phone), ())
@@ -65,7 +76,7 @@ def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[
     return found
 
 
-def _candidate(fact: Any, terms: Terms, taken: set[tuple[UUID, Any]], *, now: datetime) -> Candidate:  # noqa: ANN401 — a row of facts
+def _candidate(fact: CallContext, terms: Terms, taken: _Taken, *, now: datetime) -> Candidate:
     return Candidate(
         due_at=fact.due_at,
         not_after=fact.not_after,
@@ -79,16 +90,17 @@ def _candidate(fact: Any, terms: Terms, taken: set[tuple[UUID, Any]], *, now: da
     )
 
 
-def _campaign_status(fact: Any, *, now: datetime) -> str | None:  # noqa: ANN401 — a row of facts
+def _campaign_status(fact: CallContext, *, now: datetime) -> str | None:
     """Return the campaign's status; one whose ``end_at`` has come is paused, a moment before the sweep says so."""
-    status: str | None = fact.campaign_status
+    status = fact.campaign_status
     is_over = status == CampaignStatus.RUNNING and fact.campaign_end_at is not None and fact.campaign_end_at <= now
     return CampaignStatus.PAUSED.value if is_over else status
 
 
-def _taken(rows: Sequence[Any]) -> set[tuple[UUID, Any]]:
+def _taken(rows: Sequence[CallContext]) -> _Taken:
     """Return the numbers and contacts of these rows that have a live call, one that they made to us included."""
-    live = run(
+    live = fetch(
+        _Live,
         "live_calls",
         """
         -- By number and by contact, not by the partial indexes of live calls: to the planner those have a row or none,

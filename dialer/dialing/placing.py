@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, assert_never
+from typing import NamedTuple, assert_never
 from uuid import UUID
 
 from django.conf import settings
@@ -21,16 +21,17 @@ from django.db import OperationalError, connection, transaction
 
 from dialer import carriers
 from dialer.calls import calls, context
-from dialer.calls.listener import Move, listener
+from dialer.calls.context import CallContext
+from dialer.calls.listener import CallEnd, Move, listener
 from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
 from dialer.dialing import eligibility, line_health
-from dialer.dialing.completion import End, record_ends
+from dialer.dialing.completion import record_ends
 from dialer.models import Line
 from dialer.rules.gate import Drop, Go, Hold, Verdict
 from dialer.rules.statuses import CallStatus, Outcome, Rank
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch, run
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def hang_up(call_id: UUID) -> None:
     carriers.of(line).hang_up(call_id)
 
 
-def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Any], dict[str, int]]:
+def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext], dict[str, int]]:
     """Take what may be called to ``dialing``; hold or drop the rest."""
     wanted = {claim.call_id: claim.generation for claim in claims}
     phones = {row.id: row.phone for row in _lock_numbers_of(list(wanted))}
@@ -122,8 +123,18 @@ def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Any], dict[s
     return go, counts
 
 
-def _lock_numbers_of(call_ids: list[UUID]) -> list[Any]:
-    rows = run(
+class _Number(NamedTuple):
+    """The number that a call goes to."""
+
+    id: UUID
+    workspace_id: UUID
+    contact_id: UUID
+    phone: str
+
+
+def _lock_numbers_of(call_ids: list[UUID]) -> list[_Number]:
+    rows = fetch(
+        _Number,
         "numbers_of_calls",
         """
         SELECT c.id, c.workspace_id, c.contact_id, p.phone
@@ -150,11 +161,12 @@ def _lock_campaigns(call_ids: list[UUID]) -> None:
     )
 
 
-def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> list[Any]:
+def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[CallContext]:
     """Return those rows that were taken: the carrier is asked for these and no other."""
     if not rows:
         return []
-    found = run(
+    found = fetch(
+        Id,
         "take_to_dialing",
         """
         UPDATE dialer_call c SET status = 'dialing', dialing_at = %(now)s, number = t.number, lease_until = NULL,
@@ -190,7 +202,7 @@ def _take_to_dialing(rows: Sequence[Any], *, now: datetime) -> list[Any]:
     return taken
 
 
-def _hold(rows: Sequence[Any], verdicts: dict[UUID, Verdict]) -> int:
+def _hold(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict]) -> int:
     held = [(fact, verdict) for fact in rows if isinstance(verdict := verdicts[fact.id], Hold)]
     if held:
         run(
@@ -210,7 +222,7 @@ def _hold(rows: Sequence[Any], verdicts: dict[UUID, Verdict]) -> int:
     return len(held)
 
 
-def _drop(rows: Sequence[Any], verdicts: dict[UUID, Verdict], *, now: datetime) -> int:
+def _drop(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict], *, now: datetime) -> int:
     by_reason: dict[str, list[UUID]] = {}
     for fact in rows:
         verdict = verdicts[fact.id]
@@ -224,7 +236,7 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.CARRIER_REQUESTS_AT_ONCE, thread_name_prefix="carrier")
 
 
-def _requests(rows: Sequence[Any]) -> list[tuple[Line, PlaceRequest]]:
+def _requests(rows: Sequence[CallContext]) -> list[tuple[Line, PlaceRequest]]:
     if not rows:
         return []
     lines = {line.pk: line for line in Line.objects.filter(pk__in={fact.line_id for fact in rows})}
@@ -262,9 +274,9 @@ def _ask_one(line: Line, request: PlaceRequest, *, before: float) -> Answer:
         return Unknown(reason=type(error).__name__)
 
 
-def _record(rows: Sequence[Any], answers: Sequence[Answer], *, now: datetime) -> None:
+def _record(rows: Sequence[CallContext], answers: Sequence[Answer], *, now: datetime) -> None:
     accepted: list[tuple[UUID, str]] = []
-    refused: list[End] = []
+    refused: list[CallEnd] = []
     busy: list[Move] = []
     ambiguous: list[UUID] = []
     for fact, answer in zip(rows, answers, strict=True):
@@ -273,7 +285,7 @@ def _record(rows: Sequence[Any], answers: Sequence[Answer], *, now: datetime) ->
                 accepted.append((fact.id, answer.carrier_call_id))
             case Refused():
                 outcome = Outcome(answer.outcome)
-                refused.append(End(call_id=fact.id, outcome=outcome, ended_reason=outcome.value, at=now))
+                refused.append(CallEnd(call_id=fact.id, outcome=outcome, ended_reason=outcome.value, at=now))
             case Busy():
                 busy.append(Move(call_id=fact.id, due_at=now + answer.retry_after, reason=answer.reason))
             case Unknown():
@@ -314,13 +326,23 @@ def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
         )
 
 
+class _Back(NamedTuple):
+    """A call that its carrier did not take."""
+
+    id: UUID
+    status: str
+    campaign_contact_id: UUID | None
+    chain_id: UUID
+
+
 def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
     """Return calls that the carrier refused before taking them to the queue: no attempt was made.
 
     Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
     One whose chain was promised another call meanwhile is withdrawn, one that was cancelled meanwhile ends.
     """
-    rows = run(
+    rows = fetch(
+        _Back,
         "put_back",
         """
         UPDATE dialer_call c SET dialing_at = NULL, check_at = NULL, due_at = t.due_at,

@@ -12,20 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, assert_never
+from typing import NamedTuple, assert_never
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from dialer import carriers
+from dialer.calls.listener import CallEnd
 from dialer.carriers.base import CannotSay, Found, LookUp, NotFound
 from dialer.carriers.reading import of_call
 from dialer.dialing import carrier_reports
-from dialer.dialing.completion import End, record_ends
+from dialer.dialing.completion import record_ends
 from dialer.models import Call, Line
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from dialer.workspaces.transitions import TransitionConflict
 
 log = logging.getLogger(__name__)
@@ -111,9 +112,21 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=LOOK_UPS_AT_ONCE, thread_name_prefix="look-up")
 
 
+class _Taken(NamedTuple):
+    id: UUID
+    line_id: UUID
+    carrier: str
+    dialing_at: datetime
+    carrier_call_id: str
+    answered_at: datetime | None
+    ring_timeout_seconds: int
+    max_duration_seconds: int
+
+
 def _take(*, limit: int, now: datetime) -> Sequence[_Open]:
     with transaction.atomic():
-        rows: list[Any] = run(
+        rows = fetch(
+            _Taken,
             "take_calls_to_check",
             """
             WITH due AS (
@@ -186,4 +199,4 @@ def _check_again(call_id: UUID, *, at: datetime) -> None:
 
 def _end_unknown(call_id: UUID, *, now: datetime) -> None:
     log.warning("call.unknown call=%s", call_id)
-    record_ends([End(call_id=call_id, outcome=Outcome.UNKNOWN, ended_reason="unknown", at=now)], now=now)
+    record_ends([CallEnd(call_id=call_id, outcome=Outcome.UNKNOWN, ended_reason="unknown", at=now)], now=now)

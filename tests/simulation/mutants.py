@@ -19,6 +19,7 @@ from callbacks import bulk, follow_ups, scheduling
 from callbacks.rules import retry
 from dialer.calls import context as facts
 from dialer.calls import events
+from dialer.calls.listener import CallEnd, EndedCall
 from dialer.carriers.base import CannotSay
 from dialer.dialing import carrier_reports, completion, eligibility, line_health, placing, reconciliation
 from dialer.messages import messages
@@ -124,24 +125,24 @@ def _decide_without_counting(settings: retry.Resolved, **told: Any) -> retry.Ret
     return retry.decide(settings, **{**told, "used": 0})
 
 
-def _decide_and_exhaust(rows: Sequence[Any], endings_: Any, *, now: datetime) -> list[Any]:
-    told = _decide(rows, endings_, now=now)
+def _decide_and_exhaust(ended: Sequence[EndedCall], *, now: datetime) -> list[Any]:
+    told = _decide(ended, now=now)
     early = [
         _call_exhausted(
-            fact,
-            events.only_call(fact, endings_[fact.id]),
+            each.call,
+            events.only_call(each.call, each.end),
             result="exhausted",
             reason="exhausted",
-            attempts=fact.attempt_number,
-            at=endings_[fact.id].ended_at,
+            attempts=each.call.attempt_number,
+            at=each.end.at,
         )
-        for fact in rows
+        for each in ended
     ]
     return [*told, *early]
 
 
-def _decide_and_exhaust_twice(rows: Sequence[Any], endings_: Any, *, now: datetime) -> list[Any]:
-    told = _decide(rows, endings_, now=now)
+def _decide_and_exhaust_twice(ended: Sequence[EndedCall], *, now: datetime) -> list[Any]:
+    told = _decide(ended, now=now)
     ends = [event for event in told if event.type == "call.exhausted"]
     return [*told, *(replace(event, unique_key=f"{event.unique_key}:again") for event in ends)]
 
@@ -164,8 +165,8 @@ def _requests_with(change: Callable[[Any], dict[str, Any]]) -> tuple[object, str
     return placing, "_requests", requests
 
 
-def _busy_is_no_answer(call_id: UUID, step: Any) -> completion.End:
-    return replace(_end(call_id, step), outcome=Outcome.NO_ANSWER)
+def _busy_is_no_answer(call_id: UUID, row: Any, details: Any) -> CallEnd:
+    return replace(_end(call_id, row, details), outcome=Outcome.NO_ANSWER)
 
 
 def _give_up(call: Any, answer: Any, *, now: datetime) -> None:

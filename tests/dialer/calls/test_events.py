@@ -1,14 +1,15 @@
 """What an event of a call says, and under which key it is told once."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from dialer.calls import context, events
 from dialer.calls.chains import NOTHING_DIALLED
-from dialer.calls.events import Ended, metadata_of
-from dialer.calls.listener import FollowUp, PendingCallback
+from dialer.calls.context import CallContext
+from dialer.calls.events import metadata_of
+from dialer.calls.listener import CallEnd, FollowUp, PendingCallback
 from dialer.models import Call
 from dialer.rules.statuses import Outcome
 from tests.factories import NOW, make_call, make_campaign, make_campaign_contact
@@ -16,15 +17,8 @@ from tests.factories import NOW, make_call, make_campaign, make_campaign_contact
 pytestmark = pytest.mark.django_db
 
 
-def ended(outcome: Outcome, *, at: datetime = NOW) -> Ended:
-    return Ended(
-        outcome=outcome,
-        ended_reason=outcome.value,
-        ended_at=at,
-        duration_seconds=None,
-        transcript=None,
-        recording_url=None,
-    )
+def ended(fact: CallContext, outcome: Outcome) -> CallEnd:
+    return CallEnd(call_id=fact.id, outcome=outcome, ended_reason=outcome.value, at=NOW)
 
 
 def a_call(**fields: Any) -> Call:
@@ -35,8 +29,8 @@ def a_call(**fields: Any) -> Call:
 def test_each_event_of_a_call_has_a_key_under_which_it_is_told_once() -> None:
     call = a_call()
     (fact,) = context.facts_of([call.pk])
-    end = ended(Outcome.BUSY)
-    nothing = FollowUp(will_retry=False, next_retry_at=None, attempts_left=0, pending=None, stop="exhausted")
+    end = ended(fact, Outcome.BUSY)
+    nothing = FollowUp(stop="exhausted")
     chain = events.only_call(fact, end)
 
     told = [
@@ -63,14 +57,12 @@ def test_the_end_of_a_call_says_which_attempt_it_was_of_how_many() -> None:
     (fact,) = context.facts_of([a_call(attempt_number=2).pk])
     at = NOW + timedelta(hours=1)
     retry = FollowUp(
-        will_retry=True,
         next_retry_at=at,
         attempts_left=3,
         pending=PendingCallback(id=7, scheduled_at=at),
-        stop="",
     )
 
-    told = events.call_ended(fact, ended(Outcome.BUSY), retry)
+    told = events.call_ended(fact, ended(fact, Outcome.BUSY), retry)
 
     assert told.data["retry"] == {
         "will_retry": True,
@@ -91,7 +83,7 @@ def test_what_was_given_with_a_call_comes_before_what_was_given_with_its_campaig
 def test_status_urls_hear_of_times_on_the_campaigns_clock(zone: str, offset: str) -> None:
     (fact,) = context.facts_of([a_call(zone=zone).pk])
 
-    tell = events.call_attempted(fact, ended(Outcome.BUSY)).status
+    tell = events.call_attempted(fact, ended(fact, Outcome.BUSY)).status
 
     assert tell is not None
     assert offset in str(tell())

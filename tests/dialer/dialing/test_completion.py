@@ -12,10 +12,10 @@ from callbacks import actions, scheduling
 from callbacks.follow_ups import Callbacks
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
+from dialer.calls.listener import CallEnd
 from dialer.campaigns import completion as campaign_completion
 from dialer.contacts import contacts, suppressions
 from dialer.dialing import carrier_reports, completion, single_calls
-from dialer.dialing.completion import End
 from dialer.models import Call, CampaignContact, Suppression
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.audit import SYSTEM
@@ -45,7 +45,7 @@ class PoisonedCallbacks(Callbacks):
     """Cannot decide about calls whose reason for ending is poison."""
 
     def calls_ended(self, ended: Any, *, now: Any) -> Any:
-        if any(call.metadata.get(POISON) for call in ended):
+        if any(POISON in each.call.metadata for each in ended):
             raise RuntimeError(POISON)
         return super().calls_ended(ended, now=now)
 
@@ -193,9 +193,9 @@ def test_who_asks_not_to_be_called_is_suppressed_on_the_number_dialled_and_on_th
     assert set(Suppression.objects.values_list("phone", flat=True)) == {dialled, "+4930111222"}
 
 
-def an_end(call: Call, outcome: Outcome = Outcome.NO_ANSWER, *, at: datetime = NOW) -> End:
+def an_end(call: Call, outcome: Outcome = Outcome.NO_ANSWER, *, at: datetime = NOW) -> CallEnd:
     reason = "contact_hangup" if outcome is Outcome.ANSWERED else outcome.value
-    return End(call_id=call.pk, outcome=outcome, ended_reason=reason, at=at)
+    return CallEnd(call_id=call.pk, outcome=outcome, ended_reason=reason, at=at)
 
 
 def test_the_first_end_of_a_call_stands(carrier: InProcessCarrier) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from dialer.calls.listener import CallEnd
 from dialer.dialing import conversation
-from dialer.dialing.completion import End, record_ends
+from dialer.dialing.completion import record_ends
 from dialer.dialing.conversation import AlreadyAnalyzed, InvalidTalk
 from dialer.models import Call, Suppression
 from dialer.rules.statuses import Outcome
@@ -25,7 +26,7 @@ def test_a_wish_not_to_be_called_suppresses_at_once_and_ends_the_live_call_with_
     conversation.request_dnc(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
     assert Suppression.objects.get().phone == call.contact.phone
 
-    record_ends([End(call_id=call.pk, outcome=Outcome.ANSWERED, ended_reason="agent_hangup", at=NOW)], now=NOW)
+    record_ends([CallEnd(call_id=call.pk, outcome=Outcome.ANSWERED, ended_reason="agent_hangup", at=NOW)], now=NOW)
     assert Call.objects.get().outcome == "dnc_request"
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from dialer.calls import context, events
 from dialer.calls.chains import Attempt, Chain, chains_of
-from dialer.calls.events import Ended
-from dialer.calls.listener import FollowUp
+from dialer.calls.listener import CallEnd, FollowUp
 from dialer.dialing import conversation
 from dialer.models import Call
 from dialer.rules.statuses import Outcome
@@ -23,7 +22,7 @@ from webhooks.outbox import record_events
 pytestmark = pytest.mark.django_db
 
 MINUTE = timedelta(minutes=1)
-NOTHING = FollowUp(will_retry=False, next_retry_at=None, attempts_left=0, pending=None, stop="answered")
+NOTHING = FollowUp(stop="answered")
 
 
 def held() -> list[tuple[datetime, Any]]:
@@ -61,16 +60,15 @@ def test_what_a_call_that_came_in_meant_lets_its_result_go() -> None:
     make_endpoint(contact.workspace, profile="batch")
     call = make_call(contact, direction="inbound", status="ended", outcome="answered", answered_at=NOW)
     (fact,) = context.facts_of([call.pk])
-    ended = Ended(
+    end = CallEnd(
+        call_id=call.pk,
         outcome=Outcome.ANSWERED,
         ended_reason="contact_hangup",
-        ended_at=NOW,
+        at=NOW,
         duration_seconds=9,
-        transcript=None,
-        recording_url=None,
         answered_at=NOW,
     )
-    record_events([events.call_ended(fact, ended, NOTHING)], now=NOW)
+    record_events([events.call_ended(fact, end, NOTHING)], now=NOW)
     assert held()[0][0] > NOW + MINUTE
 
     analyze(call, at=NOW + MINUTE)

@@ -47,7 +47,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="an answer leaves the pending retry",
-        old="        cancel_needless_retries([call for call in ours if call.outcome in _ENDS_RETRIES], now=now)\n",
+        old="        cancel_needless_retries([each.call for each in ours if each.end.outcome in _ENDS_RETRIES], "
+        "now=now)\n",
         new="",
         tests="tests/reference/test_callback_queue.py::test_an_answer_cancels_the_pending_callbacks_of_the_contact",
     ),
@@ -84,7 +85,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="a chain that an operator ended while its call was live goes on",
-        old='    if call.is_settled:\n        return "settled"\n',
+        old='    if call.settled_at is not None:\n        return "settled"\n',
         new="",
         tests="tests/callbacks/test_actions.py"
         "::test_a_chain_that_was_ended_while_its_call_was_live_is_followed_by_no_retry",
@@ -124,7 +125,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="a retry forgets the settings that its call brought",
-        old="            schedule=call.call_schedule,",
+        old="            schedule=parsed(call.call_schedule) or {},",
         new="            schedule={},",
         tests="tests/callbacks/test_chains_outside_campaigns.py"
         "::test_a_promise_in_place_of_a_retry_goes_on_with_its_chain",
@@ -132,14 +133,14 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="a retry forgets the webhooks that its call brought",
-        old="            config_webhooks=call.config_webhooks,",
+        old="            config_webhooks=parsed(call.config_webhooks),",
         new="            config_webhooks=None,",
         tests="tests/decisions/test_formats.py::TestInline::test_what_was_given_with_a_chain_never_changes",
     ),
     Mutant(
         file="callbacks/follow_ups.py",
         name="a retry is made that exceeds a limit",
-        old="ledger=ledger.get((call.workspace_id, call.number), ())",
+        old="ledger=ledger.get((call.workspace_id, call.phone), ())",
         new="ledger=()",
         tests="tests/callbacks/test_follow_ups.py::test_a_retry_is_promised_for_when_the_limits_permit_it_and_says_so",
     ),
@@ -154,7 +155,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/callers.py",
         name="a call that we did not answer completes callbacks",
-        old="        if call.outcome == Outcome.ANSWERED:",
+        old="        if each.end.outcome is Outcome.ANSWERED:",
         new="        if True:",
         tests=f"{_INBOUND}::test_a_call_that_we_did_not_answer_completes_nothing_and_is_followed_by_nothing",
     ),

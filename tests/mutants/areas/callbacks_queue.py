@@ -159,8 +159,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/actions.py",
         name="the retry after a skip counts from now and not from the time that was skipped",
-        old="        ended_at=max(callback.scheduled_at, now),",
-        new="        ended_at=now,",
+        old="        at=max(callback.scheduled_at, now),",
+        new="        at=now,",
         tests=f"{_ACTIONS}::test_skip_uses_the_retry_up_and_schedules_the_next",
     ),
     Mutant(

@@ -33,8 +33,8 @@ MUTANTS = [
     Mutant(
         file=_DISPATCH,
         name="contacts of a paused campaign are claimed beside the call that is forced",
-        old="if room.queue.campaign_id and not room.queue.is_paused]",
-        new="if room.queue.campaign_id]",
+        old="is not None and not room.queue.is_paused\n    ]",
+        new="is not None\n    ]",
         tests=f"{_CLAIM}::test_a_call_forced_past_a_pause_is_claimed_and_nothing_else_of_its_campaign",
     ),
     Mutant(

@@ -22,8 +22,8 @@ MUTANTS = [
     Mutant(
         file=_ENDINGS,
         name="an attempt is told of a call that came in",
-        old="            if fact.dialing_at is not None and fact.direction == Direction.OUTBOUND\n        ]",
-        new="            if fact.dialing_at is not None\n        ]",
+        old="            if each.call.dialing_at is not None and not each.call.is_inbound\n        ]",
+        new="            if each.call.dialing_at is not None\n        ]",
         tests="tests/dialer/dialing/test_inbound.py::test_a_call_that_comes_in_is_a_row_of_its_own_chain_and_tells_its_events",
     ),
     Mutant(
@@ -79,29 +79,29 @@ MUTANTS = [
     Mutant(
         file=_ENDINGS,
         name="retries are scheduled from a carrier's clock that is ahead",
-        old="ended_at=min(max(end.at, fact.dialing_at or end.at), now),",
-        new="ended_at=max(end.at, fact.dialing_at or end.at),",
+        old="at=min(max(end.at, fact.dialing_at or end.at), now),",
+        new="at=max(end.at, fact.dialing_at or end.at),",
         tests=f"{_ENDING_TESTS}::test_an_end_in_the_future_is_a_carrier_whose_clock_is_ahead",
     ),
     Mutant(
         file=_ENDINGS,
         name="retries are scheduled from a carrier's clock that is behind",
-        old="ended_at=min(max(end.at, fact.dialing_at or end.at), now),",
-        new="ended_at=min(end.at, now),",
+        old="at=min(max(end.at, fact.dialing_at or end.at), now),",
+        new="at=min(end.at, now),",
         tests=f"{_ENDING_TESTS}::test_an_end_before_the_call_was_handed_over_is_a_carrier_whose_clock_is_behind",
     ),
     Mutant(
         file=_ENDINGS,
         name="a chain ends that waits for a promise",
-        old="        if follow_up.pending is None and fact.direction == Direction.OUTBOUND:\n",
-        new="        if fact.direction == Direction.OUTBOUND:\n",
+        old="        if follow_up.pending is None and not fact.is_inbound:\n",
+        new="        if not fact.is_inbound:\n",
         tests=f"{_PIPELINE}::test_a_waiting_contact_is_called_and_called_back_when_nobody_answers",
     ),
     Mutant(
         file=_ENDINGS,
         name="who was reached before counts as exhausted",
-        old='"reached" if ended.outcome == Outcome.ANSWERED or chain.was_reached else "exhausted"',
-        new='"reached" if ended.outcome == Outcome.ANSWERED else "exhausted"',
+        old='"reached" if end.outcome is Outcome.ANSWERED or chain.was_reached else "exhausted"',
+        new='"reached" if end.outcome is Outcome.ANSWERED else "exhausted"',
         tests=f"{_ENDING_TESTS}"
         "::test_a_contact_who_was_reached_stays_reached_when_the_promise_that_followed_was_in_vain",
     ),
@@ -121,10 +121,10 @@ MUTANTS = [
         "::test_a_contact_who_was_reached_stays_reached_when_the_promise_that_followed_was_in_vain",
     ),
     Mutant(
-        file=_ENDINGS,
+        file="dialer/calls/listener.py",
         name="a talk whose carrier does not count it lasted no time",
-        old="    if ended.duration_seconds is not None or fact.answered_at is None:\n",
-        new="    if True:\n",
+        old="        if self.end.duration_seconds is not None or self.call.answered_at is None:\n",
+        new="        if True:\n",
         tests="tests/dialer/dialing/test_inbound.py"
         "::test_a_talk_lasts_from_its_answer_to_its_end_where_the_carrier_does_not_count",
     ),
@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant(
         file=_REPORTS,
         name="a first call that connects is told as a callback",
-        old="is_callback = fact.direction == Direction.OUTBOUND and fact.rank != Rank.NEW",
+        old="is_callback = not fact.is_inbound and fact.rank != Rank.NEW",
         new="is_callback = fact.direction == Direction.OUTBOUND",
         tests=f"{_REPORT_TESTS}::test_a_first_call_that_connects_is_no_callback",
     ),
@@ -217,7 +217,7 @@ MUTANTS = [
     Mutant(
         file=_REPORTS,
         name="a carrier that does not say who hung up is taken to name the contact",
-        old='report.ended_reason or ("unknown" if outcome is Outcome.ANSWERED else outcome.value)',
+        old='details.get("ended_reason") or ("unknown" if outcome is Outcome.ANSWERED else outcome.value)',
         new='report.ended_reason or ("contact_hangup" if outcome is Outcome.ANSWERED else outcome.value)',
         tests=f"{_ENDING_TESTS}::test_where_a_carrier_does_not_say_who_hung_up_nobody_is_named",
     ),

@@ -241,8 +241,8 @@ MUTANTS = [
     Mutant(
         file=_PROMISES,
         name="without callbacks a chain has no reason for its end",
-        old="                stop=call.outcome,\n",
-        new='                stop="",\n',
+        old="FollowUp(stop=ended.end.outcome)",
+        new='FollowUp(stop="")',
         tests="tests/dialer/test_without_callbacks.py",
     ),
     Mutant(

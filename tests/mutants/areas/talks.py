@@ -161,8 +161,8 @@ MUTANTS = [
     Mutant(
         file="dialer/dialing/conversation.py",
         name="the result of a call that came in waits although its talk was analyzed",
-        old="    is_inbound = fact.direction == Direction.INBOUND\n",
-        new="    is_inbound = False\n",
+        old='told_by = f"call.ended:{fact.id}" if fact.is_inbound else',
+        new='told_by = f"call.ended:{fact.id}" if False else',
         tests="tests/dialer/dialing/test_results.py::test_what_a_call_that_came_in_meant_lets_its_result_go",
     ),
 ]

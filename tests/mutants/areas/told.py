@@ -60,8 +60,8 @@ MUTANTS = [
     Mutant(
         file=_FORMATS,
         name="status URLs hear of times on the workspace's clock",
-        old="    zone: str = fact.campaign_zone or fact.workspace_zone\n",
-        new="    zone: str = fact.workspace_zone\n",
+        old="    return fact.campaign_zone or fact.workspace_zone\n",
+        new="    return fact.workspace_zone\n",
         tests=f"{_EVENT_TESTS}::test_status_urls_hear_of_times_on_the_campaigns_clock",
     ),
     Mutant(
