@@ -1,11 +1,12 @@
 """Which chain a promise belongs to, and what was made in it so far."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from dialer.models import Call, Campaign, CampaignContact, Contact
 from dialer.rules.statuses import ContactState
 from dialer.workspaces.ids import new_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 
 def campaign_contact(contact: Contact, campaign: Campaign | None) -> UUID | None:
@@ -31,11 +32,17 @@ def outside_campaigns(origin: Call | None) -> UUID | None:
     return origin.chain_id if origin and origin.campaign_id is None else None
 
 
+class _SoFar(NamedTuple):
+    attempts: int
+    used: int
+
+
 def made_in(chain_id: UUID | None) -> tuple[int, int]:
     """Count the calls of a chain that were handed over, and its retries used up: those dialled or skipped."""
     if chain_id is None:
         return 0, 0
-    row = run(
+    row = fetch(
+        _SoFar,
         "chain_so_far",
         """
         SELECT COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts,

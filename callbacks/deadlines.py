@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -19,7 +19,7 @@ from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus
 from dialer.calls import calls
 from dialer.workspaces.audit import SYSTEM, Change, record
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from webhooks.outbox import record_events
 
 LATE_AFTER = timedelta(minutes=15)
@@ -29,13 +29,18 @@ EXPIRES_AFTER = timedelta(days=7)
 EXPIRED = "expired"
 
 
+class _Late(NamedTuple):
+    id: int
+
+
 def tell_late(*, limit: int = 500, now: datetime) -> list[int]:
     """Record ``callback.late`` for promises that are late and not told yet; return their ids.
 
     Once per promised time: a promise that is moved may be late again. Whatever holds it is the event's reason.
     """
     with transaction.atomic():
-        rows = run(
+        rows = fetch(
+            _Late,
             "tell_late_promises",
             """
             WITH late AS (
@@ -54,6 +59,10 @@ def tell_late(*, limit: int = 500, now: datetime) -> list[int]:
     return ids
 
 
+class _TooLate(NamedTuple):
+    call_id: UUID
+
+
 def expire(*, limit: int = 500, now: datetime) -> list[UUID]:
     """Give up retries that waited for a person in vain; return the calls that were withdrawn.
 
@@ -62,7 +71,8 @@ def expire(*, limit: int = 500, now: datetime) -> list[UUID]:
     """
     with transaction.atomic():
         # The queue's own index serves it, workspace by workspace: retries that nobody let expire yet are few.
-        found = run(
+        found = fetch(
+            _TooLate,
             "expired_retries",
             """
             SELECT b.call_id FROM workspaces_workspace w
@@ -90,11 +100,17 @@ def _by_reason(ids: Sequence[int], *, now: datetime) -> Mapping[str, list[int]]:
     return grouped
 
 
+class _Expired(NamedTuple):
+    id: int
+    workspace_id: UUID
+
+
 def _explain_expiry(call_ids: Sequence[UUID], *, now: datetime) -> None:
     if not call_ids:
         return
     text = f"Nobody called for {EXPIRES_AFTER.days} days; a retry so late is given up."
-    rows: list[Any] = run(
+    rows = fetch(
+        _Expired,
         "explain_expiry",
         """
         UPDATE callbacks_callback SET explanation = explanation || %(step)s::jsonb

@@ -2,21 +2,48 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
+from uuid import UUID
 
 from dialer.calls.context import parsed
 from dialer.calls.events import metadata_of
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.instants import written
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from webhooks.outbox import NewEvent
+
+
+class _Fact(NamedTuple):
+    id: int
+    workspace_id: UUID
+    type: str
+    status: str
+    contact_id: UUID
+    campaign_id: UUID | None
+    call_id: UUID
+    origin_call_id: UUID | None
+    number: int | None
+    limit: int | None
+    scheduled_at: datetime
+    adjusted_from: datetime | None
+    adjusted_reason: str
+    notes: str
+    time_zone: str
+    chain_id: UUID
+    persona_id: UUID
+    metadata: str
+    config_webhooks: str | None
+    campaign_metadata: str | None
+    contact_name: str
+    phone: str
 
 
 def of_callbacks(ids: Sequence[int], change: str, *, reason: str, at: datetime) -> list[NewEvent]:
     """Build ``callback.<change>`` for each of the callbacks as they are now, in the caller's transaction."""
     if not ids:
         return []
-    rows = run(
+    rows = fetch(
+        _Fact,
         "callback_facts",
         """
         SELECT b.id, b.workspace_id, b.type, b.status, b.contact_id, b.campaign_id, b.call_id, b.origin_call_id,
@@ -34,7 +61,7 @@ def of_callbacks(ids: Sequence[int], change: str, *, reason: str, at: datetime) 
     return [_event(row, change, reason=reason, at=at) for row in rows]
 
 
-def _event(row: Any, change: str, *, reason: str, at: datetime) -> NewEvent:  # noqa: ANN401 — a row of callback_facts
+def _event(row: _Fact, change: str, *, reason: str, at: datetime) -> NewEvent:
     return NewEvent(
         workspace_id=row.workspace_id,
         type=f"callback.{change}",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from callbacks import events
@@ -12,10 +13,16 @@ from callbacks.rules.settings import resolved
 from dialer.calls import context
 from dialer.calls.listener import Move
 from dialer.workspaces.instants import written
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from webhooks.outbox import record_events
 
 _REASON = "campaign_resumed"
+
+
+class _Missed(NamedTuple):
+    call_id: UUID
+    original_outcome: str
+    number: int | None
 
 
 def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
@@ -23,12 +30,13 @@ def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, da
 
     So the pause counts as no time, and days stay what the rule made of them: minutes after a call, then the window.
     """
-    rows = run(
+    rows = fetch(
+        _Missed,
         "retries_missed",
         "SELECT call_id, original_outcome, number FROM callbacks_callback WHERE call_id = ANY(%(calls)s)",
         {"calls": list(call_ids)},
     )
-    callbacks = {row.call_id: row for row in rows if row.number is not None}
+    retries = {row.call_id: (row.original_outcome, row.number) for row in rows if row.number is not None}
     return {
         fact.id: now
         + delay_before(
@@ -39,11 +47,18 @@ def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, da
                 campaign_policy=context.parsed(fact.campaign_policy),
                 workspace_policy=context.parsed(fact.workspace_policy),
             ),
-            outcome=callbacks[fact.id].original_outcome,
-            number=callbacks[fact.id].number,
+            outcome=outcome,
+            number=number,
         )
-        for fact in context.facts_of(callbacks)
+        for fact in context.facts_of(retries)
+        for outcome, number in [retries[fact.id]]
     }
+
+
+class _Pending(NamedTuple):
+    id: int
+    call_id: UUID
+    scheduled_at: datetime
 
 
 def move_with_campaign(moves: Sequence[Move], *, now: datetime) -> None:
@@ -51,7 +66,8 @@ def move_with_campaign(moves: Sequence[Move], *, now: datetime) -> None:
     if not moves:
         return
     due = {move.call_id: move.due_at for move in moves}
-    seen = run(
+    seen = fetch(
+        _Pending,
         "callbacks_to_move",
         """
         SELECT id, call_id, scheduled_at FROM callbacks_callback

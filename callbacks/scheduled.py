@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from callbacks.rules.explanation import Step
 from callbacks.rules.statuses import CallbackType
 from dialer.calls.calls import QueuedCall
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,11 @@ class NewCallback:
     assigned_persona_id: UUID | None = field(default=None)
 
 
+class _Inserted(NamedTuple):
+    id: int
+    call_id: UUID
+
+
 def insert(callbacks: Sequence[NewCallback], *, now: datetime) -> dict[UUID, int]:
     """Insert callbacks in one statement; return their ids by the id of their call.
 
@@ -40,7 +46,8 @@ def insert(callbacks: Sequence[NewCallback], *, now: datetime) -> dict[UUID, int
     """
     if not callbacks:
         return {}
-    rows = run(
+    rows = fetch(
+        _Inserted,
         "insert_callbacks",
         """
         INSERT INTO callbacks_callback (workspace_id, type, status, contact_id, campaign_id, call_id, origin_call_id,

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,7 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from webhooks.outbox import record_events
 
 FURTHEST_AHEAD = timedelta(days=30)
@@ -335,6 +335,11 @@ def share_campaign(campaign_id: UUID | None) -> None:
         run("share_campaign", "SELECT id FROM dialer_campaign WHERE id = %(id)s FOR SHARE", {"id": campaign_id})
 
 
+class _OpenCall(NamedTuple):
+    id: UUID
+    status: str
+
+
 def _supersede(
     setting: _Setting,
     kind: CallbackType,
@@ -349,7 +354,8 @@ def _supersede(
     A call that is live is locked: it ends before this, or sees the promise. Outside campaigns the callback may be of
     another chain, which is then over; without a ``chain_id`` of its own the promise goes on with that chain.
     """
-    open_calls = run(
+    open_calls = fetch(
+        _OpenCall,
         "lock_open_calls",
         """
         SELECT id, status FROM dialer_call

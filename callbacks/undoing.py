@@ -5,7 +5,7 @@ counter of its chain as it was. What other systems were told stays told; they he
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -23,7 +23,7 @@ from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
 
@@ -123,6 +123,11 @@ def _refuse_what_nobody_did(callback: Callback, *, now: datetime) -> None:
         raise NotUndoable(why="not_by_hand")
 
 
+class _Since(NamedTuple):
+    was_called: bool | None
+    was_reached: bool | None
+
+
 def _refuse_if_gone_on(callback: Callback) -> None:
     """Refuse where the chain went on without the callback; ``updated_at`` of one that is over is when it ended.
 
@@ -131,7 +136,8 @@ def _refuse_if_gone_on(callback: Callback) -> None:
     later = Callback.objects.filter(call__chain_id=callback.call.chain_id, pk__gt=callback.pk)
     if later.filter(status=CallbackStatus.SKIPPED.value).exists():
         raise NotUndoable(why="skipped_again")
-    since = run(
+    since = fetch(
+        _Since,
         "calls_since",
         """
         SELECT bool_or(direction = %(outbound)s AND dialing_at >= %(ended)s) AS was_called,
@@ -157,7 +163,7 @@ def _refuse_if_gone_on(callback: Callback) -> None:
 
 def _make_room(callback: Callback, *, now: datetime) -> None:
     """Withdraw the retry that followed from a skip; any other pending callback stays, and refuses."""
-    pending: Any = (
+    pending: Callback | None = (
         Callback.objects.filter(
             contact_id=callback.contact_id, campaign=callback.campaign, status=CallbackStatus.PENDING.value
         )

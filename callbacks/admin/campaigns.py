@@ -1,6 +1,7 @@
 """Campaigns again, with what the dialer knows nothing of: their callbacks, and what their settings would do."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -50,7 +51,7 @@ class CampaignWithCallbacksAdmin(CampaignAdmin):
         answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
         return answer
 
-    def preview(self, request: HttpRequest, campaign_id: Any = None) -> HttpResponse:  # noqa: ANN401 — of the path
+    def preview(self, request: HttpRequest, campaign_id: UUID | None = None) -> HttpResponse:
         """Answer with the attempts that the form, as it stands, would make; writes nothing."""
         campaign = self.get_queryset(request).filter(pk=campaign_id).select_related("line", "workspace").first()
         imagined, filled_in = PreviewForm(request.POST), ScheduleFields(request.POST)

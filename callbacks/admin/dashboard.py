@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import admin
@@ -14,7 +14,7 @@ from callbacks.deadlines import LATE_AFTER
 from callbacks.queue_views import OVERDUE
 from dialer.workspaces.admin.base import workspaces_of
 from dialer.workspaces.clock import database_now
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 _SAMPLE = 50_000
 """Rows that a figure looks at; a busy day has more, and the newest tell enough."""
@@ -54,9 +54,15 @@ def fill_in(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context
 
 
+class _Lateness(NamedTuple):
+    dialled: int
+    late: list[float] | None
+
+
 def _lateness(ids: Sequence[UUID], *, now: datetime) -> dict[str, Any]:
     """Measure callbacks dialled in the last 24 hours: seconds from the promise to the hand-over."""
-    row = run(
+    row = fetch(
+        _Lateness,
         "lateness_of_callbacks",
         """
         SELECT count(*) AS dialled, percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY late) AS late
@@ -75,10 +81,16 @@ def _lateness(ids: Sequence[UUID], *, now: datetime) -> dict[str, Any]:
     }
 
 
+class _Minute(NamedTuple):
+    minute: datetime
+    calls: int
+
+
 def _calls_per_minute(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, Any]]:
     """Count hand-overs of the last minutes by the events that tell of them; their ids rise with time."""
     since = now - timedelta(minutes=_MINUTES)
-    rows = run(
+    rows = fetch(
+        _Minute,
         "calls_by_minute",
         """
         SELECT date_bin('1 minute', occurred_at, %(since)s) AS minute, count(*) AS calls FROM (
@@ -97,9 +109,15 @@ def _calls_per_minute(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, A
     ]
 
 
+class _Deliveries(NamedTuple):
+    status: str
+    deliveries: int
+
+
 def _deliveries(ids: Sequence[UUID], *, now: datetime) -> dict[str, Any]:
     """Count what became of the deliveries of the last hour."""
-    rows = run(
+    rows = fetch(
+        _Deliveries,
         "deliveries_by_status",
         """
         SELECT status, count(*) AS deliveries FROM (
@@ -117,8 +135,18 @@ def _deliveries(ids: Sequence[UUID], *, now: datetime) -> dict[str, Any]:
     }
 
 
+class _Troubles(NamedTuple):
+    unknown: int
+    stale: int
+    promises: int
+    endpoints: int
+    disabled: int
+    lines: int
+
+
 def _needs_a_person(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, Any]]:
-    row = run(
+    row = fetch(
+        _Troubles,
         "what_needs_a_person",
         """
         SELECT

@@ -79,7 +79,7 @@ class EditForm(ReasonForm):
     notes = forms.CharField(required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
     field_order = ("persona", "notes", "reason")
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         usable = Persona.objects.visible_to(self.request.user).filter(archived_at=None).order_by("name", "id")
         row = callback_of(self)
@@ -112,7 +112,7 @@ class ForceForm(ReasonForm):
     )
     field_order: Sequence[str] = ("when", "clock", "force", "reason")
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         if not self.request.user.has_perm(MAY_FORCE):
             if self.data.get("force"):
@@ -160,7 +160,7 @@ class RescheduleForm(ForceForm):
         widget=UnfoldAdminRadioSelectWidget,
     )
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         mine = operator_zone()
         row = callback_of(self)
@@ -207,7 +207,7 @@ class NewCallbackForm(RescheduleForm):
     )
     field_order = ("who", "campaign", "type", "when", "clock", "notes", "replace", "force", "reason")
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         mine = Campaign.objects.visible_to(self.request.user).filter(status__in=_OPEN).order_by("name", "id")
         self.fields["campaign"].queryset = mine

@@ -137,7 +137,7 @@ class ManyAtOnce(ScopedAdmin):
         verbs.undo(request, form, row)
 
 
-def _fields(form: Any) -> dict[str, Any]:  # noqa: ANN401 — one of the forms above
+def _fields(form: VerbForm) -> dict[str, Any]:
     """Return what was filled in as a job keeps it."""
     fields: dict[str, Any] = {"reason": form.cleaned_data["reason"]}
     if isinstance(form, ForceForm) and (force := form.forced()):

@@ -112,7 +112,7 @@ class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
             return ("who", "why_again", "promised", "state", "where", "remarks")
         return self.list_display
 
-    def get_changelist(self, request: HttpRequest, **options: Any) -> type[QueueList]:  # noqa: ANN401, ARG002 — Django's signature
+    def get_changelist(self, request: HttpRequest, **options: object) -> type[QueueList]:  # noqa: ARG002 — Django's signature
         return QueueList
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:

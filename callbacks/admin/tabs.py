@@ -99,7 +99,7 @@ class QueueFilter(admin.SimpleListFilter):
     title = "queue"
     parameter_name = "queue"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
         return list(TITLES.items())
 
     def has_output(self) -> bool:
@@ -113,7 +113,7 @@ class TypeFilter(admin.SimpleListFilter):
     title = "type"
     parameter_name = "type"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
         return list(TYPES.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Callback]) -> QuerySet[Callback]:  # noqa: ARG002
@@ -130,7 +130,7 @@ class QueueList(ChangeList):  # type: ignore[misc] # unfold has no types
 
     result_list: Any
 
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Callback]:  # noqa: ANN401 — Django's signature
+    def get_queryset(self, request: HttpRequest, exclude_parameters: object = None) -> QuerySet[Callback]:
         rows: QuerySet[Callback] = super().get_queryset(request, exclude_parameters)
         chosen = request.GET.get(QueueFilter.parameter_name)
         if chosen == HISTORY:

@@ -204,7 +204,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
         policy = given.pop("retry_policy_id", None)
         return Response(preview.preview(question_in(request.key.workspace, policy=policy, **given)))
 
-    def _act(self, id_in_path: str, verb: Callable[..., Callback], **fields: Any) -> Response:  # noqa: ANN401 — the verb's
+    def _act(self, id_in_path: str, verb: Callable[..., Callback], **fields: object) -> Response:
         done = verb(
             _read_id(id_in_path),
             workspace_id=self.request.workspace_id,

@@ -1,19 +1,18 @@
 """A page that says who would hear of an event of a campaign and its calls, and why the others would not."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from dialer.calls.audience import occasion_of
 from dialer.models import Campaign
+from dialer.workspaces.admin.base import ScopedAdmin
 from webhooks.audience import audience
 from webhooks.rules.statuses import EVENT_TYPES
 
 _FIRST = "call.ended"
 
 
-def audience_page(page: Any, request: HttpRequest, campaign: Campaign) -> HttpResponse:  # noqa: ANN401 — a ModelAdmin
+def audience_page(page: ScopedAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Answer for the event type that is asked for, else for the one that most ask for."""
     asked = request.GET.get("type", _FIRST)
     event_type = asked if asked in EVENT_TYPES else _FIRST

@@ -1,7 +1,7 @@
 """Campaigns: how they stand, what hinders them, and their verbs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
@@ -269,7 +269,7 @@ class CampaignAdmin(WritingAdmin):
         permission="act",
         variant=ActionVariant.PRIMARY,
     )
-    def start(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:  # noqa: ANN401
+    def start(self, request: HttpRequest, form: object, object_id: str) -> HttpResponse:
         def do(row: Campaign) -> str:
             lifecycle.start(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
             return f"{row.name} is running."
@@ -339,7 +339,9 @@ class CampaignAdmin(WritingAdmin):
             headers={"Content-Disposition": f'attachment; filename="{row.public_id}-report.csv"'},
         )
 
-    def _stop(self, verb: Any, did: str, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:  # noqa: ANN401 — a verb
+    def _stop(
+        self, verb: Callable[..., Touched], did: str, request: HttpRequest, form: ReasonForm, object_id: str
+    ) -> HttpResponse:
         def do(row: Campaign) -> str:
             done = verb(
                 row.pk,

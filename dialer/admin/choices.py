@@ -19,7 +19,7 @@ class _OwnedFilter(admin.SimpleListFilter):
     model: ClassVar[Any]
     path: ClassVar[str]
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
         rows = self.model.objects.visible_to(request.user).order_by("-id").only("id", "name")[:MOST_OFFERED]
         return sorted(((row.public_id, row.name) for row in rows), key=lambda choice: choice[1].lower())
 
@@ -56,7 +56,7 @@ class OutcomeFilter(admin.SimpleListFilter):
     parameter_name = "outcome"
     path = "outcome"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
         return [(outcome.value, outcome.value.replace("_", " ")) for outcome in Outcome]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 — Django's signature

@@ -1,5 +1,6 @@
 """Imports: a CSV is uploaded, read by the workers, and its bad rows are given back."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
@@ -50,7 +52,7 @@ class ImportForm(WriteForm):
             self.add_error("campaign", "It belongs to another workspace.")
         return cleaned
 
-    def write(self, about: Any) -> Import:  # noqa: ANN401 — who acts, and when
+    def write(self, about: Mapping[str, Any]) -> Import:
         file: UploadedFile[Any] = self.cleaned_data["file"]
         campaign: Campaign | None = self.cleaned_data["campaign"]
         return imports.receive(
@@ -87,10 +89,10 @@ class ImportAdmin(WritingAdmin):
     change_form_outer_before_template = "dialer/admin/import_progress.html"
     _shown = (("file_name", "campaign"), ("state", "failure"), ("created_at", "finished_at"))
 
-    def get_fields(self, request: HttpRequest, obj: Import | None = None) -> Any:  # noqa: ANN401, ARG002 — Django's signature
+    def get_fields(self, request: HttpRequest, obj: object = None) -> Sequence[object]:  # noqa: ARG002 — Django's signature
         return ("workspace", "campaign", "file") if obj is None else self._shown
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401, ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002
         return () if obj is None else tuple(name for row in self._shown for name in row)
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
@@ -106,7 +108,7 @@ class ImportAdmin(WritingAdmin):
             initial |= {"workspace": campaign.workspace_id, "campaign": campaign.pk}
         return initial
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401, ARG002 — Django's signature
+    def save_model(self, request: HttpRequest, obj: Model, form: object, change: object) -> None:  # noqa: ARG002
         # A nudge; where it is lost, the sweep finds the row.
         transaction.on_commit(lambda: import_contacts.delay(str(obj.pk)), robust=True)
 

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, U
 
 from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
-from dialer.models import Campaign, Line, Persona
+from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules.limit_presets import presets
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.setup import lines, personas, workspace_settings
@@ -37,7 +37,7 @@ class ArchivingAdmin(WritingAdmin):
     archiving: ClassVar[Any]
     """The verb."""
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ANN401 — Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         is_archived = getattr(obj, "archived_at", None) is not None
         return not is_archived and bool(super().has_change_permission(request, obj))
 
@@ -48,8 +48,8 @@ class ArchivingAdmin(WritingAdmin):
         icon="archive",
         permission="act",
     )
-    def archive(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:  # noqa: ANN401
-        def do(row: Any) -> str:  # noqa: ANN401
+    def archive(self, request: HttpRequest, form: object, object_id: str) -> HttpResponse:
+        def do(row: Line | Persona | RetryPolicy) -> str:
             verb = type(self).archiving
             verb(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
             return f"{row} is archived."
@@ -57,7 +57,7 @@ class ArchivingAdmin(WritingAdmin):
         return self.act(request, object_id, do, form=form)
 
     @column("State", label={"in use": "success"})
-    def state(self, row: Any) -> str:  # noqa: ANN401
+    def state(self, row: Line | Persona | RetryPolicy) -> str:
         return "in use" if row.archived_at is None else "archived"
 
 
@@ -133,7 +133,7 @@ class LineForm(WriteForm):
         if self.is_new:
             self.initial.setdefault("calls_per_second", lines.CALLS_PER_SECOND)
 
-    def clean_new_credentials(self) -> Any:  # noqa: ANN401 — JSON
+    def clean_new_credentials(self) -> object:
         text = self.cleaned_data["new_credentials"]
         try:
             return json.loads(text) if text else None
@@ -255,5 +255,5 @@ class WorkspaceAdmin(WritingAdmin):
         ("Limits", {"fields": (("calls_per_second", "max_concurrent_calls"), "preset", "contact_limits")}),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401, ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002
         return self.readonly_fields

@@ -39,30 +39,29 @@ CALLBACKS = (("auto_callback", "max_callback_attempts"), "callback_retry_schedul
 class MinutesField(forms.CharField):
     """Delays in minutes: ``60, 120, 1440``."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 — Django's signature
-        options.setdefault("widget", UnfoldAdminTextInputWidget(attrs={"placeholder": "60, 120, 1440"}))
-        super().__init__(required=False, **options)
+    def __init__(self, *, label: str, help_text: str = "") -> None:
+        widget = UnfoldAdminTextInputWidget(attrs={"placeholder": "60, 120, 1440"})
+        super().__init__(required=False, widget=widget, label=label, help_text=help_text)
 
-    def to_python(self, value: object) -> Any:  # noqa: ANN401 — Django's signature
+    def to_python(self, value: object) -> Any:  # noqa: ANN401 — a CharField's is a text
         try:
             return [int(text) for text in re.split(r"[,; ]+", str(value or "").strip()) if text] or None
         except ValueError as error:
             message = "Enter whole minutes with commas between them, such as 60, 120."
             raise forms.ValidationError(message) from error
 
-    def prepare_value(self, value: Any) -> Any:  # noqa: ANN401
+    def prepare_value(self, value: object) -> object:
         return ", ".join(str(item) for item in value) if isinstance(value, list) else value
 
 
 class HoursField(forms.CharField):
     """Calling hours: ``09:00-20:00``, or a line per weekday, ``mon 09:00-12:00, 13:00-17:00``."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 — Django's signature
-        super().__init__(
-            required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "placeholder": "09:00-20:00"}), **options
-        )
+    def __init__(self, *, label: str, help_text: str) -> None:
+        widget = UnfoldAdminTextareaWidget(attrs={"rows": 2, "placeholder": "09:00-20:00"})
+        super().__init__(required=False, widget=widget, label=label, help_text=help_text)
 
-    def to_python(self, value: object) -> Any:  # noqa: ANN401 — Django's signature
+    def to_python(self, value: object) -> Any:  # noqa: ANN401 — a CharField's is a text
         lines = [line.strip().lower() for line in str(value or "").splitlines() if line.strip()]
         if not lines:
             return None
@@ -79,7 +78,7 @@ class HoursField(forms.CharField):
             week[day] = [_interval(interval) for interval in found if interval]
         return week
 
-    def prepare_value(self, value: Any) -> Any:  # noqa: ANN401
+    def prepare_value(self, value: object) -> object:
         if not isinstance(value, Mapping):
             return value
         if "start" in value:

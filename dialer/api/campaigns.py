@@ -63,8 +63,8 @@ class Config(Strict):
 class StatusUrlField(TextField):
     """A URL that is frozen when the campaign starts."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 — options of the field
-        super().__init__(required=False, allow_null=True, allow_blank=True, max_length=LONGEST_URL, **options)
+    def __init__(self, *, help_text: str) -> None:
+        super().__init__(required=False, allow_null=True, allow_blank=True, max_length=LONGEST_URL, help_text=help_text)
 
 
 class CampaignChange(Strict):
@@ -185,7 +185,7 @@ class AddedSerializer(serializers.Serializer[Any]):
 class CreatedCampaign(CampaignSerializer):
     contacts = AddedSerializer()
 
-    def to_representation(self, instance: Any) -> dict[str, Any]:  # noqa: ANN401 — what a verb answered
+    def to_representation(self, instance: Any) -> dict[str, Any]:  # noqa: ANN401 — its parent shows a campaign
         return {**CampaignSerializer(instance.campaign).data, "contacts": AddedSerializer(instance.contacts).data}
 
 
@@ -203,7 +203,7 @@ class TouchedSerializer(serializers.Serializer[Any]):
 class TouchedCampaign(CampaignSerializer):
     touched = TouchedSerializer()
 
-    def to_representation(self, instance: Any) -> dict[str, Any]:  # noqa: ANN401
+    def to_representation(self, instance: Any) -> dict[str, Any]:  # noqa: ANN401 — its parent shows a campaign
         return {**CampaignSerializer(instance.campaign).data, "touched": TouchedSerializer(instance).data}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
 from django.http.response import HttpResponseBase
 
@@ -12,18 +12,19 @@ from dialer.workspaces.api.request import ApiRequest
 from webhooks.destinations import why_not_urls
 from webhooks.hidden_endpoints import MOST_INLINE
 
+_View = TypeVar("_View")
 _Rest = ParamSpec("_Rest")
-_Method = Callable[Concatenate[Any, ApiRequest, _Rest], HttpResponseBase]
+_Method = Callable[Concatenate[_View, ApiRequest, _Rest], HttpResponseBase]
 
 
-def destinations_checked(method: _Method[_Rest]) -> _Method[_Rest]:
+def destinations_checked(method: _Method[_View, _Rest]) -> _Method[_View, _Rest]:
     """Refuse a body whose webhooks, or whose URLs of a campaign, lead where they must not.
 
     What is no URL at all, or in no place where one belongs, is left to the method to refuse.
     """
 
     @wraps(method)
-    def wrapper(view: Any, request: ApiRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:  # noqa: ANN401 — any view
+    def wrapper(view: _View, request: ApiRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:
         urls = _urls_in(request.data)
         reasons = why_not_urls(set(urls.values())) if urls else {}
         faults = {path: [reasons[url]] for path, url in urls.items() if url in reasons}

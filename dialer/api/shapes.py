@@ -92,7 +92,7 @@ class Reason(Strict):
 class _Schedule(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = ScheduleField
 
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:  # noqa: ANN401
+    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
         spelling = _OTHER_SPELLING if direction == "request" else {}
         properties = {name: {**shape, "nullable": True} for name, shape in {**SCHEDULE, **spelling}.items()}
         return {"type": "object", "properties": {**properties, **self.target.extra}}
@@ -101,7 +101,7 @@ class _Schedule(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
 class _Rules(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = RulesField
 
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:  # noqa: ANN401
+    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
         limit = {"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS}
         rule = {
             "type": "object",
@@ -127,7 +127,7 @@ class _Rules(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
 class _Limits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = LimitsField
 
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:  # noqa: ANN401
+    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
         return {
             "type": "array",
             "maxItems": MAX_LIMITS,

@@ -283,8 +283,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/resuming.py",
         name="a retry is wanted again at once when its campaign resumes",
-        old="            number=callbacks[fact.id].number,\n        )\n",
-        new="            number=callbacks[fact.id].number,\n        )\n        * 0\n",
+        old="            number=number,\n        )\n",
+        new="            number=number,\n        )\n        * 0\n",
         tests=f"{_RESUMING}::test_a_retry_that_is_rescheduled_keeps_its_own_delay_from_the_resume_on",
     ),
     Mutant(
