@@ -20,7 +20,7 @@ from callbacks.models import Callback
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
-from dialer.calls import calls, context
+from dialer.calls import calls, campaign_contacts, context
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
 from dialer.calls.context import CallContext
 from dialer.calls.events import call_exhausted
@@ -213,7 +213,7 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
     reason = decision.stop or "no_opening"
     record_events([call_exhausted(fact, chain, result=state.value, reason=reason, attempts=number, at=now)], now=now)
     if fact.campaign_contact_id:
-        calls.finish_contacts([fact.campaign_contact_id], state=state, end_reason=reason, now=now)
+        campaign_contacts.finish([fact.campaign_contact_id], state=state, end_reason=reason, now=now)
 
 
 def leave_trace(

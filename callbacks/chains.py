@@ -3,28 +3,8 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from dialer.models import Call, Campaign, CampaignContact, Contact
-from dialer.rules.statuses import ContactState
-from dialer.workspaces.ids import new_id
+from dialer.models import Call
 from dialer.workspaces.statements import fetch
-
-
-def campaign_contact(contact: Contact, campaign: Campaign | None) -> UUID | None:
-    """Return the chain's campaign contact, made where there is none; no first call is claimed for it after this."""
-    if campaign is None:
-        return None
-    row, _ = CampaignContact.objects.get_or_create(
-        workspace_id=contact.workspace_id,
-        campaign=campaign,
-        contact=contact,
-        defaults={"id": new_id(), "state": ContactState.CALLBACK_PENDING},
-    )
-    # Waits for a claim that is under way; what that queued is seen, and superseded, afterwards.
-    CampaignContact.objects.filter(pk=row.pk, state=ContactState.WAITING).update(
-        state=ContactState.CALLBACK_PENDING, due_at=None
-    )
-    found: UUID = row.pk
-    return found
 
 
 def outside_campaigns(origin: Call | None) -> UUID | None:

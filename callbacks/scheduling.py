@@ -15,10 +15,10 @@ from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
-from dialer.calls import calls, context
+from dialer.calls import calls, campaign_contacts, context
 from dialer.calls.calls import QueuedCall
 from dialer.calls.hashed_numbers import is_suppressed
-from dialer.models import Call, Campaign, CampaignContact, Contact, Line
+from dialer.models import Call, Campaign, Contact, Line
 from dialer.rules.contact_limits import limits_from
 from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
@@ -149,7 +149,11 @@ def request(
         setting = _setting(contact, campaign_id=campaign_id, origin_call_id=origin_call_id, persona_id=persona_id)
         wanted = _wanted(scheduled_at, local_time, setting.terms, now=now)
         possible = _possible(setting, wanted, force=force, now=now)
-        campaign_contact_id = chains.campaign_contact(setting.contact, setting.campaign)
+        campaign_contact_id = (
+            campaign_contacts.add_promised(contact.workspace_id, setting.campaign.pk, contact.pk)
+            if setting.campaign
+            else None
+        )
         chain_id = campaign_contact_id or chains.outside_campaigns(setting.origin)
         superseded = _supersede(setting, type, campaign_contact_id, chain_id, replace=replace, now=now)
         follows = setting.origin or (superseded.call if superseded else None)
@@ -383,9 +387,7 @@ def _supersede(
     )
     if campaign_contact_id and all(row.status == CallStatus.QUEUED for row in open_calls):
         # While a call is live its end says what follows; a chain that was over begins to wait again.
-        CampaignContact.objects.filter(pk=campaign_contact_id).update(
-            state=ContactState.CALLBACK_PENDING, end_reason="", ended_at=None, due_at=None
-        )
+        campaign_contacts.expect_callback([campaign_contact_id], from_=list(ContactState))
     return pending
 
 

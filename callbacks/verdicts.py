@@ -17,14 +17,14 @@ from callbacks import scheduling
 from callbacks.follow_ups import cancel_needless_retries
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
-from dialer.calls import context
+from dialer.calls import campaign_contacts, context
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
 from dialer.calls.context import CallContext
 from dialer.calls.events import call_exhausted
 from dialer.dialing import reconciliation
 from dialer.dialing.completion import reason_of_a_talk
 from dialer.models import Call
-from dialer.rules.statuses import LIVE, CampaignStatus, ContactState, Outcome
+from dialer.rules.statuses import LIVE, CampaignStatus, Outcome
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.statements import fetch, run
 from dialer.workspaces.transitions import TransitionConflict
@@ -156,23 +156,7 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
         {"chain": fact.chain_id},
     )
     if fact.campaign_contact_id:
-        run(
-            "campaign_contact_reached",
-            """
-            UPDATE dialer_campaigncontact SET result = 'answered',
-                state = CASE WHEN is_over THEN %(reached)s ELSE state END,
-                end_reason = CASE WHEN is_over THEN 'answered' ELSE end_reason END,
-                ended_at = CASE WHEN is_over THEN COALESCE(ended_at, %(now)s) ELSE ended_at END
-            FROM (SELECT NOT %(goes_on)s AS is_over) t
-            WHERE id = %(id)s
-            """,
-            {
-                "id": fact.campaign_contact_id,
-                "goes_on": chain.goes_on,
-                "reached": ContactState.REACHED.value,
-                "now": now,
-            },
-        )
+        campaign_contacts.count_as_reached(fact.campaign_contact_id, is_over=not chain.goes_on, now=now)
     if not chain.goes_on and not fact.is_inbound:
         # Once per chain: where its end was told already, this is silently the first. A call that came in tells none.
         so_far = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)

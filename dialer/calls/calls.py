@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from dialer.calls import context, events
+from dialer.calls import campaign_contacts, context, events
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
 from dialer.calls.listener import CallEnd, FollowUp, listener
 from dialer.models import Call
@@ -193,16 +193,12 @@ def _end_chains(rows: Sequence[_Withdrawn], *, why: str, now: datetime) -> None:
         now=now,
     )
     if why == "inbound_call":
-        run(
-            "contacts_talked_to",
-            "UPDATE dialer_campaigncontact SET result = 'answered' WHERE id = ANY(%(ids)s)",
-            {"ids": [row.campaign_contact_id for row in rows if row.campaign_contact_id]},
-        )
+        campaign_contacts.count_as_talked_to([row.campaign_contact_id for row in rows if row.campaign_contact_id])
     for end, mine in (
         (ContactState.REACHED, [row for row in rows if row.chain_id in reached]),
         (state, [row for row in rows if row.chain_id not in reached]),
     ):
-        finish_contacts(
+        campaign_contacts.finish(
             [row.campaign_contact_id for row in mine if row.campaign_contact_id], state=end, end_reason=why, now=now
         )
 
@@ -279,20 +275,6 @@ def withdraw_campaign(campaign_id: UUID, *, why: str, limit: int, now: datetime)
         {"campaign": campaign_id, "limit": limit},
     )
     return withdraw([row.id for row in rows], why=why, now=now)
-
-
-def finish_contacts(ids: Sequence[UUID], *, state: ContactState, end_reason: str, now: datetime) -> None:
-    """Bring campaign contacts that are still open to their end."""
-    if ids:
-        run(
-            "finish_campaign_contacts",
-            """
-            UPDATE dialer_campaigncontact SET state = %(state)s, end_reason = %(reason)s, ended_at = %(now)s,
-                due_at = NULL
-            WHERE id = ANY(%(ids)s) AND state IN ('waiting', 'calling', 'callback_pending')
-            """,
-            {"ids": list(ids), "state": state.value, "reason": end_reason, "now": now},
-        )
 
 
 def release_claims(campaign_id: UUID) -> int:
@@ -384,7 +366,9 @@ def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
     is_over = not _lock_live_chains([call.id])
     listener().calls_withdrawn([call.id], "cancelled", now=now)
     if call.campaign_contact_id and is_over:
-        finish_contacts([call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now)
+        campaign_contacts.finish(
+            [call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now
+        )
     record_events(_cancelled_events(call, is_over=is_over), now=now)
 
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from dialer.calls import campaign_contacts
 from dialer.rules.statuses import CallStatus, ContactState
-from dialer.workspaces.statements import fetch, run
+from dialer.workspaces.statements import fetch
 from dialer.workspaces.transitions import TransitionConflict
 
 
@@ -36,12 +37,7 @@ def requeue(call_id: UUID, *, due_at: datetime) -> None:
     if not rows:
         raise TransitionConflict(what="the call", from_="no longer withdrawn", to=CallStatus.QUEUED)
     if rows[0].campaign_contact_id:
-        run(
-            "reopen_campaign_contact",
-            """
-            UPDATE dialer_campaigncontact SET state = %(state)s, end_reason = '', ended_at = NULL, due_at = NULL
-            -- Of one that is being called, the end of that call says what follows.
-            WHERE id = %(id)s AND state <> 'calling'
-            """,
-            {"id": rows[0].campaign_contact_id, "state": ContactState.CALLBACK_PENDING.value},
+        # Of one that is being called, the end of that call says what follows.
+        campaign_contacts.expect_callback(
+            [rows[0].campaign_contact_id], from_=set(ContactState) - {ContactState.CALLING}
         )

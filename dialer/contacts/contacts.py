@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from dialer.calls import calls
+from dialer.calls import calls, campaign_contacts
 from dialer.calls.hashed_numbers import seal_suppressions
 from dialer.calls.listener import listener
 from dialer.contacts import first_calls
@@ -173,7 +173,7 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
         open_ones = CampaignContact.objects.in_workspace(workspace_id).filter(
             contact_id=contact_id, state__in=OPEN_STATES
         )
-        calls.finish_contacts(
+        campaign_contacts.finish(
             list(open_ones.values_list("id", flat=True)),
             state=ContactState.CANCELLED,
             end_reason="contact_deleted",

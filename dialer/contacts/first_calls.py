@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from dialer.calls import calls
+from dialer.calls import campaign_contacts
 from dialer.models import Campaign, CampaignContact
 from dialer.rules.statuses import ContactState
 from dialer.rules.time_zones import ContactZones, fallback_zone, opening_for
@@ -47,7 +47,7 @@ def schedule(campaign: Campaign, *, limit: int, now: datetime) -> int:
         """,
         {"ids": [id_ for id_, at in due.items() if at], "due": [at for at in due.values() if at]},
     )
-    calls.finish_contacts(
+    campaign_contacts.finish(
         [id_ for id_, at in due.items() if at is None],
         state=ContactState.EXHAUSTED,
         end_reason="no_opening",

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from dialer.calls import calls, events
+from dialer.calls import calls, campaign_contacts, events
 from dialer.calls.hashed_numbers import seal
 from dialer.models import Suppression
 from dialer.rules import phone_number
@@ -131,7 +131,7 @@ def _finish_waiting(workspace_id: UUID, phones: Sequence[str], *, now: datetime)
         """,
         {"workspace": workspace_id, "phones": list(phones)},
     )
-    calls.finish_contacts([row.id for row in rows], state=ContactState.SUPPRESSED, end_reason="suppressed", now=now)
+    campaign_contacts.finish([row.id for row in rows], state=ContactState.SUPPRESSED, end_reason="suppressed", now=now)
 
 
 def _change(suppression: Suppression, verb: str, reason: str) -> Change:

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from dialer.calls import calls
+from dialer.calls import calls, campaign_contacts
 from dialer.calls.calls import QueuedCall
 from dialer.calls.context import parsed
 from dialer.dialing.capacity import (
@@ -296,12 +296,7 @@ def _queue_first_calls(
         ],
         now=now,
     )
-    if rows:
-        run(
-            "first_calls_claimed",
-            "UPDATE dialer_campaigncontact SET state = 'calling', due_at = NULL WHERE id = ANY(%(ids)s)",
-            {"ids": [row.campaign_contact_id for row in rows]},
-        )
+    campaign_contacts.claim([row.campaign_contact_id for row in rows])
     return [Dispatched(call_id=row.call_id, generation=1, start_at=starts[row.call_id]) for row in rows]
 
 

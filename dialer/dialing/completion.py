@@ -13,12 +13,13 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 
-from dialer.calls import context, events
+from dialer.calls import campaign_contacts, context, events
+from dialer.calls.campaign_contacts import AfterCall
 from dialer.calls.chains import chains_of
 from dialer.calls.context import CallContext
 from dialer.calls.listener import CallEnd, EndedCall, FollowUp, listener
 from dialer.contacts import suppressions
-from dialer.rules.statuses import BEST_FIRST, CallStatus, ContactState, Outcome
+from dialer.rules.statuses import CallStatus, ContactState, Outcome
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import Id, fetch, run
 from webhooks.outbox import NewEvent, record_events
@@ -232,7 +233,7 @@ def _decide(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:
         [each.call.chain_id for each in ended if not follow_ups[each.call.id].pending and each.call.attempt_number > 1]
     )
     told: list[NewEvent] = []
-    moved: list[_Moved] = []
+    moved: list[AfterCall] = []
     for each in ended:
         fact, end, follow_up = each.call, each.end, follow_ups[each.call.id]
         told.extend(follow_up.events)
@@ -253,14 +254,14 @@ def _decide(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:
             state = _contact_state(end.outcome, follow_up)
             has_been_reached = state is ContactState.EXHAUSTED and chain.was_reached
             moved.append(
-                _Moved(
+                AfterCall(
                     id=fact.campaign_contact_id,
                     state=ContactState.REACHED if has_been_reached else state,
-                    reason="" if follow_up.pending else follow_up.stop,
+                    end_reason="" if follow_up.pending else follow_up.stop,
                     result=end.outcome,
                 )
             )
-    _write_contacts(moved, now=now)
+    campaign_contacts.move_after_calls(moved, now=now)
     return told
 
 
@@ -270,36 +271,3 @@ def _contact_state(outcome: Outcome, follow_up: FollowUp) -> ContactState:
     if follow_up.stop == "suppressed":
         return ContactState.SUPPRESSED
     return _STATE_BY_OUTCOME.get(outcome, ContactState.EXHAUSTED)
-
-
-class _Moved(NamedTuple):
-    """A campaign contact after a call to it."""
-
-    id: UUID
-    state: ContactState
-    reason: str
-    result: Outcome
-
-
-def _write_contacts(moved: Sequence[_Moved], *, now: datetime) -> None:
-    if moved:
-        run(
-            "move_campaign_contacts",
-            """
-            UPDATE dialer_campaigncontact k SET state = t.state, end_reason = t.reason, due_at = NULL,
-                result = CASE WHEN array_position(%(best)s::text[], k.result::text)
-                    < array_position(%(best)s::text[], t.result) THEN k.result ELSE t.result END,
-                ended_at = CASE WHEN t.state = 'callback_pending' THEN NULL ELSE %(now)s END
-            FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(reasons)s::text[], %(results)s::text[])
-                AS t(id, state, reason, result)
-            WHERE k.id = t.id AND k.state IN ('waiting', 'calling', 'callback_pending')
-            """,
-            {
-                "ids": [contact.id for contact in moved],
-                "states": [contact.state for contact in moved],
-                "reasons": [contact.reason for contact in moved],
-                "results": [contact.result for contact in moved],
-                "best": list(BEST_FIRST),
-                "now": now,
-            },
-        )

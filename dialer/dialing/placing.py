@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from dialer import carriers
-from dialer.calls import calls, context
+from dialer.calls import calls, campaign_contacts, context
 from dialer.calls.context import CallContext
 from dialer.calls.listener import CallEnd, Move, listener
 from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
@@ -28,7 +28,7 @@ from dialer.dialing import eligibility, line_health
 from dialer.dialing.completion import record_ends
 from dialer.models import Line
 from dialer.rules.gate import Drop, Go, Hold, Verdict
-from dialer.rules.statuses import CallStatus, Outcome, Rank
+from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import Id, fetch, run
@@ -191,14 +191,7 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
     if not later:
         return taken
     listener().calls_dialling([fact.id for fact in later], now=now)
-    run(
-        "contacts_calling",
-        """
-        UPDATE dialer_campaigncontact SET state = 'calling'
-        WHERE id = ANY(%(ids)s) AND state IN ('waiting', 'callback_pending')
-        """,
-        {"ids": [fact.campaign_contact_id for fact in later if fact.campaign_contact_id]},
-    )
+    campaign_contacts.call([fact.campaign_contact_id for fact in later if fact.campaign_contact_id])
     return taken
 
 
@@ -367,12 +360,8 @@ def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
     superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]
     if superseded:
         listener().calls_withdrawn([row.id for row in superseded], "superseded", now=now)
-        run(
-            "contacts_promised",
-            """
-            UPDATE dialer_campaigncontact SET state = 'callback_pending' WHERE id = ANY(%(ids)s) AND state = 'calling'
-            """,
-            {"ids": [row.campaign_contact_id for row in superseded if row.campaign_contact_id]},
+        campaign_contacts.expect_callback(
+            [row.campaign_contact_id for row in superseded if row.campaign_contact_id], from_=[ContactState.CALLING]
         )
         calls.renumber([row.chain_id for row in superseded])
     back = {row.id for row in rows if row.status == CallStatus.QUEUED}

@@ -1,5 +1,6 @@
 """States and outcomes, each with who moves it on."""
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
 
@@ -96,6 +97,15 @@ class ContactState(StrEnum):
 
 
 OPEN_STATES = (ContactState.WAITING, ContactState.CALLING, ContactState.CALLBACK_PENDING)
+_FINAL_STATES = frozenset(ContactState) - frozenset(OPEN_STATES)
+CONTACT_MOVES: Mapping[ContactState, frozenset[ContactState]] = {
+    ContactState.WAITING: _FINAL_STATES | {ContactState.CALLING, ContactState.CALLBACK_PENDING},
+    ContactState.CALLING: _FINAL_STATES | {ContactState.CALLBACK_PENDING},
+    ContactState.CALLBACK_PENDING: _FINAL_STATES | {ContactState.CALLING},
+    # Whoever is promised another call waits again; of whom nobody reached, a person may know better.
+    **dict.fromkeys(_FINAL_STATES, frozenset({ContactState.CALLBACK_PENDING, ContactState.REACHED})),
+}
+"""The states that a campaign contact may go to from each."""
 
 
 class MessageStatus(StrEnum):
