@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, columns_of, make_secret
 from webhooks.models import Delivery, Endpoint
@@ -241,7 +241,8 @@ def suppress_unheard(*, now: datetime, limit: int) -> int:
 
     What is being sent just now is left to be settled by its own answer or, past its lease, to the next sweep.
     """
-    rows = run(
+    rows = fetch(
+        Id,
         "suppress_unheard",
         """
         WITH unheard AS MATERIALIZED (
