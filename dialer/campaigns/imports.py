@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -280,7 +280,7 @@ def _shown(text: str) -> str:
     return text[:_LONGEST_SHOWN_CELL].encode(errors="replace").decode().replace("\x00", "")
 
 
-def _csv_line(cells: Sequence[Any]) -> str:
+def _csv_line(cells: Sequence[object]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()

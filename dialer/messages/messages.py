@@ -7,7 +7,7 @@ report that tells. Whoever is not to be called is not written to either.
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypedDict, Unpack, assert_never
+from typing import Any, NamedTuple, TypedDict, Unpack, assert_never, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -105,7 +105,7 @@ def give_up_on_lost(*, now: datetime) -> int:
     return count
 
 
-def was_sent(message: Message, *, at: datetime, **columns: Any) -> None:  # noqa: ANN401 — columns
+def was_sent(message: Message, *, at: datetime, **columns: str | int | None) -> None:
     """Write that the carrier has the message, and tell it once; for a caller that holds the row."""
     Message.objects.filter(pk=message.pk).update(sent_at=at, **columns)
     message.segments = columns.get("segments", message.segments)
@@ -261,8 +261,7 @@ def _addressed(workspace_id: UUID, fields: MessageFields, *, now: datetime) -> t
 def _contact(workspace_id: UUID, fields: MessageFields, *, now: datetime) -> Contact:
     given = fields.get("contact")
     if given is None:
-        found: Contact = contacts.living(workspace_id).get(pk=fields["contact_id"])
-        return found
+        return contacts.living(workspace_id).get(pk=cast("UUID", fields["contact_id"]))
     try:
         return contacts.find_or_create(workspace_id, name=given.get("name", ""), phone=given.get("phone", ""), now=now)
     except contacts.InvalidContact as refused:
