@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import django
@@ -33,7 +34,7 @@ from dialer.models import Campaign, Line, Persona  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 from dialer.workspaces.ids import new_id  # noqa: E402
 from dialer.workspaces.models import Workspace  # noqa: E402
-from dialer.workspaces.statements import run  # noqa: E402
+from dialer.workspaces.statements import fetch, run  # noqa: E402
 
 PROCESSES = 2
 THREADS = 4
@@ -160,8 +161,12 @@ def tick() -> None:
     app.send_task("dialer.apply_carrier_events", queue="dial", expires=1)
 
 
+class Counted(NamedTuple):
+    n: int
+
+
 def callbacks_made() -> int:
-    return int(run("bench_callbacks", "SELECT count(*) AS n FROM callbacks_callback")[0].n)
+    return fetch(Counted, "bench_callbacks", "SELECT count(*) AS n FROM callbacks_callback")[0].n
 
 
 def add_contacts(campaign: Campaign, count: int) -> None:
@@ -183,15 +188,20 @@ def add_contacts(campaign: Campaign, count: int) -> None:
     )
 
 
+class Called(NamedTuple):
+    id: UUID
+    phone: str
+
+
 def hold(campaign: Campaign, count: int) -> None:
     """Put calls in the queue that fall due in a month, as promises of one contact outside campaigns."""
-    contact = run("bench_contact", "SELECT id, phone FROM dialer_contact LIMIT 1")[0]
+    contact = fetch(Called, "bench_contact", "SELECT id, phone FROM dialer_contact LIMIT 1")[0]
     queue_calls(campaign, contact, count)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE dialer_call")
 
 
-def queue_calls(campaign: Campaign, contact: tuple[UUID, str], count: int) -> None:
+def queue_calls(campaign: Campaign, contact: Called, count: int) -> None:
     run(
         "bench_calls",
         """
@@ -205,8 +215,8 @@ def queue_calls(campaign: Campaign, contact: tuple[UUID, str], count: int) -> No
         """,
         {
             "workspace": campaign.workspace_id,
-            "contact": contact[0],
-            "number": contact[1],
+            "contact": contact.id,
+            "number": contact.phone,
             "persona": campaign.persona_id,
             "line": campaign.line_id,
             "count": count,
@@ -214,11 +224,17 @@ def queue_calls(campaign: Campaign, contact: tuple[UUID, str], count: int) -> No
     )
 
 
+class Due(NamedTuple):
+    id: UUID
+    due: float
+
+
 def lateness(campaign: Campaign, rate: int, seconds: int, ledgers: Path) -> list[float]:
     """Let calls fall due evenly at ``rate``, each to its own contact; seconds from due to asked, by the ledgers."""
     count = rate * seconds
     begin = database_now() + timedelta(seconds=8)
-    rows = run(
+    rows = fetch(
+        Due,
         "bench_due_calls",
         """
         WITH made AS (

@@ -127,12 +127,12 @@ app.autodiscover_tasks()
 
 
 @signals.setup_logging.connect
-def _leave_logging_to_django(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
+def _leave_logging_to_django(**_: object) -> None:
     """Being connected is enough: Celery then sets up no logging of its own."""
 
 
 @signals.task_postrun.connect
-def _let_go_of_broken_connections(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
+def _let_go_of_broken_connections(**_: object) -> None:
     """Give up a connection that PostgreSQL has ended, so that the thread's next task opens another.
 
     Celery closes connections after CELERY_DB_REUSE_MAX tasks only. A thread whose connection broke within a task would
@@ -144,13 +144,13 @@ def _let_go_of_broken_connections(**_: Any) -> None:  # noqa: ANN401 — Celery'
 
 
 @signals.worker_shutting_down.connect
-def _end_the_loops(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
+def _end_the_loops(**_: object) -> None:
     """A worker that is told to stop waits for its tasks; the drains would make it wait for half a minute."""
     draining.stop_all()
 
 
 @signals.beat_init.connect
-def _let_beat_end_at_once(**_: Any) -> None:  # noqa: ANN401 — Celery's signature
+def _let_beat_end_at_once(**_: object) -> None:
     """Replace Celery's handler, which raises inside whatever runs and is lost when that is a publish under way.
 
     Beat holds nothing and remembers nothing, so it may end between any two instructions.

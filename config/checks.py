@@ -1,7 +1,6 @@
 """What is wrong with the configuration, and what to do about it."""
 
 import ipaddress
-from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -12,7 +11,7 @@ from django.core.checks import Warning as Caution
 _BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
 
 
-def servers_are_named(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+def servers_are_named(**_: object) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
     if not settings.DATABASES["default"].get("NAME"):
         problems.append(
@@ -38,7 +37,7 @@ def servers_are_named(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Djang
     return problems
 
 
-def secrets_are_given(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+def secrets_are_given(**_: object) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
     try:
         for key in settings.ENCRYPTION_KEYS:
@@ -62,7 +61,7 @@ def secrets_are_given(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Djang
     return problems
 
 
-def hosts_are_named(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+def hosts_are_named(**_: object) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
     if not settings.ALLOWED_HOSTS and not settings.DEBUG:
         problems.append(
@@ -85,7 +84,7 @@ def hosts_are_named(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django'
     return problems
 
 
-def metrics_are_guarded(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 — Django's signature
+def metrics_are_guarded(**_: object) -> list[CheckMessage]:
     if settings.METRICS_TOKEN:
         return []
     return [

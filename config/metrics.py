@@ -118,11 +118,11 @@ class _Record:
             yield _family("ringback_worker_clock_ahead_seconds", "Of PostgreSQL's clock", "queue", clocks_ahead())
 
 
-def _row(sql: str, **parameters: Any) -> tuple[Any, ...]:  # noqa: ANN401 — what SQL takes
+def _row(sql: str, **parameters: float) -> tuple[Any, ...]:
     return _rows(sql, **parameters)[0]
 
 
-def _rows(sql: str, **parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 — what SQL takes
+def _rows(sql: str, **parameters: float) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())

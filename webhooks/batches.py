@@ -7,6 +7,7 @@ that no attempt changes; one that failed can be sent item by item.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from django.db import transaction
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.instants import written_with_milliseconds
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.models import BatchItem, Delivery, Event
 from webhooks.rules.json_bytes import encode
@@ -73,17 +74,29 @@ def release(
     return bool(held.filter(event_id=found).update(body=encode(render(found)), ready_at=now))
 
 
+class _Lock(NamedTuple):
+    is_mine: bool
+
+
+class _Due(NamedTuple):
+    endpoint_id: UUID
+    workspace_id: UUID
+    type: str
+    items: list[int]
+    body: bytes
+
+
 def freeze_due(*, now: datetime) -> int:
     """Make deliveries of buffers that are full, or whose first item has waited long enough; return how many.
 
     One process does it at a time, the others return at once. Commits; must not be called in a transaction.
     """
     with transaction.atomic(durable=True):
-        if not run("freeze_alone", "SELECT pg_try_advisory_xact_lock(hashtext('webhooks.freeze')) AS is_mine")[
-            0
-        ].is_mine:
+        alone = "SELECT pg_try_advisory_xact_lock(hashtext('webhooks.freeze')) AS is_mine"
+        if not fetch(_Lock, "freeze_alone", alone)[0].is_mine:
             return 0
-        frozen = [(new_id(), row) for row in run("due_batches", _DUE_BATCHES, {"now": now, "most": MOST_OF_A_BUFFER})]
+        due = fetch(_Due, "due_batches", _DUE_BATCHES, {"now": now, "most": MOST_OF_A_BUFFER})
+        frozen = [(new_id(), row) for row in due]
         if frozen:
             run(
                 "freeze_batches",

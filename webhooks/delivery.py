@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from django.db import transaction
 
 from dialer.workspaces.encryption import SecretUnreadable, decrypt
 from dialer.workspaces.ids import public_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from webhooks.models import Delivery, Event
 from webhooks.outbox import CHAIN_PREFIX
 from webhooks.rules.classify import Failure
@@ -142,6 +142,35 @@ _TAKE_DUE = """
 """
 
 
+class _Endpoint(NamedTuple):
+    """Columns of _RECEIVER."""
+
+    id: UUID
+    url: str
+    signing_method: str
+    secret: bytes | None
+    next_secret: bytes | None
+    timeout_seconds: float
+    max_retries: int
+    backoff_ms: int
+    retry_on: list[int]
+    custom_headers: str
+    latency_ms: float | None
+
+
+class _Taken(NamedTuple):
+    id: UUID
+    endpoint_id: UUID
+    generation: int
+    failures: int
+    event_id: UUID | None
+    chain_id: UUID | None
+    sequence: int | None
+    is_test: bool | None
+    type: str
+    body: bytes
+
+
 def claim_due(*, limit: int, lane: Lane | None = None, now: datetime) -> list[Claimed]:
     """Lease at most ``limit`` due deliveries to the caller, fairly over the endpoints of a lane that have room.
 
@@ -150,14 +179,16 @@ def claim_due(*, limit: int, lane: Lane | None = None, now: datetime) -> list[Cl
     waits for a lock. Commits; must not be called in a transaction.
     """
     with transaction.atomic(durable=True):
-        locked = run(
+        locked = fetch(
+            _Endpoint,
             "lock_endpoints",
             _LOCK_ENDPOINTS,
             {"now": now, "limit": limit, "lane": lane and lane.value, "slow_ms": SLOW_MS},
         )
         if not locked:
             return []
-        rows = run(
+        rows = fetch(
+            _Taken,
             "take_due",
             _TAKE_DUE,
             {
@@ -223,7 +254,7 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
 
 def newest_attempt(row: Delivery) -> Claimed:
     """Look at a delivery as its newest attempt did, or as its first will, for :func:`prepare`; nothing is leased."""
-    (endpoint,) = run("receiver_of", _RECEIVER_OF, {"id": row.endpoint_id})
+    (endpoint,) = fetch(_Endpoint, "receiver_of", _RECEIVER_OF, {"id": row.endpoint_id})
     event = row.event
     return Claimed(
         id=row.id,
@@ -246,7 +277,7 @@ def _told_id(claimed: Claimed) -> str:
     return public_id(Event.public_prefix, claimed.event_id)
 
 
-def _receiver(row: Any) -> Receiver:  # noqa: ANN401 — a row of _LOCK_ENDPOINTS
+def _receiver(row: _Endpoint) -> Receiver:
     return Receiver(
         id=row.id,
         url=row.url,

@@ -12,7 +12,7 @@ from django.db.models import DurationField, ExpressionWrapper, F
 
 from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.instants import written
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch
 from webhooks.models import Endpoint
 from webhooks.outbox import NewEvent, record_events
 from webhooks.rules.circuit import HOPELESS_AFTER, HOPELESS_FAILURES
@@ -52,7 +52,7 @@ def recover(*, now: datetime, limit: int) -> list[UUID]:
 
     Goes back 24 hours. The same bytes under the same ids, with all retries; a second time only a person does it.
     """
-    rows = run("recover_deliveries", _RECOVER, {"now": now, "since": now - RECOVERED_FOR, "limit": limit})
+    rows = fetch(Id, "recover_deliveries", _RECOVER, {"now": now, "since": now - RECOVERED_FOR, "limit": limit})
     return [row.id for row in rows]
 
 

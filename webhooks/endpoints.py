@@ -3,10 +3,10 @@
 Every verb locks the endpoint's row as little as it can (``FOR NO KEY UPDATE``): events are recorded for it meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, columns_of, make_secret
 from webhooks.models import Delivery, Endpoint
@@ -241,7 +241,8 @@ def suppress_unheard(*, now: datetime, limit: int) -> int:
 
     What is being sent just now is left to be settled by its own answer or, past its lease, to the next sweep.
     """
-    rows = run(
+    rows = fetch(
+        Id,
         "suppress_unheard",
         """
         WITH unheard AS MATERIALIZED (
@@ -326,7 +327,13 @@ def _audited(columns: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, UUID) else value for name, value in (shown | hidden).items()}
 
 
-def _change(endpoint: Endpoint, verb: str, **said: Any) -> Change:  # noqa: ANN401 — states and a reason
+class _Said(TypedDict, total=False):
+    from_state: Mapping[str, object]
+    to_state: Mapping[str, object]
+    reason: str
+
+
+def _change(endpoint: Endpoint, verb: str, **said: Unpack[_Said]) -> Change:
     return Change(
         workspace_id=endpoint.workspace_id, verb=verb, object_type="endpoint", object_id=endpoint.public_id, **said
     )

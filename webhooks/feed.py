@@ -9,11 +9,11 @@ oldest transaction that is still writing (ADR 10).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from dialer.workspaces.ids import first_id_at
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from webhooks.models import Event
 
 _CLOCKS_APART = timedelta(days=1)
@@ -35,11 +35,21 @@ class Interest:
     since: datetime | None = None
 
 
+class Told(NamedTuple):
+    """An event of the feed."""
+
+    id: UUID
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Events in the feed's order: rows with ``id, type, occurred_at, recorded_at, body``."""
+    """Events in the feed's order."""
 
-    events: Sequence[Any]
+    events: Sequence[Told]
     has_more: bool
 
 
@@ -68,7 +78,8 @@ def read(workspace_id: UUID, interest: Interest, *, after: UUID | None, limit: i
     :class:`NoSuchEvent`.
     """
     recorded_in, after_id = _place(workspace_id, interest, after)
-    rows = run(
+    rows = fetch(
+        Told,
         "event_feed",
         _FEED,
         {
@@ -85,6 +96,10 @@ def read(workspace_id: UUID, interest: Interest, *, after: UUID | None, limit: i
     return Page(events=rows[:limit], has_more=len(rows) > limit)
 
 
+class _First(NamedTuple):
+    recorded_in: int | None
+
+
 def _place(workspace_id: UUID, interest: Interest, after: UUID | None) -> tuple[int, UUID]:
     if after is not None:
         found = Event.objects.in_workspace(workspace_id).filter(pk=after).values_list("recorded_in", flat=True).first()
@@ -98,5 +113,5 @@ def _place(workspace_id: UUID, interest: Interest, after: UUID | None) -> tuple[
         "since": interest.since,
         "from_id": first_id_at(interest.since - _CLOCKS_APART),
     }
-    first = run("first_of_feed", _FIRST_SINCE, begin)[0].recorded_in
+    first = fetch(_First, "first_of_feed", _FIRST_SINCE, begin)[0].recorded_in
     return (-1 if first is None else first), _NIL

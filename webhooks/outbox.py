@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
 from dialer.workspaces.ids import new_id, public_id
 from dialer.workspaces.models import Workspace
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from webhooks import batches
 from webhooks.models import Event
 from webhooks.rules.envelope import Envelope, render
@@ -177,7 +178,7 @@ def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | No
         return ids
     before = {chain: last[chain] - wanted[chain] for chain in wanted}
     rows = _insert_events(new, before, now=now, endpoint_id=endpoint_id)
-    _tell(dict(new), [row for row in rows if row.endpoint_id], now=now, at_once=endpoint_id is not None)
+    _tell(dict(new), rows, now=now, at_once=endpoint_id is not None)
     recorded = {row.id for row in rows}
     if len(recorded) < len(new):
         # Outside of a chain nothing but the index serialises two writers of one key: the other was first.
@@ -188,10 +189,17 @@ def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | No
     ]
 
 
+class _Sequence(NamedTuple):
+    chain_id: UUID
+    last: int
+
+
 def _take_sequences(wanted: Mapping[UUID, int]) -> dict[UUID, int]:
     if not wanted:
         return {}
-    rows = run("take_sequences", _TAKE_SEQUENCES, {"chains": list(wanted), "wanted": list(wanted.values())})
+    rows = fetch(
+        _Sequence, "take_sequences", _TAKE_SEQUENCES, {"chains": list(wanted), "wanted": list(wanted.values())}
+    )
     return {row.chain_id: row.last for row in rows}
 
 
@@ -200,11 +208,18 @@ def _give_back(unused: Mapping[UUID, int]) -> None:
         run("give_sequences_back", _GIVE_SEQUENCES_BACK, {"chains": list(unused), "unused": list(unused.values())})
 
 
+class _Recorded(NamedTuple):
+    workspace_id: UUID
+    unique_key: str
+    id: UUID
+
+
 def _find_recorded(events: Iterable[NewEvent]) -> dict[tuple[UUID, str | None], UUID]:
     keyed = [event for event in events if event.unique_key is not None]
     if not keyed:
         return {}
-    rows = run(
+    rows = fetch(
+        _Recorded,
         "find_recorded",
         _FIND_RECORDED,
         {
@@ -215,13 +230,20 @@ def _find_recorded(events: Iterable[NewEvent]) -> dict[tuple[UUID, str | None], 
     return {(row.workspace_id, row.unique_key): row.id for row in rows}
 
 
+class _Hearing(NamedTuple):
+    id: UUID
+    workspace_id: UUID
+    endpoint_id: UUID | None
+    profile: str | None
+
+
 def _insert_events(
     new: Sequence[tuple[UUID, NewEvent]],
     next_sequence: dict[UUID, int],
     *,
     now: datetime,
     endpoint_id: UUID | None,
-) -> list[Any]:
+) -> list[_Hearing]:
     sequences: list[int | None] = []
     bodies: list[bytes] = []
     for event_id, event in new:
@@ -236,7 +258,8 @@ def _insert_events(
         named = [(event_id, endpoint_id) for event_id, _ in new]
     has_status = endpoint_id is None and any(event.status for _, event in new)
     hearing = _SUBSCRIPTIONS + (_STATUS_URLS if has_status else "") + (_NAMED if named else "")
-    return run(
+    return fetch(
+        _Hearing,
         "insert_events",
         _INSERT_EVENTS.format(hearing=hearing),
         {
@@ -305,29 +328,31 @@ class _Parcel:
     body: bytes | None = None
 
 
-def _tell(events: Mapping[UUID, NewEvent], rows: Iterable[Any], *, now: datetime, at_once: bool) -> None:
+def _tell(events: Mapping[UUID, NewEvent], rows: Iterable[_Hearing], *, now: datetime, at_once: bool) -> None:
     """Write what each endpoint gets: a delivery, or an item for its buffer unless it is to have it ``at_once``."""
     parcels: list[_Parcel] = []
     items: list[batches.Item] = []
     rendered: dict[UUID, bytes] = {}
     for row in rows:
+        if row.endpoint_id is None or row.profile is None:
+            continue
         event = events[row.id]
-        about = {"event_id": row.id, "workspace_id": row.workspace_id, "endpoint_id": row.endpoint_id}
+        parcel = partial(_Parcel, event_id=row.id, workspace_id=row.workspace_id, endpoint_id=row.endpoint_id)
         match Profile(row.profile):
             case Profile.ENVELOPE:
-                parcels.append(_Parcel(**about))
+                parcels.append(parcel())
             case Profile.STATUS:
                 content = event.status() if event.status else None
                 if content is not None:
-                    parcels.append(_Parcel(**about, body=encode(content)))
+                    parcels.append(parcel(body=encode(content)))
             case Profile.BATCH if event.batch is None:
                 # A test: nothing of ours is ever told in arrays that has no words for them.
-                parcels.append(_Parcel(**about, body=encode([batches.test_item(row.id, event.type, event.data, now)])))
+                parcels.append(parcel(body=encode([batches.test_item(row.id, event.type, event.data, now)])))
             case Profile.BATCH:
                 body = rendered.get(row.id) or encode(event.batch.render(row.id))
                 rendered[row.id] = body
                 if at_once:
-                    parcels.append(_Parcel(**about, batch_type=event.batch.type.value, body=b"[%b]" % body))
+                    parcels.append(parcel(batch_type=event.batch.type.value, body=b"[%b]" % body))
                 else:
                     items.append(
                         batches.Item(

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.endpoints import EndpointInactive
 from webhooks.models import Delivery, Endpoint, Replay
@@ -79,6 +80,11 @@ _OPEN_AGAIN = f"""
 """  # noqa: S608
 
 
+class _Counted(NamedTuple):
+    status: str
+    number: int
+
+
 def start(
     endpoint_id: UUID, wanted: Wanted, *, workspace_id: UUID, actor: Actor, dry_run: bool = False, now: datetime
 ) -> Replay:
@@ -109,7 +115,7 @@ def start(
             actor_label=actor.label,
             created_at=now,
         )
-        replay.counts = {row.status: row.number for row in run("count_replay", _COUNT, _meant_by(replay))}
+        replay.counts = {row.status: row.number for row in fetch(_Counted, "count_replay", _COUNT, _meant_by(replay))}
         replay.total = sum(replay.counts.values())
         if dry_run or not replay.total:
             replay.status, replay.finished_at = ReplayStatus.DONE.value, now
@@ -144,8 +150,8 @@ def run_batch(replay_id: UUID, *, now: datetime, limit: int = BATCH) -> Turn:
         room = min(limit, MOST_AHEAD - pending[:MOST_AHEAD].count())
         if room <= 0:
             return Turn.WAITING
-        opened = run(
-            "open_again", _OPEN_AGAIN, {**_meant_by(replay), "reached": replay.reached, "limit": room, "now": now}
+        opened = fetch(
+            Id, "open_again", _OPEN_AGAIN, {**_meant_by(replay), "reached": replay.reached, "limit": room, "now": now}
         )
         replay.replayed += len(opened)
         replay.reached = max((row.id for row in opened), default=replay.reached)

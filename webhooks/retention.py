@@ -8,11 +8,12 @@ costs nothing but the moving of those rows.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from django.db import OperationalError, connection, transaction
 
 from dialer.workspaces.ids import first_id_at
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch, run
 
 KEPT = timedelta(days=30)
 DAYS_AHEAD = 3
@@ -49,7 +50,8 @@ def forget_deliveries(*, now: datetime, limit: int) -> int:
 
     Also attempts of the default partition that are. Deliveries are found by their ids, which rise with time.
     """
-    rows = run(
+    rows = fetch(
+        Id,
         "forget_deliveries",
         """
         WITH old AS MATERIALIZED (
@@ -67,8 +69,13 @@ def forget_deliveries(*, now: datetime, limit: int) -> int:
     return len(rows)
 
 
+class _Partition(NamedTuple):
+    name: str
+
+
 def _days() -> list[date]:
-    rows = run(
+    rows = fetch(
+        _Partition,
         "attempt_days",
         "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = %(table)s::regclass",
         {"table": _TABLE},

@@ -7,10 +7,11 @@ a commit whose answer was lost, changes nothing, and neither does the late answe
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
 from webhooks.delivery import Claimed
 from webhooks.rules.backoff import parse_retry_after, wait_before_retry
 from webhooks.rules.circuit import OPENS_AFTER, waits
@@ -107,6 +108,11 @@ _SETTLE = """
 _WAITS = [wait.total_seconds() for wait in waits()]
 
 
+class _Counted(NamedTuple):
+    status: str
+    number: int
+
+
 def settle(sent: Sequence[Sent], *, now: datetime) -> dict[str, int]:
     """Write an attempt for each, and move on the deliveries that still wait for it; return how many went where.
 
@@ -119,7 +125,8 @@ def settle(sent: Sequence[Sent], *, now: datetime) -> dict[str, int]:
     answers = [each.answer for each in sent]
     with transaction.atomic(durable=True):
         run("lock_settled", _LOCK_SETTLED_ENDPOINTS, {"endpoints": list({each.claimed.receiver.id for each in sent})})
-        rows = run(
+        rows = fetch(
+            _Counted,
             "settle",
             _SETTLE,
             {

@@ -207,7 +207,7 @@ class Transport:
             for curl, number, text in failed:
                 self._free(curl, number, text)
 
-    def _free(self, curl: Any, error: int | None, text: str) -> None:  # noqa: ANN401 — pycurl has no types
+    def _free(self, curl: object, error: int | None, text: str) -> None:
         slot = self._busy.pop(curl)
         self._multi.remove_handle(curl)
         self._answers.append(slot.answer(error, text))
@@ -357,10 +357,10 @@ class _Slot:
         if line[:12].lower() == b"retry-after:":
             self._retry_after = line[12:200].decode("latin-1").strip()
 
-    def _open_socket(self, _purpose: int, address: Any) -> Any:  # noqa: ANN401 — pycurl has no types
+    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
         family, kind, protocol, where = address
         if not self._may_dial(where[0]):
-            return pycurl.SOCKET_BAD
+            return int(pycurl.SOCKET_BAD)
         return socket.socket(family, kind, protocol)
 
     def _check_peer(self, peer: str, *_: object) -> int:

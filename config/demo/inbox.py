@@ -5,7 +5,7 @@ secret.
 """
 
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -18,7 +18,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from config.models import Demo, InboxMessage
 from dialer.workspaces.clock import database_now
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from webhooks.models import Endpoint
 
 KEPT: Final = 20_000
@@ -69,6 +69,10 @@ def summary(_request: HttpRequest) -> JsonResponse:
     )
 
 
+class _Kept(NamedTuple):
+    id: int
+
+
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest, name: str) -> HttpResponse:
@@ -78,7 +82,8 @@ def receive(request: HttpRequest, name: str) -> HttpResponse:
     body = request.body
     if not message_id:
         return HttpResponse("webhook-id is missing\n", status=400, content_type="text/plain")
-    rows = run(
+    rows = fetch(
+        _Kept,
         "keep_inbox_message",
         """
         INSERT INTO config_inboxmessage AS m (message_id, event, headers, body, problem, times, received_at)

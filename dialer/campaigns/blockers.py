@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from dialer.models import Call, Campaign, CampaignContact, Import
 from dialer.rules.gate import Waits
 from dialer.rules.statuses import LIVE, CampaignStatus, Direction, ImportStatus
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 _SLOW = 15
 """Seconds after which a due call that is held by nothing means that nobody dials."""
@@ -83,7 +83,7 @@ def _held_back(campaign: Campaign, *, now: datetime, say: Callable[[datetime], s
 def _taken(campaign: Campaign, *, live: int) -> list[str]:
     """Name the limits that are reached by others; its own calls going out are no obstacle."""
     found = []
-    limits: tuple[tuple[str, int | None, dict[str, Any]], ...] = (
+    limits: tuple[tuple[str, int | None, dict[str, UUID]], ...] = (
         ("The campaign's", campaign.max_concurrent_calls, {"campaign_id": campaign.pk}),
         (f"Line {campaign.line.name}'s", campaign.line.max_concurrent_calls, {"line_id": campaign.line_id}),
         ("The workspace's", campaign.workspace.max_concurrent_calls, {}),
@@ -119,15 +119,21 @@ def _idle(
     return []
 
 
-def _live(*, workspace_id: UUID, **of: Any) -> int:  # noqa: ANN401 — lookups
+def _live(*, workspace_id: UUID, **of: UUID) -> int:
     rows = Call.objects.filter(workspace_id=workspace_id, status__in=LIVE, direction=Direction.OUTBOUND.value, **of)
     count: int = rows.count()
     return count
 
 
+class _Queued(NamedTuple):
+    due_at: datetime
+    held_reason: str
+
+
 def _next(campaign: Campaign) -> tuple[datetime | None, str]:
     """Find the earliest queued call, and why it was put back, or the earliest first call."""
-    rows = run(
+    rows = fetch(
+        _Queued,
         "next_calls_of_campaign",
         """
         SELECT c.due_at, c.held_reason FROM (VALUES (0), (1), (2), (3)) AS r(rank)

@@ -5,12 +5,11 @@ nothing is under way any more; a cancelled or failed campaign has that status lo
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from dialer.calls import calls
 from dialer.campaigns import events as campaign_events
@@ -131,17 +130,18 @@ def changed(campaign: Campaign, verb: str, *, from_: str, to: str, reason: str =
     )
 
 
-def _finished() -> Any:  # noqa: ANN401 — a queryset; the manager is untyped
+def _finished() -> QuerySet[Campaign]:
     """Return campaigns that have started, of whose contacts none is open, with no import under way.
 
     A contact with a queued, live or undecided call, or with a callback, is open; so nobody asks for calls.
     """
     mine = OuterRef("pk")
-    return Campaign.objects.filter(
+    found: QuerySet[Campaign] = Campaign.objects.filter(
         ~Exists(CampaignContact.objects.filter(campaign=mine, state__in=OPEN_STATES)),
         ~Exists(Import.objects.filter(campaign=mine, status__in=_OPEN_IMPORTS)),
         status__in=_STARTED,
     )
+    return found
 
 
 def _has_open_contacts(campaign_id: UUID) -> bool:

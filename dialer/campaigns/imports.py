@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -25,7 +25,7 @@ from dialer.rules.contact_file import LONGEST_ROW, PROBLEM_COLUMNS, Layout, NotR
 from dialer.rules.statuses import ImportStatus
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import public_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from dialer.workspaces.transitions import TransitionConflict
 
 PART_BYTES = 1_048_576
@@ -203,10 +203,15 @@ def _layout(source: Import) -> Layout:
     return layout_of(head, at_end=len(head) < LONGEST_ROW or len(head) >= source.bytes_total)
 
 
+class _Piece(NamedTuple):
+    piece: bytes
+
+
 def _bytes(source: Import, *, at: int, size: int) -> bytes:
     """Read a stretch of the file, over the borders of its parts, without reading the parts whole."""
     first, offset = divmod(at, PART_BYTES)
-    pieces = run(
+    pieces = fetch(
+        _Piece,
         "import_bytes",
         """
         SELECT substring(content FROM CASE WHEN number = %(first)s THEN %(offset)s + 1 ELSE 1 END FOR %(size)s) AS piece
@@ -275,7 +280,7 @@ def _shown(text: str) -> str:
     return text[:_LONGEST_SHOWN_CELL].encode(errors="replace").decode().replace("\x00", "")
 
 
-def _csv_line(cells: Sequence[Any]) -> str:
+def _csv_line(cells: Sequence[object]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()

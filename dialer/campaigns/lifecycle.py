@@ -11,6 +11,7 @@ from typing import Any, Literal, Unpack
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dialer.calls import calls, context
 from dialer.calls.listener import Move, listener
@@ -280,7 +281,7 @@ def _locked(campaign_id: UUID, workspace_id: UUID) -> Campaign:
     return campaign
 
 
-def _move(campaign: Campaign, to: CampaignStatus, *, from_: Sequence[CampaignStatus], **columns: Any) -> None:  # noqa: ANN401 — columns of the model
+def _move(campaign: Campaign, to: CampaignStatus, *, from_: Sequence[CampaignStatus], **columns: object) -> None:
     """Change the status where it is still one of ``from_``; raises ``TransitionConflict``."""
     found = Campaign.objects.filter(pk=campaign.pk)
     if not found.filter(status__in=from_).update(status=to, **columns):
@@ -337,9 +338,9 @@ def _resumable(campaign_id: UUID, workspace_id: UUID, *, now: datetime) -> Campa
     return campaign
 
 
-def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datetime) -> Any:  # noqa: ANN401 — a queryset
+def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datetime) -> QuerySet[Call]:
     """Find retries that are late, in the order of their ids."""
-    late = Call.objects.filter(
+    late: QuerySet[Call] = Call.objects.filter(
         campaign_id=campaign_id, status=CallStatus.QUEUED, rank=Rank.RETRY, due_at__lte=now
     ).order_by("id")
     return late if after is None else late.filter(id__gt=after)

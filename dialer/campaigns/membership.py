@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import MalformedId, new_id, parse_public_id, public_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from dialer.workspaces.transitions import TransitionConflict
 
 MOST_AT_ONCE = 10_000
@@ -84,6 +84,10 @@ def add(campaign_id: UUID, entries: Sequence[object], *, workspace_id: UUID, act
     return Added(submitted=len(entries), added=added, duplicates=len(wanted) - added, refused=refused)
 
 
+class _Member(NamedTuple):
+    contact_id: UUID
+
+
 def put_in(campaign_id: UUID, contact_ids: Iterable[UUID], *, workspace_id: UUID, now: datetime) -> set[UUID]:
     """Put contacts of the workspace into a campaign that has not ended; return those that were not in it yet."""
     ids = list(dict.fromkeys(contact_ids))
@@ -96,7 +100,8 @@ def put_in(campaign_id: UUID, contact_ids: Iterable[UUID], *, workspace_id: UUID
         )
         if campaign.status in FINAL:
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="one with more contacts")
-        rows = run(
+        rows = fetch(
+            _Member,
             "add_campaign_contacts",
             """
             INSERT INTO dialer_campaigncontact (id, workspace_id, campaign_id, contact_id, state, end_reason, result,

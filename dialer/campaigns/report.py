@@ -7,7 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from dialer.campaigns.stats import bucket
 from dialer.models import Campaign
 from dialer.rules import spreadsheet
 from dialer.workspaces.ids import public_id
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 KEPT: Final = timedelta(days=30)
 """How long an address serves: as long as the delivery that brought it can be replayed."""
@@ -67,8 +67,13 @@ def _signature(name: str, expires: str, key: str) -> str:
     return salted_hmac(_SALT, f"{name}:{expires}", secret=key, algorithm=hashlib.sha256().name).hexdigest()
 
 
+class _Columns(NamedTuple):
+    most: int
+
+
 def _most_attempts(campaign_id: UUID, *, now: datetime) -> int:
-    most: int = run(
+    rows = fetch(
+        _Columns,
         "report_columns",
         f"""
         SELECT coalesce(max(attempts), 0)::int AS most FROM (
@@ -77,12 +82,25 @@ def _most_attempts(campaign_id: UUID, *, now: datetime) -> int:
         ) AS chains
         """,  # noqa: S608 — a constant
         {"campaign": campaign_id, "now": now},
-    )[0].most
-    return most
+    )
+    return rows[0].most
 
 
-def _contacts(campaign_id: UUID, *, after: UUID) -> list[Any]:
-    return run(
+class _Contact(NamedTuple):
+    id: UUID
+    contact_id: UUID
+    state: str
+    result: str
+    end_reason: str
+    ended_at: datetime | None
+    external_id: str | None
+    name: str
+    phone: str
+
+
+def _contacts(campaign_id: UUID, *, after: UUID) -> list[_Contact]:
+    return fetch(
+        _Contact,
         "report_contacts",
         """
         SELECT k.id, k.contact_id, k.state, k.result, k.end_reason, k.ended_at, p.external_id, p.name, p.phone
@@ -93,9 +111,19 @@ def _contacts(campaign_id: UUID, *, after: UUID) -> list[Any]:
     )
 
 
-def _attempts(chain_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, Sequence[Any]]:
-    found: dict[UUID, list[Any]] = defaultdict(list)
-    for row in run(
+class _Attempt(NamedTuple):
+    chain_id: UUID
+    id: UUID
+    dialing_at: datetime
+    outcome: str
+    ended_reason: str
+    duration_seconds: int | None
+
+
+def _attempts(chain_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, Sequence[_Attempt]]:
+    found: dict[UUID, list[_Attempt]] = defaultdict(list)
+    for row in fetch(
+        _Attempt,
         "report_attempts",
         f"""
         SELECT chain_id, id, dialing_at, outcome, ended_reason, duration_seconds FROM dialer_call
@@ -107,7 +135,7 @@ def _attempts(chain_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, Sequ
     return found
 
 
-def _cells(contact: Any, attempts: Sequence[Any], zone: ZoneInfo) -> list[object]:  # noqa: ANN401 — a row
+def _cells(contact: _Contact, attempts: Sequence[_Attempt], zone: ZoneInfo) -> list[object]:
     cells: list[object] = [
         public_id("ct", contact.contact_id),
         contact.external_id,

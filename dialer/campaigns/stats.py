@@ -2,11 +2,11 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from dialer.rules.statuses import ENVELOPE_STATUS, OPEN_STATES, ContactState, Outcome
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +58,21 @@ _RESULTS = """
 """
 
 
+class _Result(NamedTuple):
+    """How long talks took, and how many contacts came to what; nothing of these where there are none."""
+
+    seconds: int
+    state: str | None
+    result: str | None
+    contacts: int | None
+
+
 def stats(campaign_id: UUID) -> Stats:
     """Count the contacts of a campaign; a talk counts as completed whatever became of the contact afterwards."""
-    rows = run("campaign_results", _RESULTS, {"campaign": campaign_id})
+    rows = fetch(_Result, "campaign_results", _RESULTS, {"campaign": campaign_id})
     found: Counter[str] = Counter()
     for row in rows:
-        if row.contacts is not None:
+        if row.state is not None and row.result is not None and row.contacts is not None:
             found[bucket(row.state, row.result)] += row.contacts
     buckets = ("completed", "no_answer", "busy", "failed", "voicemail", "suppressed", "cancelled", "open")
     return Stats(

@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack, cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dialer.calls import calls, campaign_contacts
 from dialer.calls.hashed_numbers import seal_suppressions
@@ -199,9 +200,10 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
         record(actor, [_audited(contact, "delete", reason=reason)], now=now)
 
 
-def living(workspace_id: UUID) -> Any:  # noqa: ANN401 — a queryset; the manager is untyped
+def living(workspace_id: UUID) -> QuerySet[Contact]:
     """Return the contacts of a workspace that were not deleted."""
-    return Contact.objects.in_workspace(workspace_id).filter(deleted_at=None)
+    found: QuerySet[Contact] = Contact.objects.in_workspace(workspace_id).filter(deleted_at=None)
+    return found
 
 
 class _Batch:
@@ -212,7 +214,7 @@ class _Batch:
         self.now = now
         ids = [row["external_id"] for row in rows if row.get("external_id")]
         phones = [row["phone"] for row in rows if not row.get("external_id")]
-        self.by_id: dict[str, Contact] = {
+        self.by_id: dict[str | None, Contact] = {
             contact.external_id: contact
             for contact in living(workspace_id).filter(external_id__in=ids).select_for_update(no_key=True)
         }

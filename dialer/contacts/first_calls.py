@@ -7,7 +7,7 @@ the contact's country, are left to the check at dialling, which moves what comes
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,12 @@ from dialer.models import Campaign, CampaignContact
 from dialer.rules.statuses import ContactState
 from dialer.rules.time_zones import ContactZones, fallback_zone, opening_for
 from dialer.rules.window_settings import WEEKDAYS, WEEKEND_OFF, window_in_force
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch, run
+
+
+class _Unscheduled(NamedTuple):
+    id: UUID
+    zones: str
 
 
 def schedule(campaign: Campaign, *, limit: int, now: datetime) -> int:
@@ -25,7 +30,8 @@ def schedule(campaign: Campaign, *, limit: int, now: datetime) -> int:
     A contact whose window has no opening within 366 days comes to its end with ``no_opening``. Runs in the caller's
     transaction.
     """
-    rows = run(
+    rows = fetch(
+        _Unscheduled,
         "unscheduled_contacts",
         """
         SELECT k.id, p.zones::text AS zones FROM dialer_campaigncontact k

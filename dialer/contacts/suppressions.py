@@ -19,7 +19,7 @@ from dialer.rules.statuses import ContactState
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import Id, fetch
 from webhooks.outbox import record_events
 
 
@@ -84,7 +84,8 @@ def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str
     missing = sorted(set(wanted) - {sealed[form] for form in held})
     inserted = {
         row.id
-        for row in run(
+        for row in fetch(
+            Id,
             "suppress_numbers",
             """
             INSERT INTO dialer_suppression (id, workspace_id, phone, reason, source, created_at)
@@ -122,7 +123,8 @@ def remove(suppression: Suppression, *, actor: Actor, reason: str, now: datetime
 
 
 def _finish_waiting(workspace_id: UUID, phones: Sequence[str], *, now: datetime) -> None:
-    rows = run(
+    rows = fetch(
+        Id,
         "waiting_contacts_by_number",
         """
         SELECT k.id FROM dialer_contact p

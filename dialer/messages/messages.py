@@ -7,7 +7,7 @@ report that tells. Whoever is not to be called is not written to either.
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack, assert_never
+from typing import Any, NamedTuple, TypedDict, Unpack, assert_never, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -26,7 +26,7 @@ from dialer.rules.values import Unfit
 from dialer.setup.lines import default_line
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 from webhooks.outbox import record_events
 
 log = logging.getLogger(__name__)
@@ -105,16 +105,28 @@ def give_up_on_lost(*, now: datetime) -> int:
     return count
 
 
-def was_sent(message: Message, *, at: datetime, **columns: Any) -> None:  # noqa: ANN401 — columns
+def was_sent(message: Message, *, at: datetime, **columns: str | int | None) -> None:
     """Write that the carrier has the message, and tell it once; for a caller that holds the row."""
     Message.objects.filter(pk=message.pk).update(sent_at=at, **columns)
     message.segments = columns.get("segments", message.segments)
     record_events([message_events.message_sent(message, at=at)], now=at)
 
 
+class _Due(NamedTuple):
+    id: UUID
+    workspace_id: UUID
+    number: str
+
+
+class _Claimed(NamedTuple):
+    id: UUID
+    status: str
+
+
 def _claim(*, limit: int, now: datetime) -> list[Message]:
     """Take due messages, and fail those that are not to be sent any more, under the locks of their numbers."""
-    due = run(
+    due = fetch(
+        _Due,
         "messages_due",
         """
         SELECT m.id, m.workspace_id, m.number FROM dialer_message m JOIN dialer_line l ON l.id = m.line_id
@@ -128,7 +140,8 @@ def _claim(*, limit: int, now: datetime) -> list[Message]:
     with transaction.atomic():
         lock_numbers((row.workspace_id, row.number) for row in due)
         suppressed = [row.id for row in due if is_suppressed(row.workspace_id, row.number)]
-        claimed = run(
+        claimed = fetch(
+            _Claimed,
             "hand_over_messages",
             """
             WITH judged AS (
@@ -248,8 +261,7 @@ def _addressed(workspace_id: UUID, fields: MessageFields, *, now: datetime) -> t
 def _contact(workspace_id: UUID, fields: MessageFields, *, now: datetime) -> Contact:
     given = fields.get("contact")
     if given is None:
-        found: Contact = contacts.living(workspace_id).get(pk=fields["contact_id"])
-        return found
+        return contacts.living(workspace_id).get(pk=cast("UUID", fields["contact_id"]))
     try:
         return contacts.find_or_create(workspace_id, name=given.get("name", ""), phone=given.get("phone", ""), now=now)
     except contacts.InvalidContact as refused:

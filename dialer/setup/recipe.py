@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from dialer.models import Line, Persona, RetryPolicy
 from dialer.rules import values
@@ -16,11 +17,12 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.values import Unfit
 from dialer.setup.paces import forget_pace
 from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import Owned, Workspace
 
 Readers = Mapping[str, Callable[[object], Any]]
 """What reads the value of each field; raises :class:`Unfit` or :class:`InvalidSettings`."""
 _Resource = TypeVar("_Resource", Persona, Line, RetryPolicy)
+_Row = TypeVar("_Row", bound=Owned)
 
 
 class InvalidResource(InvalidSettings):
@@ -81,8 +83,10 @@ def archive(model: type[_Resource], pk: UUID, workspace_id: UUID, *, actor: Acto
     return resource
 
 
-def live(model: Any, workspace_id: UUID) -> Any:  # noqa: ANN401 — the manager is untyped
-    return model.objects.in_workspace(workspace_id).filter(archived_at=None)
+def live(model: type[_Row], workspace_id: UUID) -> QuerySet[_Row]:
+    objects: Any = model.objects
+    rows: QuerySet[_Row] = objects.in_workspace(workspace_id).filter(archived_at=None)
+    return rows
 
 
 def write(

@@ -6,7 +6,6 @@ is left that it wrote.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -44,5 +43,5 @@ class EncryptedTextField(models.Field):  # type: ignore[type-arg]
     def from_db_value(self, value: bytes | None, *_: object) -> str | None:
         return None if value is None else decrypt(value)
 
-    def get_db_prep_value(self, value: str | None, connection: Any, prepared: bool = False) -> Any:  # noqa: ANN401, ARG002, FBT001, FBT002 — Django's signature
+    def get_db_prep_value(self, value: str | None, connection: object, prepared: bool = False) -> bytes | None:  # noqa: ARG002, FBT001, FBT002 — Django's signature
         return None if value is None else encrypt(value)

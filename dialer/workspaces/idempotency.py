@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 
 from dialer.workspaces.encryption import decrypt, encrypt
 from dialer.workspaces.models import IdempotentRequest
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 KEPT = timedelta(hours=24)
 STEPS_TAKE = timedelta(minutes=10)
@@ -73,12 +74,17 @@ def once(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
     return answer
 
 
+class _Reserved(NamedTuple):
+    id: int
+
+
 def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
     """Reserve the key, act outside any transaction, then keep the answer, or give the answer of the first time.
 
     Where the process dies in between, the same request is done again after ten minutes: ``act`` must bear that.
     """
-    rows = run(
+    rows = fetch(
+        _Reserved,
         "reserve_idempotency_key",
         """
         INSERT INTO workspaces_idempotentrequest (workspace_id, name, fingerprint, status, body, created_at)
@@ -124,11 +130,16 @@ def _kept(row: IdempotentRequest, asked: Asked) -> Kept:
     return Kept(status=row.status, body=decrypt(bytes(row.body)), is_replay=True)
 
 
+class _Lock(NamedTuple):
+    is_held: bool
+
+
 def _try_lock(asked: Asked) -> bool:
     digest = hashlib.blake2b(f"idempotency:{asked.workspace_id}:{asked.key}".encode(), digest_size=8).digest()
-    rows = run(
+    rows = fetch(
+        _Lock,
         "try_idempotency_lock",
         "SELECT pg_try_advisory_xact_lock(%(key)s) AS is_held",
         {"key": int.from_bytes(digest, "big", signed=True)},
     )
-    return bool(rows[0].is_held)
+    return rows[0].is_held

@@ -6,7 +6,7 @@ others change meanwhile they write under the newest key themselves, if they were
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.apps import apps
@@ -15,7 +15,7 @@ from django.db import connection
 
 from dialer.workspaces.encryption import EncryptedTextField
 from dialer.workspaces.models import IdempotentRequest
-from dialer.workspaces.statements import run
+from dialer.workspaces.statements import fetch
 
 BATCH = 500
 
@@ -90,7 +90,12 @@ def _opens(key: Fernet, token: bytes) -> bool:
     return True
 
 
-def _batches(column: Column, size: int) -> Iterator[list[Any]]:
+class _Secret(NamedTuple):
+    id: str
+    token: bytes
+
+
+def _batches(column: Column, size: int) -> Iterator[list[_Secret]]:
     table, name = _quoted(column)
     sql = f"""
         SELECT id::text AS id, {name} AS token FROM {table} r WHERE {name} IS NOT NULL {{after}}
@@ -99,7 +104,7 @@ def _batches(column: Column, size: int) -> Iterator[list[Any]]:
     after = None
     while True:
         beyond = "" if after is None else "AND r.id > %(after)s"
-        rows = run("read_secrets", sql.format(after=beyond), {"size": size, "after": after})
+        rows = fetch(_Secret, "read_secrets", sql.format(after=beyond), {"size": size, "after": after})
         if rows:
             yield rows
         if len(rows) < size:
@@ -107,11 +112,16 @@ def _batches(column: Column, size: int) -> Iterator[list[Any]]:
         after = rows[-1].id
 
 
+class _Rewritten(NamedTuple):
+    one: int
+
+
 def _write(column: Column, fresh: list[tuple[str, bytes, bytes]]) -> int:
     if not fresh:
         return 0
     table, name = _quoted(column)
-    written = run(
+    written = fetch(
+        _Rewritten,
         "rewrite_secrets",
         f"""
         UPDATE {table} r SET {name} = t.fresh

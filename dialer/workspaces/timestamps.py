@@ -5,7 +5,6 @@ time that a call's way takes. Python reads the text that PostgreSQL writes by it
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg.abc import Buffer
@@ -22,6 +21,6 @@ class UtcLoader(Loader):
         return datetime.fromisoformat(str(data, "ascii"))
 
 
-def read_by_python(*, connection: DatabaseWrapper, **_: Any) -> None:  # noqa: ANN401 — what signals carry
+def read_by_python(*, connection: DatabaseWrapper, **_: object) -> None:
     """Let a connection that was just opened, or taken from the pool, read timestamps so."""
     connection.connection.adapters.register_loader("timestamptz", UtcLoader)

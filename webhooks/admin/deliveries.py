@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -42,7 +41,7 @@ class EndpointFilter(admin.SimpleListFilter):
     title = "endpoint"
     parameter_name = "endpoint"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ANN401, ARG002 — Django's signature
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
         subscribed = Endpoint.objects.visible_to(request.user).filter(purpose=Purpose.SUBSCRIPTION.value)
         rows = subscribed.order_by("name", "id")
         return [(endpoint.public_id, endpoint.name) for endpoint in rows.only("id", "name")[:_MANY_FILTERS]]

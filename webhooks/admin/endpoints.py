@@ -224,12 +224,12 @@ class EndpointAdmin(ScopedAdmin):
         rows: QuerySet[Endpoint] = super().get_queryset(request).kept()  # type: ignore[attr-defined]
         return rows
 
-    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, **options: Any) -> Any:  # noqa: ANN401 — Django's signature
+    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, **options: object) -> type[EndpointForm]:
         form = super().get_form(request, obj, **options)
         if "workspace" in form.base_fields:
             form.base_fields["workspace"].queryset = Workspace.objects.visible_to(request.user)
         form.fault_of_url = getattr(request, "fault_of_url", None)
-        return form
+        return cast("type[EndpointForm]", form)
 
     def changeform_view(
         self,

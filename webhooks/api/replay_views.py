@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -116,7 +117,7 @@ class Replays(Lists, Reads):
     serializer_class = ReplayShown
     filters = ReplayFilters
 
-    def filtered(self, rows: Any, asked: dict[str, Any]) -> Any:  # noqa: ANN401 — a queryset
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         if webhook_id := asked.pop("webhook_id", None):
             asked["endpoint_id"] = webhook_id
         return rows.filter(**asked)

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -36,6 +37,7 @@ from webhooks.models import (
     MAX_RETRIES,
     MAX_TIMEOUT_SECONDS,
     Delivery,
+    DeliveryAttempt,
     Endpoint,
     Event,
 )
@@ -309,7 +311,7 @@ class AttemptShown(serializers.Serializer[Any]):
     total_ms = serializers.FloatField()
     answer = serializers.SerializerMethodField(help_text="The first 16 KiB of the body; what is no UTF-8 is replaced")
 
-    def get_answer(self, row: Any) -> str:  # noqa: ANN401 — an attempt
+    def get_answer(self, row: DeliveryAttempt) -> str:
         return bytes(row.answer).decode(errors="replace")
 
 
@@ -320,7 +322,7 @@ class DeliveryInFull(DeliveryShown):
     attempts_made = AttemptShown(many=True)
 
     @extend_schema_field({"type": "object", "additionalProperties": {}})
-    def get_payload(self, row: Delivery) -> Any:  # noqa: ANN401 — JSON
+    def get_payload(self, row: Delivery) -> object:
         return json.loads(row.sent_body)
 
 
@@ -329,7 +331,7 @@ def _refuse_both(given: dict[str, Any], name: str, other: str) -> None:
         raise serializers.ValidationError({name: [f"says the same as {other}; give one of them"]})
 
 
-def _read_scope(text: str, scope: str | None) -> Any:  # noqa: ANN401 — a UUID
+def _read_scope(text: str, scope: str | None) -> UUID:
     prefixes = [SCOPE_PREFIXES[scope]] if scope in SCOPE_PREFIXES else list(SCOPE_PREFIXES.values())
     for prefix in prefixes:
         try:

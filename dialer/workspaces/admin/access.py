@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -72,18 +73,18 @@ class ApiKeyAdmin(WritingAdmin):
     actions = None
     actions_detail = ("revoke",)
 
-    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
+    def get_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
         if obj is None:
             return ("workspace", "name", "scope", "expires_at")
         return ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401 — Django's signature
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         return () if obj is None else self.get_fields(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         return False
 
-    def save_model(self, request: HttpRequest, obj: Any, form: ApiKeyForm, change: Any) -> None:  # noqa: ANN401, ARG002
+    def save_model(self, request: HttpRequest, obj: object, form: ApiKeyForm, change: object) -> None:  # noqa: ARG002
         self.message_user(request, f"The key, shown only now: {form.plain}", messages.WARNING)
 
     @button(
@@ -131,7 +132,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         "reason",
     )
 
-    def search(self, request: HttpRequest, queryset: Any, wanted: str) -> Any:  # noqa: ANN401, ARG002 — a queryset
+    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:  # noqa: ARG002
         return queryset.filter(object_type__in=_KINDS, object_id=wanted)
 
 

@@ -23,6 +23,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.paginator import InfinitePaginator
 from unfold.utils import display_for_label
@@ -71,7 +72,7 @@ class VerbForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
     form_before_template = "workspaces/admin/verb_form_top.html"
     dialog: ClassVar[dict[str, Any]]
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         self.refused = ""
 
@@ -91,35 +92,35 @@ def button(
     icon: str,
     permission: str = "change",
     form: type[Any] | None = None,
-    variant: Any = None,  # noqa: ANN401 — unfold's enum
-) -> Callable[[Callable[..., Any]], Any]:
+    variant: ActionVariant | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
     """Make a method a button on a row or its page that opens a dialog, and does its work by POST only."""
     dialog = {"title": title, "description": asks, "form_class": form, "form_submit_text": does}
 
-    def decorate(method: Callable[..., Any]) -> Any:  # noqa: ANN401
+    def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse]:
         @wraps(method)
-        def asked(self: Any, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:  # noqa: ANN401
+        def asked(self: object, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
             form.dialog = dialog
             answer: HttpResponse = method(self, request, form, object_id)
             return answer
 
-        return action(
+        decorated: Callable[..., HttpResponse] = action(
             description=title, icon=icon, permissions=[permission], dialog=dialog, variant=variant, url_path=None
         )(asked)
+        return decorated
 
     return decorate
 
 
 def bulk(
     title: str, *, asks: str, does: str, did: str, form: type[VerbForm] = VerbForm, permission: str = "act"
-) -> Callable[[Callable[..., Any]], Any]:
+) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse | None]]:
     """Make a method that does a verb to one row an action on the rows ticked, asked for on a page of its own.
 
     ``did`` ends the notice "7 …".
     """
 
-    def decorate(method: Callable[..., Any]) -> Any:  # noqa: ANN401
-        @action(description=title, permissions=[permission])  # type: ignore[untyped-decorator]
+    def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse | None]:
         @wraps(method)
         def asked(self: "ScopedAdmin", request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # noqa: ARG001
             ids = request.POST.getlist(ACTION_CHECKBOX_NAME)[:_AT_ONCE]
@@ -150,7 +151,8 @@ def bulk(
             self.do_to_each(request, rows, lambda row: method(self, request, filled_in, row), did=did)
             return None
 
-        return asked
+        decorated: Callable[..., HttpResponse | None] = action(description=title, permissions=[permission])(asked)
+        return decorated
 
     return decorate
 
@@ -182,7 +184,7 @@ def column(
 
     def decorate(method: _Shows) -> _Shows:
         @wraps(method)
-        def shown(self: Any, row: Any) -> Any:  # noqa: ANN401
+        def shown(self: object, row: object) -> object:
             value = method(self, row)
             if header:
                 return _Lines(value)
@@ -222,7 +224,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         self,
         db_field: "ForeignKey[Any, Any]",
         request: HttpRequest,
-        **options: Any,  # noqa: ANN401 — Django's signature
+        **options: object,
     ) -> ModelChoiceField[Any] | None:
         """Offer rows of the user's workspaces only, and none that is archived."""
         model = db_field.remote_field.model
@@ -274,7 +276,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         object_id: str,
         do: Callable[[Any], str],
         *,
-        form: Any = None,  # noqa: ANN401 — a form
+        form: BaseDialogForm | None = None,
         then: str = "",
     ) -> HttpResponse:
         """Do a verb to a row, tell what it said, and go back to where the button was.

@@ -64,7 +64,7 @@ class WritingAdmin(ScopedAdmin):
     form = WriteForm
     warn_unsaved_form = True
 
-    def get_form(self, request: HttpRequest, obj: Model | None = None, **options: Any) -> Any:  # noqa: ANN401 — Django's signature
+    def get_form(self, request: HttpRequest, obj: Model | None = None, **options: object) -> type[WriteForm]:
         form = super().get_form(request, obj, **options)
         return type(form.__name__, (form,), {"request": request, "page": self})
 
@@ -78,7 +78,7 @@ class WritingAdmin(ScopedAdmin):
             initial.setdefault("workspace", mine[0].pk)
         return initial
 
-    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: Any) -> None:  # noqa: ANN401 — Django's signature
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: object) -> None:  # noqa: ANN401 — each page's own form
         """Do nothing: the form's verb has saved."""
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature

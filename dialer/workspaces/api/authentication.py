@@ -68,5 +68,5 @@ class _Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = KeyAuthentication
     name = ["bearer", "apiKeyHeader"]
 
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    def get_security_definition(self, auto_schema: object) -> list[dict[str, Any]]:
         return [{"type": "http", "scheme": "bearer"}, {"type": "apiKey", "in": "header", "name": "X-API-Key"}]

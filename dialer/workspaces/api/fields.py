@@ -12,6 +12,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
+from dialer.workspaces.models import PublicId
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 """Instants outside these years are slips; and inside them adding a year never overflows."""
@@ -176,9 +177,9 @@ class ReferenceField(PublicIdField):
 
     default_error_messages = {"missing": "does not exist"}
 
-    def __init__(self, model: Any, *, only: Mapping[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 — a model of ours
+    def __init__(self, model: type[PublicId], *, only: Mapping[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 — DRF's
         super().__init__(model.public_prefix, **kwargs)
-        self._model = model
+        self._model: Any = model
         self._only = dict(only or {})
 
     def to_internal_value(self, data: object) -> Any:  # noqa: ANN401 — a row of the model
@@ -209,7 +210,7 @@ class _PublicId(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
     target_class = PublicIdField
     match_subclasses = True
 
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:  # noqa: ANN401
+    def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
         prefix = self.target.prefix
         return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
 
@@ -217,12 +218,12 @@ class _PublicId(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
 class _LocalTime(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = LocalTimeField
 
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:  # noqa: ANN401
+    def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
         return {"type": "string", "description": "Local time without an offset", "example": "2025-09-12T10:00"}
 
 
 class _Object(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = ObjectField
 
-    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:  # noqa: ANN401
+    def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {}}

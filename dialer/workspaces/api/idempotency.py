@@ -36,7 +36,7 @@ def idempotent_in_steps(method: _Method[_Rest]) -> _Method[_Rest]:
 
 def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest]:
     @wraps(method)
-    def wrapper(view: Any, request: ApiRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:  # noqa: ANN401 — any view
+    def wrapper(view: object, request: ApiRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:
         key = request.headers.get(HEADER)
         if key is None:
             return method(view, request, *args, **kwargs)

@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -17,6 +17,9 @@ from rest_framework.views import APIView
 
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.parser import is_storable
+
+if TYPE_CHECKING:
+    from dialer.workspaces.api.views import ApiView
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
@@ -32,7 +35,7 @@ class KeysetPagination(BasePagination):
         self,
         queryset: QuerySet[Any],
         request: Request,
-        view: Any = None,  # noqa: ANN401 — an ApiView, which imports this module
+        view: "ApiView",
     ) -> list[Any]:
         self._request = request
         self._ordering = request.query_params.get("ordering") or view.default_ordering()
@@ -57,7 +60,7 @@ class KeysetPagination(BasePagination):
         self._previous = self._link(page[0], is_backward=True) if has_previous else None
         return page
 
-    def get_paginated_response(self, data: Any) -> Response:  # noqa: ANN401 — DRF's signature
+    def get_paginated_response(self, data: object) -> Response:
         return Response({"next": self._next, "previous": self._previous, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def _beyond(columns: Sequence[str], after: Sequence[Any], *, down: bool) -> Q:
     )
 
 
-def _text(value: Any) -> object:  # noqa: ANN401 — a column's value
+def _text(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return str(value) if isinstance(value, UUID) else value
@@ -147,7 +150,7 @@ def _read(text: str | None, model: type[Model], columns: Sequence[str], ordering
     return is_backward, read
 
 
-def _value(model: type[Model], column: str, value: object) -> Any:  # noqa: ANN401 — a column's value
+def _value(model: type[Model], column: str, value: object) -> UUID | datetime | str | int:
     kind = model._meta.get_field(column).get_internal_type()  # noqa: SLF001 — Django's public way to a field
     if kind == "UUIDField":
         return UUID(str(value))

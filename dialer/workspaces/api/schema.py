@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import Direction, OpenApiParameter
 
 from dialer.workspaces.api.authentication import scope_needed
 from dialer.workspaces.api.errors import ErrorSerializer
@@ -49,10 +49,10 @@ class Schema(AutoSchema):
         needed = scope_needed(self.view, self.method)
         return f"{super().get_description()}\n\nScope of the key: `{needed}`.".strip()
 
-    def _method(self) -> Any:  # noqa: ANN401 — a function
+    def _method(self) -> object:
         return getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
 
-    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:  # noqa: ANN401 — drf-spectacular's signature
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         errors = _ALWAYS if self.method in ("GET", "HEAD") else {**_ALWAYS, **_WITH_BODY}
         reference = self.resolve_serializer(ErrorSerializer, "response").ref

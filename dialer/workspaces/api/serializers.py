@@ -12,7 +12,7 @@ from dialer.workspaces.api.errors import NO_FIELD
 class Strict(serializers.Serializer[Any]):
     """A body, or a part of one, in which every field is known; unknown ones are named."""
 
-    def to_internal_value(self, data: Any) -> Any:  # noqa: ANN401 — whatever was sent
+    def to_internal_value(self, data: object) -> object:
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({NO_FIELD: ["must be an object"]})
         unknown = [name for name in data if name not in self.fields or self.fields[name].read_only]
@@ -25,7 +25,7 @@ class Strict(serializers.Serializer[Any]):
             raise serializers.ValidationError(errors)
         return value
 
-    def run_validation(self, data: Any = empty) -> Any:  # noqa: ANN401 — DRF's signature
+    def run_validation(self, data: object = empty) -> object:
         # Bodies without content come as an empty form; they mean the same as {}.
         return super().run_validation(dict(data) if isinstance(data, Mapping) else data)
 

@@ -1,6 +1,6 @@
 """The base of every view: key, scope, throttle, one shape of errors, and rows of the key's workspace only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from dialer.workspaces.api.schema import Schema
 from dialer.workspaces.api.serializers import Filters
 from dialer.workspaces.api.throttling import Allowance, KeyThrottle
 from dialer.workspaces.ids import MalformedId, parse_public_id
+from dialer.workspaces.models import PublicId
 
 
 class _AlwaysJSON(BaseContentNegotiation):
@@ -68,7 +69,7 @@ class ApiView(GenericAPIView[Any]):
     """What a list may be ordered by; the first is the default, see :meth:`default_ordering`."""
     request: ApiRequest
 
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:  # noqa: ANN401
+    def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> ApiRequest:
         return ApiRequest(
             request,
             parsers=self.get_parsers(),
@@ -77,7 +78,9 @@ class ApiView(GenericAPIView[Any]):
             parser_context=self.get_parser_context(request),
         )
 
-    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: object, **kwargs: object
+    ) -> Response:
         allowance: Allowance | None = getattr(request, "allowance", None)
         if allowance is not None:
             for name, value in allowance.headers().items():
@@ -85,7 +88,7 @@ class ApiView(GenericAPIView[Any]):
         response["Cache-Control"] = "no-store"
         return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
 
-    def get_exception_handler(self) -> Any:  # noqa: ANN401 — a function
+    def get_exception_handler(self) -> Callable[..., Response]:
         return handle
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -139,7 +142,7 @@ class ApiView(GenericAPIView[Any]):
 class ApiViewSet(ViewSetMixin, ApiView):
     """Views of one kind of row: ``GET`` of the list and of one; what writes is added by the class."""
 
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:  # noqa: ANN401
+    def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> ApiRequest:
         return cast("ApiRequest", super().initialize_request(request, *args, **kwargs))
 
 
@@ -175,7 +178,7 @@ class NoSuchRoute(ApiView):
     throttle_classes = []
     schema = None
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request)
         self.headers = self.default_response_headers
@@ -185,7 +188,7 @@ class NoSuchRoute(ApiView):
         return self.response
 
 
-def public_id_in_path(model: Any, text: str) -> UUID:  # noqa: ANN401 — a model of ours
+def public_id_in_path(model: type[PublicId], text: str) -> UUID:
     """Read a public id from a path; raises ``NotFound`` for anything that is none."""
     try:
         return parse_public_id(model.public_prefix, text)

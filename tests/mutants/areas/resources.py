@@ -67,8 +67,8 @@ MUTANTS = [
     Mutant(
         file="dialer/setup/recipe.py",
         name="what is archived is edited",
-        old="    return model.objects.in_workspace(workspace_id).filter(archived_at=None)\n",
-        new="    return model.objects.in_workspace(workspace_id)\n",
+        old="    rows: QuerySet[_Row] = objects.in_workspace(workspace_id).filter(archived_at=None)\n",
+        new="    rows: QuerySet[_Row] = objects.in_workspace(workspace_id)\n",
         tests=f"{_TESTS}::test_a_name_is_taken_until_its_owner_is_archived",
     ),
 ]

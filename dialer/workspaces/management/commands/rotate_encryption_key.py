@@ -1,7 +1,5 @@
 """``manage.py rotate_encryption_key``: every stored secret under the first of ``ENCRYPTION_KEYS``."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dialer.workspaces import key_rotation
@@ -17,14 +15,14 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
         parser.add_argument("--batch", type=int, default=key_rotation.BATCH, help="secrets per batch (%(default)s)")
 
-    def handle(self, *_: object, **options: Any) -> None:  # noqa: ANN401 — Django's signature
-        if options["batch"] < 1:
+    def handle(self, *_: object, batch: int, dry_run: bool, **__: object) -> None:
+        if batch < 1:
             message = "--batch must be 1 or more"
             raise CommandError(message)
-        did = "would be rewritten" if options["dry_run"] else "rewritten"
+        did = "would be rewritten" if dry_run else "rewritten"
         unreadable = changed = 0
         for column in key_rotation.columns():
-            came = key_rotation.rotate(column, batch=options["batch"], dry_run=options["dry_run"])
+            came = key_rotation.rotate(column, batch=batch, dry_run=dry_run)
             said = f"{column}: {came.rewritten} {did}, {came.newest} under the newest key already"
             if came.changed:
                 said += f", {came.changed} changed meanwhile"
@@ -36,7 +34,7 @@ class Command(BaseCommand):
         if unreadable:
             message = f"{unreadable} secrets are under none of ENCRYPTION_KEYS; they are left as they are."
             raise CommandError(message)
-        self.stdout.write(_conclusion(dry_run=options["dry_run"], changed=changed))
+        self.stdout.write(_conclusion(dry_run=dry_run, changed=changed))
 
 
 def _conclusion(*, dry_run: bool, changed: int) -> str:
