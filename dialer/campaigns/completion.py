@@ -11,14 +11,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from dialer.calls import calls
+from dialer.calls import calls, campaign_contacts
 from dialer.campaigns import events as campaign_events
 from dialer.campaigns.stats import stats
 from dialer.contacts import first_calls
 from dialer.models import Campaign, CampaignContact, Import
 from dialer.rules.statuses import OPEN_STATES, CampaignStatus, ContactState, ImportStatus
 from dialer.workspaces.audit import SYSTEM, Change, record
-from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
 
 BATCH = 1_000
@@ -108,7 +107,7 @@ def wind_down(campaign_id: UUID, *, now: datetime) -> bool:
             return False
         why = f"campaign_{campaign.status}"
         calls.withdraw_campaign(campaign_id, why=why, limit=BATCH, now=now)
-        _cancel_waiting(campaign_id, why=why, now=now)
+        campaign_contacts.finish_waiting(campaign_id, end_reason=why, limit=BATCH * 10, now=now)
         if _has_open_contacts(campaign_id):
             return False
         campaign.ended_at = now
@@ -147,20 +146,6 @@ def _finished() -> QuerySet[Campaign]:
 def _has_open_contacts(campaign_id: UUID) -> bool:
     found: bool = CampaignContact.objects.filter(campaign_id=campaign_id, state__in=OPEN_STATES).exists()
     return found
-
-
-def _cancel_waiting(campaign_id: UUID, *, why: str, now: datetime) -> None:
-    run(
-        "cancel_waiting_contacts",
-        """
-        UPDATE dialer_campaigncontact SET state = 'cancelled', end_reason = %(why)s, ended_at = %(now)s, due_at = NULL
-        WHERE id IN (
-            SELECT id FROM dialer_campaigncontact WHERE campaign_id = %(campaign)s AND state = 'waiting'
-            LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-        )
-        """,
-        {"campaign": campaign_id, "why": why, "now": now, "limit": BATCH * 10},
-    )
 
 
 def _winding_down(limit: int) -> list[UUID]:

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
+from dialer.calls import campaign_contacts
 from dialer.contacts import contacts, first_calls
 from dialer.contacts.contacts import Bad, ContactFields, Effect, InvalidContact, Taken
 from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.ids import MalformedId, new_id, parse_public_id, public_id
-from dialer.workspaces.statements import fetch
+from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.transitions import TransitionConflict
 
 MOST_AT_ONCE = 10_000
@@ -84,10 +84,6 @@ def add(campaign_id: UUID, entries: Sequence[object], *, workspace_id: UUID, act
     return Added(submitted=len(entries), added=added, duplicates=len(wanted) - added, refused=refused)
 
 
-class _Member(NamedTuple):
-    contact_id: UUID
-
-
 def put_in(campaign_id: UUID, contact_ids: Iterable[UUID], *, workspace_id: UUID, now: datetime) -> set[UUID]:
     """Put contacts of the workspace into a campaign that has not ended; return those that were not in it yet."""
     ids = list(dict.fromkeys(contact_ids))
@@ -100,29 +96,12 @@ def put_in(campaign_id: UUID, contact_ids: Iterable[UUID], *, workspace_id: UUID
         )
         if campaign.status in FINAL:
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="one with more contacts")
-        rows = fetch(
-            _Member,
-            "add_campaign_contacts",
-            """
-            INSERT INTO dialer_campaigncontact (id, workspace_id, campaign_id, contact_id, state, end_reason, result,
-                created_at)
-            SELECT t.id, %(workspace)s, %(campaign)s, t.contact_id, 'waiting', '', '', %(now)s
-            FROM unnest(%(ids)s::uuid[], %(contacts)s::uuid[]) AS t(id, contact_id)
-            ON CONFLICT (campaign_id, contact_id) DO NOTHING RETURNING contact_id
-            """,
-            {
-                "workspace": workspace_id,
-                "campaign": campaign_id,
-                "now": now,
-                "ids": [new_id() for _ in ids],
-                "contacts": ids,
-            },
-        )
-        if rows:
+        added = campaign_contacts.add(workspace_id, campaign_id, ids, now=now)
+        if added:
             Campaign.objects.filter(pk=campaign_id).update(contact_added_at=now)
             if campaign.status in _STARTED:
-                first_calls.schedule(campaign, limit=len(rows), now=now)
-    return {row.contact_id for row in rows}
+                first_calls.schedule(campaign, limit=len(added), now=now)
+    return added
 
 
 def _effects(answers: Iterable[object], effect: Effect) -> int:

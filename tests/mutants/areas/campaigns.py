@@ -217,7 +217,7 @@ MUTANTS = [
     Mutant(
         file=_ENDS,
         name="contacts of a cancelled campaign go on waiting",
-        old="        _cancel_waiting(campaign_id, why=why, now=now)\n",
+        old="        campaign_contacts.finish_waiting(campaign_id, end_reason=why, limit=BATCH * 10, now=now)\n",
         new="",
         tests=f"{_TESTS}::test_cancel_stops_what_waits_lets_live_calls_finish_and_then_tells_the_end_once",
     ),

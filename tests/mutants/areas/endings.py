@@ -106,14 +106,14 @@ MUTANTS = [
         "::test_a_contact_who_was_reached_stays_reached_when_the_promise_that_followed_was_in_vain",
     ),
     Mutant(
-        file=_ENDINGS,
+        file="dialer/calls/campaign_contacts.py",
         name="a contact that is at its end is opened again by a call that ends late",
-        old="WHERE k.id = t.id AND k.state IN ('waiting', 'calling', 'callback_pending')",
-        new="WHERE k.id = t.id",
+        old='                "from": list(OPEN_STATES),\n',
+        new='                "from": list(ContactState),\n',
         tests=f"{_ENDING_TESTS}::test_a_contact_that_is_at_its_end_stays_there_when_its_call_ends",
     ),
     Mutant(
-        file=_ENDINGS,
+        file="dialer/calls/campaign_contacts.py",
         name="a contact's last result counts and not its best",
         old="< array_position(%(best)s::text[], t.result) THEN k.result ELSE t.result END,",
         new="< 0 THEN k.result ELSE t.result END,",

@@ -56,10 +56,10 @@ MUTANTS = [
         tests=f"{_PIPELINE}::test_a_waiting_contact_is_called_and_called_back_when_nobody_answers",
     ),
     Mutant(
-        file=_PLACING,
+        file="dialer/calls/campaign_contacts.py",
         name="a contact who is called back is not shown as being called",
-        old="UPDATE dialer_campaigncontact SET state = 'calling'\n",
-        new="UPDATE dialer_campaigncontact SET state = state\n",
+        old="from_=[ContactState.WAITING, ContactState.CALLBACK_PENDING])",
+        new="from_=[ContactState.WAITING])",
         tests=f"{_PLACING_TESTS}::test_a_contact_who_is_called_back_is_being_called",
     ),
     Mutant(

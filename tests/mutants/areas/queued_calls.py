@@ -90,10 +90,10 @@ MUTANTS = [
         tests=f"{_CAMPAIGN_TESTS}::test_pause_takes_claims_back_and_says_what_it_holds",
     ),
     Mutant(
-        file=_CALLS,
+        file="dialer/calls/campaign_contacts.py",
         name="a contact that is at its end is ended again with another reason",
-        old="            WHERE id = ANY(%(ids)s) AND state IN ('waiting', 'calling', 'callback_pending')\n",
-        new="            WHERE id = ANY(%(ids)s)\n",
+        old='"reason": end_reason, "now": now, "from": list(OPEN_STATES)}',
+        new='"reason": end_reason, "now": now, "from": list(ContactState)}',
         tests=f"{_CALL_TESTS}::test_a_contact_that_is_at_its_end_stays_as_it_is_when_a_call_is_withdrawn",
     ),
     Mutant(
@@ -234,8 +234,8 @@ MUTANTS = [
     Mutant(
         file=_RESTORING,
         name="a contact that is on the phone is shown as waiting for its callback",
-        old="            WHERE id = %(id)s AND state <> 'calling'\n",
-        new="            WHERE id = %(id)s\n",
+        old="from_=set(ContactState) - {ContactState.CALLING}",
+        new="from_=set(ContactState)",
         tests="tests/dialer/calls/test_restoring.py::test_a_contact_waits_for_its_call_again_unless_it_is_being_called",
     ),
     Mutant(
