@@ -18,7 +18,7 @@ from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus
 from callbacks.scheduling import instant_of, zone_read_in
 from dialer.calls import context
-from dialer.calls.context import Ledger
+from dialer.calls.context import CallContext, Ledger
 from dialer.rules.forcing import in_force, moved_to
 from dialer.rules.openings import Terms, next_possible
 from dialer.rules.statuses import CallStatus
@@ -83,7 +83,7 @@ def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
     return ids
 
 
-def _derived(callback: Callback, fact: Any, terms: Terms, ledger: Ledger, *, now: datetime) -> _Moved:  # noqa: ANN401
+def _derived(callback: Callback, fact: CallContext, terms: Terms, ledger: Ledger, *, now: datetime) -> _Moved:
     zone = zone_read_in(terms)
     was, was_in = callback.scheduled_at, callback.time_zone
     wanted = instant_of(datetime.fromisoformat(callback.local_time), zone)

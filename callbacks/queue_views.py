@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
+from dialer.calls.context import CallContext
 from dialer.dialing import eligibility
 from dialer.rules.gate import Drop, Hold, Verdict, Waits
 
@@ -74,7 +74,7 @@ def why_waiting(callbacks: Sequence[Callback], *, now: datetime) -> Mapping[int,
     return waiting
 
 
-def _why(fact: Any, verdict: Verdict, *, now: datetime) -> tuple[Waits, datetime | None] | None:  # noqa: ANN401 — a row of facts
+def _why(fact: CallContext, verdict: Verdict, *, now: datetime) -> tuple[Waits, datetime | None] | None:
     match verdict:
         case Hold(reason=(Waits.CAMPAIGN_PAUSED | Waits.STALE) as reason):
             return Waits(reason), None

@@ -57,7 +57,7 @@ class PolicyForm(WriteForm, RulesForm):
         model = RetryPolicy
         fields = ("workspace", "name", "is_default")
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         rules = self.instance.rules or (retry_policies.DEFAULT_RULES if self.is_new else {})
         for outcome, rule in rules.items():

@@ -100,7 +100,7 @@ class CampaignForm(WriteForm, ScheduleFields):
             "metadata",
         )
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.initial.update(initial_of(self.instance.schedule), start_at_local=self.instance.start_at_local)
 

@@ -40,7 +40,7 @@ class ImportForm(WriteForm):
         model = Import
         fields = ("workspace", "campaign")
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "campaign" in self.fields:  # not on the page of an import that was made
             self.fields["campaign"].required = False

@@ -120,7 +120,7 @@ class LineForm(WriteForm):
             "inbound_campaign",
         )
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # The newest of its own workspace; a new line gets one when it is there.
         mine = Campaign.objects.filter(workspace_id=self.instance.workspace_id).order_by("-id")
@@ -221,7 +221,7 @@ class WorkspaceForm(WriteForm, ScheduleFields):
         model = Workspace
         fields = _WORKSPACE_FIELDS
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.initial.update(initial_of(self.instance.schedule))
 

@@ -36,16 +36,26 @@ WINDOW = ("hours", "days", ("holiday_region", "holiday_dates"))
 CALLBACKS = (("auto_callback", "max_callback_attempts"), "callback_retry_schedule")
 
 
-class MinutesField(forms.CharField):
+class _ReadField(forms.CharField):
+    """A text that is read as something else."""
+
+    def read(self, text: str) -> object:
+        raise NotImplementedError
+
+    def to_python(self, value: object) -> Any:  # noqa: ANN401 — a CharField's is a text
+        return self.read(str(value or ""))
+
+
+class MinutesField(_ReadField):
     """Delays in minutes: ``60, 120, 1440``."""
 
     def __init__(self, *, label: str, help_text: str = "") -> None:
         widget = UnfoldAdminTextInputWidget(attrs={"placeholder": "60, 120, 1440"})
         super().__init__(required=False, widget=widget, label=label, help_text=help_text)
 
-    def to_python(self, value: object) -> Any:  # noqa: ANN401 — a CharField's is a text
+    def read(self, text: str) -> list[int] | None:
         try:
-            return [int(text) for text in re.split(r"[,; ]+", str(value or "").strip()) if text] or None
+            return [int(number) for number in re.split(r"[,; ]+", text.strip()) if number] or None
         except ValueError as error:
             message = "Enter whole minutes with commas between them, such as 60, 120."
             raise forms.ValidationError(message) from error
@@ -54,15 +64,15 @@ class MinutesField(forms.CharField):
         return ", ".join(str(item) for item in value) if isinstance(value, list) else value
 
 
-class HoursField(forms.CharField):
+class HoursField(_ReadField):
     """Calling hours: ``09:00-20:00``, or a line per weekday, ``mon 09:00-12:00, 13:00-17:00``."""
 
     def __init__(self, *, label: str, help_text: str) -> None:
         widget = UnfoldAdminTextareaWidget(attrs={"rows": 2, "placeholder": "09:00-20:00"})
         super().__init__(required=False, widget=widget, label=label, help_text=help_text)
 
-    def to_python(self, value: object) -> Any:  # noqa: ANN401 — a CharField's is a text
-        lines = [line.strip().lower() for line in str(value or "").splitlines() if line.strip()]
+    def read(self, text: str) -> Mapping[str, Any] | None:
+        lines = [line.strip().lower() for line in text.splitlines() if line.strip()]
         if not lines:
             return None
         whole = _INTERVAL.fullmatch(lines[0])
@@ -71,7 +81,7 @@ class HoursField(forms.CharField):
         week: dict[str, list[dict[str, str]]] = {}
         for line in lines:
             day, _, rest = line.partition(" ")
-            found = [_INTERVAL.fullmatch(text.strip()) for text in rest.split(",")]
+            found = [_INTERVAL.fullmatch(part.strip()) for part in rest.split(",")]
             if day not in WEEKDAYS or not all(found) or day in week:
                 message = f"“{line}” is neither hours, 09:00-20:00, nor a weekday with hours, mon 09:00-12:00."
                 raise forms.ValidationError(message)

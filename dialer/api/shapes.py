@@ -67,7 +67,7 @@ _OTHER_SPELLING: dict[str, Any] = {
 class ScheduleField(ObjectField):
     """A schedule in either spelling; ``schedule_settings`` checks it. ``extra`` are further OpenAPI properties."""
 
-    def __init__(self, *, extra: dict[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 — options of any field
+    def __init__(self, *, extra: dict[str, Any] | None = None, **kwargs: Any) -> None:
         self.extra = extra or {}
         super().__init__(**kwargs)
 

@@ -3,11 +3,11 @@
 Works on normalised schedules (see ``schedule_settings``): what is stored is valid, so nothing is checked here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from babel import Locale, UnknownLocaleError
 
@@ -20,6 +20,7 @@ NARROWED = Interval(start=11 * 60, end=17 * 60)
 """What is left of a window where nobody knows the contact's clock."""
 
 Schedule = Mapping[str, Any]
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ def window_in_force(*, call: Schedule, campaign: Schedule, workspace: Schedule, 
     levels = (("call", call), ("campaign", campaign), ("workspace", workspace))
     hours_rank, hours_level, hours = _first(levels, "calling_hours", DEFAULT_HOURS)
     days_rank, days_level, days = _first(levels, "days", None)
-    _, holidays_level, holidays = _first(levels, "holidays", {})
+    closed: Mapping[str, Any] = {}
+    _, holidays_level, holidays = _first(levels, "holidays", closed)
     per_weekday = "start" not in hours
     if per_weekday and days_rank > hours_rank:
         days, days_level = None, hours_level
@@ -58,14 +60,14 @@ def window_in_force(*, call: Schedule, campaign: Schedule, workspace: Schedule, 
     )
 
 
-def _first(levels: tuple[tuple[str, Schedule], ...], field: str, default: Any) -> tuple[int, str, Any]:  # noqa: ANN401 — JSON
+def _first(levels: tuple[tuple[str, Schedule], ...], field: str, default: _Value) -> tuple[int, str, _Value]:
     for rank, (level, schedule) in enumerate(levels):
         if schedule.get(field) is not None:
             return rank, level, schedule[field]
     return len(levels), "default", default
 
 
-def _open_days(days: Any, country: str | None) -> frozenset[str]:  # noqa: ANN401 — JSON
+def _open_days(days: str | Iterable[str] | None, country: str | None) -> frozenset[str]:
     if days is None:
         return frozenset(WEEKDAYS)
     if days == WEEKEND_OFF:

@@ -95,7 +95,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         row = self.instance
         if row.scope_id is not None and row.scope_type in SCOPE_PREFIXES:

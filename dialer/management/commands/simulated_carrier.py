@@ -27,5 +27,5 @@ class Command(BaseCommand):
         }
         add_arguments(parser, {**DEFAULTS, **{name: value for name, value in known.items() if value}})
 
-    def handle(self, *_: object, **options: Any) -> None:  # noqa: ANN401 — Django's signature
+    def handle(self, *_: object, **options: Any) -> None:
         run(Options.of(options))

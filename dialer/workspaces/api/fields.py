@@ -33,7 +33,7 @@ class TextField(serializers.CharField):
 class WholeNumberField(serializers.IntegerField):
     """A JSON integer; ``max_value`` is that of the column unless said otherwise."""
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 — DRF's
+    def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("max_value", _BIGGEST_INTEGER)
         super().__init__(**kwargs)
 
@@ -156,7 +156,7 @@ class PublicIdField(serializers.Field[UUID, str, str, Any]):
 
     default_error_messages = {"malformed": "must be an id of the form {prefix}_…"}
 
-    def __init__(self, prefix: str, **kwargs: Any) -> None:  # noqa: ANN401 — DRF's
+    def __init__(self, prefix: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.prefix = prefix
 
@@ -177,7 +177,7 @@ class ReferenceField(PublicIdField):
 
     default_error_messages = {"missing": "does not exist"}
 
-    def __init__(self, model: type[PublicId], *, only: Mapping[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 — DRF's
+    def __init__(self, model: type[PublicId], *, only: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(model.public_prefix, **kwargs)
         self._model: Any = model
         self._only = dict(only or {})
