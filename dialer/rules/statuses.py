@@ -103,7 +103,7 @@ CONTACT_MOVES: Mapping[ContactState, frozenset[ContactState]] = {
     ContactState.CALLING: _FINAL_STATES | {ContactState.CALLBACK_PENDING},
     ContactState.CALLBACK_PENDING: _FINAL_STATES | {ContactState.CALLING},
     # Whoever is promised another call waits again; of whom nobody reached, a person may know better.
-    **dict.fromkeys(_FINAL_STATES, frozenset({ContactState.CALLBACK_PENDING, ContactState.REACHED})),
+    **{state: frozenset({ContactState.CALLBACK_PENDING, ContactState.REACHED}) - {state} for state in _FINAL_STATES},
 }
 """The states that a campaign contact may go to from each."""
 
