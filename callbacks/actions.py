@@ -43,7 +43,7 @@ class Opened:
     """A pending callback with its call's context, both locked."""
 
     callback: Callback
-    fact: CallContext
+    call: CallContext
 
 
 def call_now(
@@ -96,7 +96,7 @@ def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
     with opened(callback_id, workspace_id=workspace_id, to=CallbackStatus.SKIPPED) as row:
         if row.callback.type != CallbackType.AUTO_RETRY:
             raise NotARetry
-        calls.withdraw([row.fact.id], why="skipped", now=now, ends_chain=False)
+        calls.withdraw([row.call.id], why="skipped", now=now, ends_chain=False)
         _retry_after_skip(row, now=now)
         leave_trace(row, "skip", actor, to_state={"status": "skipped"}, reason=reason, now=now)
     return Callback.objects.get(pk=callback_id)
@@ -120,9 +120,9 @@ def _finish(
     callback_id: int, why: str, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime
 ) -> Callback:
     with opened(callback_id, workspace_id=workspace_id, to=why) as row:
-        calls.withdraw([row.fact.id], why=why, now=now)
+        calls.withdraw([row.call.id], why=why, now=now)
         # One that was promised while a call was live: its end, which comes yet, is to make no retry.
-        calls.settle_live(row.fact.chain_id, now=now)
+        calls.settle_live(row.call.chain_id, now=now)
         if why == "completed":
             Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
         leave_trace(row, verb, actor, to_state={"status": why}, reason=reason, now=now)
@@ -134,25 +134,25 @@ def opened(callback_id: int, *, workspace_id: UUID, to: str) -> Iterator[Opened]
     """Lock a pending callback and its call in one transaction; raises ``TransitionConflict`` for any other state."""
     with transaction.atomic():
         callback = Callback.objects.in_workspace(workspace_id).get(pk=callback_id)
-        fact = context.locked_facts_of([callback.call_id])[0]
+        call = context.locked_contexts_of([callback.call_id])[0]
         callback = Callback.objects.select_for_update(no_key=True).get(pk=callback_id)
-        if callback.status != CallbackStatus.PENDING or fact.status != CallStatus.QUEUED:
-            from_ = callback.status if callback.status != CallbackStatus.PENDING else fact.status
+        if callback.status != CallbackStatus.PENDING or call.status != CallStatus.QUEUED:
+            from_ = callback.status if callback.status != CallbackStatus.PENDING else call.status
             raise TransitionConflict(what=f"callback {callback_id}", from_=from_, to=to)
-        yield Opened(callback=callback, fact=fact)
+        yield Opened(callback=callback, call=call)
 
 
 def _refuse_unless_possible(row: Opened, *, at: datetime, force: Force | None, now: datetime) -> None:
-    fact = row.fact
-    if fact.is_suppressed:
+    call = row.call
+    if call.is_suppressed:
         raise ContactSuppressed
     forced = force.checks if force else frozenset()
-    if at <= now and fact.campaign_status not in (None, "running") and "campaign_paused" not in forced:
+    if at <= now and call.campaign_status not in (None, "running") and "campaign_paused" not in forced:
         reason = "campaign_paused"
         raise OutsideWindow(reason, None)
-    terms = context.terms_of(fact)
-    ledger = context.ledger_of([(fact.workspace_id, fact.phone, terms)], now=now)
-    possible = next_possible(terms, at=at, ledger=ledger.get((fact.workspace_id, fact.phone), ()), forced=forced)
+    terms = context.terms_of(call)
+    ledger = context.ledger_of([(call.workspace_id, call.phone, terms)], now=now)
+    possible = next_possible(terms, at=at, ledger=ledger.get((call.workspace_id, call.phone), ()), forced=forced)
     if possible.shifts or possible.at is None:
         raise OutsideWindow(possible.shifts[0].reason if possible.shifts else "outside_window", possible.at)
 
@@ -171,11 +171,11 @@ def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: 
         WHERE id = %(id)s AND status = 'queued'
         """,
         {
-            "id": row.fact.id,
+            "id": row.call.id,
             "at": at,
             "rank": rank.value,
             "force": json.dumps(force.stored(at=at)) if force else None,
-            "stale": timedelta(hours=row.fact.stale_after_hours),
+            "stale": timedelta(hours=row.call.stale_after_hours),
         },
     )
     Callback.objects.filter(pk=row.callback.pk).update(
@@ -191,8 +191,8 @@ def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: 
 
 def _retry_after_skip(row: Opened, *, now: datetime) -> None:
     """Schedule what would have followed the skipped call, had it failed like the one before; or end the chain."""
-    fact, callback = row.fact, row.callback
-    origin, number = callback.origin_call_id, fact.attempt_number - 1
+    call, callback = row.call, row.callback
+    origin, number = callback.origin_call_id, call.attempt_number - 1
     assert origin is not None  # a retry follows a call
     end = CallEnd(
         call_id=origin,
@@ -201,19 +201,19 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
         at=max(callback.scheduled_at, now),
     )
     # The skipped call was never made: the next one takes its number, and follows the call that it followed.
-    skipped = EndedCall(call=fact._replace(id=origin, attempt_number=number), end=end)
+    skipped = EndedCall(call=call._replace(id=origin, attempt_number=number), end=end)
     decision = decision_on(skipped, has_pending=False)
     made = make_retries([decision], now=now, is_skip=True)
     if made:
         record_events([new.event for new in made.values()], now=now)
         return
     # What was reached before stays so: a promise after an answer may have been in vain.
-    chain = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)
+    chain = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
     state = ContactState.REACHED if chain.was_reached else ContactState.EXHAUSTED
     reason = decision.stop or "no_opening"
-    record_events([call_exhausted(fact, chain, result=state.value, reason=reason, attempts=number, at=now)], now=now)
-    if fact.campaign_contact_id:
-        campaign_contacts.finish([fact.campaign_contact_id], state=state, end_reason=reason, now=now)
+    record_events([call_exhausted(call, chain, result=state.value, reason=reason, attempts=number, at=now)], now=now)
+    if call.campaign_contact_id:
+        campaign_contacts.finish([call.campaign_contact_id], state=state, end_reason=reason, now=now)
 
 
 def leave_trace(

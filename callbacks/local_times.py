@@ -58,7 +58,7 @@ def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
     calls before their callbacks.
     """
     pending = Callback.objects.filter(contact_id__in=contact_ids, status=CallbackStatus.PENDING.value)
-    rows = {row.id: row for row in context.locked_facts_of(pending.values_list("call_id", flat=True))}
+    rows = {row.id: row for row in context.locked_contexts_of(pending.values_list("call_id", flat=True))}
     terms = {row.id: context.terms_of(row) for row in rows.values() if row.status == CallStatus.QUEUED}
     callbacks = [
         callback
@@ -70,11 +70,11 @@ def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
     )
     moved = []
     for callback in callbacks:
-        fact = rows[callback.call_id]
+        call = rows[callback.call_id]
         if callback.local_time:
-            moved.append(_derived(callback, fact, terms[fact.id], ledger, now=now))
+            moved.append(_derived(callback, call, terms[call.id], ledger, now=now))
         else:
-            _show_on(callback, terms[fact.id], now=now)
+            _show_on(callback, terms[call.id], now=now)
     Callback.objects.bulk_update(callbacks, _WRITTEN)
     _move_calls(moved)
     ids = [move.callback.pk for move in moved]
@@ -83,15 +83,15 @@ def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
     return ids
 
 
-def _derived(callback: Callback, fact: CallContext, terms: Terms, ledger: Ledger, *, now: datetime) -> _Moved:
+def _derived(callback: Callback, call: CallContext, terms: Terms, ledger: Ledger, *, now: datetime) -> _Moved:
     zone = zone_read_in(terms)
     was, was_in = callback.scheduled_at, callback.time_zone
     wanted = instant_of(datetime.fromisoformat(callback.local_time), zone)
-    force = context.parsed(fact.force)
+    force = context.parsed(call.force)
     possible = next_possible(
         terms,
         at=max(wanted, now),
-        ledger=ledger.get((fact.workspace_id, fact.phone), ()),
+        ledger=ledger.get((call.workspace_id, call.phone), ()),
         forced=in_force(moved_to(force, wanted), now=now) if force else frozenset(),
     )
     is_past = wanted <= now

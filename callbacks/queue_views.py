@@ -66,15 +66,15 @@ def why_waiting(callbacks: Sequence[Callback], *, now: datetime) -> Mapping[int,
     """
     due = {c.call_id: c for c in callbacks if c.status == CallbackStatus.PENDING and c.scheduled_at <= now}
     waiting: dict[int, Waiting] = {}
-    for call_id, (fact, verdict) in eligibility.verdicts_on(due, now=now).items():
-        found = _why(fact, verdict, now=now)
+    for call_id, (call, verdict) in eligibility.verdicts_on(due, now=now).items():
+        found = _why(call, verdict, now=now)
         if found is not None:
             code, at = found
             waiting[due[call_id].pk] = Waiting(code=code.value, text=_WORDS[code], next_possible_at=at)
     return waiting
 
 
-def _why(fact: CallContext, verdict: Verdict, *, now: datetime) -> tuple[Waits, datetime | None] | None:
+def _why(call: CallContext, verdict: Verdict, *, now: datetime) -> tuple[Waits, datetime | None] | None:
     match verdict:
         case Hold(reason=(Waits.CAMPAIGN_PAUSED | Waits.STALE) as reason):
             return Waits(reason), None
@@ -82,10 +82,10 @@ def _why(fact: CallContext, verdict: Verdict, *, now: datetime) -> tuple[Waits, 
             return Waits(reason), None if is_hopeless else at
         case Drop():
             return None
-    if fact.due_at > now:
+    if call.due_at > now:
         # Nothing holds it any more, but it is looked at again only then.
-        return Waits(fact.held_reason) if fact.held_reason in set(Waits) else Waits.AT_CAPACITY, fact.due_at
-    if fact.lease_until is None and fact.due_at + GRACE < now:
+        return Waits(call.held_reason) if call.held_reason in set(Waits) else Waits.AT_CAPACITY, call.due_at
+    if call.lease_until is None and call.due_at + GRACE < now:
         return Waits.AT_CAPACITY, now
     return None
 

@@ -38,20 +38,20 @@ def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, da
     )
     retries = {row.call_id: (row.original_outcome, row.number) for row in rows if row.number is not None}
     return {
-        fact.id: now
+        call.id: now
         + delay_before(
             resolved(
-                call=context.parsed(fact.call_schedule) or {},
-                campaign=context.parsed(fact.campaign_schedule) or {},
-                workspace=context.parsed(fact.workspace_schedule) or {},
-                campaign_policy=context.parsed(fact.campaign_policy),
-                workspace_policy=context.parsed(fact.workspace_policy),
+                call=context.parsed(call.call_schedule) or {},
+                campaign=context.parsed(call.campaign_schedule) or {},
+                workspace=context.parsed(call.workspace_schedule) or {},
+                campaign_policy=context.parsed(call.campaign_policy),
+                workspace_policy=context.parsed(call.workspace_policy),
             ),
             outcome=outcome,
             number=number,
         )
-        for fact in context.facts_of(retries)
-        for outcome, number in [retries[fact.id]]
+        for call in context.contexts_of(retries)
+        for outcome, number in [retries[call.id]]
     }
 
 

@@ -36,7 +36,7 @@ class _Locked:
     """A call and its context, locked with all that waits or talks in its chain."""
 
     call: Call
-    fact: CallContext
+    context: CallContext
 
 
 def was_a_person(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Call:
@@ -133,7 +133,7 @@ def _locked(call_id: UUID, workspace_id: UUID) -> Iterator[_Locked]:
             """,
             {"id": call_id, "chain": chain_id},
         )
-        yield _Locked(call=_read(call_id), fact=context.facts_of([call_id])[0])
+        yield _Locked(call=_read(call_id), context=context.contexts_of([call_id])[0])
 
 
 class _ChainLeft(NamedTuple):
@@ -143,8 +143,8 @@ class _ChainLeft(NamedTuple):
 
 def _count_as_reached(row: _Locked, *, now: datetime) -> None:
     """Do what an answer does: end the retries that wait, and the chain unless something else goes on in it."""
-    fact = row.fact
-    cancel_needless_retries([fact], now=now)
+    call = row.context
+    cancel_needless_retries([call], now=now)
     (chain,) = fetch(
         _ChainLeft,
         "chain_left",
@@ -153,14 +153,14 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
             COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts
         FROM dialer_call WHERE chain_id = %(chain)s
         """,
-        {"chain": fact.chain_id},
+        {"chain": call.chain_id},
     )
-    if fact.campaign_contact_id:
-        campaign_contacts.count_as_reached(fact.campaign_contact_id, is_over=not chain.goes_on, now=now)
-    if not chain.goes_on and not fact.is_inbound:
+    if call.campaign_contact_id:
+        campaign_contacts.count_as_reached(call.campaign_contact_id, is_over=not chain.goes_on, now=now)
+    if not chain.goes_on and not call.is_inbound:
         # Once per chain: where its end was told already, this is silently the first. A call that came in tells none.
-        so_far = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED)
-        told = call_exhausted(fact, so_far, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)
+        so_far = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
+        told = call_exhausted(call, so_far, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)
         record_events([told], now=now)
 
 

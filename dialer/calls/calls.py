@@ -180,15 +180,15 @@ def _end_chains(rows: Sequence[_Withdrawn], *, why: str, now: datetime) -> None:
     record_events(
         [
             events.call_exhausted(
-                fact,
-                chains.get(fact.chain_id, NOTHING_DIALLED),
-                result="reached" if fact.chain_id in reached else _RESULT_TOLD.get(why, "cancelled"),
+                call,
+                chains.get(call.chain_id, NOTHING_DIALLED),
+                result="reached" if call.chain_id in reached else _RESULT_TOLD.get(why, "cancelled"),
                 reason=why,
-                attempts=fact.attempt_number - 1,
+                attempts=call.attempt_number - 1,
                 at=now,
             )
-            for fact in context.facts_of([row.id for row in rows])
-            if fact.attempt_number > 1
+            for call in context.contexts_of([row.id for row in rows])
+            if call.attempt_number > 1
         ],
         now=now,
     )
@@ -374,15 +374,15 @@ def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
 
 def _cancelled_events(call: Call, *, is_over: bool) -> list[NewEvent]:
     assert call.ended_at is not None
-    (fact,) = context.facts_of([call.id])
+    (row,) = context.contexts_of([call.id])
     end = CallEnd(call_id=call.id, outcome=Outcome.CANCELLED, ended_reason="cancelled", at=call.ended_at)
-    told = [events.call_ended(fact, end, FollowUp(stop="cancelled"))]
+    told = [events.call_ended(row, end, FollowUp(stop="cancelled"))]
     if is_over:
         chain = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
         attempts = call.attempt_number - 1
         told.append(
             events.call_exhausted(
-                fact, chain, result="cancelled", reason="cancelled", attempts=attempts, at=call.ended_at
+                row, chain, result="cancelled", reason="cancelled", attempts=attempts, at=call.ended_at
             )
         )
     return told

@@ -24,7 +24,7 @@ Ledger = Mapping[tuple[UUID, str], Sequence[Handed]]
 
 
 class CallContext(NamedTuple):
-    """A call with its contact, persona, campaign, line and workspace: a row of ``facts_of``.
+    """A call with its contact, persona, campaign, line and workspace: a row of ``contexts_of``.
 
     JSON is text as stored, so that equal texts are parsed once (:func:`parsed`).
     """
@@ -144,16 +144,16 @@ _FACTS = """
 """
 
 
-def facts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
+def contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
     """Read the facts of calls, in the order of their ids, without locking anything."""
-    return fetch(CallContext, "call_facts", _facts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
+    return fetch(CallContext, "call_contexts", _facts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
 
 
-def locked_facts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
+def locked_contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
     """Lock the calls, in the order of their ids, until the transaction ends, and read their facts."""
     return fetch(
         CallContext,
-        "lock_call_facts",
+        "lock_call_contexts",
         _facts(lock="FOR NO KEY UPDATE OF c"),
         {"ids": list(call_ids), "number_key": number_key()},
     )
@@ -164,20 +164,20 @@ def _facts(*, lock: str) -> str:
     return _FACTS.format(lock=lock, sealed_phone=SEALED_PHONE)
 
 
-def terms_of(fact: CallContext) -> Terms:
+def terms_of(call: CallContext) -> Terms:
     """Say when the contact of one row may be called."""
     return terms(
-        phone=fact.phone,
-        zones=tuple(parsed(fact.contact_zones)),
-        timezone_source=fact.timezone_source,
-        call_schedule=fact.call_schedule,
-        campaign_schedule=fact.campaign_schedule,
-        workspace_schedule=fact.workspace_schedule,
-        campaign_zone=fact.campaign_zone or "",
-        workspace_zone=fact.workspace_zone,
-        limits=_limits(fact.workspace_limits, fact.campaign_limits),
-        ring_timeout=timedelta(seconds=fact.ring_timeout_seconds),
-        campaign_id=fact.campaign_id,
+        phone=call.phone,
+        zones=tuple(parsed(call.contact_zones)),
+        timezone_source=call.timezone_source,
+        call_schedule=call.call_schedule,
+        campaign_schedule=call.campaign_schedule,
+        workspace_schedule=call.workspace_schedule,
+        campaign_zone=call.campaign_zone or "",
+        workspace_zone=call.workspace_zone,
+        limits=_limits(call.workspace_limits, call.campaign_limits),
+        ring_timeout=timedelta(seconds=call.ring_timeout_seconds),
+        campaign_id=call.campaign_id,
     )
 
 

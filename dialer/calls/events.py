@@ -18,68 +18,68 @@ from dialer.workspaces.instants import written
 from webhooks.outbox import NewEvent, NewItem
 
 
-def call_started(fact: CallContext, *, at: datetime) -> NewEvent:
+def call_started(call: CallContext, *, at: datetime) -> NewEvent:
     return _call_event(
-        fact,
+        call,
         "call.started",
         at=at,
-        data={**_identity(fact), "started_at": written(at)},
-        unique_key=f"call.started:{fact.id}",
+        data={**_identity(call), "started_at": written(at)},
+        unique_key=f"call.started:{call.id}",
     )
 
 
-def call_received(fact: CallContext, *, at: datetime) -> NewEvent:
+def call_received(call: CallContext, *, at: datetime) -> NewEvent:
     """Somebody rings us, or a callback of ours connects."""
-    kind = "inbound" if fact.is_inbound else "outbound-callback"
+    kind = "inbound" if call.is_inbound else "outbound-callback"
     return _call_event(
-        fact,
+        call,
         "call.received",
         at=at,
-        data={**_identity(fact), "type": kind, "received_at": written(at), "to": fact.caller_id},
-        unique_key=f"call.received:{fact.id}",
-        batch=formats.received_item(fact, kind=kind, at=at),
+        data={**_identity(call), "type": kind, "received_at": written(at), "to": call.caller_id},
+        unique_key=f"call.received:{call.id}",
+        batch=formats.received_item(call, kind=kind, at=at),
     )
 
 
-def call_attempted(fact: CallContext, end: CallEnd) -> NewEvent:
+def call_attempted(call: CallContext, end: CallEnd) -> NewEvent:
     """Every outbound attempt that was handed over, when it has ended."""
-    assert fact.dialing_at is not None
+    assert call.dialing_at is not None
     return _call_event(
-        fact,
+        call,
         "call.attempted",
         at=end.at,
         data={
-            **_identity(fact),
+            **_identity(call),
             "outcome": end.outcome,
             "status": ENVELOPE_STATUS[end.outcome],
             "ended_reason": end.ended_reason,
-            "attempted_at": written(fact.dialing_at),
+            "attempted_at": written(call.dialing_at),
             "ended_at": written(end.at),
             "duration_seconds": end.duration_seconds or 0,
         },
-        unique_key=f"call.attempted:{fact.id}",
+        unique_key=f"call.attempted:{call.id}",
         batch=formats.attempted_item(
-            fact, outcome=end.outcome, rang=bool(end.ringing_at or end.answered_at), began_at=fact.dialing_at
+            call, outcome=end.outcome, rang=bool(end.ringing_at or end.answered_at), began_at=call.dialing_at
         ),
-        status=formats.attempted_status(fact, outcome=end.outcome, began_at=fact.dialing_at, ended_at=end.at),
+        status=formats.attempted_status(call, outcome=end.outcome, began_at=call.dialing_at, ended_at=end.at),
     )
 
 
-def call_ended(fact: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent:
+def call_ended(call: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent:
     """Tell the end with the decision about what follows; a call that came in has its result with that."""
-    top_level: dict[str, Any] = {"call_id": public_id("call", fact.id)}
+    top_level: dict[str, Any] = {"call_id": public_id("call", call.id)}
     if follow_up.pending is not None:
         top_level["callback"] = {
             "id": follow_up.pending.id,
             "scheduled_at": follow_up.pending.scheduled_at.astimezone(UTC).isoformat(timespec="seconds"),
         }
     return _call_event(
-        fact,
+        call,
         "call.ended",
         at=end.at,
         data={
-            "job_id": public_id("call", fact.id),
-            "contact_id": public_id("ct", fact.contact_id),
+            "job_id": public_id("call", call.id),
+            "contact_id": public_id("ct", call.contact_id),
             "status": ENVELOPE_STATUS[end.outcome],
             "ended_reason": end.ended_reason,
             "duration_seconds": end.duration_seconds or 0,
@@ -88,49 +88,49 @@ def call_ended(fact: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent
             "retry": {
                 "will_retry": follow_up.next_retry_at is not None,
                 "next_retry_at": written(follow_up.next_retry_at) if follow_up.next_retry_at else None,
-                "attempt_number": fact.attempt_number,
-                "max_attempts": fact.attempt_number + follow_up.attempts_left,
+                "attempt_number": call.attempt_number,
+                "max_attempts": call.attempt_number + follow_up.attempts_left,
             },
         },
         top_level=top_level,
-        unique_key=f"call.ended:{fact.id}",
-        batch=formats.complete_item(fact, only_call(fact, end), at=end.at) if fact.is_inbound else None,
+        unique_key=f"call.ended:{call.id}",
+        batch=formats.complete_item(call, only_call(call, end), at=end.at) if call.is_inbound else None,
     )
 
 
 def call_exhausted(
-    fact: CallContext, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime
+    call: CallContext, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime
 ) -> NewEvent:
     """The chain is over, whether it reached the contact or not; once per chain."""
     return _call_event(
-        fact,
+        call,
         "call.exhausted",
         at=at,
         data={
-            "job_id": public_id("call", fact.id),
-            "contact_id": public_id("ct", fact.contact_id),
-            "campaign_id": public_id("camp", fact.campaign_id) if fact.campaign_id else None,
-            "phone": fact.phone,
+            "job_id": public_id("call", call.id),
+            "contact_id": public_id("ct", call.contact_id),
+            "campaign_id": public_id("camp", call.campaign_id) if call.campaign_id else None,
+            "phone": call.phone,
             "result": result,
             "reason": reason,
             "attempts": attempts,
         },
-        unique_key=f"call.exhausted:{fact.chain_id}",
-        batch=formats.complete_item(fact, chain, at=at),
-        status=formats.number_done_status(fact, chain, at=at),
+        unique_key=f"call.exhausted:{call.chain_id}",
+        batch=formats.complete_item(call, chain, at=at),
+        status=formats.number_done_status(call, chain, at=at),
     )
 
 
-def only_call(fact: CallContext, end: CallEnd) -> Chain:
+def only_call(call: CallContext, end: CallEnd) -> Chain:
     """Return the chain of a call before and after which there is none."""
-    if fact.dialing_at is None:
+    if call.dialing_at is None:
         return NOTHING_DIALLED
     attempt = Attempt(
-        id=fact.id,
+        id=call.id,
         outcome=end.outcome,
-        number=fact.number,
-        caller_id=fact.caller_id,
-        began_at=fact.dialing_at,
+        number=call.number,
+        caller_id=call.caller_id,
+        began_at=call.dialing_at,
         answered_at=end.answered_at,
         ended_at=end.at,
     )
@@ -138,11 +138,11 @@ def only_call(fact: CallContext, end: CallEnd) -> Chain:
 
 
 def call_analyzed(
-    fact: CallContext, *, analysis: Mapping[str, Any], status: str, at: datetime, replaced: bool
+    call: CallContext, *, analysis: Mapping[str, Any], status: str, at: datetime, replaced: bool
 ) -> NewEvent:
     data: dict[str, Any] = {
         "call": {
-            "id": public_id("call", fact.id),
+            "id": public_id("call", call.id),
             "status": status,
             "summary": analysis.get("summary"),
             "outcome_id": analysis.get("outcome_id"),
@@ -150,8 +150,8 @@ def call_analyzed(
             "structured_data": analysis.get("structured_data", {}),
         },
         "contact": {
-            "id": public_id("ct", fact.contact_id),
-            "name": fact.contact_name,
+            "id": public_id("ct", call.contact_id),
+            "name": call.contact_name,
             "status": analysis.get("outcome_id"),
         },
         "in_call_tools": analysis.get("in_call_tools", []),
@@ -159,7 +159,7 @@ def call_analyzed(
     }
     if replaced:
         data["replaced"] = True
-    return _call_event(fact, "call.analyzed", at=at, data=data)
+    return _call_event(call, "call.analyzed", at=at, data=data)
 
 
 def contacts_suppressed(suppressions: Sequence[Suppression], *, at: datetime) -> list[NewEvent]:
@@ -179,27 +179,27 @@ def contacts_suppressed(suppressions: Sequence[Suppression], *, at: datetime) ->
     ]
 
 
-def _identity(fact: CallContext) -> dict[str, Any]:
+def _identity(call: CallContext) -> dict[str, Any]:
     return {
-        "job_id": public_id("call", fact.id),
-        "conversation_id": public_id("conv", fact.id),
-        "contact_id": public_id("ct", fact.contact_id),
-        "persona_id": public_id("per", fact.persona_id),
-        "campaign_id": public_id("camp", fact.campaign_id) if fact.campaign_id else None,
-        "direction": fact.direction,
+        "job_id": public_id("call", call.id),
+        "conversation_id": public_id("conv", call.id),
+        "contact_id": public_id("ct", call.contact_id),
+        "persona_id": public_id("per", call.persona_id),
+        "campaign_id": public_id("camp", call.campaign_id) if call.campaign_id else None,
+        "direction": call.direction,
         "channel": "voice",
-        "job_type": "inbound_call" if fact.is_inbound else "outbound_call",
-        "attempt_number": fact.attempt_number,
+        "job_type": "inbound_call" if call.is_inbound else "outbound_call",
+        "attempt_number": call.attempt_number,
         "contact": {
-            "id": public_id("ct", fact.contact_id),
-            "name": fact.contact_name,
-            "phone": fact.phone,
+            "id": public_id("ct", call.contact_id),
+            "name": call.contact_name,
+            "phone": call.phone,
         },
     }
 
 
 def _call_event(
-    fact: CallContext,
+    call: CallContext,
     type_: str,
     *,
     at: datetime,
@@ -210,18 +210,18 @@ def _call_event(
     status: Callable[[], Mapping[str, object]] | None = None,
 ) -> NewEvent:
     return NewEvent(
-        workspace_id=fact.workspace_id,
+        workspace_id=call.workspace_id,
         type=type_,
         occurred_at=at,
         data=data,
-        metadata=metadata_of(fact.metadata, fact.campaign_metadata),
+        metadata=metadata_of(call.metadata, call.campaign_metadata),
         top_level=top_level or {},
-        chain_id=fact.chain_id,
-        campaign_id=fact.campaign_id,
-        persona_id=fact.persona_id,
-        call_id=fact.id,
+        chain_id=call.chain_id,
+        campaign_id=call.campaign_id,
+        persona_id=call.persona_id,
+        call_id=call.id,
         unique_key=unique_key,
-        inline_webhooks=parsed(fact.config_webhooks),
+        inline_webhooks=parsed(call.config_webhooks),
         batch=batch,
         status=status,
     )

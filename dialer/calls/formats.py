@@ -25,36 +25,36 @@ WAIT_FOR_ANALYSIS: Final = timedelta(minutes=10)
 Status = Callable[[], Mapping[str, object]]
 
 
-def attempted_item(fact: CallContext, *, outcome: Outcome, rang: bool, began_at: datetime) -> NewItem:
+def attempted_item(call: CallContext, *, outcome: Outcome, rang: bool, began_at: datetime) -> NewItem:
     def render(_: UUID) -> Mapping[str, object]:
-        return batch_items.call_attempted(_party(fact, fact.number), outcome=outcome, rang=rang, at=began_at)
+        return batch_items.call_attempted(_party(call, call.number), outcome=outcome, rang=rang, at=began_at)
 
     return NewItem(type=BatchType.CALL_ATTEMPTED, render=render)
 
 
-def attempted_status(fact: CallContext, *, outcome: Outcome, began_at: datetime, ended_at: datetime) -> Status | None:
-    if fact.campaign_id is None:
+def attempted_status(call: CallContext, *, outcome: Outcome, began_at: datetime, ended_at: datetime) -> Status | None:
+    if call.campaign_id is None:
         return None
     return partial(
         status_callbacks.attempt,
-        campaign=public_id("camp", fact.campaign_id),
-        call=public_id("call", fact.id),
-        number=fact.number or fact.phone,
+        campaign=public_id("camp", call.campaign_id),
+        call=public_id("call", call.id),
+        number=call.number or call.phone,
         outcome=outcome,
         began_at=began_at,
         ended_at=ended_at,
-        zone=_zone(fact),
+        zone=_zone(call),
     )
 
 
-def received_item(fact: CallContext, *, kind: str, at: datetime) -> NewItem:
+def received_item(call: CallContext, *, kind: str, at: datetime) -> NewItem:
     def render(_: UUID) -> Mapping[str, object]:
-        return batch_items.call_received(_party(fact, fact.number), kind=kind, at=at)
+        return batch_items.call_received(_party(call, call.number), kind=kind, at=at)
 
     return NewItem(type=BatchType.CALL_RECEIVED, render=render)
 
 
-def complete_item(fact: CallContext, chain: Chain, *, at: datetime) -> NewItem | None:
+def complete_item(call: CallContext, chain: Chain, *, at: datetime) -> NewItem | None:
     """Return the result of a chain that is over, held back where its talk may yet be analyzed.
 
     Nothing where nobody was dialled.
@@ -66,50 +66,50 @@ def complete_item(fact: CallContext, chain: Chain, *, at: datetime) -> NewItem |
     told_at = max(at, decided.ended_at + WAIT_FOR_ANALYSIS) if is_awaited else at
     return NewItem(
         type=BatchType.CALL_COMPLETE,
-        render=lambda item_id: complete(item_id, fact, decided, at=told_at),
+        render=lambda item_id: complete(item_id, call, decided, at=told_at),
         ready_at=told_at if is_awaited else None,
     )
 
 
-def complete(item_id: UUID, fact: CallContext, decided: Attempt, *, at: datetime) -> Mapping[str, object]:
+def complete(item_id: UUID, call: CallContext, decided: Attempt, *, at: datetime) -> Mapping[str, object]:
     """Render the result of a chain by the call that decides about it."""
     result = Result(
         call_id=decided.id,
-        chain_id=fact.chain_id,
+        chain_id=call.chain_id,
         outcome=decided.outcome,
         started_at=decided.answered_at or decided.began_at,
-        has_flow=fact.persona_has_flow,
+        has_flow=call.persona_has_flow,
         analysis=decided.analysis or {},
     )
-    return batch_items.call_complete(item_id, _party(fact, decided.number), result, at=at)
+    return batch_items.call_complete(item_id, _party(call, decided.number), result, at=at)
 
 
-def number_done_status(fact: CallContext, chain: Chain, *, at: datetime) -> Status | None:
+def number_done_status(call: CallContext, chain: Chain, *, at: datetime) -> Status | None:
     """Return what is told of a number whose chain is over; nothing where it was never dialled."""
     decided = chain.deciding
-    if fact.campaign_id is None or decided is None:
+    if call.campaign_id is None or decided is None:
         return None
     return partial(
         status_callbacks.number_done,
-        campaign=public_id("camp", fact.campaign_id),
+        campaign=public_id("camp", call.campaign_id),
         to=chain.attempts[-1].number,
         from_=chain.attempts[-1].caller_id,
         calls=[public_id("call", attempt.id) for attempt in chain.attempts],
         outcome=decided.outcome,
         began_at=chain.attempts[0].began_at,
         ended_at=at,
-        zone=_zone(fact),
+        zone=_zone(call),
     )
 
 
-def _party(fact: CallContext, number: str) -> Party:
+def _party(call: CallContext, number: str) -> Party:
     return Party(
-        phone=number or fact.phone,
-        name=fact.contact_name,
-        external_id=fact.external_id,
-        campaign_id=fact.campaign_id,
+        phone=number or call.phone,
+        name=call.contact_name,
+        external_id=call.external_id,
+        campaign_id=call.campaign_id,
     )
 
 
-def _zone(fact: CallContext) -> str:
-    return fact.campaign_zone or fact.workspace_zone
+def _zone(call: CallContext) -> str:
+    return call.campaign_zone or call.workspace_zone

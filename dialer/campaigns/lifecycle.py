@@ -348,7 +348,7 @@ def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datet
 
 def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
     """Move retries by their own delay from now on, and from there to when the contact may be called."""
-    rows = [row for row in context.locked_facts_of(call_ids) if row.status == CallStatus.QUEUED]
+    rows = [row for row in context.locked_contexts_of(call_ids) if row.status == CallStatus.QUEUED]
     terms = {row.id: context.terms_of(row) for row in rows}
     ledger = context.ledger_of(((row.workspace_id, row.phone, terms[row.id]) for row in rows), now=now)
     wanted = listener().wanted_again([row.id for row in rows], now=now)

@@ -178,15 +178,15 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
         now=now,
     )
     progress: dict[UUID, _Progress] = {}
-    known = {fact.id: fact for fact in context.locked_facts_of(by_call)}
+    known = {call.id: call for call in context.locked_contexts_of(by_call)}
     for call_id, reports in by_call.items():
-        fact = known.get(call_id)
-        if fact is None:
+        call = known.get(call_id)
+        if call is None:
             notes.update(dict.fromkeys((row.id for row in reports), "no such call"))
-        elif fact.status in (CallStatus.ENDED, CallStatus.WITHDRAWN):
-            notes.update(dict.fromkeys((row.id for row in reports), f"the call is {fact.status}"))
+        elif call.status in (CallStatus.ENDED, CallStatus.WITHDRAWN):
+            notes.update(dict.fromkeys((row.id for row in reports), f"the call is {call.status}"))
         else:
-            progress[call_id] = _fold(fact, reports)
+            progress[call_id] = _fold(call, reports)
     _write({call_id: step for call_id, step in progress.items() if step.end is None}, now=now)
     record_events(
         [
@@ -212,24 +212,24 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
     return notes
 
 
-def _connected(fact: CallContext, *, at: datetime) -> list[NewEvent]:
+def _connected(call: CallContext, *, at: datetime) -> list[NewEvent]:
     """Tell that somebody answered; a callback that connects is a call received as well."""
-    started = events.call_started(fact, at=at)
-    is_callback = not fact.is_inbound and fact.rank != Rank.NEW
-    return [started, events.call_received(fact, at=at)] if is_callback else [started]
+    started = events.call_started(call, at=at)
+    is_callback = not call.is_inbound and call.rank != Rank.NEW
+    return [started, events.call_received(call, at=at)] if is_callback else [started]
 
 
 def _asked_not_to_be_called(row: _Stored) -> bool:
     return bool(json.loads(row.facts).get("outcome") == Outcome.DNC_REQUEST)
 
 
-def _fold(fact: CallContext, reports: Sequence[_Stored]) -> _Progress:
-    step = _Progress(status=CallStatus(fact.status))
+def _fold(call: CallContext, reports: Sequence[_Stored]) -> _Progress:
+    step = _Progress(status=CallStatus(call.status))
     for row in reports:
         details: dict[str, Any] = json.loads(row.facts)
         step.carrier_call_id = row.carrier_call_id or step.carrier_call_id
         if row.kind == "ended":
-            step.end = step.end or _end(fact.id, row, details)
+            step.end = step.end or _end(call.id, row, details)
             continue
         status = _STATUS_OF[row.kind]
         if ORDER[status] > ORDER[step.status]:

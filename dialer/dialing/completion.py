@@ -52,11 +52,11 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
     with transaction.atomic():
         if locked is None:
             suppress_who_asked([end.call_id for end in ends if end.outcome is Outcome.DNC_REQUEST], now=now)
-            locked = context.locked_facts_of(first)
-        rows = [fact for fact in locked if fact.id in first and fact.status not in _FINAL]
+            locked = context.locked_contexts_of(first)
+        rows = [call for call in locked if call.id in first and call.status not in _FINAL]
         if not rows:
             return []
-        ended = [EndedCall(call=fact, end=_as_it_counts(first[fact.id], fact, now=now)) for fact in rows]
+        ended = [EndedCall(call=call, end=_as_it_counts(first[call.id], call, now=now)) for call in rows]
         _write([each.end for each in ended])
         attempted = [
             events.call_attempted(each.call, each.end)
@@ -71,14 +71,14 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
             raise
         except Exception:
             # The outcomes are facts and must stand, whatever is wrong with the decision.
-            log.exception("follow_up.failed calls=%s", [str(fact.id) for fact in rows])
+            log.exception("follow_up.failed calls=%s", [str(call.id) for call in rows])
             record_events(attempted, now=now)
             run(
                 "mark_undecided",
                 "UPDATE dialer_call SET follow_up_pending = true WHERE id = ANY(%(ids)s)",
-                {"ids": [fact.id for fact in rows]},
+                {"ids": [call.id for call in rows]},
             )
-        return [fact.id for fact in rows]
+        return [call.id for call in rows]
 
 
 def decide_undecided(*, limit: int, now: datetime) -> int:
@@ -118,7 +118,7 @@ class _UndecidedEnd(NamedTuple):
 
 
 def _decide_later(call_id: UUID, *, now: datetime) -> bool:
-    rows = context.locked_facts_of([call_id])
+    rows = context.locked_contexts_of([call_id])
     ends = fetch(
         _UndecidedEnd,
         "undecided_end",
@@ -156,35 +156,35 @@ def suppress_who_asked(call_ids: Sequence[UUID], *, now: datetime) -> None:
     """Suppress the numbers of calls that end with the wish not to be called; before any call is locked (lock order)."""
     if not call_ids:
         return
-    rows = context.facts_of(call_ids)
+    rows = context.contexts_of(call_ids)
     # Whoever asked was on the number that was dialled; the contact may have another since, or be forgotten.
-    numbers = {fact.id: sorted({fact.number, fact.phone} - {""}) for fact in rows}
-    lock_numbers((fact.workspace_id, number) for fact in rows for number in numbers[fact.id])
-    for fact in rows:
+    numbers = {call.id: sorted({call.number, call.phone} - {""}) for call in rows}
+    lock_numbers((call.workspace_id, number) for call in rows for number in numbers[call.id])
+    for call in rows:
         suppressions.add_in_transaction(
-            fact.workspace_id, numbers[fact.id], reason="dnc_request", source=str(fact.id), now=now
+            call.workspace_id, numbers[call.id], reason="dnc_request", source=str(call.id), now=now
         )
 
 
-def _as_it_counts(end: CallEnd, fact: CallContext, *, now: datetime) -> CallEnd:
+def _as_it_counts(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
     """Return the end with what people said of the call before it, and with the call's own times."""
     outcome, reason = end.outcome, end.ended_reason
-    if outcome is Outcome.VOICEMAIL and fact.person_confirmed_at is not None:
+    if outcome is Outcome.VOICEMAIL and call.person_confirmed_at is not None:
         outcome, reason = Outcome.ANSWERED, reason_of_a_talk(reason)
-    if outcome is Outcome.ANSWERED and fact.dnc_requested_at is not None:
+    if outcome is Outcome.ANSWERED and call.dnc_requested_at is not None:
         outcome, reason = Outcome.DNC_REQUEST, "dnc_request"
-    elif fact.cancel_requested_at is not None and fact.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:
+    elif call.cancel_requested_at is not None and call.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:
         outcome, reason = Outcome.CANCELLED, "cancelled"
     return replace(
         end,
         outcome=outcome,
         ended_reason=reason,
         # A carrier's clock may be ahead or behind; retries are scheduled from a time at which the call can have ended.
-        at=min(max(end.at, fact.dialing_at or end.at), now),
-        transcript=end.transcript or fact.transcript,
-        recording_url=end.recording_url or fact.recording_url,
-        ringing_at=fact.ringing_at or end.ringing_at,
-        answered_at=fact.answered_at or end.answered_at,
+        at=min(max(end.at, call.dialing_at or end.at), now),
+        transcript=end.transcript or call.transcript,
+        recording_url=end.recording_url or call.recording_url,
+        ringing_at=call.ringing_at or end.ringing_at,
+        answered_at=call.answered_at or end.answered_at,
     )
 
 
@@ -235,27 +235,27 @@ def _decide(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:
     told: list[NewEvent] = []
     moved: list[AfterCall] = []
     for each in ended:
-        fact, end, follow_up = each.call, each.end, follow_ups[each.call.id]
+        call, end, follow_up = each.call, each.end, follow_ups[each.call.id]
         told.extend(follow_up.events)
-        told.append(events.call_ended(fact, end, follow_up))
-        chain = chains.get(fact.chain_id) or events.only_call(fact, end)
-        if follow_up.pending is None and not fact.is_inbound:
+        told.append(events.call_ended(call, end, follow_up))
+        chain = chains.get(call.chain_id) or events.only_call(call, end)
+        if follow_up.pending is None and not call.is_inbound:
             told.append(
                 events.call_exhausted(
-                    fact,
+                    call,
                     chain,
                     result="reached" if end.outcome is Outcome.ANSWERED or chain.was_reached else "exhausted",
                     reason=follow_up.stop,
-                    attempts=fact.attempt_number,
+                    attempts=call.attempt_number,
                     at=end.at,
                 )
             )
-        if fact.campaign_contact_id:
+        if call.campaign_contact_id:
             state = _contact_state(end.outcome, follow_up)
             has_been_reached = state is ContactState.EXHAUSTED and chain.was_reached
             moved.append(
                 AfterCall(
-                    id=fact.campaign_contact_id,
+                    id=call.campaign_contact_id,
                     state=ContactState.REACHED if has_been_reached else state,
                     end_reason="" if follow_up.pending else follow_up.stop,
                     result=end.outcome,

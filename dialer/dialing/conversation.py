@@ -101,7 +101,7 @@ def add_analysis(
     """
     _check_analysis(analysis)
     with transaction.atomic():
-        rows = context.locked_facts_of([Call.objects.in_workspace(workspace_id).get(pk=call_id).pk])
+        rows = context.locked_contexts_of([Call.objects.in_workspace(workspace_id).get(pk=call_id).pk])
         call = _read(call_id)
         if call.status != CallStatus.ENDED or call.outcome not in _TALKED:
             raise TransitionConflict(what="the call", from_=call.outcome or call.status, to="analyzed")
@@ -166,14 +166,14 @@ def _change(call: Call, verb: str, to_state: Mapping[str, Any]) -> Change:
     )
 
 
-def _release_result(fact: CallContext, analysis: Mapping[str, Any], *, now: datetime) -> None:
+def _release_result(call: CallContext, analysis: Mapping[str, Any], *, now: datetime) -> None:
     """Let the result of a chain go that waited for what this talk meant; in the caller's transaction.
 
     Where the chain is not over yet, or has told its result, there is nothing to do.
     """
-    decided = chains_of([fact.chain_id]).get(fact.chain_id, NOTHING_DIALLED).deciding
-    if decided is None or decided.id != fact.id:
+    decided = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED).deciding
+    if decided is None or decided.id != call.id:
         return
-    told_by = f"call.ended:{fact.id}" if fact.is_inbound else f"call.exhausted:{fact.chain_id}"
+    told_by = f"call.ended:{call.id}" if call.is_inbound else f"call.exhausted:{call.chain_id}"
     meant = replace(decided, analysis=analysis)
-    batches.release(fact.workspace_id, told_by, lambda item_id: formats.complete(item_id, fact, meant, at=now), now=now)
+    batches.release(call.workspace_id, told_by, lambda item_id: formats.complete(item_id, call, meant, at=now), now=now)

@@ -33,28 +33,28 @@ class _Live(NamedTuple):
 
 def verdicts_of(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datetime) -> dict[UUID, Verdict]:
     """Judge a batch of locked calls that would start together; ``phones`` are the numbers that are locked for them."""
-    terms = {fact.id: context.terms_of(fact) for fact in rows}
+    terms = {call.id: context.terms_of(call) for call in rows}
     ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
     taken = _taken(rows)
     verdicts: dict[UUID, Verdict] = {}
     tried: set[UUID] = set()
-    for fact in rows:
-        if phones[fact.id] != fact.phone:
+    for call in rows:
+        if phones[call.id] != call.phone:
             # The number changed between reading and locking it; the new one is not locked.
-            verdicts[fact.id] = Hold(reason="number_changed", due_at=fact.due_at)
+            verdicts[call.id] = Hold(reason="number_changed", due_at=call.due_at)
             continue
         verdict = judge(
-            _candidate(fact, terms[fact.id], taken, now=now),
-            ledger=ledger.get((fact.workspace_id, fact.phone), ()),
+            _candidate(call, terms[call.id], taken, now=now),
+            ledger=ledger.get((call.workspace_id, call.phone), ()),
             now=now,
         )
-        if isinstance(verdict, Go) and fact.line_outages and fact.line_id in tried:
+        if isinstance(verdict, Go) and call.line_outages and call.line_id in tried:
             verdict = Hold(reason=Waits.CARRIER_DOWN, due_at=now + TRIAL)
         if isinstance(verdict, Go):
-            tried.add(fact.line_id)
+            tried.add(call.line_id)
             # The batch counts itself: the next call to this number, or to this contact, sees this one as live.
-            taken |= {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}
-        verdicts[fact.id] = verdict
+            taken |= {(call.workspace_id, call.phone), (call.workspace_id, call.contact_id)}
+        verdicts[call.id] = verdict
     return verdicts
 
 
@@ -63,37 +63,37 @@ def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[
 
     The very look that placing takes, without locks, and each call by itself; nothing is changed.
     """
-    rows = [fact for fact in context.facts_of(call_ids) if fact.status == CallStatus.QUEUED]
-    terms = {fact.id: context.terms_of(fact) for fact in rows}
+    rows = [call for call in context.contexts_of(call_ids) if call.status == CallStatus.QUEUED]
+    terms = {call.id: context.terms_of(call) for call in rows}
     ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
     taken = _taken(rows) if rows else set()
     found: dict[UUID, tuple[CallContext, Verdict]] = {}
-    for fact in rows:
-        candidate = _candidate(fact, terms[fact.id], taken, now=now)
-        handed = ledger.get((fact.workspace_id, fact.phone), ())
+    for call in rows:
+        candidate = _candidate(call, terms[call.id], taken, now=now)
+        handed = ledger.get((call.workspace_id, call.phone), ())
         due = replace(candidate, due_at=min(candidate.due_at, now))
-        found[fact.id] = (fact, judge(due, ledger=handed, now=now))
+        found[call.id] = (call, judge(due, ledger=handed, now=now))
     return found
 
 
-def _candidate(fact: CallContext, terms: Terms, taken: _Taken, *, now: datetime) -> Candidate:
+def _candidate(call: CallContext, terms: Terms, taken: _Taken, *, now: datetime) -> Candidate:
     return Candidate(
-        due_at=fact.due_at,
-        not_after=fact.not_after,
+        due_at=call.due_at,
+        not_after=call.not_after,
         terms=terms,
-        is_suppressed=fact.is_suppressed,
-        is_contact_gone=fact.phone == "",
-        is_contact_busy=bool(taken & {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}),
-        campaign_status=_campaign_status(fact, now=now),
-        line_down_until=fact.down_until,
-        forced=in_force(context.parsed(fact.force), now=now),
+        is_suppressed=call.is_suppressed,
+        is_contact_gone=call.phone == "",
+        is_contact_busy=bool(taken & {(call.workspace_id, call.phone), (call.workspace_id, call.contact_id)}),
+        campaign_status=_campaign_status(call, now=now),
+        line_down_until=call.down_until,
+        forced=in_force(context.parsed(call.force), now=now),
     )
 
 
-def _campaign_status(fact: CallContext, *, now: datetime) -> str | None:
+def _campaign_status(call: CallContext, *, now: datetime) -> str | None:
     """Return the campaign's status; one whose ``end_at`` has come is paused, a moment before the sweep says so."""
-    status = fact.campaign_status
-    is_over = status == CampaignStatus.RUNNING and fact.campaign_end_at is not None and fact.campaign_end_at <= now
+    status = call.campaign_status
+    is_over = status == CampaignStatus.RUNNING and call.campaign_end_at is not None and call.campaign_end_at <= now
     return CampaignStatus.PAUSED.value if is_over else status
 
 
@@ -119,9 +119,9 @@ def _taken(rows: Sequence[CallContext]) -> _Taken:
         WHERE c.status NOT IN ('queued', 'ended', 'withdrawn')
         """,
         {
-            "workspaces": [fact.workspace_id for fact in rows],
-            "numbers": [fact.phone for fact in rows],
-            "contacts": [fact.contact_id for fact in rows],
+            "workspaces": [call.workspace_id for call in rows],
+            "numbers": [call.phone for call in rows],
+            "contacts": [call.contact_id for call in rows],
         },
     )
     return {(row.workspace_id, row.number) for row in live} | {(row.workspace_id, row.contact_id) for row in live}

@@ -141,7 +141,7 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
         ],
         ignore_conflicts=True,
     )
-    made = context.facts_of([call_id])
+    made = context.contexts_of([call_id])
     if not made:
         known = _known(ring)
         assert known is not None

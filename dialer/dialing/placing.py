@@ -96,8 +96,8 @@ def _place_one_by_one(claims: Sequence[Claim], *, now: datetime) -> dict[str, in
 
 def hang_up(call_id: UUID) -> None:
     """Ask the carrier to end a live call; its report tells whether it did."""
-    fact = context.facts_of([call_id])[0]
-    line = Line.objects.get(pk=fact.line_id)
+    call = context.contexts_of([call_id])[0]
+    line = Line.objects.get(pk=call.line_id)
     connection.close()
     carriers.of(line).hang_up(call_id)
 
@@ -108,15 +108,15 @@ def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext]
     phones = {row.id: row.phone for row in _lock_numbers_of(list(wanted))}
     _lock_campaigns(list(wanted))
     rows = [
-        fact
-        for fact in context.locked_facts_of(wanted)
-        if fact.status == CallStatus.QUEUED
-        and fact.generation == wanted[fact.id]
-        and fact.lease_until is not None
-        and fact.lease_until > now
+        call
+        for call in context.locked_contexts_of(wanted)
+        if call.status == CallStatus.QUEUED
+        and call.generation == wanted[call.id]
+        and call.lease_until is not None
+        and call.lease_until > now
     ]
     verdicts = eligibility.verdicts_of(rows, phones=phones, now=now)
-    go = _take_to_dialing([fact for fact in rows if isinstance(verdicts[fact.id], Go)], now=now)
+    go = _take_to_dialing([call for call in rows if isinstance(verdicts[call.id], Go)], now=now)
     held = _hold(rows, verdicts)
     dropped = _drop(rows, verdicts, now=now)
     counts = {"placed": len(go), "held": held, "dropped": dropped, "stale": len(wanted) - len(go) - held - dropped}
@@ -179,24 +179,24 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
         {
             "now": now,
             "check_at": now + FIRST_LOOK,
-            "ids": [fact.id for fact in rows],
-            "generations": [fact.generation for fact in rows],
-            "numbers": [fact.phone for fact in rows],
+            "ids": [call.id for call in rows],
+            "generations": [call.generation for call in rows],
+            "numbers": [call.phone for call in rows],
         },
     )
     ids = {row.id for row in found}
-    taken = [fact for fact in rows if fact.id in ids]
+    taken = [call for call in rows if call.id in ids]
     # A first call fulfils no promise, and whose contact waited was taken to calling when it was claimed.
-    later = [fact for fact in taken if fact.rank != Rank.NEW]
+    later = [call for call in taken if call.rank != Rank.NEW]
     if not later:
         return taken
-    listener().calls_dialling([fact.id for fact in later], now=now)
-    campaign_contacts.call([fact.campaign_contact_id for fact in later if fact.campaign_contact_id])
+    listener().calls_dialling([call.id for call in later], now=now)
+    campaign_contacts.call([call.campaign_contact_id for call in later if call.campaign_contact_id])
     return taken
 
 
 def _hold(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict]) -> int:
-    held = [(fact, verdict) for fact in rows if isinstance(verdict := verdicts[fact.id], Hold)]
+    held = [(call, verdict) for call in rows if isinstance(verdict := verdicts[call.id], Hold)]
     if held:
         run(
             "hold_calls",
@@ -207,7 +207,7 @@ def _hold(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict]) -> int:
             WHERE c.id = t.id
             """,
             {
-                "ids": [fact.id for fact, _ in held],
+                "ids": [call.id for call, _ in held],
                 "due": [verdict.due_at for _, verdict in held],
                 "reasons": [verdict.reason for _, verdict in held],
             },
@@ -217,10 +217,10 @@ def _hold(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict]) -> int:
 
 def _drop(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict], *, now: datetime) -> int:
     by_reason: dict[str, list[UUID]] = {}
-    for fact in rows:
-        verdict = verdicts[fact.id]
+    for call in rows:
+        verdict = verdicts[call.id]
         if isinstance(verdict, Drop):
-            by_reason.setdefault(verdict.reason, []).append(fact.id)
+            by_reason.setdefault(verdict.reason, []).append(call.id)
     return sum(len(calls.withdraw(ids, why=reason, now=now)) for reason, ids in by_reason.items())
 
 
@@ -232,21 +232,21 @@ def _pool() -> ThreadPoolExecutor:
 def _requests(rows: Sequence[CallContext]) -> list[tuple[Line, PlaceRequest]]:
     if not rows:
         return []
-    lines = {line.pk: line for line in Line.objects.filter(pk__in={fact.line_id for fact in rows})}
+    lines = {line.pk: line for line in Line.objects.filter(pk__in={call.line_id for call in rows})}
     return [
         (
-            lines[fact.line_id],
+            lines[call.line_id],
             PlaceRequest(
-                call_id=fact.id,
-                public_id=public_id("call", fact.id),
-                to=fact.phone,
-                caller_id=fact.caller_id,
-                ring_timeout=timedelta(seconds=fact.ring_timeout_seconds),
-                max_duration=timedelta(seconds=fact.max_duration_seconds),
-                persona_endpoint=fact.persona_endpoint,
+                call_id=call.id,
+                public_id=public_id("call", call.id),
+                to=call.phone,
+                caller_id=call.caller_id,
+                ring_timeout=timedelta(seconds=call.ring_timeout_seconds),
+                max_duration=timedelta(seconds=call.max_duration_seconds),
+                persona_endpoint=call.persona_endpoint,
             ),
         )
-        for fact in rows
+        for call in rows
     ]
 
 
@@ -272,21 +272,21 @@ def _record(rows: Sequence[CallContext], answers: Sequence[Answer], *, now: date
     refused: list[CallEnd] = []
     busy: list[Move] = []
     ambiguous: list[UUID] = []
-    for fact, answer in zip(rows, answers, strict=True):
+    for call, answer in zip(rows, answers, strict=True):
         match answer:
             case Accepted():
-                accepted.append((fact.id, answer.carrier_call_id))
+                accepted.append((call.id, answer.carrier_call_id))
             case Refused():
                 outcome = Outcome(answer.outcome)
-                refused.append(CallEnd(call_id=fact.id, outcome=outcome, ended_reason=outcome.value, at=now))
+                refused.append(CallEnd(call_id=call.id, outcome=outcome, ended_reason=outcome.value, at=now))
             case Busy():
-                busy.append(Move(call_id=fact.id, due_at=now + answer.retry_after, reason=answer.reason))
+                busy.append(Move(call_id=call.id, due_at=now + answer.retry_after, reason=answer.reason))
             case Unknown():
-                ambiguous.append(fact.id)
+                ambiguous.append(call.id)
             case _:
                 assert_never(answer)
         if log.isEnabledFor(logging.INFO):
-            log.info("call.placed call=%s answer=%s", public_id("call", fact.id), type(answer).__name__.lower())
+            log.info("call.placed call=%s answer=%s", public_id("call", call.id), type(answer).__name__.lower())
     with transaction.atomic():
         if refused:
             record_ends(refused, now=now)

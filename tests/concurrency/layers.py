@@ -65,13 +65,13 @@ LAYERS = {
     ),
     "call's row lock": Layer(
         rewrites={
-            "lock_call_facts": (("FOR NO KEY UPDATE OF c", ""),),
+            "lock_call_contexts": (("FOR NO KEY UPDATE OF c", ""),),
             "lock_open_calls": (("FOR NO KEY UPDATE", ""),),
             "withdraw_calls": (("FOR NO KEY UPDATE", ""),),
         },
     ),
     "status": Layer(
-        rewrites={"lock_call_facts": (("c.status,", "'queued' AS status,"),)},
+        rewrites={"lock_call_contexts": (("c.status,", "'queued' AS status,"),)},
     ),
     "generation": Layer(
         rewrites={
@@ -83,7 +83,7 @@ LAYERS = {
         },
     ),
     "lease": Layer(
-        rewrites={"lock_call_facts": (("c.lease_until,", f"{_NEVER_RUNS_OUT},"),)},
+        rewrites={"lock_call_contexts": (("c.lease_until,", f"{_NEVER_RUNS_OUT},"),)},
     ),
     "live calls": Layer(
         rewrites={
@@ -94,11 +94,11 @@ LAYERS = {
         },
     ),
     "campaign's status": Layer(
-        rewrites={"lock_call_facts": (("k.status AS campaign_status", "'running' AS campaign_status"),)},
+        rewrites={"lock_call_contexts": (("k.status AS campaign_status", "'running' AS campaign_status"),)},
     ),
     "suppression": Layer(
         rewrites={
-            "lock_call_facts": (
+            "lock_call_contexts": (
                 ("EXISTS (SELECT FROM dialer_suppression", "false AND EXISTS (SELECT FROM dialer_suppression"),
             ),
         },

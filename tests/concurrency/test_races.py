@@ -25,7 +25,7 @@ CLAIM_LOCKS: Rewrites = {
 COMPARE_AND_SET: Rewrites = {
     # Whoever comes sees a queued row of its own generation, without waiting for whoever holds it.
     "lock_numbers": (("pg_advisory_xact_lock(k)", "k"),),
-    "lock_call_facts": (
+    "lock_call_contexts": (
         ("FOR NO KEY UPDATE OF c", ""),
         ("c.status,", "'queued' AS status,"),
         ("c.generation, c.lease_until", "1 AS generation, now() + interval '9 years' AS lease_until"),
@@ -37,11 +37,11 @@ COMPARE_AND_SET: Rewrites = {
     "take_to_dialing": (("AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'", ""),),
 }
 CAMPAIGN_STATUS: Rewrites = {
-    "lock_call_facts": (("k.status AS campaign_status", "'running' AS campaign_status"),),
+    "lock_call_contexts": (("k.status AS campaign_status", "'running' AS campaign_status"),),
     "release_claims": (("WHERE", "WHERE false AND"),),
 }
 SUPPRESSION: Rewrites = {
-    "lock_call_facts": (
+    "lock_call_contexts": (
         ("EXISTS (SELECT FROM dialer_suppression", "false AND EXISTS (SELECT FROM dialer_suppression"),
     ),
     "queued_calls_by_number": (("WHERE", "WHERE false AND"),),
@@ -72,7 +72,7 @@ def ledger(simulated_carrier: RunningCarrier, settings: Settings) -> SimulatedLe
 # A claim of whatever generation fits.
 GENERATIONS: Rewrites = {
     **COMPARE_AND_SET,
-    "lock_call_facts": (
+    "lock_call_contexts": (
         ("FOR NO KEY UPDATE OF c", ""),
         ("c.status,", "'queued' AS status,"),
         ("c.lease_until,", "now() + interval '9 years' AS lease_until,"),

@@ -159,7 +159,7 @@ def _ask_twice(line: Any, request: Any, *, before: float) -> Any:
 def _requests_with(change: Callable[[Any], dict[str, Any]]) -> tuple[object, str, object]:
     def requests(rows: Sequence[Any]) -> Any:
         return [
-            (line, replace(asked, **change(fact))) for fact, (line, asked) in zip(rows, _requests(rows), strict=True)
+            (line, replace(asked, **change(call))) for call, (line, asked) in zip(rows, _requests(rows), strict=True)
         ]
 
     return placing, "_requests", requests
@@ -295,7 +295,7 @@ MUTANTS = (
         breaks=_only(Rule.NOT_AFTER_A_SUPPRESSION),
         drill=scenes.SUPPRESSED,
         rewrites={
-            "lock_call_facts": (
+            "lock_call_contexts": (
                 ("EXISTS (SELECT FROM dialer_suppression", "false AND EXISTS (SELECT FROM dialer_suppression"),
             ),
             "queued_calls_by_number": (("WHERE", "WHERE false AND"),),
@@ -320,7 +320,7 @@ MUTANTS = (
         drill=scenes.DOWN_FOR_LONG,
         rewrites={
             "take_due_of_campaigns": (("AND (q.not_after IS NULL OR q.not_after >= %(now)s)", ""),),
-            "lock_call_facts": (("c.not_after", "NULL::timestamptz AS not_after"),),
+            "lock_call_contexts": (("c.not_after", "NULL::timestamptz AS not_after"),),
         },
     ),
     Mutant(

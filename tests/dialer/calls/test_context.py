@@ -26,9 +26,9 @@ def a_call(contact: Contact, *, hours_ago: float, **fields: Any) -> Call:
 
 def terms_for(contact: Contact, *periods: int) -> Terms:
     """Return terms of a call to the contact, with limits of these hours in this order."""
-    (fact,) = context.facts_of([make_call(contact).pk])
+    (call,) = context.contexts_of([make_call(contact).pk])
     limits = tuple(ContactLimit(max=1, period=hours * HOUR, scope="number") for hours in periods)
-    return replace(context.terms_of(fact), limits=limits)
+    return replace(context.terms_of(call), limits=limits)
 
 
 def hours_in_ledger(workspace: Workspace, contact: Contact, terms: Terms) -> list[float]:

@@ -17,8 +17,8 @@ from tests.factories import NOW, make_call, make_campaign, make_campaign_contact
 pytestmark = pytest.mark.django_db
 
 
-def ended(fact: CallContext, outcome: Outcome) -> CallEnd:
-    return CallEnd(call_id=fact.id, outcome=outcome, ended_reason=outcome.value, at=NOW)
+def ended(call: CallContext, outcome: Outcome) -> CallEnd:
+    return CallEnd(call_id=call.id, outcome=outcome, ended_reason=outcome.value, at=NOW)
 
 
 def a_call(**fields: Any) -> Call:
@@ -28,7 +28,7 @@ def a_call(**fields: Any) -> Call:
 
 def test_each_event_of_a_call_has_a_key_under_which_it_is_told_once() -> None:
     call = a_call()
-    (fact,) = context.facts_of([call.pk])
+    (fact,) = context.contexts_of([call.pk])
     end = ended(fact, Outcome.BUSY)
     nothing = FollowUp(stop="exhausted")
     chain = events.only_call(fact, end)
@@ -54,7 +54,7 @@ def test_each_event_of_a_call_has_a_key_under_which_it_is_told_once() -> None:
 
 
 def test_the_end_of_a_call_says_which_attempt_it_was_of_how_many() -> None:
-    (fact,) = context.facts_of([a_call(attempt_number=2).pk])
+    (call,) = context.contexts_of([a_call(attempt_number=2).pk])
     at = NOW + timedelta(hours=1)
     retry = FollowUp(
         next_retry_at=at,
@@ -62,7 +62,7 @@ def test_the_end_of_a_call_says_which_attempt_it_was_of_how_many() -> None:
         pending=PendingCallback(id=7, scheduled_at=at),
     )
 
-    told = events.call_ended(fact, ended(fact, Outcome.BUSY), retry)
+    told = events.call_ended(call, ended(call, Outcome.BUSY), retry)
 
     assert told.data["retry"] == {
         "will_retry": True,
@@ -81,17 +81,17 @@ def test_what_was_given_with_a_call_comes_before_what_was_given_with_its_campaig
 
 @pytest.mark.parametrize(("zone", "offset"), [("America/New_York", "-04:00"), ("", "+01:00")])
 def test_status_urls_hear_of_times_on_the_campaigns_clock(zone: str, offset: str) -> None:
-    (fact,) = context.facts_of([a_call(zone=zone).pk])
+    (call,) = context.contexts_of([a_call(zone=zone).pk])
 
-    tell = events.call_attempted(fact, ended(fact, Outcome.BUSY)).status
+    tell = events.call_attempted(call, ended(call, Outcome.BUSY)).status
 
     assert tell is not None
     assert offset in str(tell())
 
 
 def test_of_a_number_that_was_never_dialled_neither_status_urls_nor_arrays_hear() -> None:
-    (fact,) = context.facts_of([a_call().pk])
+    (call,) = context.contexts_of([a_call().pk])
 
-    told = events.call_exhausted(fact, NOTHING_DIALLED, result="cancelled", reason="cancelled", attempts=0, at=NOW)
+    told = events.call_exhausted(call, NOTHING_DIALLED, result="cancelled", reason="cancelled", attempts=0, at=NOW)
 
     assert (told.status, told.batch) == (None, None)

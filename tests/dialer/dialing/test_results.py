@@ -41,9 +41,9 @@ def test_what_an_earlier_talk_meant_is_not_the_result_of_the_chain() -> None:
         make_call(campaign_contact=member, status="ended", outcome="answered", attempt_number=n, answered_at=NOW)
         for n in (1, 2)
     )
-    (fact,) = context.facts_of([last.pk])
+    (call,) = context.contexts_of([last.pk])
     chain = chains_of([last.chain_id])[last.chain_id]
-    told = events.call_exhausted(fact, chain, result="reached", reason="answered", attempts=2, at=NOW + MINUTE)
+    told = events.call_exhausted(call, chain, result="reached", reason="answered", attempts=2, at=NOW + MINUTE)
     record_events([told], now=NOW + MINUTE)
     ((waits_until, _),) = held()
     assert waits_until > NOW + MINUTE
@@ -59,7 +59,7 @@ def test_what_a_call_that_came_in_meant_lets_its_result_go() -> None:
     contact = make_contact()
     make_endpoint(contact.workspace, profile="batch")
     call = make_call(contact, direction="inbound", status="ended", outcome="answered", answered_at=NOW)
-    (fact,) = context.facts_of([call.pk])
+    (fact,) = context.contexts_of([call.pk])
     end = CallEnd(
         call_id=call.pk,
         outcome=Outcome.ANSWERED,

@@ -151,8 +151,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/queue_views.py",
         name="what has just come due is said to wait for a slot",
-        old="    if fact.lease_until is None and fact.due_at + GRACE < now:",
-        new="    if fact.due_at <= now:",
+        old="    if call.lease_until is None and call.due_at + GRACE < now:",
+        new="    if call.due_at <= now:",
         tests=f"{_WAITING}::test_what_has_just_come_due_or_is_on_its_way_is_held_by_nothing",
     ),
     Mutant(

@@ -102,14 +102,14 @@ MUTANTS = [
     Mutant(
         file="callbacks/actions.py",
         name="a callback that is being dialled can be moved",
-        old="        if callback.status != CallbackStatus.PENDING or fact.status != CallStatus.QUEUED:",
+        old="        if callback.status != CallbackStatus.PENDING or call.status != CallStatus.QUEUED:",
         new="        if callback.status not in (CallbackStatus.PENDING, CallbackStatus.DIALING):",
         tests=f"{_ACTIONS}::test_a_callback_that_is_being_dialled_refuses_every_action",
     ),
     Mutant(
         file="callbacks/actions.py",
         name="whoever asked not to be called is called now",
-        old="    if fact.is_suppressed:\n        raise ContactSuppressed\n",
+        old="    if call.is_suppressed:\n        raise ContactSuppressed\n",
         new="",
         tests=f"{_CALLBACKS}::test_call_now_for_a_suppressed_contact_is_a_conflict",
     ),
@@ -173,7 +173,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/actions.py",
         name="a chain that was cancelled beside a live call goes on",
-        old="        calls.settle_live(row.fact.chain_id, now=now)\n",
+        old="        calls.settle_live(row.call.chain_id, now=now)\n",
         new="",
         tests=f"{_ACTIONS}::test_a_chain_that_was_ended_while_its_call_was_live_is_followed_by_no_retry",
     ),

@@ -15,8 +15,8 @@ MUTANTS = [
     Mutant(
         file=_ENDINGS,
         name="a call that has ended ends again",
-        old="if fact.id in first and fact.status not in _FINAL]",
-        new="if fact.id in first]",
+        old="if call.id in first and call.status not in _FINAL]",
+        new="if call.id in first]",
         tests=f"{_ENDING_TESTS}::test_the_first_end_of_a_call_stands",
     ),
     Mutant(
@@ -57,8 +57,8 @@ MUTANTS = [
     Mutant(
         file=_ENDINGS,
         name="only the contact's own number is suppressed and not the one that was dialled",
-        old='sorted({fact.number, fact.phone} - {""})',
-        new='sorted({fact.phone} - {""})',
+        old='sorted({call.number, call.phone} - {""})',
+        new='sorted({call.phone} - {""})',
         tests=f"{_ENDING_TESTS}"
         "::test_who_asks_not_to_be_called_is_suppressed_on_the_number_dialled_and_on_the_contacts_own",
     ),
@@ -72,29 +72,29 @@ MUTANTS = [
     Mutant(
         file=_ENDINGS,
         name="a call that was answered counts as cancelled",
-        old="is not None and fact.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:",
+        old="is not None and call.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:",
         new="is not None and outcome is not Outcome.UNKNOWN:",
         tests=f"{_ENDING_TESTS}::test_a_call_that_connected_before_it_was_stopped_keeps_its_outcome",
     ),
     Mutant(
         file=_ENDINGS,
         name="retries are scheduled from a carrier's clock that is ahead",
-        old="at=min(max(end.at, fact.dialing_at or end.at), now),",
-        new="at=max(end.at, fact.dialing_at or end.at),",
+        old="at=min(max(end.at, call.dialing_at or end.at), now),",
+        new="at=max(end.at, call.dialing_at or end.at),",
         tests=f"{_ENDING_TESTS}::test_an_end_in_the_future_is_a_carrier_whose_clock_is_ahead",
     ),
     Mutant(
         file=_ENDINGS,
         name="retries are scheduled from a carrier's clock that is behind",
-        old="at=min(max(end.at, fact.dialing_at or end.at), now),",
+        old="at=min(max(end.at, call.dialing_at or end.at), now),",
         new="at=min(end.at, now),",
         tests=f"{_ENDING_TESTS}::test_an_end_before_the_call_was_handed_over_is_a_carrier_whose_clock_is_behind",
     ),
     Mutant(
         file=_ENDINGS,
         name="a chain ends that waits for a promise",
-        old="        if follow_up.pending is None and not fact.is_inbound:\n",
-        new="        if not fact.is_inbound:\n",
+        old="        if follow_up.pending is None and not call.is_inbound:\n",
+        new="        if not call.is_inbound:\n",
         tests=f"{_PIPELINE}::test_a_waiting_contact_is_called_and_called_back_when_nobody_answers",
     ),
     Mutant(
@@ -138,8 +138,8 @@ MUTANTS = [
     Mutant(
         file=_REPORTS,
         name="a report wakes a call that was withdrawn",
-        old="        elif fact.status in (CallStatus.ENDED, CallStatus.WITHDRAWN):\n",
-        new="        elif fact.status == CallStatus.ENDED:\n",
+        old="        elif call.status in (CallStatus.ENDED, CallStatus.WITHDRAWN):\n",
+        new="        elif call.status == CallStatus.ENDED:\n",
         tests=f"{_REPORT_TESTS}::test_a_report_of_a_call_that_was_withdrawn_is_kept_as_evidence_only",
     ),
     Mutant(
@@ -152,8 +152,8 @@ MUTANTS = [
     Mutant(
         file=_REPORTS,
         name="a first call that connects is told as a callback",
-        old="is_callback = not fact.is_inbound and fact.rank != Rank.NEW",
-        new="is_callback = fact.direction == Direction.OUTBOUND",
+        old="is_callback = not call.is_inbound and call.rank != Rank.NEW",
+        new="is_callback = call.direction == Direction.OUTBOUND",
         tests=f"{_REPORT_TESTS}::test_a_first_call_that_connects_is_no_callback",
     ),
     Mutant(

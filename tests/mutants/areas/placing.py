@@ -15,14 +15,14 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="a message of an older generation dials",
-        old="        and fact.generation == wanted[fact.id]\n",
+        old="        and call.generation == wanted[call.id]\n",
         new="",
         tests=f"{_PIPELINE}::test_a_lost_message_costs_the_lease_and_never_a_call",
     ),
     Mutant(
         file=_PLACING,
         name="a message dials after its lease ran out",
-        old="        and fact.lease_until > now\n",
+        old="        and call.lease_until > now\n",
         new="",
         tests=f"{_PLACING_TESTS}::test_a_message_that_comes_after_its_lease_dials_nothing",
     ),
@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="promises are not told that their calls are dialled",
-        old="    listener().calls_dialling([fact.id for fact in later], now=now)\n",
+        old="    listener().calls_dialling([call.id for call in later], now=now)\n",
         new="",
         tests=f"{_PIPELINE}::test_a_waiting_contact_is_called_and_called_back_when_nobody_answers",
     ),
@@ -136,22 +136,22 @@ MUTANTS = [
     Mutant(
         file=_JUDGING,
         name="all calls of a batch try whether a carrier is back",
-        old="if isinstance(verdict, Go) and fact.line_outages and fact.line_id in tried:",
-        new="if isinstance(verdict, Go) and fact.line_outages and fact.line_id is None:",
+        old="if isinstance(verdict, Go) and call.line_outages and call.line_id in tried:",
+        new="if isinstance(verdict, Go) and call.line_outages and call.line_id is None:",
         tests=f"{_OUTAGE_TESTS}::test_one_call_tries_whether_the_carrier_is_back_and_its_answer_lets_the_others_go",
     ),
     Mutant(
         file=_JUDGING,
         name="a batch does not see its own calls as live",
-        old="            taken |= {(fact.workspace_id, fact.phone), (fact.workspace_id, fact.contact_id)}\n",
+        old="            taken |= {(call.workspace_id, call.phone), (call.workspace_id, call.contact_id)}\n",
         new="",
         tests=f"{_PLACING_TESTS}::test_two_calls_to_one_number_do_not_break_their_batch",
     ),
     Mutant(
         file=_JUDGING,
         name="a number that changed while it was locked is dialled without its lock",
-        old="        if phones[fact.id] != fact.phone:",
-        new="        if phones[fact.id] is None:",
+        old="        if phones[call.id] != call.phone:",
+        new="        if phones[call.id] is None:",
         tests=f"{_PLACING_TESTS}::test_a_number_that_changes_between_its_lock_and_the_look_is_not_dialled_yet",
     ),
     Mutant(
@@ -207,7 +207,7 @@ MUTANTS = [
     Mutant(
         file=_FACTS,
         name="a campaign's time zone is forgotten",
-        old='campaign_zone=fact.campaign_zone or "",',
+        old='campaign_zone=call.campaign_zone or "",',
         new='campaign_zone="",',
         tests=f"{_PLACING_TESTS}::test_a_contact_whose_zone_nobody_knows_is_judged_by_the_campaigns_clock",
     ),

@@ -52,7 +52,7 @@ MUTANTS = [
     Mutant(
         file=_CALLS,
         name="the end of a chain is told of a contact that was never called",
-        old="            if fact.attempt_number > 1\n        ],",
+        old="            if call.attempt_number > 1\n        ],",
         new="        ],",
         tests=f"{_CALL_TESTS}::test_a_first_call_that_is_withdrawn_ends_no_chain",
     ),

@@ -154,15 +154,15 @@ MUTANTS = [
     Mutant(
         file="dialer/dialing/conversation.py",
         name="what an earlier talk meant is told as the result of the chain",
-        old="    if decided is None or decided.id != fact.id:\n",
+        old="    if decided is None or decided.id != call.id:\n",
         new="    if decided is None:\n",
         tests="tests/dialer/dialing/test_results.py::test_what_an_earlier_talk_meant_is_not_the_result_of_the_chain",
     ),
     Mutant(
         file="dialer/dialing/conversation.py",
         name="the result of a call that came in waits although its talk was analyzed",
-        old='told_by = f"call.ended:{fact.id}" if fact.is_inbound else',
-        new='told_by = f"call.ended:{fact.id}" if False else',
+        old='told_by = f"call.ended:{call.id}" if call.is_inbound else',
+        new='told_by = f"call.ended:{call.id}" if False else',
         tests="tests/dialer/dialing/test_results.py::test_what_a_call_that_came_in_meant_lets_its_result_go",
     ),
 ]

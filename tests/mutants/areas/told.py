@@ -11,15 +11,15 @@ MUTANTS = [
     Mutant(
         file=_EVENTS,
         name="an attempt can be told twice",
-        old='        unique_key=f"call.attempted:{fact.id}",\n',
+        old='        unique_key=f"call.attempted:{call.id}",\n',
         new="",
         tests=f"{_EVENT_TESTS}::test_each_event_of_a_call_has_a_key_under_which_it_is_told_once",
     ),
     Mutant(
         file=_EVENTS,
         name="the end of a chain is told once per call",
-        old='        unique_key=f"call.exhausted:{fact.chain_id}",\n',
-        new='        unique_key=f"call.exhausted:{fact.id}",\n',
+        old='        unique_key=f"call.exhausted:{call.chain_id}",\n',
+        new='        unique_key=f"call.exhausted:{call.id}",\n',
         tests=f"{_EVENT_TESTS}::test_each_event_of_a_call_has_a_key_under_which_it_is_told_once",
     ),
     Mutant(
@@ -32,7 +32,7 @@ MUTANTS = [
     Mutant(
         file=_EVENTS,
         name="a callback counts one attempt too few",
-        old='                "max_attempts": fact.attempt_number + follow_up.attempts_left,\n',
+        old='                "max_attempts": call.attempt_number + follow_up.attempts_left,\n',
         new='                "max_attempts": follow_up.attempts_left,\n',
         tests=f"{_EVENT_TESTS}::test_the_end_of_a_call_says_which_attempt_it_was_of_how_many",
     ),
@@ -46,8 +46,8 @@ MUTANTS = [
     Mutant(
         file=_EVENTS,
         name="endpoints of a campaign hear nothing of its calls",
-        old="        chain_id=fact.chain_id,\n        campaign_id=fact.campaign_id,\n",
-        new="        chain_id=fact.chain_id,\n        campaign_id=None,\n",
+        old="        chain_id=call.chain_id,\n        campaign_id=call.campaign_id,\n",
+        new="        chain_id=call.chain_id,\n        campaign_id=None,\n",
         tests=f"{_EVENT_TESTS}::test_each_event_of_a_call_has_a_key_under_which_it_is_told_once",
     ),
     Mutant(
@@ -60,15 +60,15 @@ MUTANTS = [
     Mutant(
         file=_FORMATS,
         name="status URLs hear of times on the workspace's clock",
-        old="    return fact.campaign_zone or fact.workspace_zone\n",
-        new="    return fact.workspace_zone\n",
+        old="    return call.campaign_zone or call.workspace_zone\n",
+        new="    return call.workspace_zone\n",
         tests=f"{_EVENT_TESTS}::test_status_urls_hear_of_times_on_the_campaigns_clock",
     ),
     Mutant(
         file=_FORMATS,
         name="a number that was never dialled is told as done",
-        old="    if fact.campaign_id is None or decided is None:\n        return None\n",
-        new="    if fact.campaign_id is None:\n        return None\n    assert decided is not None\n",
+        old="    if call.campaign_id is None or decided is None:\n        return None\n",
+        new="    if call.campaign_id is None:\n        return None\n    assert decided is not None\n",
         tests=f"{_EVENT_TESTS}::test_of_a_number_that_was_never_dialled_neither_status_urls_nor_arrays_hear",
     ),
     Mutant(
