@@ -20,7 +20,8 @@ from callbacks.models import Callback
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
-from dialer.calls import calls, campaign_contacts, context
+from dialer.calls import call_states, calls, campaign_contacts, context
+from dialer.calls.call_states import Moved
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
 from dialer.calls.context import CallContext
 from dialer.calls.events import call_exhausted
@@ -29,7 +30,6 @@ from dialer.rules.openings import next_possible
 from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
-from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
 
@@ -162,21 +162,18 @@ def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: 
     if force:
         checks = ", ".join(sorted(force.checks))
         steps.append(step(Code.FORCED, f"Forced past {checks}: {force.reason}", at=now))
-    run(
-        "move_call",
-        """
-        UPDATE dialer_call SET due_at = %(at)s, rank = %(rank)s, force = %(force)s::jsonb, lease_until = NULL,
-            generation = generation + 1, held_reason = '',
-            not_after = CASE WHEN not_after IS NULL THEN NULL ELSE %(at)s + %(stale)s END
-        WHERE id = %(id)s AND status = 'queued'
-        """,
-        {
-            "id": row.call.id,
-            "at": at,
-            "rank": rank.value,
-            "force": json.dumps(force.stored(at=at)) if force else None,
-            "stale": timedelta(hours=row.call.stale_after_hours),
-        },
+    call = row.call
+    stale_after = timedelta(hours=call.stale_after_hours)
+    call_states.move(
+        [
+            Moved(
+                call_id=call.id,
+                due_at=at,
+                not_after=at + stale_after if call.not_after else None,
+                rank=rank,
+                force=json.dumps(force.stored(at=at)) if force else None,
+            )
+        ]
     )
     Callback.objects.filter(pk=row.callback.pk).update(
         scheduled_at=at,

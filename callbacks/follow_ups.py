@@ -18,8 +18,8 @@ from callbacks.rules.retry import Resolved, Retry, Stop, decide
 from callbacks.rules.settings import resolved
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
-from dialer.calls import calls, context
-from dialer.calls.calls import QueuedCall
+from dialer.calls import call_states, calls, context
+from dialer.calls.call_states import QueuedCall
 from dialer.calls.context import CallContext, parsed
 from dialer.calls.listener import EndedCall, FollowUp, Move, PendingCallback
 from dialer.rules.openings import next_possible
@@ -303,7 +303,7 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
                 ],
             )
         )
-    calls.queue(queued, now=now)
+    call_states.queue(queued, now=now)
     ids = insert(callbacks, now=now)
     told = dict(
         zip(sorted(ids.values()), events.of_callbacks(list(ids.values()), "scheduled", reason="", at=now), strict=True)

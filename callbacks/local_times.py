@@ -17,14 +17,14 @@ from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus
 from callbacks.scheduling import instant_of, zone_read_in
-from dialer.calls import context
+from dialer.calls import call_states, context
+from dialer.calls.call_states import Moved
 from dialer.calls.context import CallContext, Ledger
 from dialer.rules.forcing import in_force, moved_to
 from dialer.rules.openings import Terms, next_possible
 from dialer.rules.statuses import CallStatus
 from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.instants import written
-from dialer.workspaces.statements import run
 from webhooks.outbox import record_events
 
 _WRITTEN = (
@@ -76,7 +76,18 @@ def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
         else:
             _show_on(callback, terms[call.id], now=now)
     Callback.objects.bulk_update(callbacks, _WRITTEN)
-    _move_calls(moved)
+    call_states.move(
+        [
+            Moved(
+                call_id=(call := rows[move.callback.call_id]).id,
+                due_at=move.due_at,
+                not_after=call.not_after,
+                rank=call.rank,
+                force=json.dumps(move.force) if move.force else None,
+            )
+            for move in moved
+        ]
+    )
     ids = [move.callback.pk for move in moved]
     record_events(events.of_callbacks(ids, "rescheduled", reason=_REASON, at=now), now=now)
     record(SYSTEM, [_change(move) for move in moved], now=now)
@@ -122,24 +133,6 @@ def _show_on(callback: Callback, terms: Terms, *, now: datetime) -> None:
     callback.time_zone = zone_read_in(terms)
     callback.timezone_source = terms.contact.source if terms.contact.zones else terms.fallback.source
     callback.updated_at = now
-
-
-def _move_calls(moved: Sequence[_Moved]) -> None:
-    if moved:
-        run(
-            "move_promised_calls",
-            """
-            UPDATE dialer_call c SET due_at = t.due_at, force = t.force::jsonb, lease_until = NULL, held_reason = '',
-                generation = c.generation + 1
-            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(forces)s::text[]) AS t(id, due_at, force)
-            WHERE c.id = t.id AND c.status = 'queued'
-            """,
-            {
-                "ids": [move.callback.call_id for move in moved],
-                "due": [move.due_at for move in moved],
-                "forces": [json.dumps(move.force) if move.force else None for move in moved],
-            },
-        )
 
 
 def _change(move: _Moved) -> Change:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from callbacks.rules.explanation import Step
 from callbacks.rules.statuses import CallbackType
-from dialer.calls.calls import QueuedCall
+from dialer.calls.call_states import QueuedCall
 from dialer.workspaces.statements import fetch
 
 

@@ -15,8 +15,8 @@ from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
-from dialer.calls import calls, campaign_contacts, context
-from dialer.calls.calls import QueuedCall
+from dialer.calls import call_states, calls, campaign_contacts, context
+from dialer.calls.call_states import QueuedCall
 from dialer.calls.hashed_numbers import is_suppressed
 from dialer.models import Call, Campaign, Contact, Line
 from dialer.rules.contact_limits import limits_from
@@ -195,7 +195,7 @@ def request(
             assigned_persona_id=persona_id,
             explanation=_explained(type, wanted, possible, setting, force, now=now),
         )
-        calls.queue([body], now=now)
+        call_states.queue([body], now=now)
         callback_id = insert([new], now=now)[body.id]
         record_events(events.of_callbacks([callback_id], "scheduled", reason=type.value, at=now), now=now)
         record(actor, [_change(workspace_id, callback_id, new, force, reason)], now=now)

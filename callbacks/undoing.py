@@ -17,7 +17,7 @@ from callbacks.models import Callback
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, locked_contact, share_campaign
-from dialer.calls import calls, restoring
+from dialer.calls import calls
 from dialer.calls.hashed_numbers import is_suppressed
 from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus, Direction, Outcome
@@ -66,7 +66,7 @@ def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
         _refuse_what_nobody_did(callback, now=now)
         _refuse_if_gone_on(callback)
         _make_room(callback, now=now)
-        restoring.requeue(callback.call_id, due_at=callback.scheduled_at)
+        calls.requeue(callback.call_id, due_at=callback.scheduled_at)
         text = f"An operator took back that it was {callback.status}."
         Callback.objects.filter(pk=callback_id).update(
             status=CallbackStatus.PENDING.value,

@@ -17,7 +17,7 @@ from callbacks import scheduling
 from callbacks.follow_ups import cancel_needless_retries
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
-from dialer.calls import campaign_contacts, context
+from dialer.calls import call_states, campaign_contacts, context
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
 from dialer.calls.context import CallContext
 from dialer.calls.events import call_exhausted
@@ -50,11 +50,7 @@ def was_a_person(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: dateti
         if row.call.status in LIVE:
             Call.objects.filter(pk=call_id, person_confirmed_at=None).update(person_confirmed_at=now)
         elif row.call.outcome == Outcome.VOICEMAIL:
-            Call.objects.filter(pk=call_id).update(
-                outcome=Outcome.ANSWERED.value,
-                ended_reason=reason_of_a_talk(row.call.ended_reason),
-                person_confirmed_at=now,
-            )
+            call_states.correct_to_answered(call_id, ended_reason=reason_of_a_talk(row.call.ended_reason), now=now)
             _count_as_reached(row, now=now)
         else:
             raise TransitionConflict(what="the call", from_=before, to=Outcome.ANSWERED)

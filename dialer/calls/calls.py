@@ -3,22 +3,20 @@
 Every verb checks the state it leaves in SQL, raises the generation, and so fences messages that are under way.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 
-from dialer.calls import campaign_contacts, context, events
+from dialer.calls import call_states, campaign_contacts, context, events
+from dialer.calls.call_states import Withdrawn
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
 from dialer.calls.listener import CallEnd, FollowUp, listener
 from dialer.models import Call
 from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
 from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import Id, fetch, run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import NewEvent, record_events
@@ -42,97 +40,6 @@ _RESULT_TOLD = {
 """``result`` of ``call.exhausted`` by the reason of the withdrawal; with any other reason the chain was cancelled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedCall:
-    """A call to be made; ``chain_id`` is ``None`` for the first call of a chain without a campaign."""
-
-    workspace_id: UUID
-    contact_id: UUID
-    campaign_id: UUID | None
-    campaign_contact_id: UUID | None
-    persona_id: UUID
-    line_id: UUID
-    number: str
-    caller_id: str
-    rank: int
-    due_at: datetime
-    chain_id: UUID | None = None
-    attempt_number: int = 1
-    retries_used: int = 0
-    not_after: datetime | None = None
-    force: Mapping[str, Any] | None = None
-    schedule: Mapping[str, Any] = field(default_factory=dict)
-    config_webhooks: Any = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    generation: int = 0
-    lease_until: datetime | None = None
-    """Given where the claim makes the call: it is put in the queue as taken out of it, in one write."""
-    id: UUID = field(default_factory=new_id)
-
-
-def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
-    """Put calls in the queue in one statement; the caller's transaction holds what they are needed for."""
-    if not calls:
-        return
-    run(
-        "queue_calls",
-        """
-        INSERT INTO dialer_call (id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id,
-            number, caller_id, rank, due_at, chain_id, attempt_number, retries_used, not_after, force, schedule,
-            config_webhooks, metadata, generation, lease_until, queued_at, direction, status, outcome, ended_reason,
-            held_reason, carrier_call_id, follow_up_pending)
-        SELECT id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id, number, caller_id,
-            rank, due_at, chain_id, attempt_number, retries_used, not_after, force::jsonb, schedule::jsonb,
-            config_webhooks::jsonb, metadata::jsonb, generation, lease_until, %(now)s, 'outbound', 'queued', '', '', '',
-            '', false
-        FROM unnest(%(id)s::uuid[], %(workspace_id)s::uuid[], %(contact_id)s::uuid[], %(campaign_id)s::uuid[],
-            %(campaign_contact_id)s::uuid[], %(persona_id)s::uuid[], %(line_id)s::uuid[], %(number)s::text[],
-            %(caller_id)s::text[], %(rank)s::smallint[], %(due_at)s::timestamptz[], %(chain_id)s::uuid[],
-            %(attempt_number)s::int[], %(retries_used)s::int[], %(not_after)s::timestamptz[], %(force)s::text[],
-            %(schedule)s::text[], %(config_webhooks)s::text[], %(metadata)s::text[],
-            %(generation)s::int[], %(lease_until)s::timestamptz[])
-            AS t(id, workspace_id, contact_id, campaign_id, campaign_contact_id, persona_id, line_id, number,
-            caller_id, rank, due_at, chain_id, attempt_number, retries_used, not_after, force, schedule,
-            config_webhooks, metadata, generation, lease_until)
-        """,
-        {
-            "now": now,
-            **{
-                name: [getattr(call, name) for call in calls]
-                for name in (
-                    "id",
-                    "workspace_id",
-                    "contact_id",
-                    "campaign_id",
-                    "campaign_contact_id",
-                    "persona_id",
-                    "line_id",
-                    "number",
-                    "caller_id",
-                    "due_at",
-                    "attempt_number",
-                    "retries_used",
-                    "not_after",
-                    "generation",
-                    "lease_until",
-                )
-            },
-            "rank": [int(call.rank) for call in calls],
-            "chain_id": [call.chain_id or call.campaign_contact_id or call.id for call in calls],
-            "force": [_json(call.force) for call in calls],
-            "schedule": [_json(call.schedule) for call in calls],
-            "config_webhooks": [_json(call.config_webhooks) for call in calls],
-            "metadata": [_json(call.metadata) for call in calls],
-        },
-    )
-
-
-class _Withdrawn(NamedTuple):
-    id: UUID
-    campaign_contact_id: UUID | None
-    chain_id: UUID
-
-
 def withdraw(
     call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: bool = True, only_stale: bool = False
 ) -> list[UUID]:
@@ -147,22 +54,7 @@ def withdraw(
     if not call_ids:
         return []
     live = _lock_live_chains(call_ids) if ends_chain else set()
-    rows = fetch(
-        _Withdrawn,
-        "withdraw_calls",
-        """
-        WITH mine AS (
-            SELECT id FROM dialer_call
-            WHERE id = ANY(%(ids)s) AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)
-            ORDER BY id FOR NO KEY UPDATE
-        )
-        UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,
-            generation = c.generation + 1
-        FROM mine WHERE c.id = mine.id AND c.status = 'queued'
-        RETURNING c.id, c.campaign_contact_id, c.chain_id
-        """,
-        {"ids": list(call_ids), "why": why, "only_stale": only_stale, "now": now},
-    )
+    rows = call_states.withdraw(call_ids, why=why, only_stale=only_stale, now=now)
     withdrawn = [row.id for row in rows]
     if withdrawn:
         listener().calls_withdrawn(withdrawn, why, now=now)
@@ -171,7 +63,7 @@ def withdraw(
     return withdrawn
 
 
-def _end_chains(rows: Sequence[_Withdrawn], *, why: str, now: datetime) -> None:
+def _end_chains(rows: Sequence[Withdrawn], *, why: str, now: datetime) -> None:
     """Bring chains whose call was withdrawn to their end; one that ran out keeps what it had reached before."""
     state = WITHDRAWN_STATE.get(why, ContactState.CANCELLED)
     ran_out = state is ContactState.EXHAUSTED
@@ -252,6 +144,23 @@ def settle_live(chain_id: UUID, *, now: datetime) -> None:
     )
 
 
+def requeue(call_id: UUID, *, due_at: datetime) -> None:
+    """Queue a withdrawn call for the time it was promised, and let its campaign contact wait for it again.
+
+    What moved it since is asked anew before it is dialled. Runs in the caller's transaction, which holds the locks of
+    the contact and of the campaign, and has seen that nothing took the call's place. Raises ``TransitionConflict``
+    for a call in any other state.
+    """
+    rows = call_states.requeue(call_id, due_at=due_at)
+    if not rows:
+        raise TransitionConflict(what="the call", from_="no longer withdrawn", to=CallStatus.QUEUED)
+    if rows[0].campaign_contact_id:
+        # Of one that is being called, the end of that call says what follows.
+        campaign_contacts.expect_callback(
+            [rows[0].campaign_contact_id], from_=set(ContactState) - {ContactState.CALLING}
+        )
+
+
 def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, now: datetime) -> list[UUID]:
     """Withdraw every queued call to contacts that have one of these numbers now."""
     rows = fetch(
@@ -277,25 +186,6 @@ def withdraw_campaign(campaign_id: UUID, *, why: str, limit: int, now: datetime)
     return withdraw([row.id for row in rows], why=why, now=now)
 
 
-def release_claims(campaign_id: UUID) -> int:
-    """Take claimed calls of a paused campaign back from the workers: their messages become stale."""
-    rows = fetch(
-        Id,
-        "release_claims",
-        """
-        UPDATE dialer_call SET lease_until = NULL, generation = generation + 1
-        WHERE campaign_id = %(campaign)s AND status = 'queued' AND lease_until IS NOT NULL
-        RETURNING id
-        """,
-        {"campaign": campaign_id},
-    )
-    return len(rows)
-
-
-class _Cancelled(NamedTuple):
-    status: str
-
-
 def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Call:
     """Stop one call: a queued one ends ``cancelled``, a live one is marked for its carrier to hang up.
 
@@ -304,21 +194,7 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
     """
     from_ = Call.objects.in_workspace(workspace_id).get(pk=call_id).status
     with transaction.atomic():
-        rows = fetch(
-            _Cancelled,
-            "cancel_call",
-            """
-            UPDATE dialer_call SET
-                status = CASE WHEN status = 'queued' THEN 'ended' ELSE status END,
-                outcome = CASE WHEN status = 'queued' THEN 'cancelled' ELSE outcome END,
-                ended_reason = CASE WHEN status = 'queued' THEN 'cancelled' ELSE ended_reason END,
-                ended_at = CASE WHEN status = 'queued' THEN %(now)s ELSE ended_at END,
-                cancel_requested_at = %(now)s, lease_until = NULL, generation = generation + 1
-            WHERE id = %(id)s AND status IN ('queued', 'dialing', 'ringing', 'in_progress') AND direction = 'outbound'
-            RETURNING status
-            """,
-            {"id": call_id, "now": now},
-        )
+        rows = call_states.cancel(call_id, now=now)
         call = Call.objects.select_related("contact", "campaign").get(pk=call_id)
         if not rows:
             # Whoever called us ends the call, or whoever talks to them.
@@ -346,18 +222,8 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
 
 def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> None:
     """End queued calls whose cancelling was asked for while they were live; in the caller's transaction."""
-    rows = fetch(
-        Id,
-        "end_cancelled",
-        """
-        UPDATE dialer_call SET status = 'ended', outcome = 'cancelled', ended_reason = 'cancelled',
-            ended_at = %(now)s, lease_until = NULL, generation = generation + 1
-        WHERE id = ANY(%(ids)s) AND status = 'queued' AND cancel_requested_at IS NOT NULL
-        RETURNING id
-        """,
-        {"ids": list(call_ids), "now": now},
-    )
-    for call in Call.objects.select_related("contact", "campaign").filter(pk__in=[row.id for row in rows]):
+    ended = call_states.end_cancelled(call_ids, now=now)
+    for call in Call.objects.select_related("contact", "campaign").filter(pk__in=ended):
         _cancelled_before_dialling(call, now=now)
 
 
@@ -386,9 +252,3 @@ def _cancelled_events(call: Call, *, is_over: bool) -> list[NewEvent]:
             )
         )
     return told
-
-
-def _json(value: object) -> str | None:
-    if not value:
-        return None if value is None else "{}" if isinstance(value, Mapping) else "[]"
-    return json.dumps(value)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from dialer.calls import calls, campaign_contacts
+from dialer.calls import call_states, calls, campaign_contacts
 from dialer.campaigns import events as campaign_events
 from dialer.campaigns.stats import stats
 from dialer.contacts import first_calls
@@ -69,7 +69,7 @@ def pause_at_end(*, limit: int = 100, now: datetime) -> list[UUID]:
         with transaction.atomic():
             if not due.filter(pk=campaign.pk).update(status=CampaignStatus.PAUSED, pause_reason="end_at_reached"):
                 continue
-            calls.release_claims(campaign.pk)
+            call_states.release_claims(campaign.pk)
             change = changed(
                 campaign, "pause", from_=CampaignStatus.RUNNING, to=CampaignStatus.PAUSED, reason="end_at_reached"
             )

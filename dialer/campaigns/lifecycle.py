@@ -13,7 +13,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from dialer.calls import calls, context
+from dialer.calls import call_states, calls, context
+from dialer.calls.call_states import Moved
 from dialer.calls.listener import Move, listener
 from dialer.campaigns import completion as campaign_completion
 from dialer.campaigns import events as campaign_events
@@ -31,7 +32,6 @@ from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState
 from dialer.rules.values import LONGEST_NAME
 from dialer.setup.paces import forget_pace
 from dialer.workspaces.audit import SYSTEM, Actor, Change, record
-from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks import hidden_endpoints
 from webhooks.outbox import record_events
@@ -148,7 +148,7 @@ def pause(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
     with transaction.atomic():
         campaign = _get(campaign_id, workspace_id)
         _move(campaign, CampaignStatus.PAUSED, from_=(CampaignStatus.RUNNING,), pause_reason=reason[:64])
-        calls.release_claims(campaign_id)
+        call_states.release_claims(campaign_id)
         change = changed(campaign, "pause", from_=CampaignStatus.RUNNING, to=CampaignStatus.PAUSED, reason=reason)
         record(actor, [change], now=now)
         record_events([campaign_events.campaign_paused(campaign, reason=reason, now=now)], now=now)
@@ -352,7 +352,7 @@ def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
     terms = {row.id: context.terms_of(row) for row in rows}
     ledger = context.ledger_of(((row.workspace_id, row.phone, terms[row.id]) for row in rows), now=now)
     wanted = listener().wanted_again([row.id for row in rows], now=now)
-    stale_after = {row.id: row.stale_after_hours for row in rows}
+    retries = {row.id: row for row in rows}
     moves = []
     hopeless = []
     for row in rows:
@@ -362,19 +362,17 @@ def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
             hopeless.append(row.id)
         else:
             moves.append(Move(call_id=row.id, due_at=possible.at, reason="rescheduled"))
-    run(
-        "move_retries",
-        """
-        UPDATE dialer_call c SET due_at = t.due_at, not_after = t.not_after, held_reason = '', lease_until = NULL,
-            generation = c.generation + 1
-        FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(not_after)s::timestamptz[]) AS t(id, due_at, not_after)
-        WHERE c.id = t.id
-        """,
-        {
-            "ids": [move.call_id for move in moves],
-            "due": [move.due_at for move in moves],
-            "not_after": [move.due_at + timedelta(hours=stale_after[move.call_id]) for move in moves],
-        },
+    call_states.move(
+        [
+            Moved(
+                call_id=move.call_id,
+                due_at=move.due_at,
+                not_after=move.due_at + timedelta(hours=(row := retries[move.call_id]).stale_after_hours),
+                rank=row.rank,
+                force=row.force,
+            )
+            for move in moves
+        ]
     )
     listener().calls_moved(moves, now=now)
     calls.withdraw(hopeless, why="no_opening", now=now)

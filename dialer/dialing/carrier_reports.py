@@ -16,7 +16,8 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 
-from dialer.calls import context, events
+from dialer.calls import call_states, context, events
+from dialer.calls.call_states import Progress
 from dialer.calls.context import CallContext
 from dialer.calls.listener import CallEnd
 from dialer.carriers.base import Report
@@ -187,7 +188,21 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
             notes.update(dict.fromkeys((row.id for row in reports), f"the call is {call.status}"))
         else:
             progress[call_id] = _fold(call, reports)
-    _write({call_id: step for call_id, step in progress.items() if step.end is None}, now=now)
+    call_states.move_forward(
+        [
+            Progress(
+                call_id=call_id,
+                status=step.status,
+                carrier_call_id=step.carrier_call_id,
+                ringing_at=step.ringing_at,
+                answered_at=step.answered_at,
+            )
+            for call_id, step in progress.items()
+            if step.end is None
+        ],
+        check_at=now + QUIET,
+        now=now,
+    )
     record_events(
         [
             event
@@ -240,35 +255,6 @@ def _fold(call: CallContext, reports: Sequence[_Stored]) -> _Progress:
             step.answered_at = step.answered_at or row.occurred_at
             step.is_machine = step.is_machine or row.kind == "machine"
     return step
-
-
-def _write(progress: dict[UUID, _Progress], *, now: datetime) -> None:
-    if not progress:
-        return
-    run(
-        "move_calls_forward",
-        """
-        UPDATE dialer_call c SET status = t.status,
-            -- Another report, or a person, may have taken the row out of the queue that a refusal put it in.
-            dialing_at = COALESCE(c.dialing_at, %(now)s), lease_until = NULL,
-            carrier_call_id = CASE WHEN t.carrier_id = '' THEN c.carrier_call_id ELSE t.carrier_id END,
-            ringing_at = COALESCE(c.ringing_at, t.ringing_at), answered_at = COALESCE(c.answered_at, t.answered_at),
-            -- A carrier cannot be asked about a call that it brought us; its row says when it is over at the latest.
-            check_at = CASE WHEN c.direction = 'inbound' THEN c.check_at ELSE %(check_at)s END
-        FROM unnest(%(ids)s::uuid[], %(status)s::text[], %(carrier_ids)s::text[], %(ringing)s::timestamptz[],
-            %(answered)s::timestamptz[]) AS t(id, status, carrier_id, ringing_at, answered_at)
-        WHERE c.id = t.id
-        """,
-        {
-            "now": now,
-            "check_at": now + QUIET,
-            "ids": list(progress),
-            "status": [step.status.value for step in progress.values()],
-            "carrier_ids": [step.carrier_call_id for step in progress.values()],
-            "ringing": [step.ringing_at for step in progress.values()],
-            "answered": [step.answered_at for step in progress.values()],
-        },
-    )
 
 
 def _end(call_id: UUID, row: _Stored, details: Mapping[str, Any]) -> CallEnd:

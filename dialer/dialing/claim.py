@@ -14,8 +14,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from dialer.calls import calls, campaign_contacts
-from dialer.calls.calls import QueuedCall
+from dialer.calls import call_states, campaign_contacts
+from dialer.calls.call_states import QueuedCall
 from dialer.calls.context import parsed
 from dialer.dialing.capacity import (
     IS_OPEN,
@@ -32,7 +32,7 @@ from dialer.dialing.capacity import (
 from dialer.rules.pacing import Budget, Owner, in_turn, weight
 from dialer.rules.statuses import Rank
 from dialer.workspaces.ids import new_id
-from dialer.workspaces.statements import Id, fetch, run
+from dialer.workspaces.statements import fetch, run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,6 @@ class _Waiting(NamedTuple):
     caller_id: str
 
 
-class _Leased(NamedTuple):
-    id: UUID
-    generation: int
-
-
 def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
     """Claim up to ``limit`` calls that fall due within the horizon, fairly over campaigns, and commit.
 
@@ -115,24 +110,6 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
         dispatched += _lease({call_id: at for call_id, at in starts.items() if call_id not in made})
         _write_paces(budget)
     return dispatched
-
-
-def release_expired(*, limit: int, now: datetime) -> int:
-    """Make claimed calls whose lease ran out claimable again; their old messages find another generation."""
-    rows = fetch(
-        Id,
-        "release_expired_leases",
-        """
-        WITH expired AS (
-            SELECT id FROM dialer_call WHERE lease_until <= %(now)s
-            ORDER BY lease_until LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-        )
-        UPDATE dialer_call c SET lease_until = NULL, generation = c.generation + 1
-        FROM expired WHERE c.id = expired.id AND c.status = 'queued' RETURNING c.id
-        """,
-        {"now": now, "limit": limit},
-    )
-    return len(rows)
 
 
 def _lock_workspaces(*, now: datetime) -> list[Limited]:
@@ -274,7 +251,7 @@ def _queue_first_calls(
 ) -> list[Dispatched]:
     """Make the calls of waiting contacts, claimed from the start: the table's indexes see one write, not two."""
     campaigns = {queue.campaign.id: queue.campaign for queue in queues if queue.campaign}
-    calls.queue(
+    call_states.queue(
         [
             QueuedCall(
                 id=row.call_id,
@@ -301,24 +278,8 @@ def _queue_first_calls(
 
 
 def _lease(starts: Mapping[UUID, datetime]) -> list[Dispatched]:
-    if not starts:
-        return []
-    rows = fetch(
-        _Leased,
-        "lease_calls",
-        """
-        UPDATE dialer_call c SET generation = c.generation + 1, lease_until = t.start_at + %(lease)s
-        FROM unnest(%(ids)s::uuid[], %(starts)s::timestamptz[]) AS t(id, start_at)
-        -- Not "=": see take_to_dialing.
-        WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'queued' RETURNING c.id, c.generation
-        """,
-        {
-            "ids": list(starts),
-            "starts": list(starts.values()),
-            "lease": timedelta(seconds=settings.LEASE_SECONDS),
-        },
-    )
-    return [Dispatched(call_id=row.id, generation=row.generation, start_at=starts[row.id]) for row in rows]
+    leased = call_states.lease(starts, length=timedelta(seconds=settings.LEASE_SECONDS))
+    return [Dispatched(call_id=row.id, generation=row.generation, start_at=starts[row.id]) for row in leased]
 
 
 def _write_paces(budget: Budget) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 
-from dialer.calls import campaign_contacts, context, events
+from dialer.calls import call_states, campaign_contacts, context, events
 from dialer.calls.campaign_contacts import AfterCall
 from dialer.calls.chains import chains_of
 from dialer.calls.context import CallContext
@@ -57,7 +57,7 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
         if not rows:
             return []
         ended = [EndedCall(call=call, end=_as_it_counts(first[call.id], call, now=now)) for call in rows]
-        _write([each.end for each in ended])
+        call_states.end([each.end for each in ended])
         attempted = [
             events.call_attempted(each.call, each.end)
             for each in ended
@@ -191,39 +191,6 @@ def _as_it_counts(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
 def reason_of_a_talk(reason: str) -> str:
     """Return why a call ended that was taken for a machine's: nobody knows then who hung up."""
     return "unknown" if reason == Outcome.VOICEMAIL else reason
-
-
-def _write(ends: Sequence[CallEnd]) -> None:
-    run(
-        "end_calls",
-        """
-        UPDATE dialer_call c SET status = 'ended', outcome = t.outcome, ended_reason = t.reason, ended_at = t.at,
-            duration_seconds = t.duration, transcript = t.transcript, recording_url = t.recording, check_at = NULL,
-            lease_until = NULL,
-            -- A report proves that a call was handed over, also one that the carrier said it refused.
-            dialing_at = CASE WHEN t.carrier_id = '' THEN c.dialing_at ELSE COALESCE(c.dialing_at, t.at) END,
-            ringing_at = COALESCE(c.ringing_at, t.ringing),
-            answered_at = COALESCE(c.answered_at, t.answered),
-            carrier_call_id = CASE WHEN t.carrier_id = '' THEN c.carrier_call_id ELSE t.carrier_id END
-        FROM unnest(%(id)s::uuid[], %(outcome)s::text[], %(reason)s::text[], %(at)s::timestamptz[],
-            %(duration)s::int[], %(transcript)s::text[], %(recording)s::text[], %(ringing)s::timestamptz[],
-            %(answered)s::timestamptz[], %(carrier_id)s::text[])
-            AS t(id, outcome, reason, at, duration, transcript, recording, ringing, answered, carrier_id)
-        WHERE c.id = t.id
-        """,
-        {
-            "id": [end.call_id for end in ends],
-            "outcome": [end.outcome for end in ends],
-            "reason": [end.ended_reason for end in ends],
-            "at": [end.at for end in ends],
-            "duration": [end.duration_seconds for end in ends],
-            "transcript": [end.transcript for end in ends],
-            "recording": [end.recording_url for end in ends],
-            "ringing": [end.ringing_at for end in ends],
-            "answered": [end.answered_at for end in ends],
-            "carrier_id": [end.carrier_call_id for end in ends],
-        },
-    )
 
 
 def _decide(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:

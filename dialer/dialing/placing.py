@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from dialer import carriers
-from dialer.calls import calls, campaign_contacts, context
+from dialer.calls import call_states, calls, campaign_contacts, context
 from dialer.calls.context import CallContext
 from dialer.calls.listener import CallEnd, Move, listener
 from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
@@ -31,7 +31,7 @@ from dialer.rules.gate import Drop, Go, Hold, Verdict
 from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
-from dialer.workspaces.statements import Id, fetch, run
+from dialer.workspaces.statements import fetch, run
 
 log = logging.getLogger(__name__)
 
@@ -165,26 +165,9 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
     """Return those rows that were taken: the carrier is asked for these and no other."""
     if not rows:
         return []
-    found = fetch(
-        Id,
-        "take_to_dialing",
-        """
-        UPDATE dialer_call c SET status = 'dialing', dialing_at = %(now)s, number = t.number, lease_until = NULL,
-            held_reason = '', check_at = %(check_at)s
-        FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(numbers)s::text[]) AS t(id, generation, number)
-        -- Written so that no partial index of queued rows can serve it: with old statistics the planner would walk one.
-        WHERE c.id = t.id AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'
-        RETURNING c.id
-        """,
-        {
-            "now": now,
-            "check_at": now + FIRST_LOOK,
-            "ids": [call.id for call in rows],
-            "generations": [call.generation for call in rows],
-            "numbers": [call.phone for call in rows],
-        },
+    ids = call_states.take_to_dialing(
+        [(call.id, call.generation, call.phone) for call in rows], check_at=now + FIRST_LOOK, now=now
     )
-    ids = {row.id for row in found}
     taken = [call for call in rows if call.id in ids]
     # A first call fulfils no promise, and whose contact waited was taken to calling when it was claimed.
     later = [call for call in taken if call.rank != Rank.NEW]
@@ -196,22 +179,12 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
 
 
 def _hold(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict]) -> int:
-    held = [(call, verdict) for call in rows if isinstance(verdict := verdicts[call.id], Hold)]
-    if held:
-        run(
-            "hold_calls",
-            """
-            UPDATE dialer_call c SET due_at = t.due_at, held_reason = t.reason, lease_until = NULL,
-                generation = c.generation + 1
-            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS t(id, due_at, reason)
-            WHERE c.id = t.id
-            """,
-            {
-                "ids": [call.id for call, _ in held],
-                "due": [verdict.due_at for _, verdict in held],
-                "reasons": [verdict.reason for _, verdict in held],
-            },
-        )
+    held = [
+        call_states.Hold(call_id=call.id, due_at=verdict.due_at, reason=verdict.reason)
+        for call in rows
+        if isinstance(verdict := verdicts[call.id], Hold)
+    ]
+    call_states.hold(held)
     return len(held)
 
 
@@ -319,43 +292,14 @@ def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
         )
 
 
-class _Back(NamedTuple):
-    """A call that its carrier did not take."""
-
-    id: UUID
-    status: str
-    campaign_contact_id: UUID | None
-    chain_id: UUID
-
-
 def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
     """Return calls that the carrier refused before taking them to the queue: no attempt was made.
 
     Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
     One whose chain was promised another call meanwhile is withdrawn, one that was cancelled meanwhile ends.
     """
-    rows = fetch(
-        _Back,
-        "put_back",
-        """
-        UPDATE dialer_call c SET dialing_at = NULL, check_at = NULL, due_at = t.due_at,
-            status = CASE WHEN t.is_superseded THEN 'withdrawn' ELSE 'queued' END,
-            held_reason = CASE WHEN t.is_superseded THEN 'superseded' ELSE t.reason END, generation = c.generation + 1
-        FROM (
-            SELECT m.*, EXISTS (
-                SELECT FROM dialer_call o JOIN dialer_call q ON q.chain_id = o.chain_id AND q.status = 'queued'
-                WHERE o.id = m.id
-            ) AS is_superseded
-            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(reasons)s::text[]) AS m(id, due_at, reason)
-        ) AS t
-        WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'dialing' AND c.carrier_call_id = ''
-        RETURNING c.id, c.status, c.campaign_contact_id, c.chain_id
-        """,
-        {
-            "ids": [move.call_id for move in moves],
-            "due": [move.due_at for move in moves],
-            "reasons": [move.reason[:32] for move in moves],
-        },
+    rows = call_states.put_back(
+        [call_states.Hold(call_id=move.call_id, due_at=move.due_at, reason=move.reason) for move in moves]
     )
     superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]
     if superseded:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from dialer.calls import calls, context
-from dialer.calls.calls import QueuedCall
+from dialer.calls import call_states, context
+from dialer.calls.call_states import QueuedCall
 from dialer.calls.hashed_numbers import is_suppressed
 from dialer.calls.inline_webhooks import inline_webhooks
 from dialer.contacts import contacts
@@ -99,7 +99,7 @@ def create(
             due_at=possible.at,
             **given,
         )
-        calls.queue([queued], now=now)
+        call_states.queue([queued], now=now)
         made: Call = Call.objects.select_related("contact").get(pk=queued.id)
         record(actor, [_change(made)], now=now)
     return Created(

@@ -13,6 +13,17 @@ class CallStatus(StrEnum):
     WITHDRAWN = "withdrawn"  # final; its reason was gone before it was handed over
 
 
+CALL_MOVES: Mapping[CallStatus, frozenset[CallStatus]] = {
+    # A report may be quicker than the note that its call was put back.
+    CallStatus.QUEUED: frozenset(CallStatus) - {CallStatus.QUEUED},
+    CallStatus.DIALING: frozenset(CallStatus) - {CallStatus.DIALING},
+    CallStatus.RINGING: frozenset({CallStatus.IN_PROGRESS, CallStatus.ENDED}),
+    CallStatus.IN_PROGRESS: frozenset({CallStatus.ENDED}),
+    CallStatus.ENDED: frozenset(),
+    CallStatus.WITHDRAWN: frozenset({CallStatus.QUEUED}),
+}
+"""The statuses that a call may go to from each."""
+
 LIVE = (CallStatus.DIALING, CallStatus.RINGING, CallStatus.IN_PROGRESS)
 """Handed over and not ended: the number is taken."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from celery import current_app, shared_task
 
+from dialer.calls import call_states
 from dialer.dialing import carrier_reports, claim, completion, placing, reconciliation
 from dialer.dialing.claim import Dispatched
 from dialer.dialing.placing import Claim
@@ -34,7 +35,7 @@ def tick() -> None:
     """Claim what falls due and publish it; mend what workers left behind."""
     now = database_now()
     began = time.monotonic()
-    expired = claim.release_expired(limit=5_000, now=now)
+    expired = call_states.release_expired(limit=5_000, now=now)
     undecided = completion.decide_undecided(limit=100, now=now)
     claimed = 0
     while True:

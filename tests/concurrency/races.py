@@ -13,10 +13,10 @@ from django.db import IntegrityError
 
 from callbacks import actions
 from callbacks.models import Callback
+from dialer.calls import call_states
 from dialer.campaigns import lifecycle
 from dialer.contacts import suppressions
 from dialer.dialing import carrier_reports, placing
-from dialer.dialing import claim as dispatch
 from dialer.dialing.placing import Claim
 from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import SYSTEM
@@ -125,7 +125,7 @@ def a_stale_worker(ledger: Ledger, run: Threads) -> str:
     stop = Stop(before="numbers_of_calls")
     stale = run.start(place(old, now=LATER), stop, name="stale worker")
     stop.wait()
-    run.start(lambda: dispatch.release_expired(limit=10, now=LATER), name="sweep").result()
+    run.start(lambda: call_states.release_expired(limit=10, now=LATER), name="sweep").result()
     new = run.start(lambda: claim(LATER), name="second dispatcher").result()
     quick = run.start(place(new, now=LATER), name="quick worker")
     run.gets_through(quick)

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 
+from dialer.calls import call_states
 from dialer.dialing import capacity, claim
 from dialer.models import Call, CampaignContact
 from dialer.rules.forcing import forced_at
@@ -106,8 +107,8 @@ def test_a_lease_holds_until_it_runs_out() -> None:
     claimed()
     runs_out = NOW + (5 + settings.LEASE_SECONDS) * SECOND
 
-    assert claim.release_expired(limit=10, now=runs_out - SECOND) == 0
-    assert claim.release_expired(limit=10, now=runs_out) == 1
+    assert call_states.release_expired(limit=10, now=runs_out - SECOND) == 0
+    assert call_states.release_expired(limit=10, now=runs_out) == 1
 
 
 @pytest.mark.parametrize("own", ["", "+4930111111"])
@@ -129,7 +130,7 @@ def test_workers_that_are_behind_are_given_no_more_than_so_many(monkeypatch: pyt
         make_campaign_contact(campaign)
 
     assert [len(claimed(limit=4)) for _ in range(3)] == [2, 1, 0]
-    assert claim.release_expired(limit=10, now=NOW + timedelta(hours=1)) == 3
+    assert call_states.release_expired(limit=10, now=NOW + timedelta(hours=1)) == 3
     assert claimed(NOW + timedelta(hours=1), limit=4)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from dialer.calls import call_states
 from dialer.campaigns import lifecycle
 from dialer.dialing import claim
 from dialer.dialing.claim import Dispatched
@@ -133,7 +134,7 @@ def test_slots_are_held_by_claimed_and_by_live_calls_and_are_free_when_a_call_en
     assert len(claims(1)) == 2
     assert claims(1) == [], "both slots are claimed"
     later = NOW + HOUR
-    assert claim.release_expired(limit=10, now=later) == 2
+    assert call_states.release_expired(limit=10, now=later) == 2
     assert dial(later)["placed"] == 2
     assert claims(1, began=later) == [], "both slots are live"
     end_all(later, "answered")

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from callbacks.models import Callback
+from dialer.calls import call_states
 from dialer.carriers.base import Accepted, Busy, Found, PlaceRequest, Refused, Unknown
 from dialer.dialing import carrier_reports, placing, reconciliation
 from dialer.dialing import claim as dispatch
@@ -248,7 +249,7 @@ def test_a_lost_message_costs_the_lease_and_never_a_call(carrier: InProcessCarri
     later = NOW + 5 * MINUTE
 
     assert claim(later) == []
-    assert dispatch.release_expired(limit=10, now=later) == 1
+    assert call_states.release_expired(limit=10, now=later) == 1
     again = claim(later)
     assert placing.place(lost, now=later)["stale"] == 1
     assert placing.place(again, now=later)["placed"] == 1

@@ -260,10 +260,10 @@ MUTANTS = [
         tests=f"{_LOCAL_TIMES}::test_an_instant_that_was_named_and_a_retry_stay_when_they_are",
     ),
     Mutant(
-        file="callbacks/local_times.py",
+        file="dialer/calls/call_states.py",
         name="a message that is under way dials at the old time",
-        old="                generation = c.generation + 1\n",
-        new="                generation = c.generation\n",
+        old="                held_reason = '', lease_until = NULL, generation = c.generation + 1\n",
+        new="                held_reason = '', lease_until = NULL\n",
         tests=f"{_LOCAL_TIMES}::test_a_new_zone_moves_the_promise_to_the_time_that_was_said",
     ),
     Mutant(

@@ -121,10 +121,12 @@ MUTANTS = [
         tests=f"{_ROUTES}::TestActions::test_call_now_in_a_paused_campaign_needs_force",
     ),
     Mutant(
-        file="callbacks/actions.py",
+        file="dialer/calls/call_states.py",
         name="a message that is under way dials what was moved",
-        old="lease_until = NULL,\n            generation = generation + 1, held_reason",
-        new="held_reason",
+        old="                held_reason = '', lease_until = NULL, generation = c.generation + 1\n"
+        "            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(not_after)s",
+        new="                held_reason = ''\n"
+        "            FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[], %(not_after)s",
         tests="tests/concurrency/test_twenty_cells.py"
         "::test_an_action_changes_the_row_and_the_old_promise_is_dead_or_it_is_refused_and_the_call_is_made_once",
     ),
@@ -145,8 +147,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/actions.py",
         name="a stale retry that an operator moves stays stale",
-        old="not_after = CASE WHEN not_after IS NULL THEN NULL ELSE %(at)s + %(stale)s END",
-        new="not_after = CASE WHEN %(at)s + %(stale)s IS NULL THEN NULL ELSE not_after END",
+        old="not_after=at + stale_after if call.not_after else None,",
+        new="not_after=call.not_after,",
         tests="tests/callbacks/test_deadlines.py::test_an_operator_may_call_a_stale_retry_now",
     ),
     Mutant(

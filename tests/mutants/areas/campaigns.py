@@ -27,7 +27,7 @@ MUTANTS = [
     Mutant(
         file=_CAMPAIGNS,
         name="a pause leaves calls with the workers",
-        old="        calls.release_claims(campaign_id)\n",
+        old="        call_states.release_claims(campaign_id)\n",
         new="",
         tests=f"{_TESTS}::test_pause_takes_claims_back_and_says_what_it_holds",
     ),
@@ -60,10 +60,11 @@ MUTANTS = [
         tests=f"{_TESTS}::test_at_its_end_time_a_campaign_pauses_by_itself_and_does_not_resume_without_a_later_one",
     ),
     Mutant(
-        file=_CAMPAIGNS,
+        file="dialer/campaigns/lifecycle.py",
         name="a retry that is rescheduled at a resume is as stale as before",
-        old='"not_after": [move.due_at + timedelta(hours=stale_after[move.call_id]) for move in moves],',
-        new='"not_after": [now for move in moves],',
+        old="                not_after=move.due_at + timedelta(hours=(row := retries[move.call_id])"
+        ".stale_after_hours),\n",
+        new="                not_after=(row := retries[move.call_id]).not_after,\n",
         tests="tests/callbacks/test_resuming.py::test_a_stale_retry_may_be_rescheduled_by_the_operator_who_resumes",
     ),
     Mutant(
@@ -182,7 +183,7 @@ MUTANTS = [
     Mutant(
         file=_ENDS,
         name="a campaign pauses at its end and its claims go on",
-        old="            calls.release_claims(campaign.pk)\n",
+        old="            call_states.release_claims(campaign.pk)\n",
         new="",
         tests=f"{_TESTS}::test_at_its_end_time_a_campaign_pauses_by_itself_and_does_not_resume_without_a_later_one",
     ),

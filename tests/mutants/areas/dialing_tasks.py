@@ -35,7 +35,7 @@ MUTANTS = [
     Mutant(
         file=_DIALLING,
         name="calls whose message was lost are never claimed again",
-        old="    expired = claim.release_expired(limit=5_000, now=now)\n",
+        old="    expired = call_states.release_expired(limit=5_000, now=now)\n",
         new="    expired = 0\n",
         tests=_TASKS,
     ),

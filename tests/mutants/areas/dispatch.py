@@ -66,7 +66,7 @@ MUTANTS = [
         tests=f"{_PIPELINE}::test_a_contact_that_waits_beside_a_queued_call_does_not_stop_the_claim",
     ),
     Mutant(
-        file=_DISPATCH,
+        file="dialer/calls/call_states.py",
         name="leases are released before they run out",
         old="WHERE lease_until <= %(now)s\n            ORDER BY lease_until",
         new="WHERE lease_until IS NOT NULL\n            ORDER BY lease_until",
@@ -94,7 +94,7 @@ MUTANTS = [
         tests=f"{_PACING}::test_a_promise_on_another_line_than_its_campaigns_takes_no_slot_of_the_campaigns_line",
     ),
     Mutant(
-        file=_DISPATCH,
+        file="dialer/calls/call_states.py",
         name="a lease ends when its call starts",
         old="lease_until = t.start_at + %(lease)s",
         new="lease_until = t.start_at",

@@ -34,14 +34,14 @@ MUTANTS = [
         tests=f"{_PLACING_TESTS}::test_a_pause_that_is_under_way_is_waited_for",
     ),
     Mutant(
-        file=_PLACING,
+        file="dialer/calls/call_states.py",
         name="a call in hand is not looked up if its worker dies",
         old="            held_reason = '', check_at = %(check_at)s\n",
         new="            held_reason = ''\n",
         tests=f"{_PLACING_TESTS}::test_a_call_whose_worker_dies_while_the_carrier_is_asked_is_looked_up",
     ),
     Mutant(
-        file=_PLACING,
+        file="dialer/calls/call_states.py",
         name="the number dialled is not written down",
         old="dialing_at = %(now)s, number = t.number, lease_until = NULL",
         new="dialing_at = %(now)s, lease_until = NULL",
@@ -63,7 +63,7 @@ MUTANTS = [
         tests=f"{_PLACING_TESTS}::test_a_contact_who_is_called_back_is_being_called",
     ),
     Mutant(
-        file=_PLACING,
+        file="dialer/calls/call_states.py",
         name="a call that is held keeps its lease",
         old="held_reason = t.reason, lease_until = NULL,\n                generation = c.generation + 1\n",
         new="held_reason = t.reason\n",
@@ -105,14 +105,14 @@ MUTANTS = [
         tests=f"{_PLACING_TESTS}::test_an_ambiguous_answer_is_looked_up_within_seconds",
     ),
     Mutant(
-        file=_PLACING,
+        file="dialer/calls/call_states.py",
         name="a late refusal queues a call again that has ended",
         old="WHERE c.id = t.id AND c.status IS NOT DISTINCT FROM 'dialing' AND c.carrier_call_id = ''",
         new="WHERE c.id = t.id AND c.carrier_call_id = ''",
         tests=f"{_PUTTING_BACK}::test_a_call_that_was_given_up_meanwhile_is_not_dialled_again",
     ),
     Mutant(
-        file=_PLACING,
+        file="dialer/calls/call_states.py",
         name="a call that is put back is dialled beside the promise made meanwhile",
         old="SELECT FROM dialer_call o JOIN dialer_call q ON q.chain_id = o.chain_id AND q.status = 'queued'\n"
         "                WHERE o.id = m.id\n",

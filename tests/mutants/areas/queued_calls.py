@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 _CALLS = "dialer/calls/calls.py"
 _FIRST = "dialer/contacts/first_calls.py"
 _SINGLE = "dialer/dialing/single_calls.py"
-_RESTORING = "dialer/calls/restoring.py"
+_RESTORING = "dialer/calls/calls.py"
 _PROMISES = "dialer/calls/listener.py"
 _CALL_TESTS = "tests/dialer/calls/test_calls.py"
 _CAMPAIGN_TESTS = "tests/dialer/campaigns/test_lifecycle.py"
@@ -13,7 +13,7 @@ _SINGLE_TESTS = "tests/dialer/dialing/test_single_calls.py"
 
 MUTANTS = [
     Mutant(
-        file=_CALLS,
+        file="dialer/calls/call_states.py",
         name="the sweep withdraws a stale retry that an operator has just moved",
         old="AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)",
         new="AND status = 'queued' AND (%(only_stale)s IS NOT NULL OR not_after < %(now)s)",
@@ -29,7 +29,7 @@ MUTANTS = [
         "::test_a_promise_cancelled_during_a_call_leaves_the_end_of_the_chain_to_the_call",
     ),
     Mutant(
-        file=_CALLS,
+        file="dialer/calls/call_states.py",
         name="a call that is handed over is withdrawn",
         old=" AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)\n"
         "            ORDER BY id FOR NO KEY UPDATE\n        )\n"
@@ -82,7 +82,7 @@ MUTANTS = [
         "::test_a_chain_that_was_ended_while_its_call_was_live_is_followed_by_no_retry",
     ),
     Mutant(
-        file=_CALLS,
+        file="dialer/calls/call_states.py",
         name="the messages of a campaign's claims stay valid after its pause",
         old="        UPDATE dialer_call SET lease_until = NULL, generation = generation + 1\n"
         "        WHERE campaign_id = %(campaign)s",
@@ -97,7 +97,7 @@ MUTANTS = [
         tests=f"{_CALL_TESTS}::test_a_contact_that_is_at_its_end_stays_as_it_is_when_a_call_is_withdrawn",
     ),
     Mutant(
-        file=_CALLS,
+        file="dialer/calls/call_states.py",
         name="a call that came in is cancelled",
         old="('queued', 'dialing', 'ringing', 'in_progress') AND direction = 'outbound'",
         new="('queued', 'dialing', 'ringing', 'in_progress')",
@@ -218,11 +218,11 @@ MUTANTS = [
         tests=f"{_SINGLE_TESTS}::test_outside_the_window_it_is_moved_to_the_next_opening_and_says_so",
     ),
     Mutant(
-        file=_RESTORING,
+        file="dialer/calls/call_states.py",
         name="a call that was cancelled is put back as if it had been withdrawn",
         old="        WHERE id = %(id)s AND status = 'withdrawn' AND dialing_at IS NULL",
         new="        WHERE id = %(id)s AND dialing_at IS NULL",
-        tests="tests/dialer/calls/test_restoring.py::test_only_what_was_withdrawn_is_put_back",
+        tests="tests/dialer/calls/test_requeue.py::test_only_what_was_withdrawn_is_put_back",
     ),
     Mutant(
         file=_RESTORING,
@@ -236,7 +236,7 @@ MUTANTS = [
         name="a contact that is on the phone is shown as waiting for its callback",
         old="from_=set(ContactState) - {ContactState.CALLING}",
         new="from_=set(ContactState)",
-        tests="tests/dialer/calls/test_restoring.py::test_a_contact_waits_for_its_call_again_unless_it_is_being_called",
+        tests="tests/dialer/calls/test_requeue.py::test_a_contact_waits_for_its_call_again_unless_it_is_being_called",
     ),
     Mutant(
         file=_PROMISES,

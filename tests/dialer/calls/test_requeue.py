@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dialer.calls import restoring
+from dialer.calls import calls
 from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import NOW, make_call, make_campaign, make_campaign_contact
 
@@ -19,7 +19,7 @@ def test_a_contact_waits_for_its_call_again_unless_it_is_being_called(state: str
     member = make_campaign_contact(make_campaign(), state=state)
     call = make_call(campaign_contact=member, status="withdrawn", held_reason="cancelled", generation=4)
 
-    restoring.requeue(call.pk, due_at=LATER)
+    calls.requeue(call.pk, due_at=LATER)
 
     call.refresh_from_db()
     member.refresh_from_db()
@@ -34,7 +34,7 @@ def test_only_what_was_withdrawn_is_put_back(fields: dict[str, Any]) -> None:
     call = make_call(**fields)
 
     with pytest.raises(TransitionConflict):
-        restoring.requeue(call.pk, due_at=LATER)
+        calls.requeue(call.pk, due_at=LATER)
 
     call.refresh_from_db()
     assert (call.status, call.due_at) == (fields["status"], NOW)
