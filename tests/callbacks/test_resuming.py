@@ -104,7 +104,7 @@ class _BreaksOff:
         self.left = after
 
     def __call__(self, execute: Any, sql: str, *arguments: Any) -> Any:
-        if "/* withdraw_calls */" in sql or "/* move_retries */" in sql:
+        if "/* withdraw_calls */" in sql or "/* move_calls */" in sql:
             if not self.left:
                 raise _Killed
             self.left -= 1

@@ -156,7 +156,7 @@ def two_workers_at_a_bulk_action(ledger: Ledger, run: Threads) -> str:
         actor=SYSTEM,
     )
     job = bulk.start(order, Callback.objects.all(), asked={}, now=NOW)
-    stop = Stop(before="move_call")
+    stop = Stop(before="move_calls")
     first = run.start(lambda: bulk.run_batch(job.pk, now=SOON), stop, name="first worker")
     stop.wait()
     second = run.start(lambda: bulk.run_batch(job.pk, now=SOON), name="second worker")
