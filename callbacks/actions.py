@@ -28,6 +28,7 @@ from dialer.calls.events import call_exhausted
 from dialer.calls.listener import CallEnd, EndedCall
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.transitions import TransitionConflict
@@ -96,7 +97,7 @@ def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
     with opened(callback_id, workspace_id=workspace_id, to=CallbackStatus.SKIPPED) as row:
         if row.callback.type != CallbackType.AUTO_RETRY:
             raise NotARetry
-        calls.withdraw([row.call.id], why="skipped", now=now, ends_chain=False)
+        calls.withdraw([row.call.id], why=Withdrawal.SKIPPED, now=now, ends_chain=False)
         _retry_after_skip(row, now=now)
         leave_trace(row, "skip", actor, to_state={"status": "skipped"}, reason=reason, now=now)
     return Callback.objects.get(pk=callback_id)
@@ -105,25 +106,31 @@ def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
 def cancel(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
     """Cancel this and every future retry of the chain."""
     return _finish(
-        callback_id, "cancelled", workspace_id=workspace_id, verb="cancel", actor=actor, reason=reason, now=now
+        callback_id, Withdrawal.CANCELLED, workspace_id=workspace_id, verb="cancel", actor=actor, reason=reason, now=now
     )
 
 
 def complete(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
     """Mark it as handled by other means; the chain ends as handled."""
     return _finish(
-        callback_id, "completed", workspace_id=workspace_id, verb="complete", actor=actor, reason=reason, now=now
+        callback_id,
+        Withdrawal.COMPLETED,
+        workspace_id=workspace_id,
+        verb="complete",
+        actor=actor,
+        reason=reason,
+        now=now,
     )
 
 
 def _finish(
-    callback_id: int, why: str, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime
+    callback_id: int, why: Withdrawal, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime
 ) -> Callback:
     with opened(callback_id, workspace_id=workspace_id, to=why) as row:
         calls.withdraw([row.call.id], why=why, now=now)
         # One that was promised while a call was live: its end, which comes yet, is to make no retry.
         calls.settle_live(row.call.chain_id, now=now)
-        if why == "completed":
+        if why is Withdrawal.COMPLETED:
             Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
         leave_trace(row, verb, actor, to_state={"status": why}, reason=reason, now=now)
     return Callback.objects.get(pk=callback_id)

@@ -10,6 +10,7 @@ from callbacks.rules.explanation import Code, step
 from dialer.calls import calls
 from dialer.calls.listener import EndedCall
 from dialer.rules.statuses import Outcome
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
@@ -53,7 +54,7 @@ def _complete(ended: EndedCall, *, now: datetime) -> list[UUID]:
             "a_talk": A_TALK.total_seconds(),
         },
     )
-    withdrawn = calls.withdraw([row.call_id for row in needless], why=INBOUND_CALL, now=now)
+    withdrawn = calls.withdraw([row.call_id for row in needless], why=Withdrawal.INBOUND_CALL, now=now)
     if withdrawn:
         _explain(withdrawn, ended, now=now)
     return withdrawn

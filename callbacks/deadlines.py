@@ -18,6 +18,7 @@ from callbacks.queue_views import why_waiting
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.statuses import CallbackStatus
 from dialer.calls import calls
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.statements import fetch
 from webhooks.outbox import record_events
@@ -26,7 +27,6 @@ LATE_AFTER = timedelta(minutes=15)
 """A promise this late raises an alert."""
 EXPIRES_AFTER = timedelta(days=7)
 """A stale retry this late is given up."""
-EXPIRED = "expired"
 
 
 class _Late(NamedTuple):
@@ -86,7 +86,7 @@ def expire(*, limit: int = 500, now: datetime) -> list[UUID]:
             """,
             {"expired": now - EXPIRES_AFTER, "now": now, "limit": limit},
         )
-        withdrawn = calls.withdraw([row.call_id for row in found], why=EXPIRED, now=now, only_stale=True)
+        withdrawn = calls.withdraw([row.call_id for row in found], why=Withdrawal.EXPIRED, now=now, only_stale=True)
         _explain_expiry(withdrawn, now=now)
     return withdrawn
 

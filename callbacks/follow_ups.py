@@ -24,18 +24,19 @@ from dialer.calls.context import CallContext, parsed
 from dialer.calls.listener import EndedCall, FollowUp, Move, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.statements import fetch, run
 from webhooks.outbox import NewEvent, record_events
 
 _STATUS_WHEN_WITHDRAWN = {
-    "skipped": CallbackStatus.SKIPPED,
-    "superseded": CallbackStatus.SUPERSEDED,
-    "completed": CallbackStatus.COMPLETED,
-    INBOUND_CALL: CallbackStatus.COMPLETED,
-    "expired": CallbackStatus.EXPIRED,
+    Withdrawal.SKIPPED: CallbackStatus.SKIPPED,
+    Withdrawal.SUPERSEDED: CallbackStatus.SUPERSEDED,
+    Withdrawal.COMPLETED: CallbackStatus.COMPLETED,
+    Withdrawal.INBOUND_CALL: CallbackStatus.COMPLETED,
+    Withdrawal.EXPIRED: CallbackStatus.EXPIRED,
 }
 """What a callback becomes when its call is withdrawn, by the reason; any other reason cancels it."""
-_REASON_TOLD = {"expired": "stale_for_7_days"}
+_REASON_TOLD = {Withdrawal.EXPIRED: "stale_for_7_days"}
 """What ``callback.*`` gives as the reason where the word for the withdrawal says no more than the event's name."""
 _ENDS_RETRIES = (Outcome.ANSWERED, Outcome.DNC_REQUEST)
 
@@ -102,13 +103,13 @@ class Callbacks:
             "SELECT call_id FROM callbacks_callback WHERE call_id = ANY(%(calls)s) AND status = 'dialing'",
             {"calls": ids},
         )
-        calls.withdraw([row.call_id for row in left], why="superseded", now=now)
+        calls.withdraw([row.call_id for row in left], why=Withdrawal.SUPERSEDED, now=now)
         move_with_campaign([move for move in moves if move.reason == "rescheduled"], now=now)
 
     def wanted_again(self, call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
         return wanted_again(call_ids, now=now)
 
-    def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
+    def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None:
         status = _STATUS_WHEN_WITHDRAWN.get(why, CallbackStatus.CANCELLED)
         rows = fetch(
             _Withdrawn,
@@ -121,7 +122,7 @@ class Callbacks:
             {
                 "calls": list(call_ids),
                 "status": status.value,
-                "by": INBOUND_CALL if why == INBOUND_CALL else "",
+                "by": INBOUND_CALL if why is Withdrawal.INBOUND_CALL else "",
                 "now": now,
             },
         )
@@ -181,8 +182,10 @@ def cancel_needless_retries(answered: Sequence[CallContext], *, now: datetime) -
     )
     # Outside campaigns the retries may be those of other chains, which nothing else brings to their end.
     mine = {call.chain_id for call in answered}
-    calls.withdraw([row.call_id for row in rows if row.chain_id in mine], why="answered", now=now, ends_chain=False)
-    calls.withdraw([row.call_id for row in rows if row.chain_id not in mine], why="answered", now=now)
+    here = [row.call_id for row in rows if row.chain_id in mine]
+    elsewhere = [row.call_id for row in rows if row.chain_id not in mine]
+    calls.withdraw(here, why=Withdrawal.ANSWERED, now=now, ends_chain=False)
+    calls.withdraw(elsewhere, why=Withdrawal.ANSWERED, now=now)
 
 
 def _key(call: CallContext) -> tuple[UUID, UUID | None]:

@@ -23,6 +23,7 @@ from dialer.rules.contact_limits import limits_from
 from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
+from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.lines import default_line
 from dialer.setup.personas import default_persona
 from dialer.workspaces.audit import Actor, Change, record
@@ -381,7 +382,7 @@ def _supersede(
     in_the_way = [row.id for row in open_calls if row.status == CallStatus.QUEUED] if campaign_contact_id else []
     calls.withdraw(
         [pending.call_id] if pending else in_the_way,
-        why="superseded",
+        why=Withdrawal.SUPERSEDED,
         now=now,
         ends_chain=pending is not None and chain_id not in (None, pending.call.chain_id),
     )

@@ -21,6 +21,7 @@ from dialer.calls import calls
 from dialer.calls.hashed_numbers import is_suppressed
 from dialer.models import Campaign, Contact
 from dialer.rules.statuses import CampaignStatus, Direction, Outcome
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import fetch, run
@@ -29,9 +30,9 @@ from webhooks.outbox import record_events
 
 INBOUND_UNDOABLE = timedelta(hours=24)
 _UNDOABLE = {
-    CallbackStatus.CANCELLED: "cancelled",
-    CallbackStatus.SKIPPED: "skipped",
-    CallbackStatus.COMPLETED: "completed",
+    CallbackStatus.CANCELLED: Withdrawal.CANCELLED,
+    CallbackStatus.SKIPPED: Withdrawal.SKIPPED,
+    CallbackStatus.COMPLETED: Withdrawal.COMPLETED,
 }
 """States that can be taken back, with the reason for which their call was withdrawn: no other reason was a person's."""
 _OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
@@ -180,7 +181,7 @@ def _make_room(callback: Callback, *, now: datetime) -> None:
     )
     if not follows_from_skip:
         raise AlreadyPending(pending.pk)
-    calls.withdraw([pending.call_id], why="superseded", now=now, ends_chain=False)
+    calls.withdraw([pending.call_id], why=Withdrawal.SUPERSEDED, now=now, ends_chain=False)
 
 
 def _change(callback: Callback, reason: str) -> Change:

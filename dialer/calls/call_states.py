@@ -15,6 +15,7 @@ from uuid import UUID
 from dialer.calls.listener import CallEnd
 from dialer.models import Call
 from dialer.rules.statuses import CallStatus, Outcome
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import Id, fetch, run
 
@@ -409,7 +410,7 @@ def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
     return [row.id for row in rows]
 
 
-def withdraw(call_ids: Sequence[UUID], *, why: str, only_stale: bool, now: datetime) -> list[Withdrawn]:
+def withdraw(call_ids: Sequence[UUID], *, why: Withdrawal, only_stale: bool, now: datetime) -> list[Withdrawn]:
     """Take queued calls out of the queue; with ``only_stale`` those alone that are too late to be dialled."""
     return fetch(
         Withdrawn,

@@ -1,7 +1,4 @@
-"""The rows that are the queue of record: put in, moved, taken out before they are handed over.
-
-Every verb checks the state it leaves in SQL, raises the generation, and so fences messages that are under way.
-"""
+"""Calls that are withdrawn, requeued or cancelled, with all that follows for their chains."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,39 +13,22 @@ from dialer.calls.chains import NOTHING_DIALLED, chains_of
 from dialer.calls.listener import CallEnd, FollowUp, listener
 from dialer.models import Call
 from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
+from dialer.rules.withdrawals import Withdrawal, end_of_chain
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.statements import Id, fetch, run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import NewEvent, record_events
 
-WITHDRAWN_STATE = {
-    "suppressed": ContactState.SUPPRESSED,
-    "completed": ContactState.REACHED,
-    "inbound_call": ContactState.REACHED,
-    "expired": ContactState.EXHAUSTED,
-    "no_opening": ContactState.EXHAUSTED,
-}
-"""End of a campaign contact whose queued call is withdrawn, by the reason; any other reason cancels it."""
-_RESULT_TOLD = {
-    "answered": "reached",
-    "completed": "completed",
-    "expired": "exhausted",
-    "inbound_call": "reached",
-    "no_opening": "exhausted",
-    "suppressed": "suppressed",
-}
-"""``result`` of ``call.exhausted`` by the reason of the withdrawal; with any other reason the chain was cancelled."""
-
 
 def withdraw(
-    call_ids: Sequence[UUID], *, why: str, now: datetime, ends_chain: bool = True, only_stale: bool = False
+    call_ids: Sequence[UUID], *, why: Withdrawal, now: datetime, ends_chain: bool = True, only_stale: bool = False
 ) -> list[UUID]:
     """Take queued calls out of the queue and tell whoever promised them; return those that were still queued.
 
     With ``only_stale`` one that is no longer too late to be dialled by itself, an operator having moved it, stays.
 
-    The chains they belong to come to their end, unless something else follows (``ends_chain`` false) or a call of
-    theirs is live, whose end then is the chain's. Runs in the caller's transaction; live calls are locked before
+    Their chains are finished, unless something else follows (``ends_chain`` false) or a call of theirs is live, whose
+    end then is the chain's. Runs in the caller's transaction; live calls are locked before
     queued ones, each in the order of their ids.
     """
     if not call_ids:
@@ -63,9 +43,9 @@ def withdraw(
     return withdrawn
 
 
-def _end_chains(rows: Sequence[Withdrawn], *, why: str, now: datetime) -> None:
-    """Bring chains whose call was withdrawn to their end; one that ran out keeps what it had reached before."""
-    state = WITHDRAWN_STATE.get(why, ContactState.CANCELLED)
+def _end_chains(rows: Sequence[Withdrawn], *, why: Withdrawal, now: datetime) -> None:
+    """Finish chains whose call was withdrawn; one that ran out keeps what it had reached before."""
+    state, result = end_of_chain(why)
     ran_out = state is ContactState.EXHAUSTED
     chains = chains_of([row.chain_id for row in rows])
     reached = {chain_id for chain_id, chain in chains.items() if ran_out and chain.was_reached}
@@ -74,7 +54,7 @@ def _end_chains(rows: Sequence[Withdrawn], *, why: str, now: datetime) -> None:
             events.call_exhausted(
                 call,
                 chains.get(call.chain_id, NOTHING_DIALLED),
-                result="reached" if call.chain_id in reached else _RESULT_TOLD.get(why, "cancelled"),
+                result="reached" if call.chain_id in reached else result,
                 reason=why,
                 attempts=call.attempt_number - 1,
                 at=now,
@@ -84,7 +64,7 @@ def _end_chains(rows: Sequence[Withdrawn], *, why: str, now: datetime) -> None:
         ],
         now=now,
     )
-    if why == "inbound_call":
+    if why is Withdrawal.INBOUND_CALL:
         campaign_contacts.count_as_talked_to([row.campaign_contact_id for row in rows if row.campaign_contact_id])
     for end, mine in (
         (ContactState.REACHED, [row for row in rows if row.chain_id in reached]),
@@ -161,7 +141,7 @@ def requeue(call_id: UUID, *, due_at: datetime) -> None:
         )
 
 
-def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, now: datetime) -> list[UUID]:
+def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: Withdrawal, now: datetime) -> list[UUID]:
     """Withdraw every queued call to contacts that have one of these numbers now."""
     rows = fetch(
         Id,
@@ -175,7 +155,7 @@ def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: str, no
     return withdraw([row.id for row in rows], why=why, now=now)
 
 
-def withdraw_campaign(campaign_id: UUID, *, why: str, limit: int, now: datetime) -> list[UUID]:
+def withdraw_campaign(campaign_id: UUID, *, why: Withdrawal, limit: int, now: datetime) -> list[UUID]:
     """Withdraw up to ``limit`` queued calls of a campaign that refuses claims already; call until none is left."""
     rows = fetch(
         Id,
@@ -230,7 +210,7 @@ def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> None:
 def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
     """End the promise of a call that was never handed over, and its chain unless another call of it is live."""
     is_over = not _lock_live_chains([call.id])
-    listener().calls_withdrawn([call.id], "cancelled", now=now)
+    listener().calls_withdrawn([call.id], Withdrawal.CANCELLED, now=now)
     if call.campaign_contact_id and is_over:
         campaign_contacts.finish(
             [call.campaign_contact_id], state=ContactState.CANCELLED, end_reason="cancelled", now=now

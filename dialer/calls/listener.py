@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from dialer.calls.context import CallContext, terms_of
 from dialer.rules.openings import Terms
 from dialer.rules.statuses import Outcome
+from dialer.rules.withdrawals import Withdrawal
 from webhooks.outbox import NewEvent
 
 
@@ -95,7 +96,7 @@ class CallListener(Protocol):
 
     def calls_ended(self, calls: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]: ...
 
-    def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None: ...
+    def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None: ...
 
     def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None: ...
 
@@ -119,7 +120,7 @@ class NoListener:
     def calls_ended(self, calls: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:  # noqa: ARG002
         return {ended.call.id: FollowUp(stop=ended.end.outcome) for ended in calls}
 
-    def calls_withdrawn(self, call_ids: Sequence[UUID], why: str, *, now: datetime) -> None:
+    def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None:
         """Nothing waits for these calls."""
 
     def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:

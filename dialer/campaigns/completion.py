@@ -17,6 +17,7 @@ from dialer.campaigns.stats import stats
 from dialer.contacts import first_calls
 from dialer.models import Campaign, CampaignContact, Import
 from dialer.rules.statuses import OPEN_STATES, CampaignStatus, ContactState, ImportStatus
+from dialer.rules.withdrawals import OF_CAMPAIGN
 from dialer.workspaces.audit import SYSTEM, Change, record
 from webhooks.outbox import record_events
 
@@ -105,7 +106,7 @@ def wind_down(campaign_id: UUID, *, now: datetime) -> bool:
         )
         if campaign is None:
             return False
-        why = f"campaign_{campaign.status}"
+        why = OF_CAMPAIGN[campaign.status]
         calls.withdraw_campaign(campaign_id, why=why, limit=BATCH, now=now)
         campaign_contacts.finish_waiting(campaign_id, end_reason=why, limit=BATCH * 10, now=now)
         if _has_open_contacts(campaign_id):

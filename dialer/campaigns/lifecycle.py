@@ -30,6 +30,7 @@ from dialer.rules.openings import next_possible
 from dialer.rules.status_callbacks import HEARS
 from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
 from dialer.rules.values import LONGEST_NAME
+from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.paces import forget_pace
 from dialer.workspaces.audit import SYSTEM, Actor, Change, record
 from dialer.workspaces.transitions import TransitionConflict
@@ -180,7 +181,7 @@ def resume(
             late = _overdue_retries(campaign_id, after=after, now=now)
             batch = [] if overdue == "call" else list(late[:_MOVES].values_list("id", flat=True))
             if overdue == "cancel":
-                calls.withdraw(batch, why="cancelled", now=now)
+                calls.withdraw(batch, why=Withdrawal.CANCELLED, now=now)
             elif overdue == "reschedule":
                 _reschedule(batch, now=now)
             settled += len(batch)
@@ -375,7 +376,7 @@ def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
         ]
     )
     listener().calls_moved(moves, now=now)
-    calls.withdraw(hopeless, why="no_opening", now=now)
+    calls.withdraw(hopeless, why=Withdrawal.NO_OPENING, now=now)
 
 
 def _edited(campaign: Campaign, changes: dict[str, Any]) -> Change:

@@ -25,6 +25,7 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
 from dialer.rules.storable import why_not_object, why_not_text
 from dialer.rules.time_zones import is_time_zone, zones_for
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
@@ -170,7 +171,7 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
             message = "the contact is being called; delete it when the call has ended"
             raise ContactOnACall(message)
         queued = list(mine.filter(status=CallStatus.QUEUED).values_list("id", flat=True))
-        calls.withdraw(queued, why="contact_deleted", now=now)
+        calls.withdraw(queued, why=Withdrawal.CONTACT_DELETED, now=now)
         open_ones = CampaignContact.objects.in_workspace(workspace_id).filter(
             contact_id=contact_id, state__in=OPEN_STATES
         )

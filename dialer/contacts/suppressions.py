@@ -16,6 +16,7 @@ from dialer.calls.hashed_numbers import seal
 from dialer.models import Suppression
 from dialer.rules import phone_number
 from dialer.rules.statuses import ContactState
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
@@ -106,7 +107,7 @@ def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str
     }
     added = list(Suppression.objects.in_workspace(workspace_id).filter(pk__in=inserted))
     new = {entry.phone for entry in added}
-    withdrawn = calls.withdraw_numbers(workspace_id, wanted, why="suppressed", now=now)
+    withdrawn = calls.withdraw_numbers(workspace_id, wanted, why=Withdrawal.SUPPRESSED, now=now)
     _finish_waiting(workspace_id, wanted, now=now)
     record_events(events.contacts_suppressed(added, at=now), now=now)
     return Added(added=added, already=[phone for phone in wanted if phone not in new], withdrawn=len(withdrawn))

@@ -29,6 +29,7 @@ from dialer.dialing.completion import record_ends
 from dialer.models import Line
 from dialer.rules.gate import Drop, Go, Hold, Verdict
 from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import fetch, run
@@ -189,7 +190,7 @@ def _hold(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict]) -> int:
 
 
 def _drop(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict], *, now: datetime) -> int:
-    by_reason: dict[str, list[UUID]] = {}
+    by_reason: dict[Withdrawal, list[UUID]] = {}
     for call in rows:
         verdict = verdicts[call.id]
         if isinstance(verdict, Drop):
@@ -303,7 +304,7 @@ def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
     )
     superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]
     if superseded:
-        listener().calls_withdrawn([row.id for row in superseded], "superseded", now=now)
+        listener().calls_withdrawn([row.id for row in superseded], Withdrawal.SUPERSEDED, now=now)
         campaign_contacts.expect_callback(
             [row.campaign_contact_id for row in superseded if row.campaign_contact_id], from_=[ContactState.CALLING]
         )

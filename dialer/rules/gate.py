@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from dialer.rules.contact_limits import Handed
 from dialer.rules.openings import Terms, next_possible
+from dialer.rules.withdrawals import Withdrawal
 
 BUSY_CONTACT_WAIT = timedelta(seconds=10)
 """When a contact who is on the phone is tried again."""
@@ -60,7 +61,7 @@ class Hold:
 class Drop:
     """Never: its reason is gone."""
 
-    reason: str
+    reason: Withdrawal
 
 
 Verdict = Go | Hold | Drop
@@ -88,10 +89,10 @@ def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> V
     return Go()
 
 
-def _reason_gone(candidate: Candidate) -> str:
-    """Say why nobody wants this call any more; empty where somebody does."""
+def _reason_gone(candidate: Candidate) -> Withdrawal | None:
+    """Say why nobody wants this call any more; ``None`` where somebody does."""
     if candidate.is_suppressed:
-        return "suppressed"
+        return Withdrawal.SUPPRESSED
     if candidate.is_contact_gone:
-        return "contact_deleted"
-    return "campaign_ended" if candidate.campaign_status in ("completed", "cancelled", "failed") else ""
+        return Withdrawal.CONTACT_DELETED
+    return Withdrawal.CAMPAIGN_ENDED if candidate.campaign_status in ("completed", "cancelled", "failed") else None

@@ -13,6 +13,7 @@ from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
 from dialer.calls import calls
 from dialer.models import Call, Campaign, CampaignContact
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry, Workspace
 from tests.factories import NOW, ROUND_THE_CLOCK, make_campaign, make_campaign_contact
@@ -142,7 +143,7 @@ def test_a_retry_that_an_operator_moved_while_the_sweep_looked_does_not_expire(c
     actions.reschedule(retry.pk, workspace_id=retry.workspace_id, scheduled_at=at + HOUR, actor=SYSTEM, now=at - MINUTE)
 
     with transaction.atomic():
-        withdrawn = calls.withdraw([retry.call_id], why="expired", now=at, only_stale=True)
+        withdrawn = calls.withdraw([retry.call_id], why=Withdrawal.EXPIRED, now=at, only_stale=True)
 
     assert withdrawn == []
     retry.refresh_from_db()

@@ -11,6 +11,7 @@ from dialer.rules.gate import BUSY_CONTACT_WAIT, EARLY, Candidate, Drop, Go, Hol
 from dialer.rules.openings import Terms
 from dialer.rules.time_zones import ContactZones, Fallback
 from dialer.rules.window_settings import window_in_force
+from dialer.rules.withdrawals import Withdrawal
 from tests.factories import BERLIN, NOW
 
 HOUR = timedelta(hours=1)
@@ -94,11 +95,11 @@ ALL_CHECKS = frozenset({"outside_window", "contact_limit", "campaign_paused"})
         ({"campaign_status": None}, Go()),
         ({"campaign_status": "paused"}, Hold(reason="campaign_paused", due_at=NOW)),
         ({"campaign_status": "draft"}, Hold(reason="campaign_paused", due_at=NOW)),
-        ({"campaign_status": "completed"}, Drop(reason="campaign_ended")),
-        ({"campaign_status": "cancelled"}, Drop(reason="campaign_ended")),
-        ({"campaign_status": "failed"}, Drop(reason="campaign_ended")),
-        ({"is_suppressed": True}, Drop(reason="suppressed")),
-        ({"is_contact_gone": True}, Drop(reason="contact_deleted")),
+        ({"campaign_status": "completed"}, Drop(reason=Withdrawal.CAMPAIGN_ENDED)),
+        ({"campaign_status": "cancelled"}, Drop(reason=Withdrawal.CAMPAIGN_ENDED)),
+        ({"campaign_status": "failed"}, Drop(reason=Withdrawal.CAMPAIGN_ENDED)),
+        ({"is_suppressed": True}, Drop(reason=Withdrawal.SUPPRESSED)),
+        ({"is_contact_gone": True}, Drop(reason=Withdrawal.CONTACT_DELETED)),
     ],
 )
 def test_a_call_goes_waits_or_is_dropped_for_one_reason(fields: dict[str, Any], verdict: Verdict) -> None:

@@ -13,6 +13,7 @@ from dialer.calls.call_states import Hold, Moved, Progress
 from dialer.calls.listener import CallEnd
 from dialer.models import Call
 from dialer.rules.statuses import CALL_MOVES, CallStatus, Outcome
+from dialer.rules.withdrawals import Withdrawal
 from tests.factories import NOW, make_call
 
 OWNERS = {"dialer/calls/call_states.py", "dialer/dialing/inbound.py"}
@@ -50,7 +51,7 @@ VERBS: dict[str, Verb] = {
     "end": lambda call: call_states.end([CallEnd(call_id=call.pk, outcome=Outcome.BUSY, ended_reason="busy", at=NOW)]),
     "cancel": lambda call: call_states.cancel(call.pk, now=NOW),
     "end_cancelled": lambda call: call_states.end_cancelled([call.pk], now=NOW),
-    "withdraw": lambda call: call_states.withdraw([call.pk], why="x", only_stale=False, now=NOW),
+    "withdraw": lambda call: call_states.withdraw([call.pk], why=Withdrawal.CANCELLED, only_stale=False, now=NOW),
     "requeue": lambda call: call_states.requeue(call.pk, due_at=NOW),
     "correct_to_answered": lambda call: call_states.correct_to_answered(call.pk, ended_reason="unknown", now=NOW),
 }

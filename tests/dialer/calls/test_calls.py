@@ -12,6 +12,7 @@ from callbacks.models import Callback
 from dialer.calls import calls
 from dialer.calls.chains import chains_of
 from dialer.models import Call
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
 from tests.factories import NOW, ROUND_THE_CLOCK, make_call, make_campaign, make_campaign_contact
@@ -31,7 +32,7 @@ def told(type_: str) -> list[dict[str, Any]]:
 
 def withdraw(call: Call) -> list[UUID]:
     with transaction.atomic():
-        return calls.withdraw([call.pk], why="cancelled", now=NOW)
+        return calls.withdraw([call.pk], why=Withdrawal.CANCELLED, now=NOW)
 
 
 def a_retry_that_waits() -> Call:

@@ -24,7 +24,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="a skipped callback is told as cancelled",
-        old='    "skipped": CallbackStatus.SKIPPED,\n',
+        old="    Withdrawal.SKIPPED: CallbackStatus.SKIPPED,\n",
         new="",
         tests="tests/callbacks/test_actions.py::test_skip_uses_the_retry_up_and_schedules_the_next",
     ),
@@ -40,7 +40,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="a callback does not say that the contact's own call completed it",
-        old='"by": INBOUND_CALL if why == INBOUND_CALL else ""',
+        old='"by": INBOUND_CALL if why is Withdrawal.INBOUND_CALL else ""',
         new='"by": ""',
         tests=f"{_INBOUND}::test_an_answered_call_from_the_contact_completes_its_retry_and_ends_the_chain_as_reached",
     ),
@@ -71,8 +71,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="chains outside campaigns whose retries an answer cancelled never end",
-        old='if row.chain_id not in mine], why="answered", now=now)',
-        new='if row.chain_id not in mine], why="answered", now=now, ends_chain=False)',
+        old="calls.withdraw(elsewhere, why=Withdrawal.ANSWERED, now=now)",
+        new="calls.withdraw(elsewhere, why=Withdrawal.ANSWERED, now=now, ends_chain=False)",
         tests="tests/dialer/dialing/test_completion.py::test_an_answer_outside_campaigns_ends_the_chains_whose_retries_it_cancels",
     ),
     Mutant(
@@ -219,8 +219,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/deadlines.py",
         name="the sweep takes a retry from the operator who moves it",
-        old="why=EXPIRED, now=now, only_stale=True)",
-        new="why=EXPIRED, now=now)",
+        old="why=Withdrawal.EXPIRED, now=now, only_stale=True)",
+        new="why=Withdrawal.EXPIRED, now=now)",
         tests="tests/concurrency/test_deadlines.py"
         "::test_a_retry_that_an_operator_calls_while_it_is_to_expire_is_called",
     ),

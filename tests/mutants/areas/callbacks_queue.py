@@ -260,7 +260,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/undoing.py",
         name="an undone skip leaves the retry that followed from it",
-        old='    calls.withdraw([pending.call_id], why="superseded", now=now, ends_chain=False)\n',
+        old="    calls.withdraw([pending.call_id], why=Withdrawal.SUPERSEDED, now=now, ends_chain=False)\n",
         new="",
         tests=f"{_UNDOING}::test_an_undone_skip_takes_back_the_retry_that_followed_and_what_it_used_up",
     ),

@@ -158,7 +158,7 @@ MUTANTS = [
     Mutant(
         file=_SUPPRESSIONS,
         name="a suppression leaves queued calls where they are",
-        old='    withdrawn = calls.withdraw_numbers(workspace_id, wanted, why="suppressed", now=now)\n',
+        old="    withdrawn = calls.withdraw_numbers(workspace_id, wanted, why=Withdrawal.SUPPRESSED, now=now)\n",
         new="    withdrawn: list[UUID] = []\n",
         tests=f"{_DECISIONS}::test_one_number_on_two_contacts_is_allowed_and_lock_limits_and_suppression_go_by_number",
     ),

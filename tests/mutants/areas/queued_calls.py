@@ -120,7 +120,7 @@ MUTANTS = [
     Mutant(
         file=_CALLS,
         name="the contact who called us counts as one who was never talked to",
-        old='    if why == "inbound_call":\n',
+        old="    if why is Withdrawal.INBOUND_CALL:\n",
         new='    if why == "":\n',
         tests="tests/dialer/dialing/test_inbound.py"
         "::test_an_answered_call_from_the_contact_completes_its_retry_and_ends_the_chain_as_reached",
