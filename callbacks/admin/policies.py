@@ -15,6 +15,7 @@ from callbacks.preview import Question
 from dialer.admin.resources import ArchivingAdmin
 from dialer.admin.schedule_fields import MinutesField
 from dialer.models import RetryPolicy
+from dialer.rules.default_retries import DEFAULT_RULES
 from dialer.rules.schedule_settings import RETRYABLE, InvalidSettings, parse_retry_policy
 from dialer.setup import retry_policies
 from dialer.workspaces.admin.base import column, workspaces_of
@@ -59,7 +60,7 @@ class PolicyForm(WriteForm, RulesForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        rules = self.instance.rules or (retry_policies.DEFAULT_RULES if self.is_new else {})
+        rules = self.instance.rules or (DEFAULT_RULES if self.is_new else {})
         for outcome, rule in rules.items():
             self.initial[f"{outcome}_delays"] = rule["delays"]
             self.initial[f"{outcome}_limit"] = rule["limit"]

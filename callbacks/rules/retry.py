@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from dialer.rules.default_retries import DEFAULT_RULES
+
 
 class Level(StrEnum):
     """Where a value came from, most specific first."""
@@ -47,10 +49,8 @@ class RetryPolicy:
 
 DEFAULT_POLICY = RetryPolicy(
     rules={
-        "voicemail": OutcomeRule(delays=(1440,), limit=3),
-        "no_answer": OutcomeRule(delays=(1440,), limit=3),
-        "busy": OutcomeRule(delays=(60,), limit=5),
-        "network_error": OutcomeRule(delays=(30,), limit=3),
+        outcome: OutcomeRule(delays=tuple(rule["delays"]), limit=rule["limit"])
+        for outcome, rule in DEFAULT_RULES.items()
     }
 )
 

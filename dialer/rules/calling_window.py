@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 import holidays
 
 DAY = timedelta(days=1)
-MINUTES_PER_DAY = 24 * 60
 LONGEST_WAIT = timedelta(days=366)
 """No opening within this long after the candidate means that there is none."""
 

@@ -24,11 +24,6 @@ class Circuit:
     def is_open(self, *, now: datetime) -> bool:
         return self.down_until is not None and now < self.down_until
 
-    @property
-    def is_on_trial(self) -> bool:
-        """Tell whether the next call is to find out if the carrier is back: one at a time, where it is not open."""
-        return self.outages > 0
-
 
 def failed(circuit: Circuit, *, times: int, is_rejected: bool, now: datetime) -> Circuit:
     """Return the circuit after so many failures; what was under way when it opened makes no outage longer."""

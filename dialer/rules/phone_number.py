@@ -13,9 +13,6 @@ _E164 = re.compile(r"\+[0-9]{7,15}", re.ASCII)
 _PUNCTUATION = re.compile(r"[\s().\u002d\u00ad\u2010-\u2015\u2212\u200e\u200f\u202a-\u202c\ufeff]+")
 """What people write between digits: spaces, brackets, dots, dashes of all kinds, and the marks that copying leaves."""
 
-_SHOWN_AT_END = 2
-_SHOWN_AT_START = 4
-
 
 class NumberNotDialable(ValueError):
     """The text is not a number in the shape of E.164; the message says what is wrong, not the number."""
@@ -70,11 +67,3 @@ def country_of(phone: str) -> str | None:
         return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
     except phonenumbers.NumberParseException:
         return None
-
-
-def masked(phone: str) -> str:
-    """Return what may stand in a log: ``+493012345678`` as ``+493*******78``, anything short as stars alone."""
-    hidden = len(phone) - _SHOWN_AT_START - _SHOWN_AT_END
-    if hidden < _SHOWN_AT_END:
-        return "*" * len(phone)
-    return f"{phone[:_SHOWN_AT_START]}{'*' * hidden}{phone[-_SHOWN_AT_END:]}"

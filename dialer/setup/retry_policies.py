@@ -2,23 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
 
 from dialer.models import RetryPolicy
 from dialer.rules import schedule_settings, values
+from dialer.rules.default_retries import DEFAULT_RULES
 from dialer.setup import recipe
 from dialer.setup.recipe import Readers
 from dialer.workspaces.audit import Actor
-
-DEFAULT_RULES: Mapping[str, Mapping[str, Any]] = {
-    "voicemail": {"delays": [1_440], "limit": 3},
-    "no_answer": {"delays": [1_440], "limit": 3},
-    "busy": {"delays": [60], "limit": 5},
-    "network_error": {"delays": [30], "limit": 3},
-}
 
 
 class DefaultNeeded(Exception):

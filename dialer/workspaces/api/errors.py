@@ -107,11 +107,6 @@ def invalid(fields: Mapping[str, list[str]]) -> Problem:
     return Problem(status=400, code="invalid", message=f"Not accepted: {at_fault}.", fields=fields)
 
 
-def prefixed(prefix: str, fields: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Put the paths of errors below ``prefix``."""
-    return {prefix if path in ("", NO_FIELD) else f"{prefix}.{path}": list(why) for path, why in fields.items()}
-
-
 def flattened(detail: object, path: str = "") -> dict[str, list[str]]:
     """Turn DRF's nested errors into dotted paths."""
     if isinstance(detail, Mapping):

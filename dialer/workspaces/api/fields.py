@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -124,15 +124,6 @@ class LocalTimeField(serializers.Field[datetime, str, str, Any]):
 
     def to_representation(self, value: datetime) -> str:
         return value.isoformat()
-
-
-class DayField(serializers.DateField):
-    """``YYYY-MM-DD``."""
-
-    def to_internal_value(self, value: object) -> date:
-        if not isinstance(value, str):
-            self.fail("invalid", format="YYYY-MM-DD")
-        return super().to_internal_value(value)
 
 
 class ObjectField(serializers.JSONField):

@@ -59,10 +59,10 @@ MUTANTS = [
         tests=f"{_SCHEDULES}::test_where_automatic_callbacks_are_off_an_unanswered_call_is_followed_by_none",
     ),
     Mutant(
-        file="callbacks/rules/retry.py",
+        file="dialer/rules/default_retries.py",
         name="busy lines are called again after half an hour",
-        old='"busy": OutcomeRule(delays=(60,), limit=5)',
-        new='"busy": OutcomeRule(delays=(30,), limit=5)',
+        old='"busy": {"delays": [60], "limit": 5}',
+        new='"busy": {"delays": [30], "limit": 5}',
         tests=f"{_PROPERTIES}::test_the_default_policy_is_the_published_table",
     ),
     Mutant(

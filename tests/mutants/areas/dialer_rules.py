@@ -176,13 +176,6 @@ MUTANTS = [
         "tests/rules/test_phone_number.py",
     ),
     _mutant(
-        "phone_number",
-        "a short number stands whole in the log",
-        "    if hidden < _SHOWN_AT_END:",
-        "    if hidden < -99:",
-        "tests/rules/test_phone_number.py",
-    ),
-    _mutant(
         "schedule_settings",
         "hours may close when they open",
         '    if end <= start:\n        notes.refuse(f"{path}',
