@@ -127,7 +127,7 @@ def run_batch(bulk_id: UUID, *, now: datetime) -> bool:
 
 
 def resume_open(*, now: datetime) -> list[UUID]:
-    """Return jobs that nobody is at, to be gone on with."""
+    """Return jobs whose worker died, to resume."""
     idle = Q(lease_until=None) | Q(lease_until__lte=now)
     running = BulkAction.objects.filter(idle, status=BulkStatus.RUNNING.value)
     return list(running.order_by("id").values_list("id", flat=True)[:100])

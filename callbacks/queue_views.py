@@ -24,7 +24,7 @@ _WORDS = {
     Waits.CONTACT_LIMIT: "One more call would exceed the contact limit.",
     Waits.CONTACT_BUSY: "The contact is on the phone.",
     Waits.AT_CAPACITY: "All starts or slots of the campaign, the line or the workspace are taken.",
-    Waits.STALE: "Too late to be dialled by itself; an operator decides.",
+    Waits.STALE: "Too late to be dialled automatically; an operator decides.",
     Waits.CARRIER_DOWN: "The carrier cannot be reached.",
 }
 

@@ -15,16 +15,16 @@ from webhooks.resolver import LIFETIME_SECONDS, Addresses, NameUnresolved, Resol
 from webhooks.rules.destination import Address, BadUrl, parse, parse_networks, why_forbidden
 
 
-def why_not_url(url: str) -> str | None:
+def url_error(url: str) -> str | None:
     """Say why webhooks must not be sent to a URL; ``None`` where they may, or where its name cannot be asked for now.
 
     Asks name servers for a few seconds at most, without a database connection; must not be called in a transaction,
     which would keep it.
     """
-    return why_not_urls([url]).get(url)
+    return urls_error([url]).get(url)
 
 
-def why_not_urls(urls: Collection[str]) -> dict[str, str]:
+def urls_error(urls: Collection[str]) -> dict[str, str]:
     """Say of several URLs, asked for side by side, which webhooks must not be sent to, and why."""
     reasons: dict[str, str] = {}
     hosts: dict[str, str] = {}
@@ -36,13 +36,13 @@ def why_not_urls(urls: Collection[str]) -> dict[str, str]:
         else:
             if destination.address is None:
                 hosts[url] = destination.host
-            elif reason := _why_not_addresses([destination.address]):
+            elif reason := _addresses_error([destination.address]):
                 reasons[url] = reason
     if hosts:
         if not connection.in_atomic_block:
             connection.close()
         addresses = _looked_up(set(hosts.values()))
-        found = {url: _why_not_addresses(addresses.get(host, ())) for url, host in hosts.items()}
+        found = {url: _addresses_error(addresses.get(host, ())) for url, host in hosts.items()}
         reasons |= {url: reason for url, reason in found.items() if reason}
     return reasons
 
@@ -63,7 +63,7 @@ def _looked_up(hosts: Collection[str]) -> dict[str, Addresses]:
     return found
 
 
-def _why_not_addresses(addresses: Iterable[Address]) -> str | None:
+def _addresses_error(addresses: Iterable[Address]) -> str | None:
     allowed = parse_networks(tuple(settings.WEBHOOK_ALLOWED_NETWORKS))
     reasons = (why_forbidden(address, allowed=allowed) for address in addresses)
     return next((f"leads to where webhooks must not go: {reason}" for reason in reasons if reason), None)

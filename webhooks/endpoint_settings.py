@@ -21,9 +21,9 @@ from webhooks.models import (
     Endpoint,
 )
 from webhooks.rules.classify import RETRYABLE_STATUSES
-from webhooks.rules.custom_headers import why_not_headers
+from webhooks.rules.custom_headers import headers_error
 from webhooks.rules.destination import BadUrl, parse, parse_networks, why_forbidden
-from webhooks.rules.signature import why_not_secret
+from webhooks.rules.signature import secret_error
 from webhooks.rules.statuses import (
     ALL_EVENTS,
     BATCH_TYPE_OF,
@@ -123,7 +123,7 @@ def make_secret(method: SigningMethod) -> str:
 def check_secret(method: SigningMethod, secret: str) -> str:
     """Return a secret that somebody brought; raises :class:`Unfit` where it cannot serve for ``method``."""
     text = _text(secret, longest=LONGEST_SECRET)
-    if reason := why_not_secret(method, text):
+    if reason := secret_error(method, text):
         raise Unfit(reason)
     return text
 
@@ -195,7 +195,7 @@ def _check_secret(
 
 
 def _cannot_keep(current: Endpoint, method: SigningMethod) -> bool:
-    return current.secret is None or why_not_secret(method, current.secret) is not None
+    return current.secret is None or secret_error(method, current.secret) is not None
 
 
 def _check_headers(
@@ -209,7 +209,7 @@ def _check_headers(
     """Check the headers against the method too, whichever of both is given."""
     if fields.keys() & {"custom_headers", "signing_method"}:
         headers = fields.get("custom_headers", current.custom_headers if current else {})
-        if reason := why_not_headers(headers, method=method, prefix=settings.WEBHOOK_HEADER_PREFIX):
+        if reason := headers_error(headers, method=method, prefix=settings.WEBHOOK_HEADER_PREFIX):
             errors["custom_headers"] = [reason]
         elif "custom_headers" in fields:
             columns["custom_headers"] = dict(headers)

@@ -133,12 +133,12 @@ def freeze_inline(workspace_id: UUID, webhooks: Sequence[InlineWebhook], *, now:
     ]
 
 
-def why_not_status_url(url: str) -> str | None:
+def status_url_error(url: str) -> str | None:
     """Say why a campaign cannot tell this URL; where a name leads is checked by the caller."""
     return _why_not(check_url, url)
 
 
-def why_not_status_secret(secret: str) -> str | None:
+def status_secret_error(secret: str) -> str | None:
     return _why_not(lambda text: check_secret(SigningMethod.HMAC_SHA256, text), secret)
 
 

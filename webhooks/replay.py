@@ -125,7 +125,7 @@ def start(
 
 
 def running() -> list[UUID]:
-    """Return the replays that are to be gone on with."""
+    """Return the replays to resume."""
     return list(Replay.objects.filter(status=ReplayStatus.RUNNING.value).order_by("id").values_list("id", flat=True))
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from callbacks import verdicts
+from callbacks import corrections
 from callbacks.admin.forms import ForceForm, ReasonForm, WallClockField
 from callbacks.admin.queue import REFUSALS
 from callbacks.scheduling import instant_of
@@ -76,7 +76,7 @@ class CallWithCallbacksAdmin(CallAdmin):
     def call_back(self, request: HttpRequest, form: CallBackForm, object_id: str) -> HttpResponse:
         def do(row: Call) -> str:
             when = form.cleaned_data["when"]
-            made = verdicts.call_back(
+            made = corrections.call_back(
                 row.pk,
                 workspace_id=row.workspace_id,
                 scheduled_at=instant_of(when, operator_zone().key) if when else None,
@@ -102,7 +102,7 @@ class CallWithCallbacksAdmin(CallAdmin):
     )
     def mark_reached(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Call) -> str:
-            verdicts.mark_reached(row.pk, **_about(request, form, row))
+            corrections.mark_reached(row.pk, **_about(request, form, row))
             return f"{row.contact} counts as reached."
 
         return self.act(request, object_id, do, form=form)
@@ -117,7 +117,7 @@ class CallWithCallbacksAdmin(CallAdmin):
     )
     def was_a_person(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         def do(row: Call) -> str:
-            corrected = verdicts.was_a_person(row.pk, **_about(request, form, row))
+            corrected = corrections.was_a_person(row.pk, **_about(request, form, row))
             return "The call counts as answered." if corrected.outcome else "The call will count as answered."
 
         return self.act(request, object_id, do, form=form)
@@ -130,7 +130,7 @@ class CallWithCallbacksAdmin(CallAdmin):
         form=ReasonForm,
     )
     def reached_selected(self, request: HttpRequest, form: ReasonForm, row: Call) -> None:
-        verdicts.mark_reached(row.pk, **_about(request, form, row))
+        corrections.mark_reached(row.pk, **_about(request, form, row))
 
 
 def _about(request: HttpRequest, form: ReasonForm, row: Call) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class PreviewForm(forms.Form):
     """What is imagined: whose clock, and how each attempt ends."""
 
     imagined_outcome = forms.ChoiceField(
-        label="Imagine that every attempt ends",
+        label="Assume every attempt ends with",
         choices=[(outcome, outcome.replace("_", " ")) for outcome in RETRYABLE],
         initial="no_answer",
         widget=UnfoldAdminSelectWidget,

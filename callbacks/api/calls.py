@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from callbacks import scheduling, verdicts
+from callbacks import corrections, scheduling
 from callbacks.api.serializers import CallbackRequested, CallbackScheduled, CalledBack
 from callbacks.api.views import ShowsCallbacks, time_named
 from callbacks.rules.statuses import CallbackType
@@ -64,7 +64,7 @@ class CallBack(ShowsCallbacks):
         """Settle a call of outcome `unknown` by promising another, at once or at a time; 409 for any other call."""
         given = self.given(CalledBack)
         with time_named(given):
-            done = verdicts.call_back(
+            done = corrections.call_back(
                 self.named_id(),
                 workspace_id=request.workspace_id,
                 scheduled_at=given.get("scheduled_at"),
@@ -98,7 +98,7 @@ class MarkReached(_SettlesCalls):
     @extend_schema(summary="Mark reached", request=Reason, responses=CallDetail)
     def post(self, request: ApiRequest, pk: str) -> Response:
         """Settle a call of outcome `unknown`: its contact counts as reached, and pending retries are cancelled."""
-        return self.settle(verdicts.mark_reached)
+        return self.settle(corrections.mark_reached)
 
 
 class MarkHandled(_SettlesCalls):
@@ -119,4 +119,4 @@ class WasAPerson(_SettlesCalls):
 
         The call is then `answered`, its pending retry is cancelled, and the contact is reached.
         """
-        return self.settle(verdicts.was_a_person)
+        return self.settle(corrections.was_a_person)

@@ -34,7 +34,7 @@ from dialer.workspaces.admin.base import actor_of, button, column, its_own_words
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
-from webhooks.destinations import why_not_urls
+from webhooks.destinations import urls_error
 from webhooks.hidden_endpoints import MOST_INLINE
 
 STATUS_COLOURS = {
@@ -218,7 +218,7 @@ class CampaignAdmin(WritingAdmin):
             given = {request.POST.get(name, "") for name in StatusUrl}
             with suppress(ValueError):
                 given.update(_urls_of(json.loads(request.POST.get("config_webhooks") or "null"))[:MOST_INLINE])
-            request.faults_of_urls = why_not_urls(given - {""})  # type: ignore[attr-defined]
+            request.faults_of_urls = urls_error(given - {""})  # type: ignore[attr-defined]
         page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
         return page
 

@@ -119,7 +119,7 @@ class ScheduleFields(forms.Form):
     )
     auto_callback = forms.ChoiceField(
         required=False,
-        label="Call back by itself",
+        label="Call back automatically",
         choices=[("", "As decided above"), ("yes", "Yes"), ("no", "No")],
         widget=UnfoldAdminSelectWidget,
     )

@@ -237,7 +237,7 @@ class CampaignStatsSerializer(serializers.Serializer[Any]):
     voicemail = serializers.IntegerField()
     suppressed = serializers.IntegerField()
     cancelled = serializers.IntegerField()
-    open = serializers.IntegerField(help_text="Not at their end yet")
+    open = serializers.IntegerField(help_text="Not finished yet")
     connect_rate_percent = serializers.FloatField()
     completion_rate_percent = serializers.FloatField()
     average_call_duration_seconds = serializers.IntegerField()

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.request import ApiRequest
-from webhooks.destinations import why_not_urls
+from webhooks.destinations import urls_error
 from webhooks.hidden_endpoints import MOST_INLINE
 
 _View = TypeVar("_View")
@@ -26,7 +26,7 @@ def destinations_checked(method: _Method[_View, _Rest]) -> _Method[_View, _Rest]
     @wraps(method)
     def wrapper(view: _View, request: ApiRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:
         urls = _urls_in(request.data)
-        reasons = why_not_urls(set(urls.values())) if urls else {}
+        reasons = urls_error(set(urls.values())) if urls else {}
         faults = {path: [reasons[url]] for path, url in urls.items() if url in reasons}
         if faults:
             raise InvalidFields(faults)

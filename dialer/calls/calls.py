@@ -25,7 +25,7 @@ def withdraw(
 ) -> list[UUID]:
     """Take queued calls out of the queue and tell whoever promised them; return those that were still queued.
 
-    With ``only_stale`` one that is no longer too late to be dialled by itself, an operator having moved it, stays.
+    With ``only_stale`` one that is no longer too late to be dialled automatically, an operator having moved it, stays.
 
     Their chains are finished, unless something else follows (``ends_chain`` false) or a call of theirs is live, whose
     end then is the chain's. Runs in the caller's transaction; live calls are locked before

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from dialer.calls.hashed_numbers import SEALED_PHONE, number_key
+from dialer.calls.hashed_numbers import HASHED_PHONE, number_key
 from dialer.rules.contact_limits import ContactLimit, Handed, limits_from, longest_period
 from dialer.rules.openings import Terms
 from dialer.rules.phone_number import country_of
@@ -112,7 +112,7 @@ _FACTS = """
             p.name AS contact_name, p.phone, p.zones::text AS contact_zones, p.timezone_source, p.external_id,
             EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id AND s.phone = p.phone)
                 OR EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id
-                    AND s.phone = {sealed_phone}) AS is_suppressed
+                    AND s.phone = {hashed_phone}) AS is_suppressed
         FROM dialer_call c JOIN dialer_contact p ON p.id = c.contact_id
         WHERE c.id = ANY(%(ids)s) ORDER BY c.id {lock}
     ), campaigns AS MATERIALIZED (
@@ -161,7 +161,7 @@ def locked_contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
 
 @lru_cache(maxsize=2)
 def _facts(*, lock: str) -> str:
-    return _FACTS.format(lock=lock, sealed_phone=SEALED_PHONE)
+    return _FACTS.format(lock=lock, hashed_phone=HASHED_PHONE)
 
 
 def terms_of(call: CallContext) -> Terms:

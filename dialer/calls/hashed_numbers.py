@@ -14,22 +14,22 @@ from dialer.models import Suppression
 
 _LENGTH = 32
 
-SEALED_PHONE = f"'#' || left(encode(sha256(convert_to(%(number_key)s::text || p.phone, 'UTF8')), 'hex'), {_LENGTH})"
-"""The sealed form of ``p.phone``; the statement is given ``number_key``."""
+HASHED_PHONE = f"'#' || left(encode(sha256(convert_to(%(number_key)s::text || p.phone, 'UTF8')), 'hex'), {_LENGTH})"
+"""The hashed form of ``p.phone``; the statement is given ``number_key``."""
 
 
 def number_key() -> str:
     return str(settings.NUMBER_HASH_KEY)
 
 
-def seal(phone: str) -> str:
+def hashed(phone: str) -> str:
     """Return what is kept of a number; cut short, so that knowing it for one number helps with no longer one."""
     return "#" + hashlib.sha256((number_key() + phone).encode()).hexdigest()[:_LENGTH]
 
 
 def forms_of(phones: Iterable[str]) -> list[str]:
-    """Return numbers as they may stand in the list: as they are, and sealed."""
-    return [form for phone in phones for form in (phone, seal(phone))]
+    """Return numbers as they may stand in the list: as they are, and hashed."""
+    return [form for phone in phones for form in (phone, hashed(phone))]
 
 
 def is_suppressed(workspace_id: UUID, phone: str) -> bool:
@@ -37,6 +37,6 @@ def is_suppressed(workspace_id: UUID, phone: str) -> bool:
     return found
 
 
-def seal_suppressions(workspace_id: UUID, phone: str) -> None:
+def hash_suppressions(workspace_id: UUID, phone: str) -> None:
     """Take a number out of its suppression, which goes on holding; in the caller's transaction, under its lock."""
-    Suppression.objects.in_workspace(workspace_id).filter(phone=phone).update(phone=seal(phone))
+    Suppression.objects.in_workspace(workspace_id).filter(phone=phone).update(phone=hashed(phone))

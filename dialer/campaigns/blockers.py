@@ -19,7 +19,7 @@ _HELD: Mapping[str, str] = {
     Waits.CONTACT_LIMIT: "one more call would exceed the contact limit",
     Waits.CONTACT_BUSY: "the contact is on the phone",
     Waits.AT_CAPACITY: "all slots are taken",
-    Waits.STALE: "too late to be dialled by itself; an operator decides",
+    Waits.STALE: "too late to be dialled automatically; an operator decides",
     Waits.CARRIER_DOWN: "the carrier cannot be reached",
     Waits.CAMPAIGN_PAUSED: "the campaign is paused",
 }
@@ -110,7 +110,7 @@ def _idle(
         coming = (ImportStatus.UPLOADING, ImportStatus.WAITING, ImportStatus.RUNNING)
         if Import.objects.filter(campaign=campaign, status__in=coming).exists():
             return ["Its contacts are being imported."]
-        return ["Every contact has been called, and no callback is pending: it completes by itself."]
+        return ["Every contact has been called, and no callback is pending: it completes automatically."]
     if next_at > now:
         why = f" ({_HELD.get(held, held.replace('_', ' '))})" if held else ""
         return [f"The next call is due at {say(next_at)}{why}."]

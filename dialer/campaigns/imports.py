@@ -107,7 +107,7 @@ def read_batch(import_id: UUID, *, now: datetime) -> bool:
 
 
 def resume_open(*, now: datetime) -> list[UUID]:
-    """Return imports that nobody is at, to be read on; give up uploads that were broken off."""
+    """Return imports whose worker died, to resume; give up uploads that were broken off."""
     Import.objects.filter(status=ImportStatus.UPLOADING, created_at__lte=now - UPLOAD_LASTS).update(
         status=ImportStatus.FAILED, failure="the upload was broken off", finished_at=now
     )

@@ -205,7 +205,7 @@ def _webhooks(value: object) -> list[InlineWebhook] | None:
 
 def _status_url(value: object) -> str:
     url = values.text(value or "", longest=LONGEST_URL)
-    if url and (reason := hidden_endpoints.why_not_status_url(url)):
+    if url and (reason := hidden_endpoints.status_url_error(url)):
         raise Unfit(reason)
     return url
 
@@ -214,7 +214,7 @@ def _status_secret(value: object) -> str | None:
     if value is None or value == "":
         return None
     secret = values.text(value, longest=LONGEST_SECRET)
-    if reason := hidden_endpoints.why_not_status_secret(secret):
+    if reason := hidden_endpoints.status_secret_error(secret):
         raise Unfit(reason)
     return secret
 

@@ -11,7 +11,7 @@ from dialer.workspaces.statements import fetch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """Contacts by their best result; with ``open`` (not at their end yet) they sum up to the total."""
+    """Contacts by their best result; with ``open`` (not finished yet) they sum up to the total."""
 
     total_contacts: int
     completed: int

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from dialer.carriers.base import MessageReport, Report
 from dialer.rules.statuses import Outcome
-from dialer.rules.storable import why_not_object, why_not_text
+from dialer.rules.storable import object_error, text_error
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,9 @@ def identifier(value: object) -> str:
     """
     given = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(given, str) or not given:
-        message = "an id that is none"
+        message = "an id is missing"
         raise ValueError(message)
-    if why_not_text(given, longest=LONGEST_ID) is None:
+    if text_error(given, longest=LONGEST_ID) is None:
         return given
     return f"sha256:{hashlib.sha256(given.encode(errors='surrogatepass')).hexdigest()}"
 
@@ -185,7 +185,7 @@ def _seconds(value: object) -> int | None:
 
 
 def _url(value: object) -> str | None:
-    if not isinstance(value, str) or why_not_text(value, longest=LONGEST_URL):
+    if not isinstance(value, str) or text_error(value, longest=LONGEST_URL):
         return None
     try:
         parts = urlsplit(value)
@@ -196,5 +196,5 @@ def _url(value: object) -> str | None:
 
 def _raw(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a report as it came, or its JSON as a text, in which NUL is an escape that can be kept and read."""
-    reason = why_not_object(entry)
+    reason = object_error(entry)
     return entry if reason is None else {"not_kept_as_json": reason, "as_sent": json.dumps(entry)[:LONGEST_RAW]}

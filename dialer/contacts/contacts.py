@@ -16,14 +16,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from dialer.calls import calls, campaign_contacts
-from dialer.calls.hashed_numbers import seal_suppressions
+from dialer.calls.hashed_numbers import hash_suppressions
 from dialer.calls.listener import listener
 from dialer.contacts import first_calls
 from dialer.models import Call, CampaignContact, CarrierEvent, Contact, Message
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
-from dialer.rules.storable import why_not_object, why_not_text
+from dialer.rules.storable import object_error, text_error
 from dialer.rules.time_zones import is_time_zone, zones_for
 from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
@@ -197,7 +197,7 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
             deleted_at=now,
         )
         if not living(workspace_id).filter(phone=number).exists():
-            seal_suppressions(workspace_id, number)
+            hash_suppressions(workspace_id, number)
         record(actor, [_audited(contact, "delete", reason=reason)], now=now)
 
 
@@ -272,7 +272,7 @@ def _checked(fields: ContactFields, *, is_whole: bool = True) -> ContactFields:
 
 
 def _name(value: object) -> str:
-    if value is not None and (reason := why_not_text(value, longest=LONGEST_NAME)):
+    if value is not None and (reason := text_error(value, longest=LONGEST_NAME)):
         raise ValueError(reason)
     return str(value or "").strip()
 
@@ -293,7 +293,7 @@ def _time_zone(value: object) -> str:
 
 
 def _metadata(value: object) -> Mapping[str, Any]:
-    if value is not None and (reason := why_not_object(value)):
+    if value is not None and (reason := object_error(value)):
         raise ValueError(reason)
     return cast("Mapping[str, Any]", value or {})
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from dialer.calls import calls, campaign_contacts, events
-from dialer.calls.hashed_numbers import seal
+from dialer.calls.hashed_numbers import hashed
 from dialer.models import Suppression
 from dialer.rules import phone_number
 from dialer.rules.statuses import ContactState
@@ -80,9 +80,9 @@ def take_in(
 def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str, source: str, now: datetime) -> Added:
     """Do the work of :func:`add` for a caller that holds the numbers' locks."""
     wanted = sorted(set(phones))
-    sealed = {seal(phone): phone for phone in wanted}
-    held = Suppression.objects.in_workspace(workspace_id).filter(phone__in=sealed).values_list("phone", flat=True)
-    missing = sorted(set(wanted) - {sealed[form] for form in held})
+    forms = {hashed(phone): phone for phone in wanted}
+    held = Suppression.objects.in_workspace(workspace_id).filter(phone__in=forms).values_list("phone", flat=True)
+    missing = sorted(set(wanted) - {forms[form] for form in held})
     inserted = {
         row.id
         for row in fetch(

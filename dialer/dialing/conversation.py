@@ -16,7 +16,7 @@ from dialer.contacts import suppressions
 from dialer.models import Call, Contact
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ENVELOPE_STATUS, LIVE, CallStatus, Outcome
-from dialer.rules.storable import why_not_object, why_not_text
+from dialer.rules.storable import object_error, text_error
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.transitions import TransitionConflict
@@ -71,7 +71,7 @@ def add_recording(
     changes = {name: value for name, value in given.items() if value is not None}
     errors = {
         name: [reason]
-        for name, read in (("transcript", _why_not_transcript), ("recording_url", _why_not_url))
+        for name, read in (("transcript", _transcript_error), ("recording_url", _url_error))
         if name in changes and (reason := read(changes[name]))
     }
     if not changes:
@@ -136,22 +136,22 @@ def _read(call_id: UUID) -> Call:
 
 def _check_analysis(analysis: Mapping[str, Any]) -> None:
     errors = {}
-    if reason := why_not_object(analysis):
+    if reason := object_error(analysis):
         errors["analysis"] = [reason]
     for name, longest in (("summary", LONGEST_SUMMARY), ("outcome_id", 64)):
         value = analysis.get(name)
-        if value is not None and (reason := why_not_text(value, longest=longest)):
+        if value is not None and (reason := text_error(value, longest=longest)):
             errors[name] = [reason]
     if errors:
         raise InvalidTalk(errors)
 
 
-def _why_not_transcript(text: str) -> str | None:
-    return why_not_text(text, longest=LONGEST_TRANSCRIPT)
+def _transcript_error(text: str) -> str | None:
+    return text_error(text, longest=LONGEST_TRANSCRIPT)
 
 
-def _why_not_url(text: str) -> str | None:
-    if reason := why_not_text(text, longest=LONGEST_URL):
+def _url_error(text: str) -> str | None:
+    if reason := text_error(text, longest=LONGEST_URL):
         return reason
     try:
         parts = urlsplit(text)

@@ -7,7 +7,7 @@ MAX_DEPTH = 20
 MAX_JSON_CHARACTERS = 16_384
 
 
-def why_not_text(value: object, *, longest: int) -> str | None:
+def text_error(value: object, *, longest: int) -> str | None:
     """Say why a value cannot be kept as a text of at most ``longest`` characters; ``None`` where it can."""
     if not isinstance(value, str):
         return "must be a text"
@@ -18,15 +18,15 @@ def why_not_text(value: object, *, longest: int) -> str | None:
     return None
 
 
-def why_not_object(value: object) -> str | None:
+def object_error(value: object) -> str | None:
     """Say why a value cannot be kept as a JSON object; ``None`` where it can."""
     if not isinstance(value, Mapping):
         return "must be an object"
     left = [MAX_JSON_CHARACTERS]
-    return _why_not_json(value, MAX_DEPTH, left)
+    return _json_error(value, MAX_DEPTH, left)
 
 
-def _why_not_json(value: object, depth: int, left: list[int]) -> str | None:
+def _json_error(value: object, depth: int, left: list[int]) -> str | None:
     """Walk a JSON value; ``left`` is the room that remains, in characters of text and a few per item."""
     left[0] -= len(value) if isinstance(value, str) else 4
     if left[0] < 0:
@@ -41,7 +41,7 @@ def _why_not_json(value: object, depth: int, left: list[int]) -> str | None:
         items: list[object] = [part for pair in value.items() for part in pair]
     else:
         items = list(value) if isinstance(value, list | tuple) else []
-    return next((reason for item in items if (reason := _why_not_json(item, depth - 1, left))), None)
+    return next((reason for item in items if (reason := _json_error(item, depth - 1, left))), None)
 
 
 def _is_clean(text: str) -> bool:

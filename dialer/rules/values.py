@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from dialer.rules.storable import why_not_object, why_not_text
+from dialer.rules.storable import object_error, text_error
 
 LONGEST_NAME = 200
 LEAST_CALLS_PER_SECOND = 0.001
@@ -16,7 +16,7 @@ class Unfit(ValueError):
 
 
 def text(value: object, *, longest: int) -> str:
-    if reason := why_not_text(value, longest=longest):
+    if reason := text_error(value, longest=longest):
         raise Unfit(reason)
     return str(value).strip()
 
@@ -67,6 +67,6 @@ def max_concurrent_calls(value: object) -> int | None:
 
 def json_object(value: object) -> Mapping[str, Any]:
     """Read a JSON object that the database can keep; ``None`` is an empty one."""
-    if value is not None and (reason := why_not_object(value)):
+    if value is not None and (reason := object_error(value)):
         raise Unfit(reason)
     return cast("Mapping[str, Any]", value or {})

@@ -40,7 +40,7 @@ from tests.pipeline import carrier, claim
 from tests.webhooks.admin.test_pages import filled_in as endpoint_form
 from tests.webhooks.name_server import NameServer
 from tests.webhooks.receivers import Receivers, receivers
-from webhooks.destinations import why_not_url
+from webhooks.destinations import url_error
 
 __all__ = ["carrier", "pool"]
 
@@ -208,7 +208,7 @@ def test_a_transaction_that_asks_where_a_url_leads_is_kept_whole(pool: Pool) -> 
     """Nobody is to do so; whoever does all the same holds the connection, and loses nothing."""
     with transaction.atomic():
         workspace = make_workspace()
-        assert why_not_url(HOOK) is None
+        assert url_error(HOOK) is None
         make_line(workspace)
 
     assert Workspace.objects.get() == workspace

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.rules.storable import why_not_object, why_not_text
+from dialer.rules.storable import object_error, text_error
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from dialer.rules.storable import why_not_object, why_not_text
     ],
 )
 def test_a_text_that_cannot_be_kept_is_refused_with_the_reason(value: object, reason: str) -> None:
-    assert reason in str(why_not_text(value, longest=5))
+    assert reason in str(text_error(value, longest=5))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_text_that_cannot_be_kept_is_refused_with_the_reason(value: object, re
     ],
 )
 def test_an_object_that_cannot_be_kept_is_refused_with_the_reason(value: object, reason: str) -> None:
-    assert reason in str(why_not_object(value))
+    assert reason in str(object_error(value))
 
 
 def test_an_object_nested_without_end_is_refused() -> None:
@@ -40,7 +40,7 @@ def test_an_object_nested_without_end_is_refused() -> None:
     for _ in range(500):
         value = {"a": value}
 
-    assert "deep" in str(why_not_object(value))
+    assert "deep" in str(object_error(value))
 
 
 CLEAN = st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=10)
@@ -48,4 +48,4 @@ CLEAN = st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_siz
 
 @given(st.dictionaries(CLEAN, st.none() | st.booleans() | st.integers() | CLEAN | st.lists(CLEAN), max_size=5))
 def test_small_objects_of_clean_texts_are_kept(value: dict[str, object]) -> None:
-    assert why_not_object(value) is None
+    assert object_error(value) is None

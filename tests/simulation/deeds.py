@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from callbacks import actions, bulk, scheduling, undoing, verdicts
+from callbacks import actions, bulk, corrections, scheduling, undoing
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force
@@ -227,14 +227,14 @@ def cancel_call(stage: "Stage") -> None:
 def call_unknown_back(stage: "Stage") -> None:
     unknown = Call.objects.in_workspace(_tenant(stage).id).filter(outcome="unknown", handled_at=None)
     call = one_of(stage, unknown)
-    made = verdicts.call_back(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
+    made = corrections.call_back(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
     stage.promised(made, wanted=stage.now)
 
 
 def mark_unknown_reached(stage: "Stage") -> None:
     unknown = Call.objects.in_workspace(_tenant(stage).id).filter(outcome="unknown", handled_at=None)
     call = one_of(stage, unknown)
-    verdicts.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
+    corrections.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=stage.now)
     stage.told("marked reached", call.pk)
 
 

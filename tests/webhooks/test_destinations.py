@@ -7,7 +7,7 @@ from pytest_django.fixtures import Settings
 
 from tests.webhooks.name_server import SILENCE, NameServer, alias_of, start_name_server
 from tests.webhooks.receivers import Receivers
-from webhooks.destinations import why_not_url
+from webhooks.destinations import url_error
 from webhooks.rules.classify import Failure
 from webhooks.transport import Answer, Request, Transport
 
@@ -35,7 +35,7 @@ def names(servers: Receivers, settings: Settings) -> NameServer:
     "host", ["mixed.example", "private.example", "alias.example", "metadata.example", "six.example", "0x0a.1", "[::1]"]
 )
 def test_a_url_that_leads_to_a_forbidden_address_is_refused_when_it_is_saved(host: str) -> None:
-    reason = why_not_url(f"https://{host}/hook")
+    reason = url_error(f"https://{host}/hook")
 
     assert reason is not None
     assert "must not go" in reason
@@ -43,20 +43,20 @@ def test_a_url_that_leads_to_a_forbidden_address_is_refused_when_it_is_saved(hos
 
 @pytest.mark.parametrize("host", ["crm.example", "nobody.example", "127.0.0.1"])
 def test_a_url_that_may_be_dialled_or_cannot_be_asked_for_now_is_saved(host: str) -> None:
-    assert why_not_url(f"https://{host}/hook") is None
+    assert url_error(f"https://{host}/hook") is None
 
 
 def test_a_silent_name_server_keeps_nobody_waiting_for_long() -> None:
     began = time.monotonic()
 
-    assert why_not_url("https://silence.example/hook") is None
+    assert url_error("https://silence.example/hook") is None
     assert time.monotonic() - began < 8
 
 
 def test_a_name_that_is_rebound_after_it_was_saved_is_not_dialled(servers: Receivers, names: NameServer) -> None:
     receiver = servers.answering()
     url = receiver.url("crm.example")
-    assert why_not_url(url) is None
+    assert url_error(url) is None
 
     names.names["crm.example"] = ["127.0.0.1", "10.0.0.1"]
     transport = Transport(allowed_networks=LOOPBACK, dns_servers=[names.address])

@@ -24,7 +24,7 @@ from dialer.workspaces.models import Workspace
 from webhooks import endpoints, replay
 from webhooks.admin.base import ScopedAdmin
 from webhooks.admin.forms import ReplayForm, RotateForm, TestForm
-from webhooks.destinations import why_not_url
+from webhooks.destinations import url_error
 from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
 from webhooks.models import Endpoint, Replay
 from webhooks.rules.classify import RETRYABLE_STATUSES
@@ -240,7 +240,7 @@ class EndpointAdmin(ScopedAdmin):
     ) -> HttpResponse:
         """Ask name servers before Django opens the page's transaction."""
         if request.method == "POST":
-            request.fault_of_url = why_not_url(request.POST.get("url", ""))  # type: ignore[attr-defined]
+            request.fault_of_url = url_error(request.POST.get("url", ""))  # type: ignore[attr-defined]
         page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
         return page
 

@@ -30,7 +30,7 @@ from webhooks.api.shapes import (
     Test,
 )
 from webhooks.curl import as_curl
-from webhooks.destinations import why_not_url
+from webhooks.destinations import url_error
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import WithSecret
 from webhooks.models import Delivery, Endpoint
@@ -138,7 +138,7 @@ class Endpoints(Lists, Reads):
 
     def _given(self, shape: type[EndpointChange]) -> dict[str, Any]:
         given = self.given(shape)
-        if "url" in given and (reason := why_not_url(given["url"])):
+        if "url" in given and (reason := url_error(given["url"])):
             raise InvalidEndpoint({"url": [reason]})
         return given
 

@@ -87,14 +87,14 @@ def reason_for(receiver: Receiver, occasion: Occasion) -> Reason:
         return Reason.TESTS_ONLY
     if occasion.has_inline and replaces_subscriptions(occasion.type) and receiver.purpose is Purpose.SUBSCRIPTION:
         return Reason.REPLACED
-    if reason := _why_not_told(receiver, occasion):
+    if reason := _told_error(receiver, occasion):
         return reason
     if not receiver.is_active:
         return Reason.SWITCHED_OFF
     return Reason.PAUSED if receiver.is_paused else _WHY[receiver.purpose]
 
 
-def _why_not_told(receiver: Receiver, occasion: Occasion) -> Reason | None:
+def _told_error(receiver: Receiver, occasion: Occasion) -> Reason | None:
     word = occasion.batch_type if receiver.profile is Profile.BATCH else occasion.type
     if word is None:
         return Reason.NO_ARRAY

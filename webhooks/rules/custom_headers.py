@@ -31,7 +31,7 @@ _RESERVED = frozenset(
 )
 
 
-def why_not_headers(headers: object, *, method: SigningMethod, prefix: str) -> str | None:
+def headers_error(headers: object, *, method: SigningMethod, prefix: str) -> str | None:
     """Say why custom headers cannot be sent; ``None`` where they can."""
     if not isinstance(headers, Mapping) or len(headers) > MAX_HEADERS:
         return f"must be an object of at most {MAX_HEADERS} headers"

@@ -86,7 +86,7 @@ def standard_form(secret: str) -> str:
     return _STANDARD_PREFIX + base64.b64encode(standard_key(secret)).decode()
 
 
-def why_not_secret(method: SigningMethod, secret: str) -> str | None:
+def secret_error(method: SigningMethod, secret: str) -> str | None:
     """Say why a secret cannot serve for a method; ``None`` where it can."""
     if not secret or _UNSENDABLE.search(secret):
         return "must be a text without control characters"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callbacks import scheduling, undoing, verdicts
+from callbacks import corrections, scheduling, undoing
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
 from callbacks.rules.statuses import CallbackType
@@ -347,7 +347,7 @@ def test_to_mark_the_caller_of_a_call_that_never_ended_as_reached_exhausts_nothi
     reconciliation.check_due(limit=10, now=NOW + 10 * HOUR)
     assert call is not None
 
-    verdicts.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW + 10 * HOUR)
+    corrections.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW + 10 * HOUR)
 
     retry.refresh_from_db()
     assert retry.status == "cancelled"

@@ -185,7 +185,7 @@ MUTANTS = [
         name="a promise after a campaign goes on with its chain",
         old="origin.chain_id if origin and origin.campaign_id is None else None",
         new="origin.chain_id if origin else None",
-        tests="tests/callbacks/test_verdicts.py::TestCallBack"
+        tests="tests/callbacks/test_corrections.py::TestCallBack"
         "::test_after_the_end_of_the_campaign_it_is_a_call_outside_campaigns_with_a_chain_of_its_own",
     ),
     Mutant(

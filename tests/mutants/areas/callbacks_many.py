@@ -6,26 +6,26 @@ _BULK = "tests/callbacks/test_bulk.py"
 _QUEUE = "tests/reference/test_callback_queue.py"
 _ROUTES = "tests/api/test_callbacks.py"
 _TASKS = "tests/callbacks/test_tasks.py"
-_VERDICTS = "tests/callbacks/test_verdicts.py"
+_VERDICTS = "tests/callbacks/test_corrections.py"
 _WAITING = "tests/callbacks/test_waiting.py"
 
 MUTANTS = [
     Mutant(
-        file="callbacks/verdicts.py",
+        file="callbacks/corrections.py",
         name="a contact whose machine verdict was corrected is called again",
         old="            _count_as_reached(row, now=now)\n        else:",
         new="            pass\n        else:",
         tests=f"{_VERDICTS}::TestWasAPerson::test_the_call_is_answered_its_retry_is_cancelled_and_the_chain_ends_reached",
     ),
     Mutant(
-        file="callbacks/verdicts.py",
+        file="callbacks/corrections.py",
         name="a call that nobody answered is corrected to an answer",
         old="        elif row.call.outcome == Outcome.VOICEMAIL:",
         new="        elif row.call.outcome:",
         tests=f"{_VERDICTS}::TestWasAPerson::test_only_what_was_taken_for_a_machine_can_be_corrected",
     ),
     Mutant(
-        file="callbacks/verdicts.py",
+        file="callbacks/corrections.py",
         name="a contact who was marked as reached is called again",
         old='            call_id, workspace_id=workspace_id, verb="mark_reached", actor=actor, reason=reason, now=now\n'
         "        )\n        _count_as_reached(row, now=now)",
@@ -34,7 +34,7 @@ MUTANTS = [
         tests=f"{_VERDICTS}::TestMarkReached::test_the_contact_is_reached_and_the_call_needs_nobody_any_more",
     ),
     Mutant(
-        file="callbacks/verdicts.py",
+        file="callbacks/corrections.py",
         name="a call that is called back stays on the list of what needs a person",
         old="        reconciliation.mark_handled(\n"
         '            call_id, workspace_id=workspace_id, verb="call_back", actor=actor, reason=reason, now=now\n'
@@ -43,14 +43,14 @@ MUTANTS = [
         tests=f"{_VERDICTS}::TestCallBack::test_the_contact_is_promised_a_call_at_once_in_the_same_chain",
     ),
     Mutant(
-        file="callbacks/verdicts.py",
+        file="callbacks/corrections.py",
         name="a chain that was told as ended is not told as reached",
         old="        record_events([told], now=now)",
         new="        assert told",
         tests=f"{_VERDICTS}::TestWasAPerson::test_the_end_is_not_told_twice_and_what_follows_from_the_correction_is",
     ),
     Mutant(
-        file="callbacks/verdicts.py",
+        file="callbacks/corrections.py",
         name="nobody is named who corrected a verdict",
         old='        record(actor, [_change(row.call, "was_a_person", before, after, reason)], now=now)\n',
         new="",

@@ -10,7 +10,7 @@ _QUEUE = "tests/reference/test_callback_queue.py"
 _ROUTES = "tests/api/test_callbacks.py"
 _UNDOING = "tests/callbacks/test_undoing.py"
 _VERBS = "tests/api/test_verbs.py"
-_VERDICTS = "tests/callbacks/test_verdicts.py"
+_VERDICTS = "tests/callbacks/test_corrections.py"
 _WAITING = "tests/callbacks/test_waiting.py"
 
 MUTANTS = [

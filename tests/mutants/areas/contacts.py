@@ -37,7 +37,7 @@ MUTANTS = [
     Mutant(
         file=_CONTACTS,
         name="the suppression of a deleted contact goes on naming its number",
-        old="            seal_suppressions(workspace_id, number)\n",
+        old="            hash_suppressions(workspace_id, number)\n",
         new="            pass\n",
         tests=f"{_TESTS}::test_a_deleted_contact_leaves_no_trace_of_who_it_was_and_keeps_its_suppression",
     ),
@@ -143,14 +143,14 @@ MUTANTS = [
     ),
     Mutant(
         file=_SEALED,
-        name="a sealed number is known by its start",
+        name="a hashed number is known by its start",
         old=".filter(phone__in=forms_of([phone]))",
         new=".filter(phone__in=[phone])",
         tests=f"{_TESTS}::test_a_deleted_contact_leaves_no_trace_of_who_it_was_and_keeps_its_suppression",
     ),
     Mutant(
         file=_SEALED,
-        name="a number is sealed without the key",
+        name="a number is hashed without the key",
         old="hashlib.sha256((number_key() + phone).encode()).hexdigest()",
         new="hashlib.sha256(phone.encode()).hexdigest()",
         tests="tests/dialer/dialing/test_placing.py::test_a_number_that_is_held_by_its_hash_is_not_dialled",
@@ -194,7 +194,7 @@ MUTANTS = [
     Mutant(
         file=_SUPPRESSIONS,
         name="a number that is held by its hash is suppressed twice",
-        old="    missing = sorted(set(wanted) - {sealed[form] for form in held})\n",
+        old="    missing = sorted(set(wanted) - {forms[form] for form in held})\n",
         new="    missing = sorted(set(wanted))\n",
         tests=f"{_DECISIONS}"
         "::test_a_number_that_is_held_by_its_hash_is_known_when_it_is_suppressed_again_and_can_be_lifted",

@@ -284,6 +284,6 @@ MUTANTS = [
         name="a call that a person dealt with is dealt with again",
         old="outcome=Outcome.UNKNOWN.value, handled_at=None).update(handled_at=now)",
         new="outcome=Outcome.UNKNOWN.value).update(handled_at=now)",
-        tests="tests/callbacks/test_verdicts.py",
+        tests="tests/callbacks/test_corrections.py",
     ),
 ]

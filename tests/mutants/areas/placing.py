@@ -186,7 +186,7 @@ MUTANTS = [
         file=_FACTS,
         name="a number that is suppressed by its hash is called",
         old="                OR EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id\n"
-        "                    AND s.phone = {sealed_phone}) AS is_suppressed\n",
+        "                    AND s.phone = {hashed_phone}) AS is_suppressed\n",
         new="                AS is_suppressed\n",
         tests=f"{_PLACING_TESTS}::test_a_number_that_is_held_by_its_hash_is_not_dialled",
     ),

@@ -11,7 +11,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/api/views.py",
         name="a route takes a URL whose name leads inside",
-        old='        if "url" in given and (reason := why_not_url(given["url"])):\n'
+        old='        if "url" in given and (reason := url_error(given["url"])):\n'
         '            raise InvalidEndpoint({"url": [reason]})\n',
         new="",
         tests=f"{_ROUTES}::test_a_name_must_not_lead_inside_not_even_by_one_of_its_addresses",

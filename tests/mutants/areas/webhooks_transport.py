@@ -121,7 +121,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/destinations.py",
         name="a forbidden address is saved where no name stands before it",
-        old="            elif reason := _why_not_addresses([destination.address]):",
+        old="            elif reason := _addresses_error([destination.address]):",
         new="            elif reason := None:",
         tests=f"{_DESTINATIONS}::test_a_url_that_leads_to_a_forbidden_address_is_refused_when_it_is_saved",
     ),

@@ -1,11 +1,11 @@
 import pytest
 
-from webhooks.rules.custom_headers import why_not_headers
+from webhooks.rules.custom_headers import headers_error
 from webhooks.rules.statuses import SigningMethod
 
 
 def why_not(headers: object, method: SigningMethod = SigningMethod.HMAC_SHA256) -> str | None:
-    return why_not_headers(headers, method=method, prefix="X-Kejue")
+    return headers_error(headers, method=method, prefix="X-Kejue")
 
 
 def test_headers_for_a_receivers_gateway_are_taken() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import standardwebhooks
 
-from webhooks.rules.signature import Signer, Unsignable, sign, standard_form, why_not_secret
+from webhooks.rules.signature import Signer, Unsignable, secret_error, sign, standard_form
 from webhooks.rules.statuses import SigningMethod
 
 BODY = '{"event":"call.ended","name":"Zoë"}'.encode()
@@ -93,7 +93,7 @@ def test_a_signer_does_not_show_its_secrets() -> None:
     ],
 )
 def test_a_secret_that_cannot_be_sent_or_verified_is_refused(method: SigningMethod, secret: str) -> None:
-    assert why_not_secret(method, secret)
+    assert secret_error(method, secret)
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_a_secret_that_cannot_be_sent_or_verified_is_refused(method: SigningMeth
     ],
 )
 def test_a_secret_that_fits_its_method_is_taken(method: SigningMethod, secret: str) -> None:
-    assert why_not_secret(method, secret) is None
+    assert secret_error(method, secret) is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callbacks import actions, scheduling, verdicts
+from callbacks import actions, corrections, scheduling
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import AlreadyPending
@@ -41,13 +41,13 @@ def a_call(outcome: str, *delays: int) -> Call:
 
 
 def correct(call: Call, *, after: timedelta = 2 * MINUTE) -> Call:
-    return verdicts.was_a_person(
+    return corrections.was_a_person(
         call.pk, workspace_id=call.workspace_id, actor=SARA, now=NOW + after, reason="I talked"
     )
 
 
 def mark_reached(call: Call) -> Call:
-    return verdicts.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SARA, now=NOW + 2 * MINUTE)
+    return corrections.mark_reached(call.pk, workspace_id=call.workspace_id, actor=SARA, now=NOW + 2 * MINUTE)
 
 
 def promise(call: Call, at: datetime) -> Callback:
@@ -205,7 +205,7 @@ class TestMarkReached:
 
 class TestCallBack:
     def call_back(self, call: Call, **when: Any) -> scheduling.Scheduled:
-        return verdicts.call_back(
+        return corrections.call_back(
             call.pk, workspace_id=call.workspace_id, actor=SARA, now=NOW + 2 * MINUTE, notes="Say sorry", **when
         )
 
