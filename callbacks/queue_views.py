@@ -11,7 +11,7 @@ from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
 from dialer.calls.context import CallContext
 from dialer.dialing import eligibility
-from dialer.rules.gate import Drop, Hold, Verdict, Waits
+from dialer.rules.eligibility import Drop, Eligibility, Hold, Waits
 
 OVERDUE, DUE_TODAY, THIS_WEEK, ALL_PENDING = "overdue", "due_today", "this_week", "all_pending"
 QUEUES = (OVERDUE, DUE_TODAY, THIS_WEEK, ALL_PENDING)
@@ -66,16 +66,16 @@ def why_waiting(callbacks: Sequence[Callback], *, now: datetime) -> Mapping[int,
     """
     due = {c.call_id: c for c in callbacks if c.status == CallbackStatus.PENDING and c.scheduled_at <= now}
     waiting: dict[int, Waiting] = {}
-    for call_id, (call, verdict) in eligibility.verdicts_on(due, now=now).items():
-        found = _why(call, verdict, now=now)
+    for call_id, (call, answer) in eligibility.check_unlocked(due, now=now).items():
+        found = _why(call, answer, now=now)
         if found is not None:
             code, at = found
             waiting[due[call_id].pk] = Waiting(code=code.value, text=_WORDS[code], next_possible_at=at)
     return waiting
 
 
-def _why(call: CallContext, verdict: Verdict, *, now: datetime) -> tuple[Waits, datetime | None] | None:
-    match verdict:
+def _why(call: CallContext, answer: Eligibility, *, now: datetime) -> tuple[Waits, datetime | None] | None:
+    match answer:
         case Hold(reason=(Waits.CAMPAIGN_PAUSED | Waits.STALE) as reason):
             return Waits(reason), None
         case Hold(reason=reason, due_at=at, is_hopeless=is_hopeless):

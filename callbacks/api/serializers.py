@@ -16,7 +16,7 @@ from callbacks.scheduling import FORCEABLE
 from dialer.api.shapes import LONGEST_REASON, Reason, ScheduleField
 from dialer.models import Campaign, Contact, Persona, RetryPolicy
 from dialer.rules import phone_number
-from dialer.rules.gate import Waits
+from dialer.rules.eligibility import Waits
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.api.fields import (
     InstantField,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from dialer.models import Call, Campaign, CampaignContact, Import
-from dialer.rules.gate import Waits
+from dialer.rules.eligibility import Waits
 from dialer.rules.statuses import LIVE, CampaignStatus, Direction, ImportStatus
 from dialer.workspaces.statements import fetch
 

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from dialer.calls import context
 from dialer.calls.context import CallContext
+from dialer.rules.eligibility import Candidate, Eligibility, Go, Hold, Waits, eligibility_of
 from dialer.rules.forcing import in_force
-from dialer.rules.gate import Candidate, Go, Hold, Verdict, Waits, judge
 from dialer.rules.openings import Terms
 from dialer.rules.statuses import CallStatus, CampaignStatus
 from dialer.workspaces.statements import fetch
@@ -31,35 +31,35 @@ class _Live(NamedTuple):
     contact_id: UUID
 
 
-def verdicts_of(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datetime) -> dict[UUID, Verdict]:
+def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datetime) -> dict[UUID, Eligibility]:
     """Judge a batch of locked calls that would start together; ``phones`` are the numbers that are locked for them."""
     terms = {call.id: context.terms_of(call) for call in rows}
     ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
     taken = _taken(rows)
-    verdicts: dict[UUID, Verdict] = {}
+    answers: dict[UUID, Eligibility] = {}
     tried: set[UUID] = set()
     for call in rows:
         if phones[call.id] != call.phone:
             # The number changed between reading and locking it; the new one is not locked.
-            verdicts[call.id] = Hold(reason="number_changed", due_at=call.due_at)
+            answers[call.id] = Hold(reason="number_changed", due_at=call.due_at)
             continue
-        verdict = judge(
+        answer = eligibility_of(
             _candidate(call, terms[call.id], taken, now=now),
             ledger=ledger.get((call.workspace_id, call.phone), ()),
             now=now,
         )
-        if isinstance(verdict, Go) and call.line_outages and call.line_id in tried:
-            verdict = Hold(reason=Waits.CARRIER_DOWN, due_at=now + TRIAL)
-        if isinstance(verdict, Go):
+        if isinstance(answer, Go) and call.line_outages and call.line_id in tried:
+            answer = Hold(reason=Waits.CARRIER_DOWN, due_at=now + TRIAL)
+        if isinstance(answer, Go):
             tried.add(call.line_id)
             # The batch counts itself: the next call to this number, or to this contact, sees this one as live.
             taken |= {(call.workspace_id, call.phone), (call.workspace_id, call.contact_id)}
-        verdicts[call.id] = verdict
-    return verdicts
+        answers[call.id] = answer
+    return answers
 
 
-def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[CallContext, Verdict]]:
-    """Say of queued calls what would become of each, were it to start now: facts and verdict, by its id.
+def check_unlocked(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[CallContext, Eligibility]]:
+    """Say of queued calls what would become of each, were it to start now: facts and answer, by its id.
 
     The very look that placing takes, without locks, and each call by itself; nothing is changed.
     """
@@ -67,12 +67,12 @@ def verdicts_on(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[
     terms = {call.id: context.terms_of(call) for call in rows}
     ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
     taken = _taken(rows) if rows else set()
-    found: dict[UUID, tuple[CallContext, Verdict]] = {}
+    found: dict[UUID, tuple[CallContext, Eligibility]] = {}
     for call in rows:
         candidate = _candidate(call, terms[call.id], taken, now=now)
         handed = ledger.get((call.workspace_id, call.phone), ())
         due = replace(candidate, due_at=min(candidate.due_at, now))
-        found[call.id] = (call, judge(due, ledger=handed, now=now))
+        found[call.id] = (call, eligibility_of(due, ledger=handed, now=now))
     return found
 
 

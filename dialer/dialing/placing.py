@@ -27,7 +27,7 @@ from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, R
 from dialer.dialing import eligibility, line_health
 from dialer.dialing.completion import record_ends
 from dialer.models import Line
-from dialer.rules.gate import Drop, Go, Hold, Verdict
+from dialer.rules.eligibility import Drop, Eligibility, Go, Hold
 from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
 from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.ids import public_id
@@ -116,10 +116,10 @@ def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext]
         and call.lease_until is not None
         and call.lease_until > now
     ]
-    verdicts = eligibility.verdicts_of(rows, phones=phones, now=now)
-    go = _take_to_dialing([call for call in rows if isinstance(verdicts[call.id], Go)], now=now)
-    held = _hold(rows, verdicts)
-    dropped = _drop(rows, verdicts, now=now)
+    eligible = eligibility.check(rows, phones=phones, now=now)
+    go = _take_to_dialing([call for call in rows if isinstance(eligible[call.id], Go)], now=now)
+    held = _hold(rows, eligible)
+    dropped = _drop(rows, eligible, now=now)
     counts = {"placed": len(go), "held": held, "dropped": dropped, "stale": len(wanted) - len(go) - held - dropped}
     return go, counts
 
@@ -179,22 +179,22 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
     return taken
 
 
-def _hold(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict]) -> int:
+def _hold(rows: Sequence[CallContext], eligible: dict[UUID, Eligibility]) -> int:
     held = [
-        call_states.Hold(call_id=call.id, due_at=verdict.due_at, reason=verdict.reason)
+        call_states.Hold(call_id=call.id, due_at=answer.due_at, reason=answer.reason)
         for call in rows
-        if isinstance(verdict := verdicts[call.id], Hold)
+        if isinstance(answer := eligible[call.id], Hold)
     ]
     call_states.hold(held)
     return len(held)
 
 
-def _drop(rows: Sequence[CallContext], verdicts: dict[UUID, Verdict], *, now: datetime) -> int:
+def _drop(rows: Sequence[CallContext], eligible: dict[UUID, Eligibility], *, now: datetime) -> int:
     by_reason: dict[Withdrawal, list[UUID]] = {}
     for call in rows:
-        verdict = verdicts[call.id]
-        if isinstance(verdict, Drop):
-            by_reason.setdefault(verdict.reason, []).append(call.id)
+        answer = eligible[call.id]
+        if isinstance(answer, Drop):
+            by_reason.setdefault(answer.reason, []).append(call.id)
     return sum(len(calls.withdraw(ids, why=reason, now=now)) for reason, ids in by_reason.items())
 
 

@@ -13,7 +13,7 @@ from callbacks.queue_views import Waiting, why_waiting
 from dialer.carriers.base import Busy
 from dialer.dialing import eligibility, placing
 from dialer.models import Call, Campaign, Line
-from dialer.rules.gate import BUSY_CONTACT_WAIT, Hold, Waits
+from dialer.rules.eligibility import BUSY_CONTACT_WAIT, Hold, Waits
 from dialer.workspaces.models import Workspace
 from tests.api.client import Api
 from tests.api.queue_rows import make_callback
@@ -193,9 +193,9 @@ def test_the_gate_knows_no_other_words_for_a_row_that_is_due() -> None:
     callback = a_due_callback()
     for held_by in (param.values[0] for param in HELD):
         held_by(callback)  # type: ignore[operator]
-        ((_, verdict),) = eligibility.verdicts_on([callback.call_id], now=NOW).values()
-        assert isinstance(verdict, Hold)
-        assert verdict.reason in set(Waits)
+        ((_, answer),) = eligibility.check_unlocked([callback.call_id], now=NOW).values()
+        assert isinstance(answer, Hold)
+        assert answer.reason in set(Waits)
 
 
 def test_a_page_of_the_queue_asks_as_many_questions_for_one_row_as_for_six() -> None:

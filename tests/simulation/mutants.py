@@ -24,8 +24,10 @@ from dialer.carriers.base import CannotSay
 from dialer.dialing import carrier_reports, completion, eligibility, line_health, placing, reconciliation
 from dialer.messages import messages
 from dialer.messages import reports as message_reports
-from dialer.rules import contact_limits, gate, openings
+from dialer.rules import contact_limits, openings
+from dialer.rules import eligibility as eligibility_rules
 from dialer.rules.contact_limits import Handed
+from dialer.rules.eligibility import Candidate, Eligibility
 from dialer.rules.statuses import Outcome
 from dialer.tasks import dialling
 from tests.concurrency.interleaving import Mutant as Rewriting
@@ -112,13 +114,13 @@ def _with_delay(change: Callable[[int, Any, Any], int]) -> tuple[object, str, ob
 def _judge_with(**changes: Any) -> tuple[object, str, object]:
     """Let the gate see a candidate that is changed so; ``forced`` is added, a callable is given the time."""
 
-    def judge(candidate: gate.Candidate, *, ledger: Sequence[Handed], now: datetime) -> gate.Verdict:
+    def eligibility_of(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> Eligibility:
         seen = {name: value(now) if callable(value) else value for name, value in changes.items()}
         if "forced" in seen:
             seen["forced"] = candidate.forced | seen["forced"]
-        return gate.judge(replace(candidate, **seen), ledger=ledger, now=now)
+        return eligibility_rules.eligibility_of(replace(candidate, **seen), ledger=ledger, now=now)
 
-    return eligibility, "judge", judge
+    return eligibility, "eligibility_of", eligibility_of
 
 
 def _decide_without_counting(settings: retry.Resolved, **told: Any) -> retry.Retry | retry.Stop:

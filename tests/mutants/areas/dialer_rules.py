@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _RULES = "dialer/rules"
 _LIMITS = "tests/rules/test_contact_limits.py"
-_GATE = "tests/rules/test_gate.py"
+_GATE = "tests/rules/test_eligibility.py"
 _PACING = "tests/rules/test_pacing.py"
 _SETTINGS = "tests/rules/test_schedule_settings.py"
 
@@ -50,56 +50,56 @@ MUTANTS = [
         _LIMITS,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "a call is handed over before its time",
         "if candidate.due_at > now + EARLY:",
         "if candidate.due_at > now + 60 * EARLY:",
         _GATE,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "a stale retry is called an hour longer",
         "now > candidate.not_after:",
         "now > candidate.not_after + timedelta(hours=1):",
         _GATE,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "a contact is called while on the phone",
         "if candidate.is_contact_busy:",
         "if candidate.is_contact_busy and not candidate.forced:",
         _GATE,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "calls go out over a line whose carrier is down",
         "now < candidate.line_down_until:",
         "now > candidate.line_down_until:",
         _GATE,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "a force passes a suppression",
         "if candidate.is_suppressed:",
         "if candidate.is_suppressed and not candidate.forced:",
         _GATE,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "calls of a campaign that failed go on",
         '("completed", "cancelled", "failed")',
         '("completed", "cancelled")',
         _GATE,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "every force passes a pause",
         ' and "campaign_paused" not in candidate.forced:',
         " and not candidate.forced:",
         _GATE,
     ),
     _mutant(
-        "gate",
+        "eligibility",
         "a call whose window never opens is not known to be hopeless",
         "due_at=now + timedelta(days=1), is_hopeless=True)",
         "due_at=now + timedelta(days=1))",
@@ -110,7 +110,7 @@ MUTANTS = [
         "a time moved by a limit is not judged by the window again",
         "        instant = allowed",
         "        terms = replace(terms, limits=())\n        instant = opening.at",
-        "tests/rules/test_scheduling_properties.py tests/rules/test_gate.py",
+        "tests/rules/test_scheduling_properties.py tests/rules/test_eligibility.py",
     ),
     _mutant(
         "openings",

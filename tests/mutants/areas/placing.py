@@ -136,8 +136,8 @@ MUTANTS = [
     Mutant(
         file=_JUDGING,
         name="all calls of a batch try whether a carrier is back",
-        old="if isinstance(verdict, Go) and call.line_outages and call.line_id in tried:",
-        new="if isinstance(verdict, Go) and call.line_outages and call.line_id is None:",
+        old="if isinstance(answer, Go) and call.line_outages and call.line_id in tried:",
+        new="if isinstance(answer, Go) and call.line_outages and call.line_id is None:",
         tests=f"{_OUTAGE_TESTS}::test_one_call_tries_whether_the_carrier_is_back_and_its_answer_lets_the_others_go",
     ),
     Mutant(

@@ -64,10 +64,10 @@ class Drop:
     reason: Withdrawal
 
 
-Verdict = Go | Hold | Drop
+Eligibility = Go | Hold | Drop
 
 
-def judge(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> Verdict:  # noqa: PLR0911 — one per reason
+def eligibility_of(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> Eligibility:  # noqa: PLR0911 — one per reason
     """Judge one call at ``now``. Suppression cannot be forced; a live call to the contact cannot either."""
     if gone := _reason_gone(candidate):
         return Drop(reason=gone)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dialer.rules.contact_limits import ContactLimit, Handed
-from dialer.rules.gate import BUSY_CONTACT_WAIT, EARLY, Candidate, Drop, Go, Hold, Verdict, judge
+from dialer.rules.eligibility import BUSY_CONTACT_WAIT, EARLY, Candidate, Drop, Eligibility, Go, Hold, eligibility_of
 from dialer.rules.openings import Terms
 from dialer.rules.time_zones import ContactZones, Fallback
 from dialer.rules.window_settings import window_in_force
@@ -44,19 +44,19 @@ def candidate_of(**fields: Any) -> Candidate:
     )
 
 
-def judged(*, forced: set[str], limit_hours: int, called_hours_ago: int, at_evening: bool) -> Verdict:
+def judged(*, forced: set[str], limit_hours: int, called_hours_ago: int, at_evening: bool) -> Eligibility:
     now = EVENING if at_evening else NOW
     candidate = candidate_of(due_at=now, forced=frozenset(forced))
     limits = (ContactLimit(max=1, period=limit_hours * HOUR, scope="number"),)
     candidate = replace(candidate, terms=replace(candidate.terms, limits=limits))
-    return judge(candidate, ledger=[Handed(at=now - called_hours_ago * HOUR, campaign_id=None)], now=now)
+    return eligibility_of(candidate, ledger=[Handed(at=now - called_hours_ago * HOUR, campaign_id=None)], now=now)
 
 
 def test_a_call_forced_past_the_window_still_keeps_the_limit() -> None:
     # The limit would be kept at the next opening, but it is now that the operator calls.
-    verdict = judged(forced={"outside_window"}, limit_hours=4, called_hours_ago=1, at_evening=True)
+    answer = judged(forced={"outside_window"}, limit_hours=4, called_hours_ago=1, at_evening=True)
 
-    assert verdict == Hold(reason="contact_limit", due_at=EVENING + 3 * HOUR)
+    assert answer == Hold(reason="contact_limit", due_at=EVENING + 3 * HOUR)
 
 
 def test_a_call_forced_past_the_limit_is_not_held_for_the_hour_at_which_the_limit_ends() -> None:
@@ -65,9 +65,9 @@ def test_a_call_forced_past_the_limit_is_not_held_for_the_hour_at_which_the_limi
 
 
 def test_a_call_forced_past_the_limit_still_keeps_the_window() -> None:
-    verdict = judged(forced={"contact_limit"}, limit_hours=24, called_hours_ago=1, at_evening=True)
+    answer = judged(forced={"contact_limit"}, limit_hours=24, called_hours_ago=1, at_evening=True)
 
-    assert verdict == Hold(reason="outside_window", due_at=EVENING + 11 * HOUR)
+    assert answer == Hold(reason="outside_window", due_at=EVENING + 11 * HOUR)
 
 
 @pytest.mark.parametrize("at_evening", [True, False])
@@ -82,7 +82,7 @@ ALL_CHECKS = frozenset({"outside_window", "contact_limit", "campaign_paused"})
 
 
 @pytest.mark.parametrize(
-    ("fields", "verdict"),
+    ("fields", "answer"),
     [
         ({}, Go()),
         ({"due_at": NOW + EARLY}, Go()),
@@ -102,8 +102,8 @@ ALL_CHECKS = frozenset({"outside_window", "contact_limit", "campaign_paused"})
         ({"is_contact_gone": True}, Drop(reason=Withdrawal.CONTACT_DELETED)),
     ],
 )
-def test_a_call_goes_waits_or_is_dropped_for_one_reason(fields: dict[str, Any], verdict: Verdict) -> None:
-    assert judge(candidate_of(**fields), ledger=(), now=NOW) == verdict
+def test_a_call_goes_waits_or_is_dropped_for_one_reason(fields: dict[str, Any], answer: Eligibility) -> None:
+    assert eligibility_of(candidate_of(**fields), ledger=(), now=NOW) == answer
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_a_call_goes_waits_or_is_dropped_for_one_reason(fields: dict[str, Any], 
     ],
 )
 def test_no_force_passes_what_is_no_check_of_time(fields: dict[str, Any]) -> None:
-    forced = judge(candidate_of(**fields, forced=ALL_CHECKS), ledger=(), now=NOW)
+    forced = eligibility_of(candidate_of(**fields, forced=ALL_CHECKS), ledger=(), now=NOW)
 
-    assert forced == judge(candidate_of(**fields), ledger=(), now=NOW) != Go()
+    assert forced == eligibility_of(candidate_of(**fields), ledger=(), now=NOW) != Go()
 
 
 def test_only_the_force_that_names_the_pause_passes_it() -> None:
-    def judged_with(*checks: str) -> Verdict:
-        return judge(candidate_of(campaign_status="paused", forced=frozenset(checks)), ledger=(), now=NOW)
+    def judged_with(*checks: str) -> Eligibility:
+        return eligibility_of(candidate_of(campaign_status="paused", forced=frozenset(checks)), ledger=(), now=NOW)
 
     assert judged_with("campaign_paused") == Go()
     assert judged_with("outside_window", "contact_limit") == Hold(reason="campaign_paused", due_at=NOW)
@@ -139,6 +139,6 @@ def test_a_call_whose_window_never_opens_is_hopeless() -> None:
     )
     candidate = candidate_of()
 
-    verdict = judge(replace(candidate, terms=replace(candidate.terms, window=never)), ledger=(), now=NOW)
+    answer = eligibility_of(replace(candidate, terms=replace(candidate.terms, window=never)), ledger=(), now=NOW)
 
-    assert verdict == Hold(reason="outside_window", due_at=NOW + timedelta(days=1), is_hopeless=True)
+    assert answer == Hold(reason="outside_window", due_at=NOW + timedelta(days=1), is_hopeless=True)
