@@ -1,4 +1,4 @@
-"""What the claim may take: queues that have something due, the owners that limit them, and the room these leave.
+"""What the claim may take: queues that have something due, the owners that limit them, and the capacity these leave.
 
 Everything is read under the lock of the workspaces, which the claim holds: nobody else gives out starts meanwhile.
 """
@@ -89,7 +89,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Capacity:
     """What may be claimed of one queue: so many calls of each rank, due before ``until``."""
 
     queue: Queue
@@ -185,27 +185,27 @@ def queues_of(workspaces: Sequence[Limited], lines: Mapping[UUID, Owner], *, now
     ]
 
 
-def rooms_of(
+def capacities_of(
     queues: Sequence[Queue], budget: Budget, late: Mapping[UUID, int], *, limit: int, now: datetime
-) -> list[Room]:
+) -> list[Capacity]:
     """Say how much of each queue that has something due may be claimed; together about ``limit`` of each rank."""
-    rooms = []
+    capacities = []
     for queue in queues:
         ahead = SOON if queue.is_limited else timedelta(seconds=settings.HORIZON_SECONDS)
         until = now + ahead
         most = min(limit, MAX_CLAIMED - late.get(queue.workspace_id, 0))
-        room = budget.room(queue.owners, now=now, until=until, limit=max(most, 0))
-        if room:
-            rooms.append(Room(queue=queue, calls=room, until=until))
-    if len(rooms) > 1:
-        rooms = _with_something_due(rooms, now=now)
-    share = max(limit // max(len(rooms), 1), 1)
-    return [replace(room, calls=min(room.calls, share)) for room in rooms]
+        capacity = budget.capacity(queue.owners, now=now, until=until, limit=max(most, 0))
+        if capacity:
+            capacities.append(Capacity(queue=queue, calls=capacity, until=until))
+    if len(capacities) > 1:
+        capacities = _with_something_due(capacities, now=now)
+    share = max(limit // max(len(capacities), 1), 1)
+    return [replace(capacity, calls=min(capacity.calls, share)) for capacity in capacities]
 
 
-def _with_something_due(rooms: Sequence[Room], *, now: datetime) -> list[Room]:
+def _with_something_due(capacities: Sequence[Capacity], *, now: datetime) -> list[Capacity]:
     """Leave out the campaigns of which nothing is due: with a thousand of them, the others would share too little."""
-    mine = [room for room in rooms if room.queue.campaign_id]
+    mine = [capacity for capacity in capacities if capacity.queue.campaign_id]
     due = fetch(
         _Due,
         "campaigns_with_something_due",
@@ -226,11 +226,11 @@ def _with_something_due(rooms: Sequence[Room], *, now: datetime) -> list[Room]:
         )
         """,
         {
-            "workspaces": [room.queue.workspace_id for room in mine],
-            "campaigns": [room.queue.campaign_id for room in mine],
-            "untils": [room.until for room in mine],
+            "workspaces": [capacity.queue.workspace_id for capacity in mine],
+            "campaigns": [capacity.queue.campaign_id for capacity in mine],
+            "untils": [capacity.until for capacity in mine],
             "soon": now + SOON,
         },
     )
     found = {None, *(row.campaign_id for row in due)}
-    return [room for room in rooms if room.queue.campaign_id in found]
+    return [capacity for capacity in capacities if capacity.queue.campaign_id in found]

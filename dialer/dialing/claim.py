@@ -20,14 +20,14 @@ from dialer.calls.context import parsed
 from dialer.dialing.capacity import (
     IS_OPEN,
     SOON,
+    Capacity,
     Limited,
     OpenCampaign,
     Queue,
-    Room,
     budget_of,
+    capacities_of,
     lines_of,
     queues_of,
-    rooms_of,
 )
 from dialer.rules.pacing import Budget, Owner, in_turn, weight
 from dialer.rules.statuses import Rank
@@ -101,9 +101,11 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
         lines = lines_of(workspaces)
         queues = queues_of(workspaces, lines, now=now)
         budget, late = budget_of(workspaces, now=now)
-        rooms = rooms_of(queues, budget, late, limit=limit, now=now)
-        waiting = _take_waiting(rooms, now=now)
-        starts = _assign([*_take_queued(rooms, now=now), *waiting], rooms, lines, budget, limit=limit, now=now)
+        capacities = capacities_of(queues, budget, late, limit=limit, now=now)
+        waiting = _take_waiting(capacities, now=now)
+        starts = _assign(
+            [*_take_queued(capacities, now=now), *waiting], capacities, lines, budget, limit=limit, now=now
+        )
         first = [row for row in waiting if row.call_id in starts]
         dispatched = _queue_first_calls(first, starts, queues, now=now)
         made = {row.call_id for row in first}
@@ -131,8 +133,8 @@ def _lock_workspaces(*, now: datetime) -> list[Limited]:
 
 _QUEUED_OF = """
     SELECT c.id AS call_id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at, false AS is_first
-    FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(paused)s::boolean[], %(rooms)s::int[],
-        %(untils)s::timestamptz[]) AS o(workspace_id, campaign_id, is_paused, room, until)
+    FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(paused)s::boolean[], %(capacities)s::int[],
+        %(untils)s::timestamptz[]) AS o(workspace_id, campaign_id, is_paused, capacity, until)
     CROSS JOIN (VALUES (0), (1), (2), (3)) AS r(rank)
     CROSS JOIN LATERAL (
         SELECT * FROM dialer_call q
@@ -140,17 +142,17 @@ _QUEUED_OF = """
             AND q.rank = r.rank AND q.due_at <= o.until AND (q.not_after IS NULL OR q.not_after >= %(now)s)
             AND (NOT o.is_paused OR (r.rank = 0 AND q.force->'checks' ? 'campaign_paused'
                 AND (q.force->>'until')::timestamptz >= %(now)s))
-        ORDER BY q.due_at, q.id LIMIT o.room FOR NO KEY UPDATE OF q SKIP LOCKED
+        ORDER BY q.due_at, q.id LIMIT o.capacity FOR NO KEY UPDATE OF q SKIP LOCKED
     ) AS c
 """
 
 
-def _take_queued(rooms: Sequence[Room], *, now: datetime) -> list[_Queued]:
+def _take_queued(capacities: Sequence[Capacity], *, now: datetime) -> list[_Queued]:
     """Lock due queued calls of each queue; the index serves one rank of one queue, so each is asked for by itself."""
     rows: list[_Queued] = []
     for name, condition, mine in (
-        ("take_due_of_campaigns", "q.campaign_id = o.campaign_id", [r for r in rooms if r.queue.campaign_id]),
-        ("take_due_of_workspaces", "q.campaign_id IS NULL", [r for r in rooms if not r.queue.campaign_id]),
+        ("take_due_of_campaigns", "q.campaign_id = o.campaign_id", [r for r in capacities if r.queue.campaign_id]),
+        ("take_due_of_workspaces", "q.campaign_id IS NULL", [r for r in capacities if not r.queue.campaign_id]),
     ):
         if mine:
             rows += fetch(
@@ -158,21 +160,23 @@ def _take_queued(rooms: Sequence[Room], *, now: datetime) -> list[_Queued]:
                 name,
                 _QUEUED_OF.format(campaign=condition),
                 {
-                    "workspaces": [room.queue.workspace_id for room in mine],
-                    "campaigns": [room.queue.campaign_id for room in mine],
-                    "paused": [room.queue.is_paused for room in mine],
-                    "rooms": [room.calls for room in mine],
-                    "untils": [room.until for room in mine],
+                    "workspaces": [capacity.queue.workspace_id for capacity in mine],
+                    "campaigns": [capacity.queue.campaign_id for capacity in mine],
+                    "paused": [capacity.queue.is_paused for capacity in mine],
+                    "capacities": [capacity.calls for capacity in mine],
+                    "untils": [capacity.until for capacity in mine],
                     "now": now,
                 },
             )
     return rows
 
 
-def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[_FirstCall]:
+def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_FirstCall]:
     """Lock campaign contacts whose first call is due; each gets the id that its call will have."""
     mine = [
-        (room, campaign) for room in rooms if (campaign := room.queue.campaign) is not None and not room.queue.is_paused
+        (capacity, campaign)
+        for capacity in capacities
+        if (campaign := capacity.queue.campaign) is not None and not capacity.queue.is_paused
     ]
     if not mine:
         return []
@@ -183,8 +187,8 @@ def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[_FirstCall]:
         SELECT o.workspace_id, o.campaign_id, o.line_id, %(rank)s AS rank, k.due_at, true AS is_first,
             k.id AS campaign_contact_id, k.contact_id, p.phone, o.caller_id
         FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(lines)s::uuid[], %(callers)s::text[],
-            %(rooms)s::int[], %(untils)s::timestamptz[])
-            AS o(workspace_id, campaign_id, line_id, caller_id, room, until)
+            %(capacities)s::int[], %(untils)s::timestamptz[])
+            AS o(workspace_id, campaign_id, line_id, caller_id, capacity, until)
         CROSS JOIN LATERAL (
             SELECT * FROM dialer_campaigncontact w
             WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= o.until
@@ -192,17 +196,17 @@ def _take_waiting(rooms: Sequence[Room], *, now: datetime) -> list[_FirstCall]:
                 -- (OFFSET: looked up row by row, where a join would hash every queued call.)
                 AND NOT EXISTS (
                     SELECT FROM dialer_call q WHERE q.campaign_contact_id = w.id AND q.status = 'queued' OFFSET 0)
-            ORDER BY w.due_at, w.id LIMIT o.room FOR NO KEY UPDATE OF w SKIP LOCKED
+            ORDER BY w.due_at, w.id LIMIT o.capacity FOR NO KEY UPDATE OF w SKIP LOCKED
         ) AS k
         JOIN dialer_contact p ON p.id = k.contact_id
         """,
         {
             "rank": Rank.NEW.value,
-            "workspaces": [room.queue.workspace_id for room, _ in mine],
+            "workspaces": [capacity.queue.workspace_id for capacity, _ in mine],
             "campaigns": [campaign.id for _, campaign in mine],
             "lines": [campaign.line_id for _, campaign in mine],
             "callers": [_caller_id(campaign) for _, campaign in mine],
-            "rooms": [room.calls for room, _ in mine],
+            "capacities": [capacity.calls for capacity, _ in mine],
             # A first call waits for no second of its own: it is taken when it can start.
             "untils": [now + SOON for _ in mine],
         },
@@ -217,7 +221,7 @@ def _caller_id(campaign: OpenCampaign) -> str:
 
 def _assign(
     rows: Sequence[_Queued | _FirstCall],
-    rooms: Sequence[Room],
+    capacities: Sequence[Capacity],
     lines: Mapping[UUID, Owner],
     budget: Budget,
     *,
@@ -225,22 +229,22 @@ def _assign(
     now: datetime,
 ) -> dict[UUID, datetime]:
     """Give up to ``limit`` rows their starts while the owners' budgets last; a row without one stays where it is."""
-    room_of = {(room.queue.workspace_id, room.queue.campaign_id): room for room in rooms}
+    capacity_of = {(capacity.queue.workspace_id, capacity.queue.campaign_id): capacity for capacity in capacities}
     weights: dict[UUID | None, float] = {
-        campaign.id: weight(campaign.priority) for room in rooms if (campaign := room.queue.campaign)
+        campaign.id: weight(campaign.priority) for capacity in capacities if (campaign := capacity.queue.campaign)
     }
     limited: dict[tuple[UUID, UUID | None, UUID], list[Owner]] = {}
     starts: dict[UUID, datetime] = {}
     for row in in_turn(rows, weights=weights, now=now):
         if len(starts) == limit:
             break
-        room = room_of[row.workspace_id, row.campaign_id]
+        capacity = capacity_of[row.workspace_id, row.campaign_id]
         key = (row.workspace_id, row.campaign_id, row.line_id)
         if key not in limited:
             # A promise keeps the line it was made on, whatever its campaign calls over by now.
-            owners = [owner for owner in room.queue.owners if owner.id not in lines] + [lines[row.line_id]]
+            owners = [owner for owner in capacity.queue.owners if owner.id not in lines] + [lines[row.line_id]]
             limited[key] = [owner for owner in owners if owner.is_limited]
-        start = budget.take(limited[key], due_at=max(row.due_at, now), until=room.until)
+        start = budget.take(limited[key], due_at=max(row.due_at, now), until=capacity.until)
         if start is not None:
             starts[row.call_id] = start
     return starts

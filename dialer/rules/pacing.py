@@ -58,16 +58,16 @@ class Budget:
                 self.changed.add(owner.id)
         return start
 
-    def room(self, owners: Iterable[Owner], *, now: datetime, until: datetime, limit: int) -> int:
+    def capacity(self, owners: Iterable[Owner], *, now: datetime, until: datetime, limit: int) -> int:
         """Say how many calls at most could start before ``until``."""
-        room = limit
+        capacity = limit
         for owner in owners:
             if owner.max_concurrent_calls is not None:
-                room = min(room, owner.max_concurrent_calls - self.in_use.get(owner.id, 0))
+                capacity = min(capacity, owner.max_concurrent_calls - self.in_use.get(owner.id, 0))
             if owner.calls_per_second is not None:
                 free = max(now, self.next_free_at.get(owner.id, now))
-                room = min(room, (until - free) // spacing(owner.calls_per_second) + 1)
-        return max(room, 0)
+                capacity = min(capacity, (until - free) // spacing(owner.calls_per_second) + 1)
+        return max(capacity, 0)
 
 
 def spacing(calls_per_second: float) -> timedelta:

@@ -62,9 +62,9 @@ def test_room_is_never_less_than_what_can_be_taken_before_the_same_time(
     for due, ahead in asked:
         now = NOW + timedelta(milliseconds=due)
         until = now + timedelta(milliseconds=ahead)
-        room = budget.room(owners, now=now, until=until, limit=20)
+        capacity = budget.capacity(owners, now=now, until=until, limit=20)
         starts = [budget.take(owners, due_at=now, until=until) for _ in range(20)]
-        assert sum(start is not None for start in starts) == room
+        assert sum(start is not None for start in starts) == capacity
 
 
 def test_a_start_that_was_refused_takes_nothing_from_anybody() -> None:

@@ -33,7 +33,7 @@ MUTANTS = [
     Mutant(
         file=_DISPATCH,
         name="contacts of a paused campaign are claimed beside the call that is forced",
-        old="is not None and not room.queue.is_paused\n    ]",
+        old="is not None and not capacity.queue.is_paused\n    ]",
         new="is not None\n    ]",
         tests=f"{_CLAIM}::test_a_call_forced_past_a_pause_is_claimed_and_nothing_else_of_its_campaign",
     ),
@@ -82,15 +82,15 @@ MUTANTS = [
     Mutant(
         file=_DISPATCH,
         name="what is claimed ahead starts at once",
-        old="due_at=max(row.due_at, now), until=room.until",
-        new="due_at=now, until=room.until",
+        old="due_at=max(row.due_at, now), until=capacity.until",
+        new="due_at=now, until=capacity.until",
         tests=f"{_CLAIM}::test_a_call_that_is_claimed_ahead_starts_in_its_own_second",
     ),
     Mutant(
         file=_DISPATCH,
         name="a promise takes a slot of its campaign's line instead of its own",
-        old="[owner for owner in room.queue.owners if owner.id not in lines] + [lines[row.line_id]]",
-        new="list(room.queue.owners) + [lines[row.line_id]]",
+        old="[owner for owner in capacity.queue.owners if owner.id not in lines] + [lines[row.line_id]]",
+        new="list(capacity.queue.owners) + [lines[row.line_id]]",
         tests=f"{_PACING}::test_a_promise_on_another_line_than_its_campaigns_takes_no_slot_of_the_campaigns_line",
     ),
     Mutant(
