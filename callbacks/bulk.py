@@ -1,4 +1,4 @@
-"""One action on many callbacks, each by itself: what is refused stops no other, and is counted by its reason.
+"""Bulk actions: one verb on many callbacks, each in a transaction of its own; refusals are counted by reason.
 
 A few are done at once. What a filter names becomes a job: its callbacks are written down when it is asked for, and
 workers take them one by one, each in one transaction with the note that it was done; so a killed worker, a repeated

@@ -1,4 +1,4 @@
-"""Contacts who call us: what their own call makes needless is completed, and can be taken back for 24 hours."""
+"""Contacts who call us: their call completes what it makes needless; an operator can undo that for 24 hours."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which chain a promise belongs to, and what was made in it so far."""
+"""The chain of a promise, and what was called in it so far."""
 
 from typing import NamedTuple
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What a person knows better: a call that was taken for a machine's, and calls whose fate nobody could learn.
+"""Corrections by a person: a call taken for a machine's, and calls of unknown outcome.
 
 A contact who was reached after all counts as reached from then on: retries that are pending end as with any answer,
 promises stay. What was told about the call's end stays told; others hear what follows from the correction.

@@ -1,4 +1,4 @@
-"""What time does to pending callbacks: a promise that is late is told once, a retry that is too late expires.
+"""Deadlines of pending callbacks: a late promise is reported once, a retry that is too late expires.
 
 Two sweeps on beat, each in batches, each safe to run twice at once: the rows decide under their locks.
 """

@@ -1,4 +1,4 @@
-"""What may be changed of a pending callback beside its time: who talks, and what is to be known before."""
+"""Edits a pending callback: its persona and its notes."""
 
 from datetime import datetime
 from typing import TypedDict, Unpack

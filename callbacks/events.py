@@ -1,4 +1,4 @@
-"""What other systems are told about callbacks."""
+"""Events of callbacks."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

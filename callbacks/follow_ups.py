@@ -1,4 +1,4 @@
-"""What befalls a queued call, seen from the callback it fulfils; and what follows a call that has ended.
+"""What happens to a queued call, applied to its callback; and what follows a call that has ended.
 
 Implements :class:`dialer.calls.listener.CallListener`. Everything runs in the transaction of the dialer, on batches.
 """

@@ -1,4 +1,4 @@
-"""Promises for a time on the contact's own clock: kept as they were said, and derived anew when the clock changes.
+"""Promises for a local time: they move when the contact's zone or number changes.
 
 Only what was said as a local time moves. An instant that somebody named stays that instant, and a retry stays when its
 rule put it: the window on the new clock is asked when it is dialled, as for every call.

@@ -1,4 +1,4 @@
-"""What would happen: the very rules that schedule, on made-up outcomes. Writes nothing, dials nothing."""
+"""Previews a chain with the rules that schedule, on assumed outcomes; writes nothing, dials nothing."""
 
 import json
 from collections.abc import Mapping, Sequence

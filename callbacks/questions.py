@@ -1,4 +1,4 @@
-"""Questions of previews, put in a workspace: its defaults, zone, limits and policies stand behind what is asked."""
+"""Questions of previews, completed with a workspace's defaults, zone, limits and policies."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

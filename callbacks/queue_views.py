@@ -1,4 +1,4 @@
-"""The callback queue as people look at it: four views by urgency, and why a due callback is not being dialled."""
+"""The callback queue in four views by urgency, and why a due callback is not being dialled."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why a verb of the queue refuses, as a code for programs and in words that are counted: "2 already being dialled"."""
+"""Why a verb of the queue refuses: a code for programs, and words that can be counted."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Retries whose time passed while their campaign stood still: when they are wanted again, and what they then say."""
+"""Retries that fell due while their campaign was paused: their new times, and what they then say."""
 
 import json
 from collections.abc import Mapping, Sequence

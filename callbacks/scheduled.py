@@ -1,4 +1,4 @@
-"""Callback rows, put in beside the calls they promise."""
+"""Inserts callback rows beside the calls they promise."""
 
 import json
 from collections.abc import Sequence

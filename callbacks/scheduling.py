@@ -1,4 +1,4 @@
-"""Making promises: requested by the contact, or by an operator."""
+"""Makes promises: callbacks that a contact requests or an operator makes."""
 
 import json
 from dataclasses import dataclass

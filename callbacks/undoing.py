@@ -1,4 +1,4 @@
-"""Taking back what an operator did: a callback that was cancelled, skipped or completed is pending again.
+"""Undo: a callback that an operator cancelled, skipped or completed is pending again.
 
 Only while nothing took its place: the same row and the same queued call, at the time that was promised, with the
 counter of its chain as it was. What other systems were told stays told; they hear ``callback.scheduled`` again.

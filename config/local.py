@@ -1,4 +1,4 @@
-"""What a run on one's own machine needs and nobody should have to think of: secrets and ports, made once and kept.
+"""Secrets and ports of a local run: made once and kept.
 
 They live in ``DATA_DIR/local.json``, readable by their owner only. What the environment says wins over them.
 ``python -m config.local`` shows where the demo is and how to enter it.

@@ -1,4 +1,4 @@
-"""The pages of the house: whether it lives, whether it works, and its figures."""
+"""Health, readiness and metrics pages."""
 
 import secrets
 

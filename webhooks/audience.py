@@ -1,4 +1,4 @@
-"""Who would hear of an event: every receiver that might, with the reason why or why not."""
+"""Who would receive an event: every possible receiver, with the reason why or why not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Arrays of events: items wait in a buffer per endpoint and type, and are frozen into deliveries when it is time.
+"""Batches: items wait per endpoint and type, and become one delivery when it is time.
 
 A buffer is the rows of :class:`BatchItem` without a delivery. Frozen, they are a delivery like any other, with bytes
 that no attempt changes; one that failed can be sent item by item.

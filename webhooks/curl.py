@@ -1,4 +1,4 @@
-"""A delivery as a command that says the same to a receiver, for whoever looks into why it was not taken.
+"""A delivery as a curl command that sends a receiver the same request.
 
 The headers are those of the newest attempt, made again from its time: a signature proves one body at one time and
 gives nothing away. Where the secret itself would be sent, a shell variable stands for it.

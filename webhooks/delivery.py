@@ -1,4 +1,4 @@
-"""Deliveries on their way: claimed fairly and made into requests; :mod:`webhooks.settling` writes what came of them.
+"""Claims deliveries fairly over endpoints and turns them into requests (:mod:`webhooks.settling` writes the results).
 
 The claim locks endpoints that have room and takes due rows of each, so that a backlog of one holds up no other. It
 commits before anything is sent; a lease that runs out makes the row due again. So each event arrives at least once,

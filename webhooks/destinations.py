@@ -1,4 +1,4 @@
-"""Where a URL leads when an endpoint is saved: told to the person who can correct it.
+"""Vets the addresses that a URL leads to when an endpoint is saved.
 
 Every attempt checks again on its own (:mod:`webhooks.transport`); this only spares a first failure.
 """

@@ -1,4 +1,4 @@
-"""Endpoints that do not take what they are sent: given up after days, and made good to when they answer again.
+"""Endpoint health: a failing endpoint is switched off after days, and gets what it missed when it answers again.
 
 Their circuits open and close where attempts are settled (:mod:`webhooks.settling`); here are the sweeps.
 """

@@ -1,4 +1,4 @@
-"""What an endpoint is made of: everything that may be said of one, checked and turned into columns."""
+"""Settings of an endpoint: every field checked and turned into columns."""
 
 import math
 import secrets

@@ -1,4 +1,4 @@
-"""Endpoints: made, changed, switched on and off, tested, their secrets rotated, and deliveries sent once more.
+"""Endpoints: create, edit, enable, pause, test, rotate secrets, and resend deliveries.
 
 Every verb locks the endpoint's row as little as it can (``FOR NO KEY UPDATE``): events are recorded for it meanwhile.
 """

@@ -1,4 +1,4 @@
-"""The events of a workspace in an order in which none is skipped: for receivers that were away.
+"""The feed: events of a workspace in an order in which none is skipped.
 
 An event is written in the transaction of its fact, and transactions do not commit in the order in which they began.
 A reader that goes on after the newest event it saw would pass over one that was written earlier and commits later. So

@@ -1,4 +1,4 @@
-"""Receivers that nobody subscribed: webhooks given with a call or a campaign, and the URLs that a campaign tells.
+"""Endpoints that nobody subscribed: webhooks given with a call or a campaign, and a campaign's status URLs.
 
 Each becomes an endpoint that is hidden, and never changed, so that what was given is frozen and everything that holds
 for endpoints (caps, retries, circuits, encrypted secrets) holds for them. Equal webhooks share one: it is found by a

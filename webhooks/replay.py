@@ -1,4 +1,4 @@
-"""All of an endpoint sent once more: what it missed in a stretch of time, by status and type, however much that is.
+"""Replays: everything an endpoint missed in a period, by status and type, sent once more.
 
 A replay opens deliveries again: the same rows, so the same ids and bytes, signed afresh, with their attempts kept.
 It is a job: its row says how far it came, a batch is one transaction, and any worker goes on with the next. It stays a

@@ -1,4 +1,4 @@
-"""Names to addresses, without ever holding anybody up.
+"""Resolves names to addresses without blocking.
 
 libcurl's own resolver cannot refuse an answer, and a hanging name server blocks it. Here one thread runs any number of
 lookups at once; lookups of one host are shared, and answers kept as long as they may be, a minute at most.

@@ -1,4 +1,4 @@
-"""What is kept of deliveries, and how the rest goes: 30 days, then attempts by the day and deliveries in stretches.
+"""Retention: deliveries are kept for 30 days; older attempts go by the day, deliveries in stretches.
 
 Attempts, with up to 16 KiB of answer each, are most of what is stored: their table has a partition per day, and a day
 is dropped as a whole. The default partition catches what finds no day of its own, so that a sweep that was not run

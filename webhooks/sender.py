@@ -1,4 +1,4 @@
-"""The loop that keeps deliveries moving: claim, post side by side, settle in groups.
+"""The sender loop: claim, post in parallel, settle in groups.
 
 Slots come in two lanes. Endpoints that answer promptly have one for themselves; those that take their time, or are not
 known yet, share the other, and so does a request that has been under way for long, whoever's it is. So however many

@@ -1,4 +1,4 @@
-"""What came of an attempt: its row, where its delivery goes from there, and what it says of its endpoint's health.
+"""Settles an attempt: its row, its delivery's next step, and its endpoint's health.
 
 A delivery moves on by the attempt that its lease was given for, and by no other: settling the same attempt again, after
 a commit whose answer was lost, changes nothing, and neither does the late answer of one whose lease ran out.

@@ -1,4 +1,4 @@
-"""The one place that speaks HTTP to receivers: libcurl's multi interface, many requests at once in one thread.
+"""The only module that speaks HTTP to receivers: libcurl's multi interface, many requests in one thread.
 
 Receivers are strangers. The name is resolved here, every address it has must be allowed, only those are dialled, and
 the socket is checked once more. A deadline bounds everything, an answer is kept to 16 KiB and never inflated, nothing

@@ -1,4 +1,4 @@
-"""A chain as it went: calls, outcomes, callbacks with their explanations, who did what, and what others were told."""
+"""The timeline of a chain: calls, outcomes, callbacks with their explanations, audit entries and events."""
 
 from datetime import datetime
 from typing import Any

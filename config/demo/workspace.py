@@ -1,4 +1,4 @@
-"""The demo's workspace: made once, with contacts to call, callbacks that fall due, and somebody who listens."""
+"""The workspace of the demo: contacts to call, callbacks that fall due, and a receiver of webhooks."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Text messages: what was written to whom, and what people wrote to us."""
+"""Pages of text messages, sent and received."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What happened, in the order of time: entries of a chain of calls, told the same way on every page."""
+"""Entries of a timeline in the order of time, shown alike on every page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Who would be told: asked before something happens, or when somebody wonders why nothing came."""
+"""Routes that say who would receive an event, and why not."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Calls: made, listed, read, stopped; and what whoever holds the conversation tells about them."""
+"""Routes of calls: create, list, read, cancel, and what the conversation reports about them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The reports of campaigns, for whoever has their address: no login, no key, nothing else behind it."""
+"""Routes of campaign reports: whoever has the signed address may read the report, and nothing else."""
 
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.urls import path

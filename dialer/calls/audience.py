@@ -1,4 +1,4 @@
-"""What an event of a call, campaign or persona carries that decides who hears of it."""
+"""What an event carries that decides who receives it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What was attempted in a chain, and which attempt decides what is told of it in the end."""
+"""Chains: their attempts, and the attempt that decides the result."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""What other systems are told about calls and contacts: the facts as the envelope profile shows them.
+"""Events of calls and contacts, in the envelope profile.
 
 Field names, nesting and spellings are those of the published webhook contracts that receivers are written for.
 """

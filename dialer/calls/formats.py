@@ -1,4 +1,4 @@
-"""What is told of calls beside the envelope: items of arrays, and what the URLs of a campaign are told.
+"""Calls in the other profiles: items of arrays, and what the status URLs of a campaign receive.
 
 Each function takes the facts at hand and returns what the outbox renders, in the same transaction, where anybody hears
 it.

@@ -1,4 +1,4 @@
-"""Suppressed numbers whose contact asked to be forgotten: known again when they come, and not to be read.
+"""Hashed numbers: suppressed numbers of deleted contacts, recognised when they return, and not readable.
 
 Such an entry holds a keyed hash in the number's place. Telephone numbers are few enough to try them all; so the key,
 without which nobody can, is no part of the database. SQL makes the same form of a number as Python does.

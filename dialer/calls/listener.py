@@ -1,4 +1,4 @@
-"""What the dialer tells whoever made a call necessary: facts, in the transaction of the fact.
+"""The listener of calls: the dialer tells it each fact in the transaction of the fact.
 
 A queued call is the body of a promise that somebody above made. The implementation is named by the setting
 ``CALL_LISTENER``; ``NoListener`` is a dialer without callbacks.

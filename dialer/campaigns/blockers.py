@@ -1,4 +1,4 @@
-"""Why nothing is dialling: what stands between a campaign and its next call, in words."""
+"""Blockers: why a campaign is not dialling, in words."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

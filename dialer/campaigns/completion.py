@@ -1,4 +1,4 @@
-"""How campaigns end: by a look at the states of their contacts, never by the last call counting the others.
+"""Completes campaigns by looking at the states of their contacts, never by counting last calls.
 
 Two last calls that end together would each see the other. ``ended_at`` is set, and ``campaign.ended`` recorded, when
 nothing is under way any more; a cancelled or failed campaign has that status long before.

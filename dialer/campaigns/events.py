@@ -1,4 +1,4 @@
-"""What other systems are told about campaigns, as the envelope profile shows it."""
+"""Events of campaigns, in the envelope profile."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Imports of contacts: a CSV of any size, kept in the database in parts and read in batches by whichever worker.
+"""Imports of contacts: a CSV of any size, kept in parts and read in batches by any worker.
 
 A batch is one transaction: contacts, problems, counts and the position move together, so that a killed worker costs
 a batch's work and nothing is read twice. The import's row is locked while a batch is read; the lease only tells the

@@ -1,4 +1,4 @@
-"""The report of a campaign: a CSV with a row per contact and every attempt to reach it, and an address to get it.
+"""The report of a campaign: a CSV with a row per contact and every attempt, and a signed address.
 
 The address carries its permission: whoever has it may read this report until it expires, and nothing else.
 """

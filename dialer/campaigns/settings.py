@@ -1,4 +1,4 @@
-"""What a campaign is made of: everything that may be said of one, checked and turned into columns."""
+"""Settings of a campaign: every field checked and turned into columns."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""How a campaign stands: the best result of each of its contacts, and what follows from them."""
+"""Statistics of a campaign: the best result of each contact, and the rates that follow."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""What a carrier says, read so that the database can keep it.
+"""Reads what a carrier sends into values that the database can keep.
 
 A report that says something about a call is worth more than its flaws: what cannot be kept is cut or replaced, and
 stays readable in the raw evidence. Only what names no event, no call or no time is of no use.

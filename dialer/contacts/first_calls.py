@@ -1,4 +1,4 @@
-"""When the contacts of a campaign may first be called: ``due_at`` of campaign contacts that wait.
+"""First calls of campaign contacts: the earliest time of each (``due_at``).
 
 The time is a lower bound, found once per set of zones rather than per contact: limits, and a weekend that depends on
 the contact's country, are left to the check at dialling, which moves what comes too early.

@@ -1,4 +1,4 @@
-"""Do-not-call: a number is stopped in every campaign, and nothing that is not handed over goes out.
+"""Suppressions: a suppressed number is stopped in every campaign, and nothing queued is called.
 
 The number's lock makes it exact: placing asks under the same lock, so a suppression is either seen by it or comes
 after the carrier has the call.

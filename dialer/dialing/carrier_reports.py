@@ -1,4 +1,4 @@
-"""What carriers report: stored first, answered, and applied in batches.
+"""Carrier reports: stored first, answered, and applied in batches.
 
 Applying is idempotent and monotonic: reports may come late, twice, out of order or before the carrier answered the
 request; a call only ever moves forward, and what cannot move it is kept as evidence. A carrier's word counts for calls

@@ -1,4 +1,4 @@
-"""The claim: which calls are handed to the workers now, and to which second each belongs.
+"""The claim: takes due calls for the workers, and gives each its start.
 
 The workspace row is the claim's lock: two dispatchers never claim for one workspace at once, so pace and slots of its
 campaigns and lines are counted exactly, and each waits for nothing (``SKIP LOCKED``). The claim commits before

@@ -1,4 +1,4 @@
-"""The end of calls: the outcome first, then what follows, then what other systems are told.
+"""Completes calls: writes the outcome, decides what follows, records the events.
 
 One transaction for a batch. The decision runs in a savepoint: where it fails, the outcomes stand, and the sweep
 decides later, one call at a time, and tells both then.

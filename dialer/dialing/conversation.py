@@ -1,4 +1,4 @@
-"""What whoever holds the conversation tells about a call: wishes during it, its recording, and what it meant."""
+"""What the conversation reports about a call: wishes of the contact, the recording, the analysis."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What would become of a call, were it to start now: everything that may forbid it, read for a batch and judged.
+"""Eligibility: whether each call of a batch may start now, with everything that decides read at once.
 
 Placing asks it under its locks, the queue's pages without any: the same look, so that what a page says is what happens.
 """

@@ -1,4 +1,4 @@
-"""Calls that come in: found, or made a row, when a carrier first reports of one.
+"""Inbound calls: found, or inserted, when a carrier first reports one.
 
 A carrier knows such a call by its own id only, and any of its reports may come first, so each of them says who rang
 whom. The call is no attempt of ours: it has a chain of its own, and counts in no limit, no pace and no attempt number.

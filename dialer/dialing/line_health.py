@@ -1,4 +1,4 @@
-"""Lines whose carrier cannot be reached, or does not know us: left alone for a while, so that no call is risked.
+"""Line health: a line whose carrier is out of reach, or rejects us, is left alone for a while.
 
 The calls stay queued and say ``carrier_down``. When the time is over one call tries; its answer closes the circuit, its
 failure opens it for longer.

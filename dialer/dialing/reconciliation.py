@@ -1,4 +1,4 @@
-"""Calls whose fate is open: handed over, and then nothing was heard.
+"""Reconciliation: looks up calls of which nothing was heard since they were handed over.
 
 They are looked up at their carrier by our id and adopted where found. Where the carrier does not know them, or cannot
 say, until the window closes, they end ``unknown``: never dialled again, listed for a person, who may call back or mark

@@ -1,4 +1,4 @@
-"""Calls outside campaigns: one contact, called once at a time somebody names, or as soon as it may be called."""
+"""Calls outside campaigns: one contact, called once at a given time, or as soon as permitted."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What other systems are told about text messages."""
+"""Events of text messages."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What carriers say about text messages: what became of ours, and what people write to us.
+"""What carriers report about text messages: the fate of sent ones, and received ones.
 
 Each report is applied at once, in a transaction of its own, before the carrier is answered: there are few of them, a
 wish not to be called must count from then on, and what fails is not taken, so that the carrier tells it again.

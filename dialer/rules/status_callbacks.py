@@ -1,4 +1,4 @@
-"""What the three URLs of a campaign are told, in the words of their contract.
+"""Payloads of the three status URLs of a campaign, in the words of their contract.
 
 Ids are ours with their prefix, numbers are E.164, ``from`` is the caller id as it is configured, times are those of
 the campaign's zone.

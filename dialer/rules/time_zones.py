@@ -1,4 +1,4 @@
-"""Which clock a contact lives by, and the next opening on it."""
+"""The time zones of a contact, and the next opening of a calling window in them."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whose number it is: what a line shows belongs to one workspace, and calls and texts to it go nowhere else.
+"""Caller ids: a number that a line shows belongs to one workspace; its calls and texts go nowhere else.
 
 A row per number of the installation says who has it; its key is the digits, so that the database refuses a second owner
 however the number is written. Lines of one workspace may share a number. It is given back when none of them that is in

@@ -1,4 +1,4 @@
-"""Every stored secret under the newest key, so that the old one can be thrown away.
+"""Encrypts every stored secret with the newest key, so that the old one can be removed.
 
 It runs while everything else does: a batch is read, encrypted again, and written where it still is what was read. What
 others change meanwhile they write under the newest key themselves, if they were started with it.

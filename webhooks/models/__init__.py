@@ -1,4 +1,4 @@
-"""What is told to whom: events, the endpoints that hear them, deliveries, and every attempt.
+"""Events, endpoints, deliveries and delivery attempts.
 
 Events and pending deliveries are written in the transaction of the fact (:mod:`webhooks.outbox`); from then on the
 delivery's row is the promise, and :mod:`webhooks.delivery` keeps it.

@@ -1,4 +1,4 @@
-"""What is on its way to whom, item by item where it is an array, and every attempt."""
+"""Deliveries, their items where they are arrays, and their attempts."""
 
 from typing import Any, ClassVar
 

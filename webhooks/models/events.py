@@ -1,4 +1,4 @@
-"""Facts that are told, frozen as bytes."""
+"""Events: facts, frozen as bytes."""
 
 from django.db import models
 from django.db.models import BigIntegerField, Func, Q, TextField

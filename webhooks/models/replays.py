@@ -1,4 +1,4 @@
-"""Deliveries of an endpoint that somebody wants sent once more: a job that any worker goes on with."""
+"""Replays: jobs that send deliveries of an endpoint once more."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

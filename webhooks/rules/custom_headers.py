@@ -1,4 +1,4 @@
-"""Headers that an endpoint may add to its requests: what receivers' gateways ask for, and nothing that is ours."""
+"""Headers that an endpoint may add to its requests; headers of ours are refused."""
 
 import re
 from collections.abc import Mapping

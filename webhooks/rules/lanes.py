@@ -1,4 +1,4 @@
-"""Two lanes of slots, so that receivers that take their time never keep prompt ones waiting."""
+"""Two lanes of slots, so that slow receivers do not keep quick ones waiting."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""A payload of each event, for tests: of a contact, call and campaign that nobody has, so that nothing can be mistaken.
+"""A sample payload of each event, of a contact, call and campaign that do not exist.
 
 A test holds every one of them against the published schemas.
 """

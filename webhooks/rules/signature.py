@@ -1,4 +1,4 @@
-"""How a receiver can tell that a request is ours: five methods, and the Standard Webhooks headers beside HMAC.
+"""Signs requests: five methods, and the Standard Webhooks headers beside HMAC.
 
 The single-value header carries exactly one signature, because published verifiers compare its length; only the
 Standard Webhooks header (https://www.standardwebhooks.com) may carry two, and so does while a secret is rotated.

@@ -1,4 +1,4 @@
-"""On a 24-hour clock, with the day of the week: what somebody who plans calls looks for."""
+"""Dates on a 24-hour clock, with the day of the week."""
 
 DATE_FORMAT = "D j M Y"
 TIME_FORMAT = "H:i:s"

@@ -1,4 +1,4 @@
-"""The voice agent: it asks Ringback's API for what the callee wants, and tells what the talk meant.
+"""The simulated voice agent: calls Ringback's API with what the callee wants and what the talk meant.
 
 An API that refuses, or is not there, is no concern of the carrier's: it is said once per kind of answer.
 """

@@ -1,4 +1,4 @@
-"""``manage.py simulated_carrier``: the carrier of a run on one's own machine, told from the settings who calls it."""
+"""``manage.py simulated_carrier``: runs the simulated carrier beside a local run, with the settings of that run."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The request as views see it: the key that asks, whom it acts for, and the one reading of the clock."""
+"""The request as views see it: its key, its actor, and one reading of the clock."""
 
 from datetime import datetime
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""So many requests per key and minute, counted in Valkey; where that is out of reach nobody is held up."""
+"""Limits requests per key and minute, counted in Valkey; without Valkey nothing is limited."""
 
 import logging
 import time
