@@ -106,7 +106,7 @@ def _derived(callback: Callback, call: CallContext, terms: Terms, ledger: Ledger
         forced=in_force(moved_to(force, wanted), now=now) if force else frozenset(),
     )
     is_past = wanted <= now
-    # One that is late keeps the time that was promised; where it may not be dialled at once, the gate says why.
+    # One that is late keeps the time that was promised; where it may not be dialled at once, placing says why.
     at = wanted if is_past else possible.at or wanted
     shifts = () if is_past else possible.shifts
     callback.scheduled_at = at

@@ -100,7 +100,7 @@ class _Handed(NamedTuple):
 
 
 # Planned in parts, each of a table or two: as one join of eight tables, planning took three times as long as running.
-_FACTS = """
+_CONTEXTS = """
     WITH calls AS MATERIALIZED (
         SELECT c.id, c.workspace_id, c.contact_id, c.campaign_id, c.campaign_contact_id, c.persona_id, c.line_id,
             c.direction, c.number, c.caller_id, c.chain_id, c.attempt_number, c.retries_used, c.status, c.rank,
@@ -145,23 +145,23 @@ _FACTS = """
 
 
 def contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
-    """Read the facts of calls, in the order of their ids, without locking anything."""
-    return fetch(CallContext, "call_contexts", _facts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
+    """Read calls with their context, in the order of their ids, without locking anything."""
+    return fetch(CallContext, "call_contexts", _contexts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
 
 
 def locked_contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
-    """Lock the calls, in the order of their ids, until the transaction ends, and read their facts."""
+    """Lock calls, in the order of their ids, until the transaction ends, and read them with their context."""
     return fetch(
         CallContext,
         "lock_call_contexts",
-        _facts(lock="FOR NO KEY UPDATE OF c"),
+        _contexts(lock="FOR NO KEY UPDATE OF c"),
         {"ids": list(call_ids), "number_key": number_key()},
     )
 
 
 @lru_cache(maxsize=2)
-def _facts(*, lock: str) -> str:
-    return _FACTS.format(lock=lock, hashed_phone=HASHED_PHONE)
+def _contexts(*, lock: str) -> str:
+    return _CONTEXTS.format(lock=lock, hashed_phone=HASHED_PHONE)
 
 
 def terms_of(call: CallContext) -> Terms:

@@ -44,7 +44,7 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
     """End calls that have not ended; return their ids. The first of several ends of one call counts.
 
     Runs in one transaction, inside the caller's where there is one. A caller that holds the calls' locks gives their
-    facts as ``locked``, and has called :func:`suppress_who_asked` before it took them.
+    contexts as ``locked``, and has called :func:`suppress_who_asked` before it took them.
     """
     first: dict[UUID, CallEnd] = {}
     for end in ends:
