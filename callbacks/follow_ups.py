@@ -81,9 +81,9 @@ class Callbacks:
         )
 
     def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
-        """The carrier gave calls back before it took them: the promises are pending again, or promised for later.
+        """Calls were requeued, or moved by a resumed campaign: their callbacks are pending again, or later.
 
-        One whose contact was promised another call meanwhile makes room for that.
+        Where another callback is pending by now, this one is withdrawn.
         """
         ids = [move.call_id for move in moves]
         run(
@@ -355,7 +355,7 @@ def _waiting(call: CallContext, pending: _PendingBy) -> PendingCallback | None:
 
 
 def _left(decision: Decision) -> int:
-    """Say what is left of the limit, for an outcome that has one; retries that will not be made all the same."""
+    """Return how many retries the limit leaves, even if none of them will be made."""
     rules = decision.settings.policy.rules
     rule = rules.get(decision.ended.end.outcome) or rules.get("no_answer")
     limit = decision.settings.limit

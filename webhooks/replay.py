@@ -26,7 +26,7 @@ BATCH = 1_000
 MOST_AHEAD = 10_000
 """Pending deliveries of the endpoint at which a replay waits: some seconds of a fast receiver's work."""
 MISSED = (DeliveryStatus.FAILED, DeliveryStatus.SUPPRESSED)
-"""What is meant where nobody says."""
+"""Statuses that are replayed unless others are named."""
 SETTLED = (*MISSED, DeliveryStatus.DELIVERED)
 """What can be meant: the rest is on its way already."""
 

@@ -159,7 +159,7 @@ def decide(settings: Resolved, *, outcome: str, ended_at: datetime, used: int) -
 def delay_before(settings: Resolved, *, outcome: str, number: int) -> timedelta:
     """Return the delay before retry ``number`` of calls that ended with ``outcome``, as things are now.
 
-    None where the outcome is not retried any more.
+    Zero where the outcome is not retried any more.
     """
     rule = settings.policy.rules.get(outcome)
     if rule is None:

@@ -1,4 +1,4 @@
-"""Where a call stands: the only writer of ``Call.status``, its outcome, its generation and its lease.
+"""Where a call stands: the only module that changes a call's status, outcome, generation and lease.
 
 Each verb is one statement for a batch and leaves rows alone that may not go where it leads
 (:data:`~dialer.rules.statuses.CALL_MOVES`). A verb that changes a queued call raises its generation, which fences
@@ -44,7 +44,7 @@ class QueuedCall:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     generation: int = 0
     lease_until: datetime | None = None
-    """Given where the claim makes the call: it is put in the queue as taken out of it, in one write."""
+    """Set where the claim creates the call: it is queued and leased in one write."""
     id: UUID = field(default_factory=new_id)
 
 
@@ -112,7 +112,7 @@ class Leased(NamedTuple):
     generation: int
 
 
-class Hold(NamedTuple):
+class Postponed(NamedTuple):
     """When a call that may not start yet is due again, and why it waits."""
 
     call_id: UUID
@@ -213,7 +213,7 @@ def release_claims(campaign_id: UUID) -> int:
     return len(rows)
 
 
-def hold(holds: Sequence[Hold]) -> None:
+def hold(holds: Sequence[Postponed]) -> None:
     """Leave queued calls, which the caller holds locked, for later."""
     if holds:
         run(
@@ -233,7 +233,7 @@ def hold(holds: Sequence[Hold]) -> None:
 
 
 def move(moves: Sequence[Moved]) -> None:
-    """Give queued calls another time; what held them is asked anew."""
+    """Give queued calls another time and clear what held them; placing checks again."""
     if moves:
         run(
             "move_calls",
@@ -281,7 +281,7 @@ def take_to_dialing(calls: Sequence[tuple[UUID, int, str]], *, check_at: datetim
     return {row.id for row in found}
 
 
-def put_back(holds: Sequence[Hold]) -> list[Returned]:
+def put_back(holds: Sequence[Postponed]) -> list[Returned]:
     """Return calls that the carrier refused before taking them to the queue: no attempt was made.
 
     Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
@@ -376,7 +376,7 @@ def end(ends: Sequence[CallEnd]) -> None:
 
 
 def cancel(call_id: UUID, *, now: datetime) -> list[Cancelled]:
-    """End a queued call ``cancelled``, mark a live one; nothing where it has ended, or came in."""
+    """End a queued call ``cancelled``, mark a live one; return nothing for a call that has ended or came in."""
     return fetch(
         Cancelled,
         "cancel_call",

@@ -25,7 +25,7 @@ def withdraw(
 ) -> list[UUID]:
     """Take queued calls out of the queue and tell whoever promised them; return those that were still queued.
 
-    With ``only_stale`` one that is no longer too late to be dialled automatically, an operator having moved it, stays.
+    ``only_stale`` withdraws only calls that are still too late: one that an operator moved meanwhile stays queued.
 
     Their chains are finished, unless something else follows (``ends_chain`` false) or a call of theirs is live, whose
     end then is the chain's. Runs in the caller's transaction; live calls are locked before
@@ -96,7 +96,7 @@ def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
 
 
 def renumber(chain_ids: Sequence[UUID]) -> None:
-    """Count promises that were made beside a call which then was not made after all: their numbers are one lower."""
+    """Renumber queued promises of chains in which a call was superseded before it was made."""
     run(
         "renumber_promises",
         """
@@ -113,7 +113,7 @@ def renumber(chain_ids: Sequence[UUID]) -> None:
 
 
 def settle_live(chain_id: UUID, *, now: datetime) -> None:
-    """Let nothing follow a live call of the chain by itself, because a person ended the chain; a promise still may."""
+    """Make no retry after the live call of a chain, because a person ended the chain; a promise may still follow."""
     run(
         "settle_live",
         """

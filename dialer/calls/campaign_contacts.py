@@ -148,7 +148,7 @@ def move_after_calls(moved: Sequence[AfterCall], *, now: datetime) -> None:
 
 
 def count_as_reached(id_: UUID, *, is_over: bool, now: datetime) -> None:
-    """Count a contact as reached whom a person knows to have answered; finish it where its chain is over."""
+    """Count a contact as reached because a person says that it answered; finish it if its chain is over."""
     run(
         "campaign_contact_reached",
         """

@@ -31,7 +31,7 @@ UNDECIDED_WAIT = timedelta(minutes=1)
 
 _FINAL = (CallStatus.ENDED, CallStatus.WITHDRAWN)
 _STANDS_AFTER_CANCEL = (Outcome.ANSWERED, Outcome.UNKNOWN)
-"""What an operator's wish to stop a live call does not change: it connected first, or nobody knows that it did not."""
+"""Outcomes that a cancel does not change: the call connected, or may have connected."""
 _STATE_BY_OUTCOME = {
     Outcome.ANSWERED: ContactState.REACHED,
     Outcome.DNC_REQUEST: ContactState.SUPPRESSED,
@@ -189,7 +189,7 @@ def _as_it_counts(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
 
 
 def reason_of_a_talk(reason: str) -> str:
-    """Return why a call ended that was taken for a machine's: nobody knows then who hung up."""
+    """Return the reason of a call first counted as voicemail: nobody knows who hung up."""
     return "unknown" if reason == Outcome.VOICEMAIL else reason
 
 

@@ -59,7 +59,7 @@ def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datet
 
 
 def check_unlocked(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[CallContext, Eligibility]]:
-    """Say of queued calls what would become of each, were it to start now: context and answer, by its id.
+    """Predict Go, Hold or Drop for queued calls, each with its context, by id.
 
     The very look that placing takes, without locks, and each call by itself; nothing is changed.
     """

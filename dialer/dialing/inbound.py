@@ -77,7 +77,7 @@ def adopt(rows: Sequence[Any], *, now: datetime) -> Mapping[int, UUID | str]:
 
 
 def _bind(adopted: Mapping[int, UUID]) -> None:
-    """Note on the reports whose call they are of: evidence of a contact is forgotten with the contact."""
+    """Store the call's id on its reports, so that they are forgotten with the contact."""
     if adopted:
         run(
             "bind_inbound_reports",

@@ -42,8 +42,7 @@ SOON = timedelta(seconds=2)
 """When a call with an ambiguous answer is looked up."""
 
 STALLED_SECONDS = 10.0
-"""A worker that took so long from its first look to its request does not make it: others may have given up the call by
-then."""
+"""After so long the carrier is not asked any more: another worker may have taken over the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +169,7 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
         [(call.id, call.generation, call.phone) for call in rows], check_at=now + FIRST_LOOK, now=now
     )
     taken = [call for call in rows if call.id in ids]
-    # A first call fulfils no promise, and whose contact waited was taken to calling when it was claimed.
+    # First calls have no callback to tell of it, and the claim has set their contacts to calling already.
     later = [call for call in taken if call.rank != Rank.NEW]
     if not later:
         return taken
@@ -181,7 +180,7 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
 
 def _hold(rows: Sequence[CallContext], eligible: dict[UUID, Eligibility]) -> int:
     held = [
-        call_states.Hold(call_id=call.id, due_at=answer.due_at, reason=answer.reason)
+        call_states.Postponed(call_id=call.id, due_at=answer.due_at, reason=answer.reason)
         for call in rows
         if isinstance(answer := eligible[call.id], Hold)
     ]
@@ -294,13 +293,13 @@ def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
 
 
 def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
-    """Return calls that the carrier refused before taking them to the queue: no attempt was made.
+    """Return calls to the queue that the carrier was too busy to take: no attempt was made.
 
     Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
     One whose chain was promised another call meanwhile is withdrawn, one that was cancelled meanwhile ends.
     """
     rows = call_states.put_back(
-        [call_states.Hold(call_id=move.call_id, due_at=move.due_at, reason=move.reason) for move in moves]
+        [call_states.Postponed(call_id=move.call_id, due_at=move.due_at, reason=move.reason) for move in moves]
     )
     superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]
     if superseded:

@@ -49,7 +49,7 @@ class Go:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Not now: look again at ``due_at``. The reason is one of the queue's words."""
+    """Not now: look again at ``due_at``. Reasons that last are in :class:`Waits`."""
 
     reason: str
     due_at: datetime

@@ -9,7 +9,7 @@ import pytest
 
 from config.env import BASE_DIR
 from dialer.calls import call_states
-from dialer.calls.call_states import Hold, Moved, Progress
+from dialer.calls.call_states import Moved, Postponed, Progress
 from dialer.calls.listener import CallEnd
 from dialer.models import Call
 from dialer.rules.statuses import CALL_MOVES, CallStatus, Outcome
@@ -24,14 +24,14 @@ Verb = Callable[[Call], object]
 VERBS: dict[str, Verb] = {
     "lease": lambda call: call_states.lease({call.pk: NOW}, length=timedelta(seconds=30)),
     "release_expired": lambda _: call_states.release_expired(limit=9, now=NOW),
-    "hold": lambda call: call_states.hold([Hold(call_id=call.pk, due_at=NOW, reason="x")]),
+    "hold": lambda call: call_states.hold([Postponed(call_id=call.pk, due_at=NOW, reason="x")]),
     "move": lambda call: call_states.move(
         [Moved(call_id=call.pk, due_at=NOW, not_after=None, rank=call.rank, force=None)]
     ),
     "take_to_dialing": lambda call: call_states.take_to_dialing(
         [(call.pk, call.generation, call.number)], check_at=NOW, now=NOW
     ),
-    "put_back": lambda call: call_states.put_back([Hold(call_id=call.pk, due_at=NOW, reason="x")]),
+    "put_back": lambda call: call_states.put_back([Postponed(call_id=call.pk, due_at=NOW, reason="x")]),
     **{
         f"move_forward {status}": lambda call, status=status: call_states.move_forward(  # type: ignore[misc]
             [
