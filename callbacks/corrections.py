@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -18,7 +17,7 @@ from callbacks.follow_ups import cancel_needless_retries
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
 from dialer.calls import call_states, campaign_contacts, context
-from dialer.calls.chains import NOTHING_DIALLED, chains_of
+from dialer.calls.chains import NOTHING_DIALLED, chains_of, used_up
 from dialer.calls.context import CallContext
 from dialer.calls.events import call_exhausted
 from dialer.dialing import reconciliation
@@ -26,7 +25,7 @@ from dialer.dialing.completion import reason_of_a_talk
 from dialer.models import Call
 from dialer.rules.statuses import LIVE, CampaignStatus, Outcome
 from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.statements import fetch, run
+from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
 
@@ -132,25 +131,11 @@ def _locked(call_id: UUID, workspace_id: UUID) -> Iterator[_Locked]:
         yield _Locked(call=_read(call_id), context=context.contexts_of([call_id])[0])
 
 
-class _ChainLeft(NamedTuple):
-    goes_on: bool
-    attempts: int
-
-
 def _count_as_reached(row: _Locked, *, now: datetime) -> None:
     """Do what an answer does: end the retries that wait, and the chain unless something else goes on in it."""
     call = row.context
     cancel_needless_retries([call], now=now)
-    (chain,) = fetch(
-        _ChainLeft,
-        "chain_left",
-        """
-        SELECT bool_or(status IN ('queued', 'dialing', 'ringing', 'in_progress')) AS goes_on,
-            COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts
-        FROM dialer_call WHERE chain_id = %(chain)s
-        """,
-        {"chain": call.chain_id},
-    )
+    chain = used_up(call.chain_id)
     if call.campaign_contact_id:
         campaign_contacts.count_as_reached(call.campaign_contact_id, is_over=not chain.goes_on, now=now)
     if not chain.goes_on and not call.is_inbound:

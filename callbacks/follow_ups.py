@@ -12,16 +12,16 @@ from uuid import UUID
 from callbacks import events
 from callbacks.callers import INBOUND_CALL, complete_for_callers
 from callbacks.local_times import derive_anew
-from callbacks.resuming import move_with_campaign, wanted_again
+from callbacks.resuming import reschedule_missed
+from callbacks.retry_settings import settings_of
 from callbacks.rules import explanation
 from callbacks.rules.retry import Resolved, Retry, Stop, decide
-from callbacks.rules.settings import resolved
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
 from dialer.calls import call_states, calls, context
 from dialer.calls.call_states import QueuedCall
 from dialer.calls.context import CallContext, parsed
-from dialer.calls.listener import EndedCall, FollowUp, Move, PendingCallback
+from dialer.calls.listener import EndedCall, FollowUp, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
 from dialer.rules.withdrawals import Withdrawal
@@ -80,12 +80,9 @@ class Callbacks:
             {"calls": list(call_ids), "now": now},
         )
 
-    def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
-        """Calls were requeued, or moved by a resumed campaign: their callbacks are pending again, or later.
-
-        Where another callback is pending by now, this one is withdrawn.
-        """
-        ids = [move.call_id for move in moves]
+    def calls_put_back(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Make their callbacks pending again; where another one is pending by now, withdraw the call."""
+        ids = list(call_ids)
         run(
             "callbacks_put_back",
             """
@@ -104,10 +101,9 @@ class Callbacks:
             {"calls": ids},
         )
         calls.withdraw([row.call_id for row in left], why=Withdrawal.SUPERSEDED, now=now)
-        move_with_campaign([move for move in moves if move.reason == "rescheduled"], now=now)
 
-    def wanted_again(self, call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
-        return wanted_again(call_ids, now=now)
+    def calls_missed(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
+        reschedule_missed(call_ids, now=now)
 
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None:
         status = _STATUS_WHEN_WITHDRAWN.get(why, CallbackStatus.CANCELLED)
@@ -220,13 +216,7 @@ def _pending_of(ended: Sequence[CallContext]) -> _PendingBy:
 
 def decision_on(ended: EndedCall, *, has_pending: bool) -> Decision:
     call = ended.call
-    settings = resolved(
-        call=parsed(call.call_schedule) or {},
-        campaign=parsed(call.campaign_schedule) or {},
-        workspace=parsed(call.workspace_schedule) or {},
-        campaign_policy=parsed(call.campaign_policy),
-        workspace_policy=parsed(call.workspace_policy),
-    )
+    settings = settings_of(call)
     decision = decide(settings, outcome=ended.end.outcome, ended_at=ended.end.at, used=call.retries_used)
     match decision:
         case Stop():

@@ -1,22 +1,58 @@
-"""Retries that fell due while their campaign was paused: their new times, and what they then say."""
+"""Retries whose time passed while their campaign was paused: their new times, and what they then say."""
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from callbacks import events
+from callbacks.retry_settings import settings_of
 from callbacks.rules.explanation import Code, step
 from callbacks.rules.retry import delay_before
-from callbacks.rules.settings import resolved
-from dialer.calls import context
-from dialer.calls.listener import Move
+from dialer.calls import call_states, calls, context
+from dialer.calls.call_states import Moved
+from dialer.calls.context import CallContext
+from dialer.rules.openings import next_possible
+from dialer.rules.statuses import CallStatus
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import fetch, run
 from webhooks.outbox import record_events
 
 _REASON = "campaign_resumed"
+
+
+def reschedule_missed(call_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Move retries by their own delay from now on, and from there to when the contact may be called.
+
+    A retry whose window does not open again is withdrawn.
+    """
+    rows = [row for row in context.locked_contexts_of(call_ids) if row.status == CallStatus.QUEUED]
+    terms = {row.id: context.terms_of(row) for row in rows}
+    ledger = context.ledger_of(((row.workspace_id, row.phone, terms[row.id]) for row in rows), now=now)
+    wanted = _wanted(rows, now=now)
+    due: dict[UUID, datetime] = {}
+    for row in rows:
+        handed = ledger.get((row.workspace_id, row.phone), ())
+        possible = next_possible(terms[row.id], at=wanted.get(row.id, now), ledger=handed)
+        if possible.at is not None:
+            due[row.id] = possible.at
+    call_states.move(
+        [
+            Moved(
+                call_id=row.id,
+                due_at=due[row.id],
+                not_after=due[row.id] + timedelta(hours=row.stale_after_hours),
+                rank=row.rank,
+                force=row.force,
+            )
+            for row in rows
+            if row.id in due
+        ]
+    )
+    _move_callbacks(due, now=now)
+    calls.withdraw([row.id for row in rows if row.id not in due], why=Withdrawal.NO_OPENING, now=now)
 
 
 class _Missed(NamedTuple):
@@ -25,7 +61,7 @@ class _Missed(NamedTuple):
     number: int | None
 
 
-def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
+def _wanted(calls_missed: Sequence[CallContext], *, now: datetime) -> Mapping[UUID, datetime]:
     """Say from when each retry is wanted: its own delay from now on, as if the call that it follows had ended now.
 
     So the pause counts as no time, and days stay what the rule made of them: minutes after a call, then the window.
@@ -34,23 +70,13 @@ def wanted_again(call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, da
         _Missed,
         "retries_missed",
         "SELECT call_id, original_outcome, number FROM callbacks_callback WHERE call_id = ANY(%(calls)s)",
-        {"calls": list(call_ids)},
+        {"calls": [call.id for call in calls_missed]},
     )
     retries = {row.call_id: (row.original_outcome, row.number) for row in rows if row.number is not None}
     return {
-        call.id: now
-        + delay_before(
-            resolved(
-                call=context.parsed(call.call_schedule) or {},
-                campaign=context.parsed(call.campaign_schedule) or {},
-                workspace=context.parsed(call.workspace_schedule) or {},
-                campaign_policy=context.parsed(call.campaign_policy),
-                workspace_policy=context.parsed(call.workspace_policy),
-            ),
-            outcome=outcome,
-            number=number,
-        )
-        for call in context.contexts_of(retries)
+        call.id: now + delay_before(settings_of(call), outcome=outcome, number=number)
+        for call in calls_missed
+        if call.id in retries
         for outcome, number in [retries[call.id]]
     }
 
@@ -61,11 +87,10 @@ class _Pending(NamedTuple):
     scheduled_at: datetime
 
 
-def move_with_campaign(moves: Sequence[Move], *, now: datetime) -> None:
-    """Give retries the time to which a resumed campaign moved their calls, explain it and tell it."""
-    if not moves:
+def _move_callbacks(due: Mapping[UUID, datetime], *, now: datetime) -> None:
+    """Give the callbacks of calls the new times of these, explain it and tell it."""
+    if not due:
         return
-    due = {move.call_id: move.due_at for move in moves}
     seen = fetch(
         _Pending,
         "callbacks_to_move",

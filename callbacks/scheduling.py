@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from callbacks import chains, events
+from callbacks import events
 from callbacks.models import Callback
 from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
@@ -17,6 +17,7 @@ from callbacks.rules.statuses import CallbackStatus, CallbackType
 from callbacks.scheduled import NewCallback, insert
 from dialer.calls import call_states, calls, campaign_contacts, context
 from dialer.calls.call_states import QueuedCall
+from dialer.calls.chains import UsedUp, used_up
 from dialer.calls.hashed_numbers import is_suppressed
 from dialer.models import Call, Campaign, Contact, Line
 from dialer.rules.contact_limits import limits_from
@@ -155,11 +156,11 @@ def request(
             if setting.campaign
             else None
         )
-        chain_id = campaign_contact_id or chains.outside_campaigns(setting.origin)
+        chain_id = campaign_contact_id or _chain_outside_campaigns(setting.origin)
         superseded = _supersede(setting, type, campaign_contact_id, chain_id, replace=replace, now=now)
         follows = setting.origin or (superseded.call if superseded else None)
         chain_id = chain_id or (superseded.call.chain_id if superseded else None)
-        attempts, retries_used = chains.made_in(chain_id)
+        used = used_up(chain_id) if chain_id else UsedUp()
         body = QueuedCall(
             workspace_id=workspace_id,
             contact_id=contact.pk,
@@ -172,8 +173,8 @@ def request(
             rank=force.rank(Rank.PROMISED) if force else Rank.PROMISED,
             due_at=_at(possible),
             chain_id=chain_id,
-            attempt_number=attempts + 1,
-            retries_used=retries_used,
+            attempt_number=used.attempts + 1,
+            retries_used=used.retries,
             force=force.stored(at=_at(possible)) if force else None,
             schedule=follows.schedule if follows else {},
             config_webhooks=follows.config_webhooks
@@ -390,6 +391,11 @@ def _supersede(
         # While a call is live its end says what follows; a chain that was over begins to wait again.
         campaign_contacts.expect_callback([campaign_contact_id], from_=list(ContactState))
     return pending
+
+
+def _chain_outside_campaigns(origin: Call | None) -> UUID | None:
+    """Return the chain that a promise goes on with; one after a campaign's call begins its own."""
+    return origin.chain_id if origin and origin.campaign_id is None else None
 
 
 def _caller_id(setting: _Setting) -> str:

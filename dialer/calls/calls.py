@@ -95,23 +95,6 @@ def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
     return {row.chain_id for row in rows}
 
 
-def renumber(chain_ids: Sequence[UUID]) -> None:
-    """Renumber queued promises of chains in which a call was superseded before it was made."""
-    run(
-        "renumber_promises",
-        """
-        UPDATE dialer_call q SET attempt_number = so_far.attempts + 1, retries_used = so_far.used
-        FROM (
-            SELECT chain_id, COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts,
-                COALESCE(max(retries_used) FILTER (WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS used
-            FROM dialer_call WHERE chain_id = ANY(%(chains)s) GROUP BY chain_id
-        ) so_far
-        WHERE q.chain_id = so_far.chain_id AND q.status = 'queued' AND q.not_after IS NULL
-        """,
-        {"chains": list(chain_ids)},
-    )
-
-
 def settle_live(chain_id: UUID, *, now: datetime) -> None:
     """Make no retry after the live call of a chain, because a person ended the chain; a promise may still follow."""
     run(

@@ -1,4 +1,4 @@
-"""Chains: their attempts, and the attempt that decides the result."""
+"""Chains: their attempts, the attempt that decides the result, and what of them is used up."""
 
 import json
 from collections import defaultdict
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from dialer.rules.batch_items import TALKS
 from dialer.rules.statuses import Outcome
-from dialer.workspaces.statements import fetch
+from dialer.workspaces.statements import fetch, run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +88,39 @@ def chains_of(chain_ids: Collection[UUID]) -> Mapping[UUID, Chain]:
             )
         )
     return {chain_id: Chain(attempts=tuple(attempts)) for chain_id, attempts in found.items()}
+
+
+class UsedUp(NamedTuple):
+    """Of a chain: its calls that were handed over, its retries dialled or skipped, and whether a call is open."""
+
+    attempts: int = 0
+    retries: int = 0
+    goes_on: bool = False
+
+
+_USED_UP = """
+    COALESCE(max(attempt_number) FILTER (WHERE dialing_at IS NOT NULL), 0) AS attempts,
+    COALESCE(max(retries_used) FILTER (WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS retries,
+    COALESCE(bool_or(status IN ('queued', 'dialing', 'ringing', 'in_progress')), false) AS goes_on
+"""
+
+
+def used_up(chain_id: UUID) -> UsedUp:
+    """Count what a chain has used up."""
+    sql = f"SELECT {_USED_UP} FROM dialer_call WHERE chain_id = %(chain)s"  # noqa: S608 — our own text
+    return fetch(UsedUp, "chain_used_up", sql, {"chain": chain_id})[0]
+
+
+def renumber(chain_ids: Collection[UUID]) -> None:
+    """Renumber queued promises of chains in which a call was superseded before it was made."""
+    run(
+        "renumber_promises",
+        f"""
+        UPDATE dialer_call q SET attempt_number = used_up.attempts + 1, retries_used = used_up.retries
+        FROM (
+            SELECT chain_id, {_USED_UP} FROM dialer_call WHERE chain_id = ANY(%(chains)s) GROUP BY chain_id
+        ) used_up
+        WHERE q.chain_id = used_up.chain_id AND q.status = 'queued' AND q.not_after IS NULL
+        """,  # noqa: S608 — our own text
+        {"chains": list(chain_ids)},
+    )

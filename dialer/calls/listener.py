@@ -80,15 +80,6 @@ class FollowUp:
     events: Sequence[NewEvent] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A call that is now due at ``due_at``: put back by the carrier before it took it, or ``rescheduled``."""
-
-    call_id: UUID
-    due_at: datetime
-    reason: str
-
-
 class CallListener(Protocol):
     """The facts; each in the caller's transaction, for a batch."""
 
@@ -98,17 +89,14 @@ class CallListener(Protocol):
 
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None: ...
 
-    def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None: ...
+    def calls_put_back(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Their carrier was too busy to take these calls: they are queued again, and no attempt was made."""
+
+    def calls_missed(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
+        """The time of these retries passed while their campaign was paused; it resumes and wants them moved."""
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         """These contacts live by another clock now, or may: their number or their zone has changed."""
-
-    def wanted_again(self, call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:
-        """Answer the one question: from when retries are wanted whose time passed while their campaign was paused.
-
-        One that is left out is wanted at once.
-        """
-        ...
 
 
 class NoListener:
@@ -123,14 +111,14 @@ class NoListener:
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None:
         """Nothing waits for these calls."""
 
-    def calls_moved(self, moves: Sequence[Move], *, now: datetime) -> None:
+    def calls_put_back(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
         """Nothing waits for these calls."""
+
+    def calls_missed(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Nobody made a retry."""
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         """Nothing was promised for a time on anybody's clock."""
-
-    def wanted_again(self, call_ids: Sequence[UUID], *, now: datetime) -> Mapping[UUID, datetime]:  # noqa: ARG002
-        return {}
 
 
 @cache

@@ -6,16 +6,15 @@ just being handed over, and no call is handed over after it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Unpack
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from dialer.calls import call_states, calls, context
-from dialer.calls.call_states import Moved
-from dialer.calls.listener import Move, listener
+from dialer.calls import call_states, calls
+from dialer.calls.listener import listener
 from dialer.campaigns import completion as campaign_completion
 from dialer.campaigns import events as campaign_events
 from dialer.campaigns import membership
@@ -26,7 +25,6 @@ from dialer.contacts import first_calls
 from dialer.dialing.line_health import REJECTED
 from dialer.models import Call, Campaign, CampaignContact, Import
 from dialer.rules.circuit import REJECTIONS
-from dialer.rules.openings import next_possible
 from dialer.rules.status_callbacks import HEARS
 from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
 from dialer.rules.values import LONGEST_NAME
@@ -183,7 +181,7 @@ def resume(
             if overdue == "cancel":
                 calls.withdraw(batch, why=Withdrawal.CANCELLED, now=now)
             elif overdue == "reschedule":
-                _reschedule(batch, now=now)
+                listener().calls_missed(batch, now=now)
             settled += len(batch)
             if len(batch) == _MOVES:
                 after = batch[-1]
@@ -345,38 +343,6 @@ def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datet
         campaign_id=campaign_id, status=CallStatus.QUEUED, rank=Rank.RETRY, due_at__lte=now
     ).order_by("id")
     return late if after is None else late.filter(id__gt=after)
-
-
-def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Move retries by their own delay from now on, and from there to when the contact may be called."""
-    rows = [row for row in context.locked_contexts_of(call_ids) if row.status == CallStatus.QUEUED]
-    terms = {row.id: context.terms_of(row) for row in rows}
-    ledger = context.ledger_of(((row.workspace_id, row.phone, terms[row.id]) for row in rows), now=now)
-    wanted = listener().wanted_again([row.id for row in rows], now=now)
-    retries = {row.id: row for row in rows}
-    moves = []
-    hopeless = []
-    for row in rows:
-        handed = ledger.get((row.workspace_id, row.phone), ())
-        possible = next_possible(terms[row.id], at=wanted.get(row.id, now), ledger=handed)
-        if possible.at is None:
-            hopeless.append(row.id)
-        else:
-            moves.append(Move(call_id=row.id, due_at=possible.at, reason="rescheduled"))
-    call_states.move(
-        [
-            Moved(
-                call_id=move.call_id,
-                due_at=move.due_at,
-                not_after=move.due_at + timedelta(hours=(row := retries[move.call_id]).stale_after_hours),
-                rank=row.rank,
-                force=row.force,
-            )
-            for move in moves
-        ]
-    )
-    listener().calls_moved(moves, now=now)
-    calls.withdraw(hopeless, why=Withdrawal.NO_OPENING, now=now)
 
 
 def _edited(campaign: Campaign, changes: dict[str, Any]) -> Change:

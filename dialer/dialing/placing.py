@@ -20,9 +20,10 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from dialer import carriers
-from dialer.calls import call_states, calls, campaign_contacts, context
+from dialer.calls import call_states, calls, campaign_contacts, chains, context
+from dialer.calls.call_states import Postponed
 from dialer.calls.context import CallContext
-from dialer.calls.listener import CallEnd, Move, listener
+from dialer.calls.listener import CallEnd, listener
 from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
 from dialer.dialing import eligibility, line_health
 from dialer.dialing.completion import record_ends
@@ -180,7 +181,7 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
 
 def _hold(rows: Sequence[CallContext], eligible: dict[UUID, Eligibility]) -> int:
     held = [
-        call_states.Postponed(call_id=call.id, due_at=answer.due_at, reason=answer.reason)
+        Postponed(call_id=call.id, due_at=answer.due_at, reason=answer.reason)
         for call in rows
         if isinstance(answer := eligible[call.id], Hold)
     ]
@@ -243,7 +244,7 @@ def _ask_one(line: Line, request: PlaceRequest, *, before: float) -> Answer:
 def _record(rows: Sequence[CallContext], answers: Sequence[Answer], *, now: datetime) -> None:
     accepted: list[tuple[UUID, str]] = []
     refused: list[CallEnd] = []
-    busy: list[Move] = []
+    busy: list[Postponed] = []
     ambiguous: list[UUID] = []
     for call, answer in zip(rows, answers, strict=True):
         match answer:
@@ -253,7 +254,7 @@ def _record(rows: Sequence[CallContext], answers: Sequence[Answer], *, now: date
                 outcome = Outcome(answer.outcome)
                 refused.append(CallEnd(call_id=call.id, outcome=outcome, ended_reason=outcome.value, at=now))
             case Busy():
-                busy.append(Move(call_id=call.id, due_at=now + answer.retry_after, reason=answer.reason))
+                busy.append(Postponed(call_id=call.id, due_at=now + answer.retry_after, reason=answer.reason))
             case Unknown():
                 ambiguous.append(call.id)
             case _:
@@ -275,7 +276,7 @@ def _record(rows: Sequence[CallContext], answers: Sequence[Answer], *, now: date
             )
     if busy:
         with transaction.atomic():
-            _lock_numbers_of([move.call_id for move in busy])
+            _lock_numbers_of([held.call_id for held in busy])
             _put_back(busy, now=now)
 
 
@@ -292,22 +293,20 @@ def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
         )
 
 
-def _put_back(moves: Sequence[Move], *, now: datetime) -> None:
+def _put_back(holds: Sequence[Postponed], *, now: datetime) -> None:
     """Return calls to the queue that the carrier was too busy to take: no attempt was made.
 
     Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
     One whose chain was promised another call meanwhile is withdrawn, one that was cancelled meanwhile ends.
     """
-    rows = call_states.put_back(
-        [call_states.Postponed(call_id=move.call_id, due_at=move.due_at, reason=move.reason) for move in moves]
-    )
+    rows = call_states.put_back(holds)
     superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]
     if superseded:
         listener().calls_withdrawn([row.id for row in superseded], Withdrawal.SUPERSEDED, now=now)
         campaign_contacts.expect_callback(
             [row.campaign_contact_id for row in superseded if row.campaign_contact_id], from_=[ContactState.CALLING]
         )
-        calls.renumber([row.chain_id for row in superseded])
-    back = {row.id for row in rows if row.status == CallStatus.QUEUED}
-    listener().calls_moved([move for move in moves if move.call_id in back], now=now)
-    calls.end_cancelled(list(back), now=now)
+        chains.renumber([row.chain_id for row in superseded])
+    back = [row.id for row in rows if row.status == CallStatus.QUEUED]
+    listener().calls_put_back(back, now=now)
+    calls.end_cancelled(back, now=now)

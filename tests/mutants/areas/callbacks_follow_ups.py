@@ -174,14 +174,14 @@ MUTANTS = [
         tests=f"{_INBOUND}::test_a_callback_asked_for_in_the_call_itself_stays",
     ),
     Mutant(
-        file="callbacks/chains.py",
+        file="dialer/calls/chains.py",
         name="a retry that was skipped is given once more after a promise",
-        old=" OR held_reason = 'skipped'), 0) AS used",
-        new="), 0) AS used",
+        old=" OR held_reason = 'skipped'), 0) AS retries",
+        new="), 0) AS retries",
         tests=f"{_REQUESTS}::test_retries_that_were_skipped_stay_used_up_after_a_promise",
     ),
     Mutant(
-        file="callbacks/chains.py",
+        file="callbacks/scheduling.py",
         name="a promise after a campaign goes on with its chain",
         old="origin.chain_id if origin and origin.campaign_id is None else None",
         new="origin.chain_id if origin else None",
@@ -283,8 +283,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/resuming.py",
         name="a retry is wanted again at once when its campaign resumes",
-        old="            number=number,\n        )\n",
-        new="            number=number,\n        )\n        * 0\n",
+        old="now + delay_before(settings_of(call), outcome=outcome, number=number)",
+        new="now",
         tests=f"{_RESUMING}::test_a_retry_that_is_rescheduled_keeps_its_own_delay_from_the_resume_on",
     ),
     Mutant(

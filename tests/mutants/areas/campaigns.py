@@ -60,11 +60,10 @@ MUTANTS = [
         tests=f"{_TESTS}::test_at_its_end_time_a_campaign_pauses_by_itself_and_does_not_resume_without_a_later_one",
     ),
     Mutant(
-        file="dialer/campaigns/lifecycle.py",
+        file="callbacks/resuming.py",
         name="a retry that is rescheduled at a resume is as stale as before",
-        old="                not_after=move.due_at + timedelta(hours=(row := retries[move.call_id])"
-        ".stale_after_hours),\n",
-        new="                not_after=(row := retries[move.call_id]).not_after,\n",
+        old="not_after=due[row.id] + timedelta(hours=row.stale_after_hours)",
+        new="not_after=row.not_after",
         tests="tests/callbacks/test_resuming.py::test_a_stale_retry_may_be_rescheduled_by_the_operator_who_resumes",
     ),
     Mutant(

@@ -122,7 +122,7 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="a call that was cancelled while its carrier was busy is dialled again",
-        old="    calls.end_cancelled(list(back), now=now)\n",
+        old="    calls.end_cancelled(back, now=now)\n",
         new="",
         tests=f"{_PUTTING_BACK}::test_a_call_that_was_cancelled_meanwhile_ends_instead_of_being_dialled_again",
     ),

@@ -67,14 +67,6 @@ MUTANTS = [
     ),
     Mutant(
         file=_CALLS,
-        name="a retry that is skipped gives its number to the promise made beside it",
-        old="WHERE dialing_at IS NOT NULL OR held_reason = 'skipped'), 0) AS used",
-        new="WHERE dialing_at IS NOT NULL), 0) AS used",
-        tests="tests/dialer/dialing/test_putting_back.py"
-        "::test_a_retry_that_was_skipped_stays_used_up_for_the_promise_that_takes_the_place_of_the_next",
-    ),
-    Mutant(
-        file=_CALLS,
         name="a chain that a person ended goes on after its live call",
         old="        UPDATE dialer_call SET settled_at = %(now)s\n",
         new="        UPDATE dialer_call SET settled_at = NULL\n",
