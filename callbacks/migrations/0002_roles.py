@@ -4,42 +4,23 @@ from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
 SEEN = {
-    "callbacks": ["callback"],
-    "dialer": [
-        "call",
-        "campaign",
-        "campaigncontact",
-        "contact",
-        "import",
-        "line",
-        "persona",
-        "retrypolicy",
-        "suppression",
-    ],
-    "webhooks": ["delivery", "deliveryattempt", "endpoint", "event"],
-    "workspaces": ["auditentry", "workspace"],
+    "callbacks": "callback",
+    "dialer": "call campaign campaigncontact contact import line message persona retrypolicy suppression",
+    "webhooks": "delivery deliveryattempt endpoint event",
+    "workspaces": "auditentry workspace",
 }
 OPERATED = {
-    "callbacks": ["change_callback"],
-    "dialer": ["change_call", "change_contact", "add_contact", "add_suppression"],
+    "callbacks": "change_callback",
+    "dialer": "change_call change_contact add_contact add_suppression",
 }
 MANAGED = {
-    "callbacks": ["force_callback"],
-    "dialer": [
-        "add_campaign",
-        "change_campaign",
-        "add_import",
-        "change_import",
-        "add_line",
-        "change_line",
-        "add_persona",
-        "change_persona",
-        "add_retrypolicy",
-        "change_retrypolicy",
-        "delete_suppression",
-    ],
-    "webhooks": ["add_endpoint", "change_endpoint", "delete_endpoint", "change_delivery"],
-    "workspaces": ["change_workspace", "view_apikey", "add_apikey", "change_apikey"],
+    "callbacks": "force_callback",
+    "dialer": (
+        "add_campaign change_campaign add_import change_import add_line change_line add_persona change_persona "
+        "add_retrypolicy change_retrypolicy delete_suppression"
+    ),
+    "webhooks": "add_endpoint change_endpoint delete_endpoint change_delivery",
+    "workspaces": "change_workspace view_apikey add_apikey change_apikey",
 }
 
 
@@ -58,10 +39,10 @@ def make_roles(apps, schema_editor):
         return [
             Permission.objects.get(content_type__app_label=label, codename=codename)
             for label, codenames in granted.items()
-            for codename in codenames
+            for codename in codenames.split()
         ]
 
-    seen = permissions({label: [f"view_{model}" for model in models] for label, models in SEEN.items()})
+    seen = permissions({label: " ".join(f"view_{model}" for model in SEEN[label].split()) for label in SEEN})
     operated = permissions(OPERATED)
     for name, granted in (
         ("viewer", seen),
@@ -75,9 +56,7 @@ def make_roles(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("callbacks", "0001_initial"),
-        ("dialer", "0001_initial"),
         ("webhooks", "0001_initial"),
-        ("workspaces", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]
 

@@ -1,11 +1,8 @@
 """Numbers of lines: claimed when a line shows them, shared within a workspace, given back when nobody shows them."""
 
-import importlib
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
 from dialer.dialing import inbound
@@ -13,7 +10,6 @@ from dialer.models import CallerId, Line
 from dialer.setup import lines
 from dialer.setup.recipe import InvalidResource
 from dialer.workspaces.audit import SYSTEM
-from dialer.workspaces.ids import new_id
 from dialer.workspaces.models import Workspace
 from tests.factories import NOW, make_line, make_workspace
 
@@ -121,34 +117,3 @@ def test_a_purged_workspace_leaves_its_numbers_free() -> None:
     gone.delete()
 
     a_line(make_workspace(), "Main", OURS)
-
-
-def test_the_migration_gives_a_number_to_the_oldest_line_and_names_the_others(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    closed, oldest, younger = (make_workspace() for _ in range(3))
-    Workspace.objects.filter(pk=closed.pk).update(closed_at=NOW)
-
-    def as_before(workspace: Workspace, *numbers: str, days: int, **fields: Any) -> Line:
-        row: Line = Line.objects.create(
-            workspace=workspace,
-            name=str(new_id()),
-            caller_ids=list(numbers),
-            created_at=NOW - timedelta(days=days),
-            **fields,
-        )
-        return row
-
-    of_closed = as_before(closed, OURS, days=9)
-    as_before(younger, OTHER, days=8, archived_at=NOW)
-    of_younger = as_before(younger, OURS, "+49 30 555", days=1)
-    as_before(oldest, OURS, OTHER, "Kiosk24", days=2)
-    as_before(oldest, OTHER, days=1)
-    migration = importlib.import_module("dialer.migrations.0009_caller_ids")
-
-    for _ in range(2):  # whatever an interrupted run has claimed already
-        migration.claim_what_lines_show(apps, None)
-
-    assert (has(closed), has(oldest), has(younger)) == (set(), {"493012345678", "493087654321"}, {"4930555"})
-    named = {line for line in (of_closed, of_younger) if line.public_id in caplog.text}
-    assert named == {of_closed, of_younger}
