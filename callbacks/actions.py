@@ -17,9 +17,10 @@ from django.db import transaction
 from callbacks import events
 from callbacks.follow_ups import decision_on, make_retries
 from callbacks.models import Callback
+from callbacks.refusals import ContactSuppressed, NotARetry, OutsideWindow
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
-from callbacks.scheduling import ContactSuppressed, Force, OutsideWindow, check_ahead
+from callbacks.scheduling import Force, check_ahead
 from dialer.calls import call_states, calls, campaign_contacts, context
 from dialer.calls.call_states import Moved
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
@@ -33,10 +34,6 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
-
-
-class NotARetry(Exception):
-    """Only an automatic retry can be skipped; a promise is called, moved, cancelled or completed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,35 +102,27 @@ def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
 
 def cancel(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
     """Cancel this and every future retry of the chain."""
-    return _finish(
-        callback_id, Withdrawal.CANCELLED, workspace_id=workspace_id, verb="cancel", actor=actor, reason=reason, now=now
-    )
+    with _finished(callback_id, Withdrawal.CANCELLED, workspace_id=workspace_id, now=now) as row:
+        leave_trace(row, "cancel", actor, to_state={"status": "cancelled"}, reason=reason, now=now)
+    return Callback.objects.get(pk=callback_id)
 
 
 def complete(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
     """Mark it as handled by other means; the chain ends as handled."""
-    return _finish(
-        callback_id,
-        Withdrawal.COMPLETED,
-        workspace_id=workspace_id,
-        verb="complete",
-        actor=actor,
-        reason=reason,
-        now=now,
-    )
+    with _finished(callback_id, Withdrawal.COMPLETED, workspace_id=workspace_id, now=now) as row:
+        Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
+        leave_trace(row, "complete", actor, to_state={"status": "completed"}, reason=reason, now=now)
+    return Callback.objects.get(pk=callback_id)
 
 
-def _finish(
-    callback_id: int, why: Withdrawal, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime
-) -> Callback:
+@contextmanager
+def _finished(callback_id: int, why: Withdrawal, *, workspace_id: UUID, now: datetime) -> Iterator[Opened]:
+    """Withdraw the call of a pending callback, and end its chain."""
     with opened(callback_id, workspace_id=workspace_id, to=why) as row:
         calls.withdraw([row.call.id], why=why, now=now)
         # One that was promised while a call was live: its end, which comes yet, is to make no retry.
         calls.settle_live(row.call.chain_id, now=now)
-        if why is Withdrawal.COMPLETED:
-            Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
-        leave_trace(row, verb, actor, to_state={"status": why}, reason=reason, now=now)
-    return Callback.objects.get(pk=callback_id)
+        yield row
 
 
 @contextmanager

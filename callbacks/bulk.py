@@ -7,7 +7,7 @@ message or two workers at once do nothing twice. A dry run does the same and tak
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,11 +16,11 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Q, QuerySet
 
-from callbacks import actions, editing, undoing
 from callbacks.models import BulkAction, BulkRow, Callback
 from callbacks.refusals import code_of
 from callbacks.rules.statuses import BulkStatus
 from callbacks.scheduling import Force, instant_of
+from callbacks.verbs import VERBS
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -34,17 +34,6 @@ DONE = "done"
 FAILED = "failed"
 MOST_SHOWN = 100
 """Refused callbacks that an answer names; the rest are counted."""
-
-VERBS: dict[str, Callable[..., Callback]] = {
-    "call_now": actions.call_now,
-    "reschedule": actions.reschedule,
-    "skip": actions.skip,
-    "cancel": actions.cancel,
-    "complete": actions.complete,
-    "undo": undoing.undo,
-    "edit": editing.edit,
-}
-ACTIONS = tuple(VERBS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +68,11 @@ def act(order: Order, callback_ids: Sequence[int], *, now: datetime) -> dict[int
     return answers
 
 
+def possible(callbacks: QuerySet[Callback], action: str) -> QuerySet[Callback]:
+    """Keep the callbacks whose status allows the action."""
+    return callbacks.filter(status__in=[status.value for status in VERBS[action].from_])
+
+
 def start(order: Order, callbacks: QuerySet[Callback], *, asked: Mapping[str, Any], now: datetime) -> BulkAction:
     """Write down which callbacks the action is to be done to, in the order of the queryset, and by whom.
 
@@ -96,7 +90,7 @@ def start(order: Order, callbacks: QuerySet[Callback], *, asked: Mapping[str, An
             actor_label=order.actor.label,
             created_at=now,
         )
-        mine = callbacks.filter(workspace_id=order.workspace_id)
+        mine = possible(callbacks, order.action).filter(workspace_id=order.workspace_id)
         chosen, parameters = mine.order_by("scheduled_at", "id").values("id").query.sql_with_params()
         with connection.cursor() as cursor:
             cursor.execute(
@@ -151,7 +145,7 @@ def refused_rows(bulk: BulkAction) -> list[BulkRow]:
 
 def _do(order: Order, callback_id: int, *, now: datetime) -> None:
     with transaction.atomic():
-        VERBS[order.action](
+        VERBS[order.action].do(
             callback_id,
             workspace_id=order.workspace_id,
             actor=order.actor,

@@ -23,7 +23,7 @@ from dialer.calls.events import call_exhausted
 from dialer.dialing import reconciliation
 from dialer.dialing.completion import reason_of_a_talk
 from dialer.models import Call
-from dialer.rules.statuses import LIVE, CampaignStatus, Outcome
+from dialer.rules.statuses import CAMPAIGN_OVER, LIVE, Outcome
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.statements import run
 from dialer.workspaces.transitions import TransitionConflict
@@ -90,7 +90,7 @@ def call_back(
     """
     with transaction.atomic():
         call: Call = Call.objects.in_workspace(workspace_id).select_related("campaign").get(pk=call_id)
-        is_open = call.campaign is not None and call.campaign.status not in _OVER
+        is_open = call.campaign is not None and call.campaign.status not in CAMPAIGN_OVER
         done = scheduling.request(
             workspace_id=workspace_id,
             contact_id=call.contact_id,
@@ -109,9 +109,6 @@ def call_back(
             call_id, workspace_id=workspace_id, verb="call_back", actor=actor, reason=reason, now=now
         )
     return done
-
-
-_OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
 
 
 @contextmanager

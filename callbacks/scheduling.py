@@ -11,6 +11,7 @@ from django.db import transaction
 
 from callbacks import events
 from callbacks.models import Callback
+from callbacks.refusals import AlreadyPending, CampaignOver, ContactSuppressed, InvalidTime, NoLineOrPersona
 from callbacks.rules import explanation
 from callbacks.rules.explanation import Code, Step, step
 from callbacks.rules.statuses import CallbackStatus, CallbackType
@@ -23,7 +24,7 @@ from dialer.models import Call, Campaign, Contact, Line
 from dialer.rules.contact_limits import limits_from
 from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
-from dialer.rules.statuses import CallStatus, CampaignStatus, ContactState, Rank
+from dialer.rules.statuses import CAMPAIGN_OVER, CallStatus, CampaignStatus, ContactState, Rank
 from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.lines import default_line
 from dialer.setup.personas import default_persona
@@ -37,39 +38,6 @@ from webhooks.outbox import record_events
 FURTHEST_AHEAD = timedelta(days=30)
 PAST_GRACE = timedelta(seconds=60)
 """A time up to this long ago is taken as now."""
-
-
-class InvalidTime(ValueError):
-    """The time cannot be promised; the text says why."""
-
-
-class ContactSuppressed(Exception):
-    """The number is not to be called."""
-
-
-class CampaignOver(Exception):
-    """The campaign has ended; nothing is scheduled in it any more."""
-
-
-class NoLineOrPersona(Exception):
-    """Neither the campaign, nor an earlier call, nor the workspace says who calls over which line."""
-
-
-class AlreadyPending(Exception):
-    """The contact has a pending callback, which a manual one does not replace."""
-
-    def __init__(self, callback_id: int) -> None:
-        super().__init__(callback_id)
-        self.callback_id = callback_id
-
-
-class OutsideWindow(Exception):
-    """The contact may not be called then; ``next_opening`` is the next permitted time, if there is one."""
-
-    def __init__(self, reason: str, next_opening: datetime | None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.next_opening = next_opening
 
 
 FORCEABLE = ("outside_window", "contact_limit", "campaign_paused")
@@ -141,7 +109,8 @@ def request(
 
     A requested callback supersedes whatever is pending for the contact and campaign; a manual one only a retry, and
     only with ``replace``. Outside the window, or where a limit forbids it, the time moves to the next permitted one,
-    unless ``force`` names the check. Raises what is defined above, and leaves nothing half done.
+    unless ``force`` names the check. Raises a
+    :class:`~callbacks.refusals.Refused`, and leaves nothing half done.
     """
     with transaction.atomic():
         contact = locked_contact(contact_id, workspace_id)
@@ -273,7 +242,7 @@ def _setting(
     workspace = Workspace.objects.get(pk=contact.workspace_id)
     owned = contact.workspace_id
     campaign = Campaign.objects.in_workspace(owned).select_related("line").get(pk=campaign_id) if campaign_id else None
-    if campaign and campaign.status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED):
+    if campaign and campaign.status in CAMPAIGN_OVER:
         raise CampaignOver
     origin = (
         Call.objects.in_workspace(owned).select_related("line").get(pk=origin_call_id, contact=contact)

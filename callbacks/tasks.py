@@ -5,8 +5,10 @@ import time
 from uuid import UUID
 
 from celery import shared_task
+from django.db import transaction
 
 from callbacks import bulk, deadlines
+from callbacks.models import BulkAction
 from dialer.workspaces.clock import database_now
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,11 @@ def run_bulk(bulk_id: str) -> None:
     log.info("bulk.run bulk=%s batches=%d", bulk_id, batches)
     if has_more:
         run_bulk.delay(bulk_id)
+
+
+def run_bulk_soon(job: BulkAction) -> None:
+    """Send a message for a job that was started, after the commit; where it is lost, the sweep finds the row."""
+    transaction.on_commit(lambda: run_bulk.delay(str(job.pk)), robust=True)
 
 
 @shared_task(name="callbacks.resume_bulks")

@@ -14,13 +14,14 @@ from callbacks import events
 from callbacks.callers import INBOUND_CALL
 from callbacks.local_times import derive_anew
 from callbacks.models import Callback
+from callbacks.refusals import AlreadyPending, CampaignOver, ContactSuppressed, NotUndoable
 from callbacks.rules.explanation import Code, step
-from callbacks.rules.statuses import CallbackStatus, CallbackType
-from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed, locked_contact, share_campaign
+from callbacks.rules.statuses import UNDOABLE, CallbackStatus, CallbackType
+from callbacks.scheduling import locked_contact, share_campaign
 from dialer.calls import calls
 from dialer.calls.hashed_numbers import is_suppressed
 from dialer.models import Campaign, Contact
-from dialer.rules.statuses import CampaignStatus, Direction, Outcome
+from dialer.rules.statuses import CAMPAIGN_OVER, Direction, Outcome
 from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
@@ -29,31 +30,6 @@ from dialer.workspaces.transitions import TransitionConflict
 from webhooks.outbox import record_events
 
 INBOUND_UNDOABLE = timedelta(hours=24)
-_UNDOABLE = {
-    CallbackStatus.CANCELLED: Withdrawal.CANCELLED,
-    CallbackStatus.SKIPPED: Withdrawal.SKIPPED,
-    CallbackStatus.COMPLETED: Withdrawal.COMPLETED,
-}
-"""States that can be taken back, with the reason for which their call was withdrawn: no other reason was a person's."""
-_OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
-
-
-class NotUndoable(Exception):
-    """Something took the callback's place, or nobody's action ended it; ``why`` is a code."""
-
-    def __init__(self, *, why: str) -> None:
-        super().__init__(WHY_NOT[why])
-        self.why = why
-
-
-WHY_NOT = {
-    "not_by_hand": "it was not an operator who ended it",
-    "contact_called": "the contact was called since",
-    "contact_answered": "the contact was reached since",
-    "skipped_again": "the retry that followed was skipped too; that skip must be taken back first",
-    "contact_deleted": "the contact was deleted",
-    "too_late": "what the contact's own call completed can be taken back for 24 hours only",
-}
 
 
 def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
@@ -68,7 +44,7 @@ def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
         _refuse_if_gone_on(callback)
         _make_room(callback, now=now)
         calls.requeue(callback.call_id, due_at=callback.scheduled_at)
-        text = f"An operator took back that it was {callback.status}."
+        text = f"An operator undid that it was {callback.status}."
         Callback.objects.filter(pk=callback_id).update(
             status=CallbackStatus.PENDING.value,
             completed_by="",
@@ -93,7 +69,7 @@ def _locked(callback_id: int, workspace_id: UUID) -> Callback:
     if is_suppressed(workspace_id, contact.phone):
         raise ContactSuppressed
     share_campaign(seen.campaign_id)
-    if seen.campaign_id and Campaign.objects.filter(pk=seen.campaign_id, status__in=_OVER).exists():
+    if seen.campaign_id and Campaign.objects.filter(pk=seen.campaign_id, status__in=CAMPAIGN_OVER).exists():
         raise CampaignOver
     run(
         "lock_calls_to_undo",
@@ -112,15 +88,15 @@ def _locked(callback_id: int, workspace_id: UUID) -> Callback:
 
 
 def _refuse_what_nobody_did(callback: Callback, *, now: datetime) -> None:
-    withdrawn_because = _UNDOABLE.get(CallbackStatus(callback.status))
-    if withdrawn_because is None:
+    if callback.status not in UNDOABLE:
         raise TransitionConflict(
             what=f"callback {callback.pk}", from_=callback.status, to=f"{CallbackStatus.PENDING} again"
         )
     if callback.completed_by == INBOUND_CALL:
         if now > callback.updated_at + INBOUND_UNDOABLE:
             raise NotUndoable(why="too_late")
-    elif callback.call.held_reason != withdrawn_because:
+    elif callback.call.held_reason != callback.status:
+        # Its call was withdrawn for a reason that was no person's.
         raise NotUndoable(why="not_by_hand")
 
 

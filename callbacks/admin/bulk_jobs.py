@@ -9,8 +9,9 @@ from django.urls import reverse
 from callbacks import bulk
 from callbacks.admin.forms import ReasonForm
 from callbacks.models import BulkAction
-from callbacks.refusals import counted, words_of
+from callbacks.refusals import words_of
 from callbacks.rules.statuses import BulkStatus
+from callbacks.verbs import counted
 from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, button, column
 from dialer.workspaces.clock import database_now
 

@@ -1,4 +1,4 @@
-"""What the operator's five actions ask for, and what is shown while they are filled in."""
+"""What the verbs of the queue ask for, and what is shown while their forms are filled in."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,8 @@ from unfold.widgets import (
 
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import Force, instant_of
+from callbacks.scheduling import FORCEABLE, Force, instant_of
+from callbacks.verbs import Verb
 from dialer.models import Campaign, Contact, Persona
 from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.admin.base import VerbForm
@@ -26,11 +27,6 @@ from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id
 
-CHECKS = (
-    ("outside_window", "the calling window"),
-    ("contact_limit", "the contact limit"),
-    ("campaign_paused", "the campaign's pause"),
-)
 MAY_FORCE = "callbacks.force_callback"
 
 
@@ -69,6 +65,14 @@ class ReasonForm(VerbForm):
         help_text="Kept in the callback's history",
     )
 
+    def given(self, row: Callback) -> dict[str, Any]:  # noqa: ARG002 — for forms that ask for more
+        """Return what the verb takes for one callback."""
+        return {"reason": self.cleaned_data["reason"]}
+
+    def kept(self) -> dict[str, Any]:
+        """Return what the verb takes as a bulk action keeps it, ready for JSON."""
+        return {"reason": self.cleaned_data["reason"]}
+
 
 class EditForm(ReasonForm):
     """Who talks, and what is to be known before; of many callbacks only what is filled in is changed."""
@@ -94,11 +98,17 @@ class EditForm(ReasonForm):
             self.fields["notes"].initial = row.notes
         self.fields["persona"].queryset = usable
 
-    def edits(self) -> dict[str, Any]:
-        """Return what is to be changed; of one callback both fields, as they were shown filled in."""
+    def given(self, row: Callback) -> dict[str, Any]:
+        """Of one callback both fields are changed, as they were shown filled in; of many what is filled in."""
         persona, notes = self.cleaned_data["persona"], self.cleaned_data["notes"]
         edits = {"persona_id": persona.pk if persona else None, "notes": notes}
-        return edits if self.object_id is not None else {name: value for name, value in edits.items() if value}
+        if self.object_id is None:
+            edits = {name: value for name, value in edits.items() if value}
+        return super().given(row) | edits
+
+    def kept(self) -> dict[str, Any]:
+        filled_in = {"persona_id": self.cleaned_data["persona"], "notes": self.cleaned_data["notes"]}
+        return super().kept() | {name: str(getattr(value, "pk", value)) for name, value in filled_in.items() if value}
 
 
 class ForceForm(ReasonForm):
@@ -130,7 +140,14 @@ class ForceForm(ReasonForm):
         """Return what the verb may pass, if the user may and wants to."""
         if not self.cleaned_data.get("force"):
             return None
-        return Force(checks=frozenset(code for code, _ in CHECKS), reason=self.cleaned_data["reason"])
+        return Force(checks=frozenset(FORCEABLE), reason=self.cleaned_data["reason"])
+
+    def given(self, row: Callback) -> dict[str, Any]:
+        return super().given(row) | {"force": self.forced()}
+
+    def kept(self) -> dict[str, Any]:
+        force = self.forced()
+        return super().kept() | ({"force": {"checks": sorted(force.checks), "reason": force.reason}} if force else {})
 
     def facts(self) -> Sequence[tuple[str, str]]:
         row = callback_of(self)
@@ -173,16 +190,20 @@ class RescheduleForm(ForceForm):
             local = row.scheduled_at.astimezone(ZoneInfo(zone_of(row)))
             self.fields["when"].initial = local.strftime("%Y-%m-%dT%H:%M")
 
-    def when_fields(self) -> dict[str, str]:
-        """Return the time as a bulk action keeps it: on each contact's own clock, or as an instant."""
+    def time(self) -> dict[str, Any]:
+        """Return the time on the contact's clock, or as an instant."""
         when: datetime = self.cleaned_data["when"]
         if self.cleaned_data["clock"] == self.THEIRS:
-            return {"local_time": when.isoformat()}
-        return {"scheduled_at": instant_of(when, operator_zone().key).isoformat()}
+            return {"local_time": when}
+        return {"scheduled_at": instant_of(when, operator_zone().key)}
 
-    def instant(self, row: Callback) -> datetime:
+    def given(self, row: Callback) -> dict[str, Any]:
         zone = zone_of(row) if self.cleaned_data["clock"] == self.THEIRS else operator_zone().key
-        return instant_of(self.cleaned_data["when"], zone).astimezone(UTC)
+        instant = instant_of(self.cleaned_data["when"], zone).astimezone(UTC)
+        return super().given(row) | {"scheduled_at": instant}
+
+    def kept(self) -> dict[str, Any]:
+        return super().kept() | {name: when.isoformat() for name, when in self.time().items()}
 
 
 class NewCallbackForm(RescheduleForm):
@@ -234,14 +255,17 @@ class NewCallbackForm(RescheduleForm):
             self.add_error("campaign", "It belongs to another workspace than the contact.")
         return cleaned
 
-    def time(self) -> dict[str, Any]:
-        """Return the time as ``request`` takes it: on the contact's clock, or as an instant."""
-        if self.cleaned_data["clock"] == self.THEIRS:
-            return {"local_time": self.cleaned_data["when"]}
-        return {"scheduled_at": instant_of(self.cleaned_data["when"], operator_zone().key)}
-
 
 _OPEN = (CampaignStatus.DRAFT, CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+
+
+def form_of(verb: Verb) -> type[ReasonForm]:
+    """Return the form that asks for what a verb takes."""
+    if "scheduled_at" in verb.takes:
+        return RescheduleForm
+    if "force" in verb.takes:
+        return ForceForm
+    return EditForm if verb.takes else ReasonForm
 
 
 def zone_of(row: Callback) -> str:

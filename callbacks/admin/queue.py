@@ -6,17 +6,11 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.middleware.csrf import get_token
-from django.utils.html import format_html
 from unfold.decorators import action
-from unfold.enums import ActionVariant
 
 from callbacks import scheduling
-from callbacks.actions import NotARetry
-from callbacks.admin import verbs
 from callbacks.admin.columns import QueueColumns
-from callbacks.admin.forms import EditForm, ForceForm, NewCallbackForm, ReasonForm, RescheduleForm, zone_of
-from callbacks.admin.many import ManyAtOnce
+from callbacks.admin.forms import NewCallbackForm
 from callbacks.admin.tabs import (
     HISTORY,
     TITLES,
@@ -29,59 +23,42 @@ from callbacks.admin.tabs import (
     explain,
 )
 from callbacks.admin.timeline import of_chain
+from callbacks.admin.verbs import QueueVerbs
 from callbacks.models import Callback
 from callbacks.queue_views import ALL_PENDING, OVERDUE, QUEUES
-from callbacks.refusals import code_of, words_of
+from callbacks.refusals import InvalidTime, OutsideWindow, Refused, code_of, words_of
 from callbacks.rules.statuses import CallbackStatus, CallbackType
-from callbacks.scheduling import (
-    AlreadyPending,
-    CampaignOver,
-    ContactSuppressed,
-    InvalidTime,
-    NoLineOrPersona,
-    OutsideWindow,
-)
-from callbacks.undoing import NotUndoable
+from callbacks.verbs import VERBS
 from dialer.admin.choices import CampaignFilter, PersonaFilter
 from dialer.admin.contacts import found_by
 from dialer.models import Contact, Persona
-from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, button, go_to, its_own_words
+from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, go_to, its_own_words
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
 
 
-def outside_window(refused: OutsideWindow) -> str:
-    """Say what forbids the time, and when it would be permitted."""
-    reasons = {
-        "outside_window": "that is outside the calling window",
-        "contact_limit": "one more call would exceed the contact limit then",
-        "campaign_paused": "the campaign is paused",
-    }
-    text = reasons.get(refused.reason, refused.reason)
-    if refused.next_opening is None:
+def refused_in_words(refused: Refused) -> str:
+    """Say why a verb refused, and of a time that is not permitted the next that is, on the operator's clock."""
+    text = its_own_words(refused)
+    if isinstance(refused, InvalidTime):
+        return f"the time {text}"
+    opening = refused.next_opening if isinstance(refused, OutsideWindow) else None
+    if opening is None:
         return text
-    return f"{text}; the next permitted time is {on_clock(refused.next_opening, operator_zone(), now=database_now())}"
+    return f"{text}; the next permitted time is {on_clock(opening, operator_zone(), now=database_now())}"
 
 
 REFUSALS: dict[type[Exception], Any] = {
-    OutsideWindow: outside_window,
-    NotARetry: lambda _: "only a retry can be skipped; a promise is called, moved, cancelled or completed",
-    ContactSuppressed: lambda _: "the contact is on the do-not-call list",
-    AlreadyPending: lambda _: "the contact has a pending callback already; a retry can be replaced",
-    CampaignOver: lambda _: "the campaign has ended",
-    NoLineOrPersona: lambda _: "nothing says who calls over which line; name a campaign",
-    InvalidTime: lambda raised: f"the time {its_own_words(raised)}",
-    NotUndoable: its_own_words,
+    Refused: refused_in_words,
     Contact.DoesNotExist: lambda _: "the contact was deleted",
     Persona.DoesNotExist: lambda _: "that persona is archived, or of another workspace",
 }
 """How the page says why a verb refused."""
-_PENDING_VERBS = ("call_now", "reschedule", "skip", "cancel", "complete", "edit")
-_UNDOABLE = (CallbackStatus.CANCELLED, CallbackStatus.SKIPPED, CallbackStatus.COMPLETED)
+_PENDING_VERBS = tuple(name for name, verb in VERBS.items() if CallbackStatus.PENDING in verb.from_)
 
 
 @admin.register(Callback)
-class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
+class CallbackAdmin(QueueColumns, QueueVerbs, ReadOnlyAdmin):
     ordering = ("scheduled_at", "id")
     sortable_by = ()
     list_display = ("who", "why_again", "promised", "lateness", "where", "remarks")
@@ -92,7 +69,7 @@ class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
     id_prefixes = {"contact_id": "ct", "call_id": "call", "campaign_id": "camp"}
     list_fullwidth = True
     actions_list = ("promise",)
-    actions_row = actions_detail = (*_PENDING_VERBS, "undo")
+    actions_row = actions_detail = tuple(VERBS)
     fieldsets = (
         (None, {"fields": (("who_linked", "state"), ("where_linked", "why_again"), ("promised", "lateness"))}),
         (None, {"fields": ("waits", "notes")}),
@@ -167,8 +144,7 @@ class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Offer the verbs that its state allows; the verbs themselves refuse the rest."""
         row = self.get_object(request, str(object_id))
-        status = row.status if row else ""
-        offered = _PENDING_VERBS if status == CallbackStatus.PENDING else ("undo",) if status in _UNDOABLE else ()
+        offered = [name for name, verb in VERBS.items() if row is not None and row.status in verb.from_]
         return self._offered(super().get_actions_detail(request, object_id), offered)
 
     def _offered(self, found: list[Any], names: Sequence[str]) -> list[Any]:
@@ -178,130 +154,6 @@ class CallbackAdmin(QueueColumns, ManyAtOnce, ReadOnlyAdmin):
         """Count refusals under the words that bulk jobs use, too."""
         code = code_of(raised) if is_counted else None
         return words_of(code) if code else super().refusal(raised, is_counted=is_counted)
-
-    # The five actions, on a row and its page ------------------------------------------------------------------------
-
-    @button(
-        "Call now",
-        asks="Due at once, ahead of all others.",
-        does="Call now",
-        icon="call",
-        permission="act",
-        form=ForceForm,
-        variant=ActionVariant.PRIMARY,
-    )
-    def call_now(self, request: HttpRequest, form: ForceForm, object_id: str) -> HttpResponse:
-        def do(row: Callback) -> str:
-            verbs.call_now(request, form, row)
-            return f"{row.contact} is called next."
-
-        return self.act(request, object_id, do, form=form)
-
-    @button(
-        "Reschedule",
-        asks="Promises another time. One that is not permitted is refused, with the next that is.",
-        does="Reschedule",
-        icon="event",
-        permission="act",
-        form=RescheduleForm,
-    )
-    def reschedule(self, request: HttpRequest, form: RescheduleForm, object_id: str) -> HttpResponse:
-        def do(row: Callback) -> str:
-            moved = verbs.reschedule(request, form, row)
-            theirs = on_clock(moved.scheduled_at, zone_of(row), now=database_now())
-            return f"{row.contact} will be called on {theirs}."
-
-        return self.act(request, object_id, do, form=form)
-
-    @button(
-        "Skip",
-        asks="Uses this retry up without a call; the next is scheduled by the policy, or the chain ends.",
-        does="Skip",
-        icon="skip_next",
-        permission="act",
-        form=ReasonForm,
-    )
-    def skip(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Callback) -> str:
-            verbs.skip(request, form, row)
-            return self._with_undo(request, row, f"The retry of {row.contact} is used up.")
-
-        return self.act(request, object_id, do, form=form)
-
-    @button(
-        "Cancel",
-        asks="Cancels this and every future retry of the chain.",
-        does="Cancel callback",
-        icon="cancel",
-        permission="act",
-        form=ReasonForm,
-        variant=ActionVariant.DANGER,
-    )
-    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Callback) -> str:
-            verbs.cancel(request, form, row)
-            return self._with_undo(request, row, f"{row.contact} is not called again.")
-
-        return self.act(request, object_id, do, form=form)
-
-    @button(
-        "Mark complete",
-        asks="Handled by other means; the chain ends as handled.",
-        does="Mark complete",
-        icon="task_alt",
-        permission="act",
-        form=ReasonForm,
-    )
-    def complete(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Callback) -> str:
-            verbs.complete(request, form, row)
-            return self._with_undo(request, row, f"{row.contact} is done.")
-
-        return self.act(request, object_id, do, form=form)
-
-    @button(
-        "Edit",
-        asks="Says who is to talk, and what is to be known before.",
-        does="Save",
-        icon="edit_note",
-        permission="act",
-        form=EditForm,
-    )
-    def edit(self, request: HttpRequest, form: EditForm, object_id: str) -> HttpResponse:
-        def do(row: Callback) -> str:
-            verbs.edit(request, form, row)
-            return f"The callback of {row.contact} is changed."
-
-        return self.act(request, object_id, do, form=form)
-
-    @button(
-        "Undo",
-        asks="Makes it pending again at the time that was promised, where nothing took its place.",
-        does="Undo",
-        icon="undo",
-        permission="act",
-        form=ReasonForm,
-    )
-    def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Callback) -> str:
-            verbs.undo(request, form, row)
-            now = database_now()
-            if row.scheduled_at <= now:
-                return f"{row.contact} is to be called again; the time is past, so it is due at once."
-            return f"{row.contact} is promised a call on {on_clock(row.scheduled_at, zone_of(row), now=now)} again."
-
-        return self.act(request, object_id, do, form=form)
-
-    def _with_undo(self, request: HttpRequest, row: Callback, said: str) -> str:
-        """Add a button to the notice that takes the verb back at once."""
-        return format_html(
-            '{} <form method="post" action="{}" class="inline"><input type="hidden" name="csrfmiddlewaretoken" '
-            'value="{}"><input type="hidden" name="_form_submitted" value="True">'
-            '<button type="submit" class="cursor-pointer font-semibold underline">Undo</button></form>',
-            said,
-            self.url_of("undo", row.pk),
-            get_token(request),
-        )
 
     @action(  # type: ignore[untyped-decorator]
         description="New callback",

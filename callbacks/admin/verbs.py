@@ -1,48 +1,82 @@
-"""The queue's verbs as forms fill them in: translated and called, once each."""
+"""The verbs of the queue as buttons on a row and its page, and as actions on the rows that are ticked."""
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.utils.html import format_html
+from unfold.enums import ActionVariant
 
-from callbacks import actions, editing, undoing
-from callbacks.admin.forms import EditForm, ForceForm, ReasonForm, RescheduleForm
+from callbacks.admin.forms import ReasonForm, form_of, zone_of
+from callbacks.admin.many import ManyAtOnce
 from callbacks.models import Callback
-from dialer.workspaces.admin.base import actor_of
+from callbacks.verbs import VERBS, Verb
+from dialer.workspaces.admin.base import actor_of, bulk, button
+from dialer.workspaces.admin.time_zone import on_clock
 from dialer.workspaces.clock import database_now
 
-
-def call_now(request: HttpRequest, form: ForceForm, row: Callback) -> None:
-    actions.call_now(row.pk, force=form.forced(), **_about(request, form, row))
+_VARIANTS = {"call_now": ActionVariant.PRIMARY, "cancel": ActionVariant.DANGER}
 
 
-def reschedule(request: HttpRequest, form: RescheduleForm, row: Callback) -> Callback:
-    return actions.reschedule(row.pk, scheduled_at=form.instant(row), force=form.forced(), **_about(request, form, row))
+class QueueVerbs(ManyAtOnce):
+    """A page with each verb of the queue as a button (``skip``), and as an action on many (``skip_selected``)."""
+
+    def do_verb(self, request: HttpRequest, verb: Verb, form: ReasonForm, row: Callback) -> Callback:
+        return verb.do(
+            row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now(), **form.given(row)
+        )
+
+    def press(self, request: HttpRequest, verb: Verb, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Do a verb to one row, and say so; what can be undone says so with a button."""
+
+        def do(row: Callback) -> str:
+            done = self.do_verb(request, verb, form, row)
+            said = verb.said.format(contact=row.contact, when=_when(done))
+            return self._with_undo(request, row, said) if verb.can_be_undone else said
+
+        return self.act(request, object_id, do, form=form)
+
+    def _with_undo(self, request: HttpRequest, row: Callback, said: str) -> str:
+        return format_html(
+            '{} <form method="post" action="{}" class="inline"><input type="hidden" name="csrfmiddlewaretoken" '
+            'value="{}"><input type="hidden" name="_form_submitted" value="True">'
+            '<button type="submit" class="cursor-pointer font-semibold underline">Undo</button></form>',
+            said,
+            self.url_of("undo", row.pk),
+            get_token(request),
+        )
 
 
-def skip(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-    actions.skip(row.pk, **_about(request, form, row))
+def _when(row: Callback) -> str:
+    now = database_now()
+    return "at once" if row.scheduled_at <= now else f"on {on_clock(row.scheduled_at, zone_of(row), now=now)}"
 
 
-def cancel(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-    actions.cancel(row.pk, **_about(request, form, row))
+def _button(name: str, verb: Verb) -> Any:  # noqa: ANN401 — a method, as unfold decorates it
+    def press(self: QueueVerbs, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self.press(request, verb, form, object_id)
+
+    press.__name__ = name
+    return button(
+        verb.title,
+        asks=verb.explains,
+        does=verb.submit or verb.title,
+        icon=verb.icon,
+        permission="act",
+        form=form_of(verb),
+        variant=_VARIANTS.get(name),
+    )(press)
 
 
-def complete(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-    actions.complete(row.pk, **_about(request, form, row))
+def _bulk(name: str, verb: Verb) -> Any:  # noqa: ANN401 — a method, as Django's admin decorates it
+    def do_to_one(self: QueueVerbs, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
+        self.do_verb(request, verb, form, row)
+
+    do_to_one.__name__ = f"{name}_selected"
+    does = verb.submit or verb.title
+    return bulk(verb.title, asks=verb.explains, does=does, did=verb.did, form=form_of(verb))(do_to_one)
 
 
-def undo(request: HttpRequest, form: ReasonForm, row: Callback) -> None:
-    undoing.undo(row.pk, **_about(request, form, row))
-
-
-def edit(request: HttpRequest, form: EditForm, row: Callback) -> None:
-    editing.edit(row.pk, **_about(request, form, row), **form.edits())
-
-
-def _about(request: HttpRequest, form: ReasonForm, row: Callback) -> dict[str, Any]:
-    return {
-        "workspace_id": row.workspace_id,
-        "actor": actor_of(request),
-        "reason": form.cleaned_data["reason"],
-        "now": database_now(),
-    }
+for _name, _verb in VERBS.items():
+    setattr(QueueVerbs, _name, _button(_name, _verb))
+    setattr(QueueVerbs, f"{_name}_selected", _bulk(_name, _verb))

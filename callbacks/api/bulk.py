@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -14,10 +13,11 @@ from callbacks.api.serializers import LONGEST_NOTES, CallbackFilters, Forcing
 from callbacks.api.views import COLUMNS, ShowsCallbacks, filtered, time_named
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, Callback
-from callbacks.refusals import code_of, counted, words_of
-from callbacks.rules.statuses import BulkStatus, CallbackStatus
+from callbacks.refusals import code_of, words_of
+from callbacks.rules.statuses import BulkStatus
 from callbacks.scheduling import check_ahead
-from callbacks.tasks import run_bulk
+from callbacks.tasks import run_bulk_soon
+from callbacks.verbs import VERBS, counted
 from dialer.api.shapes import Reason
 from dialer.models import Persona
 from dialer.workspaces.api.errors import problem_of
@@ -37,13 +37,6 @@ from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiView
 
 MOST_AT_ONCE = 200
-_FIELDS = {
-    "call_now": {"force"},
-    "reschedule": {"force", "scheduled_at", "local_time"},
-    "edit": {"notes", "persona_id"},
-}
-"""What an action takes beside a reason."""
-_UNDOABLE = (CallbackStatus.CANCELLED, CallbackStatus.SKIPPED, CallbackStatus.COMPLETED)
 
 
 class BulkFilter(CallbackFilters):
@@ -61,7 +54,7 @@ class BulkFilter(CallbackFilters):
 class Bulk(Forcing):
     """One action on many callbacks, each by itself: by ``ids``, or by a ``filter``."""
 
-    action = OneOfField(bulk.ACTIONS)
+    action = OneOfField(tuple(VERBS))
     ids = serializers.ListField(
         child=WholeNumberField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_AT_ONCE, required=False
     )
@@ -77,7 +70,7 @@ class Bulk(Forcing):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
         action = attrs["action"]
-        takes = _FIELDS.get(action, set())
+        takes = VERBS[action].takes
         errors: dict[str, list[str]] = {
             name: [f"is not for {action}"]
             for name in ("force", "scheduled_at", "local_time", "notes", "persona_id")
@@ -90,7 +83,7 @@ class Bulk(Forcing):
         if ("ids" in attrs) == ("filter" in attrs):
             errors["ids"] = ["give either ids or filter"]
         if action == "undo" and "queue" in attrs.get("filter", {}):
-            errors["filter.queue"] = ["holds pending callbacks, which have nothing to be taken back"]
+            errors["filter.queue"] = ["holds pending callbacks, which have nothing to be undone"]
         if errors:
             raise serializers.ValidationError(errors)
         return attrs
@@ -133,7 +126,7 @@ class BulkJobShown(serializers.Serializer[BulkAction]):
     """How far a job is; ``refused`` counts by reason, ``refusals`` names the first of those that refused."""
 
     id = PublicIdField(BulkAction.public_prefix)
-    action = serializers.ChoiceField(bulk.ACTIONS)
+    action = serializers.ChoiceField(tuple(VERBS))
     dry_run = serializers.BooleanField()
     filter = ObjectField(source="asked")
     status = serializers.ChoiceField([status.value for status in BulkStatus])
@@ -227,13 +220,10 @@ class BulkActions(ShowsCallbacks):
         rows: QuerySet[Callback] = filtered(
             self.get_queryset(), dict(chosen), now=self.request.now, time_zone=self.request.key.workspace.time_zone
         )
-        possible = _UNDOABLE if order.action == "undo" else (CallbackStatus.PENDING,)
-        rows = rows.filter(status__in=[status.value for status in possible])
         body: Any = self.request.data
         asked = {name: body["filter"][name] for name in chosen if name in (*COLUMNS, "queue")}
         job = bulk.start(order, rows, asked=asked, now=self.request.now)
-        # A nudge; where it is lost, the sweep finds the row.
-        transaction.on_commit(lambda: run_bulk.delay(str(job.pk)), robust=True)
+        run_bulk_soon(job)
         return job
 
 

@@ -1,6 +1,6 @@
 """The callback queue: looked at, asked for, acted on, and imagined."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
-from callbacks import actions, editing, preview, queue_views, scheduling, undoing
+from callbacks import preview, queue_views, scheduling
 from callbacks.api import errors as _errors  # noqa: F401 — registers what refusals mean
 from callbacks.api.serializers import (
     Acted,
@@ -31,8 +31,10 @@ from callbacks.api.serializers import (
 )
 from callbacks.models import Callback
 from callbacks.questions import question_in
+from callbacks.refusals import InvalidTime
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import Force, InvalidTime, Scheduled
+from callbacks.scheduling import Force, Scheduled
+from callbacks.verbs import VERBS, Verb
 from dialer.models import Campaign, RetryPolicy
 from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.errors import InvalidFields
@@ -115,7 +117,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
         given = self.given(Edited)
         if "persona_id" in given:
             given["persona_id"] = given["persona_id"].pk if given["persona_id"] else None
-        return self._act(id, editing.edit, **given)
+        return self.act(id, VERBS["edit"], given)
 
     @extend_schema(summary="Promise a callback", request=CallbackMade, responses={201: CallbackScheduled})
     @idempotent
@@ -145,57 +147,6 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
             )
         return self.scheduled(done)
 
-    @extend_schema(summary="Call now", request=CalledNow, responses={200: CallbackShown})
-    @action(detail=True, methods=["post"], url_path="call-now")
-    @idempotent
-    def call_now(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
-        """Due at once, ahead of all others; outside the window, a limit or a running campaign only by `force`."""
-        given = self.given(CalledNow)
-        return self._act(id, actions.call_now, reason=given["reason"], force=self.force(given))
-
-    @extend_schema(summary="Reschedule", request=Rescheduled, responses={200: CallbackShown})
-    @action(detail=True, methods=["post"])
-    @idempotent
-    def reschedule(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
-        """A new time; one that is not permitted is refused with the next that is, unless `force` names the check."""
-        given = self.given(Rescheduled)
-        with time_named(given):
-            return self._act(
-                id,
-                actions.reschedule,
-                scheduled_at=given["scheduled_at"],
-                reason=given["reason"],
-                force=self.force(given),
-            )
-
-    @extend_schema(summary="Skip", request=Acted, responses={200: CallbackShown})
-    @action(detail=True, methods=["post"])
-    @idempotent
-    def skip(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
-        """Use this retry up; the next is scheduled, or the chain ends `exhausted`."""
-        return self._act(id, actions.skip, **self.given(Acted))
-
-    @extend_schema(summary="Cancel", request=Acted, responses={200: CallbackShown})
-    @action(detail=True, methods=["post"])
-    @idempotent
-    def cancel(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
-        """Cancel this and every future retry of the chain."""
-        return self._act(id, actions.cancel, **self.given(Acted))
-
-    @extend_schema(summary="Mark complete", request=Acted, responses={200: CallbackShown})
-    @action(detail=True, methods=["post"])
-    @idempotent
-    def complete(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
-        """Handled by other means; ends the chain as handled."""
-        return self._act(id, actions.complete, **self.given(Acted))
-
-    @extend_schema(summary="Undo", request=Acted, responses={200: CallbackShown})
-    @action(detail=True, methods=["post"])
-    @idempotent
-    def undo(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
-        """Take back a cancel, a skip or a completion, while nothing took the callback's place."""
-        return self._act(id, undoing.undo, **self.given(Acted))
-
     @extend_schema(summary="What would happen", request=PreviewAsked, responses={200: PreviewShown})
     @action(detail=False, methods=["post"], pagination_class=None)
     def preview(self, request: ApiRequest) -> Response:
@@ -204,15 +155,38 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
         policy = given.pop("retry_policy_id", None)
         return Response(preview.preview(question_in(request.key.workspace, policy=policy, **given)))
 
-    def _act(self, id_in_path: str, verb: Callable[..., Callback], **fields: object) -> Response:
-        done = verb(
-            _read_id(id_in_path),
-            workspace_id=self.request.workspace_id,
-            actor=self.request.actor,
-            now=self.request.now,
-            **fields,
-        )
+    def act(self, id_in_path: str, verb: Verb, given: dict[str, Any]) -> Response:
+        if "force" in verb.takes:
+            given["force"] = self.force(given)
+        with time_named(given):
+            done = verb.do(
+                _read_id(id_in_path),
+                workspace_id=self.request.workspace_id,
+                actor=self.request.actor,
+                now=self.request.now,
+                **given,
+            )
         return self.shown(self.row(done.pk))
+
+
+def _route(name: str, verb: Verb) -> Any:  # noqa: ANN401 — a method, as DRF decorates it
+    """Make a verb a route of its own."""
+    body = Rescheduled if "scheduled_at" in verb.takes else CalledNow if "force" in verb.takes else Acted
+
+    def act(self: Callbacks, request: ApiRequest, id: str) -> Response:  # noqa: A002, ARG001 — as the path names it
+        return self.act(id, verb, self.given(body))
+
+    act.__name__ = name
+    described = extend_schema(
+        summary=verb.title, description=verb.explains, request=body, responses={200: CallbackShown}
+    )
+    route = action(detail=True, methods=["post"], url_path=name.replace("_", "-"))
+    return described(route(idempotent(act)))
+
+
+for _name, _verb in VERBS.items():
+    if _name != "edit":  # a PATCH
+        setattr(Callbacks, _name, _route(_name, _verb))
 
 
 class CampaignPreview(ApiView):

@@ -14,6 +14,10 @@ class CallbackStatus(StrEnum):
     EXPIRED = "expired"  # final: too late to be called
 
 
+UNDOABLE = (CallbackStatus.CANCELLED, CallbackStatus.SKIPPED, CallbackStatus.COMPLETED)
+"""A person's verb led here, and an undo may lead back; each is also the word for why the call was withdrawn."""
+
+
 class CallbackType(StrEnum):
     AUTO_RETRY = "auto_retry"  # follows a call that did not connect
     CUSTOMER_REQUESTED = "customer_requested"  # the contact named a time

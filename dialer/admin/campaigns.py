@@ -29,7 +29,7 @@ from dialer.campaigns.stats import Stats
 from dialer.models import Campaign, Import
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
-from dialer.rules.statuses import CampaignStatus
+from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
 from dialer.workspaces.admin.base import actor_of, button, column, its_own_words
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
@@ -367,10 +367,7 @@ _POSSIBLE = {
     CampaignStatus.DRAFT.value: ("start", "upload", "cancel"),
     CampaignStatus.RUNNING.value: ("pause", "upload", "report", "cancel"),
     CampaignStatus.PAUSED.value: ("resume", "upload", "report", "cancel"),
-    **{
-        status.value: ("report",)
-        for status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
-    },
+    **{status.value: ("report",) for status in CAMPAIGN_OVER},
 }
 
 

@@ -17,12 +17,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from dialer.campaigns import membership
-from dialer.campaigns.membership import FINAL
 from dialer.contacts import contacts
 from dialer.contacts.contacts import Bad, ContactFields, Effect, Taken
 from dialer.models import Campaign, Import, ImportPart, ImportProblem
 from dialer.rules.contact_file import LONGEST_ROW, PROBLEM_COLUMNS, Layout, NotReadable, Row, layout_of, read_rows
-from dialer.rules.statuses import ImportStatus
+from dialer.rules.statuses import CAMPAIGN_OVER, ImportStatus
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
@@ -65,7 +64,7 @@ def receive(
     """
     if campaign_id is not None:
         campaign: Campaign = Campaign.objects.in_workspace(workspace_id).get(pk=campaign_id)
-        if campaign.status in FINAL:
+        if campaign.status in CAMPAIGN_OVER:
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="one with more contacts")
     source: Import = Import.objects.create(
         workspace_id=workspace_id, campaign_id=campaign_id, file_name=_shown(file_name)[:255], created_at=now

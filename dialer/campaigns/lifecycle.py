@@ -19,14 +19,23 @@ from dialer.campaigns import completion as campaign_completion
 from dialer.campaigns import events as campaign_events
 from dialer.campaigns import membership
 from dialer.campaigns.completion import changed
-from dialer.campaigns.membership import FINAL, Added
+from dialer.campaigns.membership import Added
 from dialer.campaigns.settings import CampaignFields, columns_of
 from dialer.contacts import first_calls
 from dialer.dialing.line_health import REJECTED
 from dialer.models import Call, Campaign, CampaignContact, Import
 from dialer.rules.circuit import REJECTIONS
 from dialer.rules.status_callbacks import HEARS
-from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
+from dialer.rules.statuses import (
+    CAMPAIGN_OVER,
+    LIVE,
+    CallStatus,
+    CampaignStatus,
+    ContactState,
+    Direction,
+    ImportStatus,
+    Rank,
+)
 from dialer.rules.values import LONGEST_NAME
 from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.paces import forget_pace
@@ -109,7 +118,7 @@ def edit(
     """
     with transaction.atomic():
         campaign = _locked(campaign_id, workspace_id)
-        if campaign.status in FINAL:
+        if campaign.status in CAMPAIGN_OVER:
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="changed")
         columns = columns_of(workspace_id, fields, current=campaign, now=now)
         _freeze_webhooks(workspace_id, columns, now=now)

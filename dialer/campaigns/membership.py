@@ -12,13 +12,12 @@ from dialer.calls import campaign_contacts
 from dialer.contacts import contacts, first_calls
 from dialer.contacts.contacts import Bad, ContactFields, Effect, InvalidContact, Taken
 from dialer.models import Campaign, Contact
-from dialer.rules.statuses import CampaignStatus
+from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.transitions import TransitionConflict
 
 MOST_AT_ONCE = 10_000
-FINAL = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
 _STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
 
 
@@ -94,7 +93,7 @@ def put_in(campaign_id: UUID, contact_ids: Iterable[UUID], *, workspace_id: UUID
             .select_related("line", "workspace")
             .get(pk=campaign_id)
         )
-        if campaign.status in FINAL:
+        if campaign.status in CAMPAIGN_OVER:
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="one with more contacts")
         added = campaign_contacts.add(workspace_id, campaign_id, ids, now=now)
         if added:

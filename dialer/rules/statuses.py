@@ -96,6 +96,10 @@ class CampaignStatus(StrEnum):
     FAILED = "failed"  # final: its line or persona cannot be used
 
 
+CAMPAIGN_OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
+"""Nothing is scheduled in it any more."""
+
+
 class ContactState(StrEnum):
     WAITING = "waiting"  # first call still to come; the dispatcher moves it on
     CALLING = "calling"  # a first call is queued or live; its end moves it on

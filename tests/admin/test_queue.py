@@ -217,7 +217,7 @@ def test_a_promise_cannot_be_skipped_and_the_dialog_says_why(browser: Client, wo
 @pytest.mark.parametrize(
     ("verb", "did", "changed"),
     [
-        ("call_selected", "to be called next", {"status": "pending"}),
+        ("call_now_selected", "to be called next", {"status": "pending"}),
         ("reschedule_selected", "rescheduled", {"status": "pending"}),
         ("skip_selected", "skipped", {"status": "skipped"}),
         ("cancel_selected", "cancelled", {"status": "cancelled"}),

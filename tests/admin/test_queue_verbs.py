@@ -179,7 +179,7 @@ def test_in_the_history_only_undo_is_there_for_many(browser: Client, workspace: 
 
     assert 'value="undo_selected"' in page
     assert 'value="cancel_selected"' not in page
-    assert said(answer) == "2 taken back."
+    assert said(answer) == "2 undone."
 
 
 def test_a_job_over_the_history_takes_what_can_be_taken_back(browser: Client, workspace: Workspace) -> None:
@@ -188,7 +188,11 @@ def test_a_job_over_the_history_takes_what_can_be_taken_back(browser: Client, wo
     Callback.objects.filter(pk=dialled.pk).update(status="done")
     ticked = {"action": "undo_selected", ACTION_CHECKBOX_NAME: [str(cancelled.pk)], **CONFIRMED}
 
-    browser.post(f"{reverse(LIST)}?queue=history", {**ticked, "_all_matching": "1"})
+    url = f"{reverse(LIST)}?queue=history"
+    asking = {name: value for name, value in ticked.items() if name not in CONFIRMED}
+    assert "All that the list shows (1)" in browser.post(url, {**asking, "index": "0"}).content.decode()
+
+    browser.post(url, {**ticked, "_all_matching": "1"})
 
     assert BulkAction.objects.get().total == 1
 

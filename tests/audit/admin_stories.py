@@ -293,7 +293,7 @@ STORIES = [
     pressed("callbacks_callback_undo", "undo", "callback", _cancelled),
     _rescheduled("callbacks_callback_reschedule"),
     _rescheduled("callbacks_callback:reschedule_selected"),
-    ticked("callbacks_callback:call_selected", "call_now", "callback", _callback, query=_QUEUE),
+    ticked("callbacks_callback:call_now_selected", "call_now", "callback", _callback, query=_QUEUE),
     ticked("callbacks_callback:skip_selected", "skip", "callback", _callback, query=_QUEUE),
     ticked("callbacks_callback:cancel_selected", "cancel", "callback", _callback, query=_QUEUE),
     ticked("callbacks_callback:complete_selected", "complete", "callback", _callback, query=_QUEUE),

@@ -9,8 +9,9 @@ import pytest
 
 from callbacks import actions, scheduling, undoing
 from callbacks.models import Callback
+from callbacks.refusals import AlreadyPending, ContactSuppressed, InvalidTime, OutsideWindow
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import AlreadyPending, ContactSuppressed, Force, InvalidTime, OutsideWindow
+from callbacks.scheduling import Force
 from dialer.campaigns import lifecycle
 from dialer.models import Call, CampaignContact
 from dialer.workspaces.audit import Actor

@@ -10,8 +10,9 @@ from django.db.models import QuerySet
 from callbacks import actions, bulk, tasks
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, BulkRow, Callback
-from callbacks.refusals import code_of, counted, words_of
+from callbacks.refusals import code_of, words_of
 from callbacks.rules.statuses import BulkStatus
+from callbacks.verbs import counted
 from dialer.models import Call
 from dialer.workspaces.audit import Actor
 from dialer.workspaces.models import AuditEntry
@@ -235,4 +236,4 @@ def test_to_take_back_what_is_pending_is_refused_as_such(carrier: InProcessCarri
     assert refused is not None
     code = code_of(refused)
     assert code == "still_pending"
-    assert words_of(code) == "still pending, with nothing to be taken back"
+    assert words_of(code) == "still pending, with nothing to be undone"

@@ -8,8 +8,8 @@ import pytest
 
 from callbacks import actions, corrections, scheduling
 from callbacks.models import Callback
+from callbacks.refusals import AlreadyPending
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import AlreadyPending
 from dialer.dialing import carrier_reports, conversation, reconciliation
 from dialer.models import Call, Campaign, CampaignContact
 from dialer.workspaces.audit import Actor

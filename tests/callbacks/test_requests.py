@@ -8,8 +8,9 @@ import pytest
 
 from callbacks import actions, scheduling
 from callbacks.models import Callback
+from callbacks.refusals import CampaignOver, NoLineOrPersona
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import CampaignOver, NoLineOrPersona, Scheduled
+from callbacks.scheduling import Scheduled
 from dialer.models import Call, Campaign, CampaignContact, Line
 from dialer.rules.statuses import Rank
 from dialer.workspaces.audit import SYSTEM

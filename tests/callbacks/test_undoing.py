@@ -8,9 +8,8 @@ import pytest
 
 from callbacks import actions, scheduling, undoing
 from callbacks.models import Callback
+from callbacks.refusals import AlreadyPending, CampaignOver, ContactSuppressed, NotUndoable
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import AlreadyPending, CampaignOver, ContactSuppressed
-from callbacks.undoing import NotUndoable
 from dialer.campaigns import lifecycle
 from dialer.contacts import contacts, suppressions
 from dialer.dialing import placing

@@ -10,8 +10,8 @@ from uuid import UUID
 from callbacks import bulk, scheduling
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, Callback
+from callbacks.refusals import CampaignOver
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import CampaignOver
 from dialer.campaigns import completion as campaign_completion
 from dialer.campaigns import imports, membership
 from dialer.models import CampaignContact, Import

@@ -6,8 +6,8 @@ import pytest
 
 from callbacks import scheduling
 from callbacks.models import Callback
+from callbacks.refusals import CampaignOver
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import CampaignOver
 from dialer.campaigns import completion as campaign_completion
 from dialer.models import CampaignContact
 from dialer.workspaces.audit import SYSTEM

@@ -8,8 +8,8 @@ from django.db import IntegrityError
 from callbacks import actions, bulk, scheduling, undoing
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, Callback
+from callbacks.refusals import AlreadyPending
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import AlreadyPending
 from dialer.models import Call, CampaignContact
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import AuditEntry

@@ -13,19 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from callbacks import bulk
-from callbacks.actions import NotARetry
 from callbacks.models import BulkAction
-from callbacks.scheduling import (
-    AlreadyPending,
-    CampaignOver,
-    ContactSuppressed,
-    Force,
-    InvalidTime,
-    NoLineOrPersona,
-    OutsideWindow,
-    Scheduled,
-)
-from callbacks.undoing import NotUndoable
+from callbacks.refusals import Refused
+from callbacks.scheduling import Force, Scheduled
 from dialer.campaigns.lifecycle import CampaignNotStartable
 from dialer.carriers.base import Report
 from dialer.contacts.contacts import ContactOnACall
@@ -39,18 +29,11 @@ from tests.simulation.engine import Engine
 from tests.simulation.world import World
 
 REFUSALS = (
-    AlreadyPending,
+    Refused,
     CampaignNotStartable,
-    CampaignOver,
     Contact.DoesNotExist,
     ContactOnACall,
-    ContactSuppressed,
-    InvalidTime,
-    NoLineOrPersona,
-    NotARetry,
-    NotUndoable,
     NumberSuppressed,
-    OutsideWindow,
     TransitionConflict,
 )
 TAKES_OUT = {"skip": "skipped", "cancel": "cancelled", "complete": "completed"}

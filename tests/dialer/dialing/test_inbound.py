@@ -9,6 +9,7 @@ import pytest
 from callbacks import corrections, scheduling, undoing
 from callbacks.models import Callback
 from callbacks.queue_views import why_waiting
+from callbacks.refusals import NotUndoable
 from callbacks.rules.statuses import CallbackType
 from dialer.calls import calls
 from dialer.carriers.base import NotFound, Report
@@ -225,7 +226,7 @@ def test_what_a_call_completed_can_be_taken_back_for_a_day(carrier: InProcessCar
     at = NOW + 10 * MINUTE
     Ring(retry.contact.phone).talks(at, 20)
 
-    with pytest.raises(undoing.NotUndoable):
+    with pytest.raises(NotUndoable):
         undoing.undo(retry.pk, workspace_id=retry.workspace_id, actor=SYSTEM, now=at + 25 * HOUR)
     undoing.undo(retry.pk, workspace_id=retry.workspace_id, actor=SYSTEM, now=at + 23 * HOUR)
 

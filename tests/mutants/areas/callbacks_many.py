@@ -66,8 +66,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/bulk.py",
         name="a job takes callbacks of other workspaces",
-        old="        mine = callbacks.filter(workspace_id=order.workspace_id)",
-        new="        mine = callbacks",
+        old="order.action).filter(workspace_id=order.workspace_id)",
+        new="order.action)",
         tests=f"{_BULK}::test_rows_of_another_workspace_are_never_among_them",
     ),
     Mutant(
@@ -116,7 +116,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/refusals.py",
         name="a refusal is not known for one",
-        old='    ContactSuppressed: "contact_suppressed",\n',
+        old="        case Refused():\n            return raised.code\n",
         new="",
         tests=f"{_BULK}::test_a_contact_that_was_suppressed_is_counted_as_such",
     ),

@@ -97,10 +97,10 @@ MUTANTS = [
         tests=f"{_VERBS}::TestNeedsAPerson::test_to_call_back_may_be_forced",
     ),
     Mutant(
-        file="callbacks/api/bulk.py",
+        file="callbacks/bulk.py",
         name="a job takes callbacks that its action cannot be done to",
-        old="        rows = rows.filter(status__in=[status.value for status in possible])\n",
-        new="        assert possible\n",
+        old="        mine = possible(callbacks, order.action).filter(",
+        new="        mine = callbacks.filter(",
         tests=f"{_VERBS}::TestBulkByFilter::test_only_what_the_action_can_be_done_to_is_meant",
     ),
     Mutant(
@@ -125,17 +125,17 @@ MUTANTS = [
         tests=f"{_VERBS}::TestBulkByFilter::test_a_bad_value_is_refused_by_the_path_of_its_field",
     ),
     Mutant(
-        file="callbacks/api/errors.py",
+        file="callbacks/refusals.py",
         name="a refusal does not name the next time that is permitted",
-        old="_WHY_NOT_THEN[error.reason], next_permitted_at=at)",
-        new="_WHY_NOT_THEN[error.reason], next_permitted_at=None if at else at)",
+        old="written(self.next_opening) if self.next_opening else None}",
+        new="None}",
         tests=f"{_ROUTES}::TestActions::test_reschedule_outside_the_window_names_the_next_permitted_time",
     ),
     Mutant(
-        file="callbacks/api/errors.py",
+        file="callbacks/refusals.py",
         name="a conflict does not name the callback that is pending",
-        old="        callback_id=error.callback_id,\n",
-        new="",
+        old='        return {"callback_id": self.callback_id}',
+        new="        return {}",
         tests=f"{_ROUTES}::TestMaking::test_a_second_one_is_a_conflict_that_names_the_first_and_replaces_a_retry_if_asked",
     ),
     Mutant(
@@ -170,8 +170,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/admin/queue.py",
         name="what is over offers what pending rows take",
-        old='("undo",) if status in _UNDOABLE else ()',
-        new="_PENDING_VERBS",
+        old="if row is not None and row.status in verb.from_]",
+        new="if row is not None and verb.from_]",
         tests=f"{_QUEUE_VERBS}::test_a_page_offers_what_the_state_of_its_callback_takes",
     ),
     Mutant(
@@ -214,14 +214,14 @@ MUTANTS = [
     Mutant(
         file="callbacks/admin/many.py",
         name="a job over the history takes pending callbacks",
-        old="        return rows.filter(status__in=[status.value for status in possible])",
-        new="        assert possible\n        return rows",
+        old="        return bulk.possible(rows, action.removesuffix(_SUFFIX))",
+        new="        return rows",
         tests=f"{_QUEUE_VERBS}::test_a_job_over_the_history_takes_what_can_be_taken_back",
     ),
     Mutant(
         file="callbacks/admin/many.py",
         name="the history offers every action",
-        old='if (name == "undo_selected") is is_history}',
+        old='if (name == f"undo{_SUFFIX}") is is_history}',
         new="if name or is_history}",
         tests=f"{_QUEUE_VERBS}::test_in_the_history_only_undo_is_there_for_many",
     ),

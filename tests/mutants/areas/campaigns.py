@@ -119,7 +119,7 @@ MUTANTS = [
     Mutant(
         file=_MEMBERS,
         name="contacts are put into a campaign that has ended",
-        old="        if campaign.status in FINAL:\n",
+        old="        if campaign.status in CAMPAIGN_OVER:\n",
         new="        if campaign.status == CampaignStatus.COMPLETED:\n",
         tests=f"{_TESTS}::test_adding_to_an_ended_campaign_is_a_conflict_and_makes_no_contact",
     ),

@@ -137,7 +137,7 @@ MUTANTS = [
     Mutant(
         file=_IMPORTS,
         name="a file is taken in for a campaign that has ended",
-        old="        if campaign.status in FINAL:\n",
+        old="        if campaign.status in CAMPAIGN_OVER:\n",
         new="        if campaign.status is None:\n",
         tests=f"{_IMPORT_TESTS}::test_an_import_into_a_campaign_that_ends_meanwhile_fails_and_says_why",
     ),
