@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from dialer.calls import context, events
 from dialer.contacts import contacts
 from dialer.models import Call, Campaign, Contact, Line, Persona
@@ -162,11 +164,7 @@ def line_of(*, carrier: str, called: str, caller: str) -> Line:
     owner = caller_ids.owner_of(digits)
     if owner is None:
         return _only_line(carrier)
-    lines = (
-        Line.objects.in_workspace(owner)
-        .filter(carrier=carrier, archived_at=None, workspace__closed_at=None)
-        .order_by("id")
-    )
+    lines = _open_lines(carrier).filter(workspace_id=owner).order_by("id")
     match [line for line in lines if digits in {phone_number.digits_to_own(shown) for shown in line.caller_ids}]:
         case []:
             message = "no line of the carrier has the number that was called"
@@ -183,9 +181,13 @@ def line_of(*, carrier: str, called: str, caller: str) -> Line:
             return next((line for line in several if last and line.pk == last.line_id), several[0])
 
 
+def _open_lines(carrier: str) -> QuerySet[Line]:
+    return Line.objects.filter(carrier=carrier, archived_at=None, workspace__closed_at=None)
+
+
 def _only_line(carrier: str) -> Line:
     if Workspace.objects.all()[:2].count() == 1:
-        match list(Line.objects.filter(carrier=carrier, archived_at=None, workspace__closed_at=None)[:2]):
+        match list(_open_lines(carrier)[:2]):
             case [only]:
                 return only
             case []:

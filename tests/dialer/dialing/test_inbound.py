@@ -440,6 +440,16 @@ def test_a_line_that_is_archived_and_one_of_a_closed_workspace_take_no_calls(
     assert CarrierEvent.objects.get().note == why
 
 
+def test_the_only_line_of_a_closed_workspace_takes_no_calls_to_a_number_that_nobody_has(
+    carrier: InProcessCarrier,
+) -> None:
+    make_line(make_workspace(closed_at=NOW), caller_ids=[OURS])
+    ring = Ring("+49307654321", "+49303000000")
+
+    assert ring.tell(ring.report("ringing", NOW)) is None
+    assert CarrierEvent.objects.get().note == "the carrier has no line"
+
+
 def test_of_lines_that_share_a_number_the_one_that_called_last_is_rung(carrier: InProcessCarrier) -> None:
     workspace = make_workspace()
     make_persona(workspace)

@@ -71,7 +71,7 @@ MUTANTS = [
         name="a closed workspace is called",
         old="Line.objects.filter(carrier=carrier, archived_at=None, workspace__closed_at=None)",
         new="Line.objects.filter(carrier=carrier, archived_at=None)",
-        tests=f"{_INBOUND_TESTS}::test_a_line_that_is_archived_and_one_of_a_closed_workspace_take_no_calls",
+        tests=f"{_INBOUND_TESTS}::test_the_only_line_of_a_closed_workspace_takes_no_calls_to_a_number_that_nobody_has",
     ),
     Mutant(
         file=_INBOUND,
