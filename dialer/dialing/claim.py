@@ -31,7 +31,6 @@ from dialer.dialing.capacity import (
 )
 from dialer.rules.pacing import Budget, Owner, in_turn, weight
 from dialer.rules.statuses import Rank
-from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import fetch, run
 
 
@@ -44,45 +43,26 @@ class Dispatched:
     start_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FirstCall:
-    """A waiting contact as the call it will be."""
-
-    call_id: UUID
-    workspace_id: UUID
-    campaign_id: UUID
-    line_id: UUID
-    rank: int
-    due_at: datetime
-    is_first: bool
-    campaign_contact_id: UUID
-    contact_id: UUID
-    phone: str
-    caller_id: str
-
-
 class _Queued(NamedTuple):
     """A due call in the queue."""
 
-    call_id: UUID
+    id: UUID
     workspace_id: UUID
     campaign_id: UUID | None
     line_id: UUID
     rank: int
     due_at: datetime
-    is_first: bool
 
 
 class _Waiting(NamedTuple):
     """A campaign contact whose first call is due."""
 
+    id: UUID
     workspace_id: UUID
     campaign_id: UUID
     line_id: UUID
     rank: int
     due_at: datetime
-    is_first: bool
-    campaign_contact_id: UUID
     contact_id: UUID
     phone: str
     caller_id: str
@@ -102,14 +82,11 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
         queues = queues_of(workspaces, lines, now=now)
         budget, late = budget_of(workspaces, now=now)
         capacities = capacities_of(queues, budget, late, limit=limit, now=now)
+        queued = _take_queued(capacities, now=now)
         waiting = _take_waiting(capacities, now=now)
-        starts = _assign(
-            [*_take_queued(capacities, now=now), *waiting], capacities, lines, budget, limit=limit, now=now
-        )
-        first = [row for row in waiting if row.call_id in starts]
-        dispatched = _queue_first_calls(first, starts, queues, now=now)
-        made = {row.call_id for row in first}
-        dispatched += _lease({call_id: at for call_id, at in starts.items() if call_id not in made})
+        starts = _assign([*queued, *waiting], capacities, lines, budget, limit=limit, now=now)
+        dispatched = _queue_first_calls([row for row in waiting if row.id in starts], starts, queues, now=now)
+        dispatched += _lease({row.id: starts[row.id] for row in queued if row.id in starts})
         _write_paces(budget)
     return dispatched
 
@@ -132,7 +109,7 @@ def _lock_workspaces(*, now: datetime) -> list[Limited]:
 
 
 _QUEUED_OF = """
-    SELECT c.id AS call_id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at, false AS is_first
+    SELECT c.id, c.workspace_id, c.campaign_id, c.line_id, c.rank, c.due_at
     FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(paused)s::boolean[], %(capacities)s::int[],
         %(untils)s::timestamptz[]) AS o(workspace_id, campaign_id, is_paused, capacity, until)
     CROSS JOIN (VALUES (0), (1), (2), (3)) AS r(rank)
@@ -171,8 +148,8 @@ def _take_queued(capacities: Sequence[Capacity], *, now: datetime) -> list[_Queu
     return rows
 
 
-def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_FirstCall]:
-    """Lock campaign contacts whose first call is due; each gets the id that its call will have."""
+def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_Waiting]:
+    """Lock campaign contacts whose first call is due."""
     mine = [
         (capacity, campaign)
         for capacity in capacities
@@ -180,12 +157,12 @@ def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_Fir
     ]
     if not mine:
         return []
-    rows = fetch(
+    return fetch(
         _Waiting,
         "take_waiting_contacts",
         """
-        SELECT o.workspace_id, o.campaign_id, o.line_id, %(rank)s AS rank, k.due_at, true AS is_first,
-            k.id AS campaign_contact_id, k.contact_id, p.phone, o.caller_id
+        SELECT k.id, o.workspace_id, o.campaign_id, o.line_id, %(rank)s AS rank, k.due_at, k.contact_id, p.phone,
+            o.caller_id
         FROM unnest(%(workspaces)s::uuid[], %(campaigns)s::uuid[], %(lines)s::uuid[], %(callers)s::text[],
             %(capacities)s::int[], %(untils)s::timestamptz[])
             AS o(workspace_id, campaign_id, line_id, caller_id, capacity, until)
@@ -211,7 +188,6 @@ def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_Fir
             "untils": [now + SOON for _ in mine],
         },
     )
-    return [_FirstCall(call_id=new_id(), **row._asdict()) for row in rows]
 
 
 def _caller_id(campaign: OpenCampaign) -> str:
@@ -220,7 +196,7 @@ def _caller_id(campaign: OpenCampaign) -> str:
 
 
 def _assign(
-    rows: Sequence[_Queued | _FirstCall],
+    rows: Sequence[_Queued | _Waiting],
     capacities: Sequence[Capacity],
     lines: Mapping[UUID, Owner],
     budget: Budget,
@@ -246,39 +222,38 @@ def _assign(
             limited[key] = [owner for owner in owners if owner.is_limited]
         start = budget.take(limited[key], due_at=max(row.due_at, now), until=capacity.until)
         if start is not None:
-            starts[row.call_id] = start
+            starts[row.id] = start
     return starts
 
 
 def _queue_first_calls(
-    rows: Sequence[_FirstCall], starts: Mapping[UUID, datetime], queues: Sequence[Queue], *, now: datetime
+    rows: Sequence[_Waiting], starts: Mapping[UUID, datetime], queues: Sequence[Queue], *, now: datetime
 ) -> list[Dispatched]:
     """Make the calls of waiting contacts, claimed from the start: the table's indexes see one write, not two."""
     campaigns = {queue.campaign.id: queue.campaign for queue in queues if queue.campaign}
-    call_states.queue(
-        [
-            QueuedCall(
-                id=row.call_id,
-                workspace_id=row.workspace_id,
-                contact_id=row.contact_id,
-                campaign_id=row.campaign_id,
-                campaign_contact_id=row.campaign_contact_id,
-                persona_id=campaigns[row.campaign_id].persona_id,
-                line_id=row.line_id,
-                number=row.phone,
-                caller_id=row.caller_id,
-                rank=Rank.NEW,
-                due_at=row.due_at,
-                config_webhooks=parsed(campaigns[row.campaign_id].config_webhooks),
-                generation=1,
-                lease_until=starts[row.call_id] + timedelta(seconds=settings.LEASE_SECONDS),
-            )
-            for row in rows
-        ],
-        now=now,
-    )
-    campaign_contacts.claim([row.campaign_contact_id for row in rows])
-    return [Dispatched(call_id=row.call_id, generation=1, start_at=starts[row.call_id]) for row in rows]
+    made = [
+        QueuedCall(
+            workspace_id=row.workspace_id,
+            contact_id=row.contact_id,
+            campaign_id=row.campaign_id,
+            campaign_contact_id=row.id,
+            persona_id=campaigns[row.campaign_id].persona_id,
+            line_id=row.line_id,
+            number=row.phone,
+            caller_id=row.caller_id,
+            rank=Rank.NEW,
+            due_at=row.due_at,
+            config_webhooks=parsed(campaigns[row.campaign_id].config_webhooks),
+            generation=1,
+            lease_until=starts[row.id] + timedelta(seconds=settings.LEASE_SECONDS),
+        )
+        for row in rows
+    ]
+    call_states.queue(made, now=now)
+    campaign_contacts.claim([row.id for row in rows])
+    return [
+        Dispatched(call_id=call.id, generation=1, start_at=starts[row.id]) for row, call in zip(rows, made, strict=True)
+    ]
 
 
 def _lease(starts: Mapping[UUID, datetime]) -> list[Dispatched]:

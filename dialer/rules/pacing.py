@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from dialer.rules.statuses import Rank
@@ -13,6 +13,24 @@ from dialer.rules.statuses import Rank
 NEW_SHARE = 0.2
 """Of the turns of a campaign, what is kept for first calls while retries would take them all."""
 _LAST = len(Rank)
+
+
+class Due(Protocol):
+    """A call that may start, or a contact whose first call may."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def workspace_id(self) -> UUID: ...
+    @property
+    def campaign_id(self) -> UUID | None: ...
+    @property
+    def rank(self) -> int: ...
+    @property
+    def due_at(self) -> datetime: ...
+
+
+_Due = TypeVar("_Due", bound=Due)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +93,7 @@ def spacing(calls_per_second: float) -> timedelta:
     return timedelta(microseconds=math.ceil(1_000_000 / calls_per_second))
 
 
-def in_turn(rows: Sequence[Any], *, weights: Mapping[UUID | None, float], now: datetime) -> list[Any]:
+def in_turn(rows: Sequence[_Due], *, weights: Mapping[UUID | None, float], now: datetime) -> list[_Due]:
     """Order claimed rows by who has a right to the next start.
 
     Of what is due: first what an operator wants now, then promises, each by its time. Then retries and first calls,
@@ -88,9 +106,9 @@ def in_turn(rows: Sequence[Any], *, weights: Mapping[UUID | None, float], now: d
     taken: dict[tuple[UUID, UUID | None, bool], int] = {}
     begins: dict[tuple[UUID, UUID | None, bool], float] = {}
     keyed = []
-    for row in sorted(rows, key=lambda row: (row.rank, row.due_at, row.call_id)):
+    for row in sorted(rows, key=lambda row: (row.rank, row.due_at, row.id)):
         if row.due_at > now or row.rank in (Rank.CALL_NOW, Rank.PROMISED):
-            keyed.append(((_LAST if row.due_at > now else row.rank, 0.0, row.due_at, row.call_id), row))
+            keyed.append(((_LAST if row.due_at > now else row.rank, 0.0, row.due_at, row.id), row))
             continue
         is_new = row.rank == Rank.NEW
         queue = (row.workspace_id, row.campaign_id, is_new)
@@ -98,7 +116,7 @@ def in_turn(rows: Sequence[Any], *, weights: Mapping[UUID | None, float], now: d
             begins[queue] = _beginning(queue, now)
         number = taken[queue] = taken.get(queue, -1) + 1
         share = weights.get(row.campaign_id, 1.0) * (NEW_SHARE if is_new else 1 - NEW_SHARE)
-        keyed.append(((Rank.RETRY, (begins[queue] + number) / share, row.due_at, row.call_id), row))
+        keyed.append(((Rank.RETRY, (begins[queue] + number) / share, row.due_at, row.id), row))
     return [row for _, row in sorted(keyed, key=lambda pair: pair[0])]
 
 

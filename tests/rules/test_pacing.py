@@ -82,7 +82,7 @@ class Row:
 
     rank: Rank
     due_at: datetime
-    call_id: UUID
+    id: UUID
     campaign_id: UUID | None = None
     workspace_id: UUID = WORKSPACE
 
@@ -92,7 +92,7 @@ def rows(rank: Rank, count: int, *, campaign: int = 1, due_at: datetime = NOW) -
         Row(
             rank=rank,
             due_at=due_at,
-            call_id=UUID(int=campaign * 10_000 + rank * 1_000 + n),
+            id=UUID(int=campaign * 10_000 + rank * 1_000 + n),
             campaign_id=UUID(int=campaign),
         )
         for n in range(count)
