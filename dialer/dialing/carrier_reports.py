@@ -159,8 +159,34 @@ def _apply_or_isolate(rows: Sequence[_Stored], *, now: datetime) -> dict[int, st
 
 
 def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
-    notes: dict[int, str] = {}
+    """Apply a batch: find the calls, lock them, bring each as far as its reports say; return why a report did nothing.
+
+    Numbers are locked before calls: whoever asked not to be called is suppressed first.
+    """
+    by_call, notes = _by_call(rows, now=now)
+    suppress_who_asked([call_id for call_id, reports in by_call.items() if _asked_not_to_be_called(reports)], now=now)
+    known = {call.id: call for call in context.locked_contexts_of(by_call)}
+    progress: dict[UUID, _Progress] = {}
+    for call_id, reports in by_call.items():
+        call = known.get(call_id)
+        if call is None:
+            notes.update(dict.fromkeys((row.id for row in reports), "no such call"))
+        elif call.status in (CallStatus.ENDED, CallStatus.WITHDRAWN):
+            notes.update(dict.fromkeys((row.id for row in reports), f"the call is {call.status}"))
+        else:
+            progress[call_id] = _fold(call, reports)
+    _move_forward(progress, now=now)
+    record_events([event for call_id, step in progress.items() for event in _connected(known[call_id], step)], now=now)
+    ends = [end for step in progress.values() if (end := _end_of(step)) is not None]
+    if ends:
+        record_ends(ends, now=now, locked=list(known.values()))
+    return notes
+
+
+def _by_call(rows: Sequence[_Stored], *, now: datetime) -> tuple[dict[UUID, list[_Stored]], dict[int, str]]:
+    """Group reports by the call they are about, calls that come in made here; return why others are about none."""
     by_call: dict[UUID, list[_Stored]] = defaultdict(list)
+    notes: dict[int, str] = {}
     adopted = inbound.adopt(rows, now=now)
     for row in rows:
         whose = adopted.get(row.id, row.call_id)
@@ -170,24 +196,10 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
             by_call[whose].append(row)
         else:
             notes[row.id] = whose or "names no call of ours"
-    suppress_who_asked(
-        [
-            call_id
-            for call_id, reports in by_call.items()
-            if any(row.kind == "ended" and _asked_not_to_be_called(row) for row in reports)
-        ],
-        now=now,
-    )
-    progress: dict[UUID, _Progress] = {}
-    known = {call.id: call for call in context.locked_contexts_of(by_call)}
-    for call_id, reports in by_call.items():
-        call = known.get(call_id)
-        if call is None:
-            notes.update(dict.fromkeys((row.id for row in reports), "no such call"))
-        elif call.status in (CallStatus.ENDED, CallStatus.WITHDRAWN):
-            notes.update(dict.fromkeys((row.id for row in reports), f"the call is {call.status}"))
-        else:
-            progress[call_id] = _fold(call, reports)
+    return by_call, notes
+
+
+def _move_forward(progress: Mapping[UUID, _Progress], *, now: datetime) -> None:
     call_states.move_forward(
         [
             Progress(
@@ -203,39 +215,29 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
         check_at=now + QUIET,
         now=now,
     )
-    record_events(
-        [
-            event
-            for call_id, step in progress.items()
-            if step.answered_at is not None and not step.is_machine and known[call_id].answered_at is None
-            for event in _connected(known[call_id], at=step.answered_at)
-        ],
-        now=now,
+
+
+def _end_of(step: _Progress) -> CallEnd | None:
+    return step.end and replace(
+        step.end,
+        carrier_call_id=step.carrier_call_id,
+        ringing_at=step.ringing_at,
+        answered_at=step.answered_at,
     )
-    ends = [
-        replace(
-            step.end,
-            carrier_call_id=step.carrier_call_id,
-            ringing_at=step.ringing_at,
-            answered_at=step.answered_at,
-        )
-        for step in progress.values()
-        if step.end is not None
-    ]
-    if ends:
-        record_ends(ends, now=now, locked=list(known.values()))
-    return notes
 
 
-def _connected(call: CallContext, *, at: datetime) -> list[NewEvent]:
-    """Tell that somebody answered; a callback that connects is a call received as well."""
+def _connected(call: CallContext, step: _Progress) -> list[NewEvent]:
+    """Tell the first time that a person answered; a callback that connects is a call received as well."""
+    at = step.answered_at
+    if at is None or step.is_machine or call.answered_at is not None:
+        return []
     started = events.call_started(call, at=at)
     is_callback = not call.is_inbound and call.rank != Rank.NEW
     return [started, events.call_received(call, at=at)] if is_callback else [started]
 
 
-def _asked_not_to_be_called(row: _Stored) -> bool:
-    return bool(json.loads(row.facts).get("outcome") == Outcome.DNC_REQUEST)
+def _asked_not_to_be_called(reports: Sequence[_Stored]) -> bool:
+    return any(row.kind == "ended" and json.loads(row.facts).get("outcome") == Outcome.DNC_REQUEST for row in reports)
 
 
 def _fold(call: CallContext, reports: Sequence[_Stored]) -> _Progress:

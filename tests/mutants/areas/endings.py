@@ -145,8 +145,8 @@ MUTANTS = [
     Mutant(
         file=_REPORTS,
         name="a machine that answers is told as a talk",
-        old="if step.answered_at is not None and not step.is_machine and known",
-        new="if step.answered_at is not None and known",
+        old="if at is None or step.is_machine or call",
+        new="if at is None or call",
         tests=f"{_REPORT_TESTS}::test_a_machine_that_answers_starts_no_talk",
     ),
     Mutant(
@@ -195,8 +195,8 @@ MUTANTS = [
     Mutant(
         file=_REPORTS,
         name="whoever asks a carrier's agent not to be called is not suppressed",
-        old='            if any(row.kind == "ended" and _asked_not_to_be_called(row) for row in reports)\n',
-        new="            if not reports\n",
+        old="for call_id, reports in by_call.items() if _asked_not_to_be_called(reports)], now=now)",
+        new="for call_id, reports in by_call.items() if not reports], now=now)",
         tests=f"{_ENDING_TESTS}"
         "::test_who_asks_not_to_be_called_is_suppressed_on_the_number_dialled_and_on_the_contacts_own",
     ),
