@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from callbacks import events
+from callbacks import callback_states, events
 from callbacks.callers import INBOUND_CALL, complete_for_callers
 from callbacks.local_times import derive_anew
 from callbacks.resuming import reschedule_missed
@@ -25,7 +25,7 @@ from dialer.calls.listener import EndedCall, FollowUp, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
 from dialer.rules.withdrawals import Withdrawal
-from dialer.workspaces.statements import fetch, run
+from dialer.workspaces.statements import fetch
 from webhooks.outbox import NewEvent, record_events
 
 _STATUS_WHEN_WITHDRAWN = {
@@ -59,85 +59,33 @@ class Made:
     event: NewEvent
 
 
-class _Body(NamedTuple):
-    call_id: UUID
-
-
-class _Withdrawn(NamedTuple):
-    id: int
-
-
 class Callbacks:
     """The facts, as the callback queue takes them."""
 
     def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
-        run(
-            "callbacks_dialling",
-            """
-            UPDATE callbacks_callback SET status = 'dialing', dialled_at = %(now)s, updated_at = %(now)s
-            WHERE call_id = ANY(%(calls)s) AND status = 'pending'
-            """,
-            {"calls": list(call_ids), "now": now},
-        )
+        callback_states.dial(call_ids, now=now)
 
     def calls_put_back(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
         """Make their callbacks pending again; where another one is pending by now, withdraw the call."""
-        ids = list(call_ids)
-        run(
-            "callbacks_put_back",
-            """
-            UPDATE callbacks_callback b SET status = 'pending', dialled_at = NULL, updated_at = %(now)s
-            WHERE b.call_id = ANY(%(calls)s) AND b.status = 'dialing' AND NOT EXISTS (
-                SELECT FROM callbacks_callback o
-                WHERE o.contact_id = b.contact_id AND o.campaign_id IS NOT DISTINCT FROM b.campaign_id
-                    AND o.status = 'pending')
-            """,
-            {"calls": ids, "now": now},
-        )
-        left = fetch(
-            _Body,
-            "callbacks_in_the_way",
-            "SELECT call_id FROM callbacks_callback WHERE call_id = ANY(%(calls)s) AND status = 'dialing'",
-            {"calls": ids},
-        )
-        calls.withdraw([row.call_id for row in left], why=Withdrawal.SUPERSEDED, now=now)
+        in_the_way = callback_states.put_back(call_ids, now=now)
+        calls.withdraw(in_the_way, why=Withdrawal.SUPERSEDED, now=now)
 
     def calls_missed(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
         reschedule_missed(call_ids, now=now)
 
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None:
         status = _STATUS_WHEN_WITHDRAWN.get(why, CallbackStatus.CANCELLED)
-        rows = fetch(
-            _Withdrawn,
-            "callbacks_withdrawn",
-            """
-            UPDATE callbacks_callback SET status = %(status)s, completed_by = %(by)s, dialled_at = NULL,
-                updated_at = %(now)s
-            WHERE call_id = ANY(%(calls)s) AND status IN ('pending', 'dialing') RETURNING id
-            """,
-            {
-                "calls": list(call_ids),
-                "status": status.value,
-                "by": INBOUND_CALL if why is Withdrawal.INBOUND_CALL else "",
-                "now": now,
-            },
-        )
+        completed_by = INBOUND_CALL if why is Withdrawal.INBOUND_CALL else ""
+        ids = callback_states.withdraw(call_ids, to=status, completed_by=completed_by, now=now)
         reason = _REASON_TOLD.get(why, why)
-        record_events(events.of_callbacks([row.id for row in rows], status.value, reason=reason, at=now), now=now)
+        record_events(events.of_callbacks(ids, status.value, reason=reason, at=now), now=now)
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         derive_anew(contact_ids, now=now)
 
     def calls_ended(self, ended: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:
         """Close the callbacks that were called, cancel retries that an answer made needless, make the new ones."""
-        run(
-            "callbacks_done",
-            """
-            UPDATE callbacks_callback SET status = 'done', updated_at = %(now)s
-            WHERE call_id = ANY(%(calls)s) AND status IN ('pending', 'dialing')
-            """,
-            {"calls": [each.call.id for each in ended], "now": now},
-        )
+        callback_states.finish([each.call.id for each in ended], now=now)
         ours = [each for each in ended if not each.call.is_inbound]
         theirs = [each for each in ended if each.call.is_inbound]
         cancel_needless_retries([each.call for each in ours if each.end.outcome in _ENDS_RETRIES], now=now)

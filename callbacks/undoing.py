@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from callbacks import events
+from callbacks import callback_states, events
 from callbacks.callers import INBOUND_CALL
 from callbacks.local_times import derive_anew
 from callbacks.models import Callback
@@ -45,12 +45,8 @@ def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
         _make_room(callback, now=now)
         calls.requeue(callback.call_id, due_at=callback.scheduled_at)
         text = f"An operator undid that it was {callback.status}."
-        Callback.objects.filter(pk=callback_id).update(
-            status=CallbackStatus.PENDING.value,
-            completed_by="",
-            explanation=[*callback.explanation, step(Code.UNDONE, text, at=now, to=callback.scheduled_at)],
-            updated_at=now,
-        )
+        undone = step(Code.UNDONE, text, at=now, to=callback.scheduled_at)
+        callback_states.reopen(callback, explained=undone, now=now)
         record_events(events.of_callbacks([callback_id], "scheduled", reason="undone", at=now), now=now)
         record(actor, [_change(callback, reason)], now=now)
         # The contact's clock may have changed while nothing was promised on it.

@@ -1,5 +1,6 @@
 """States and kinds of callbacks."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -13,6 +14,19 @@ class CallbackStatus(StrEnum):
     SUPERSEDED = "superseded"  # final: a promise took its place
     EXPIRED = "expired"  # final: too late to be called
 
+
+CALLBACK_MOVES: Mapping[CallbackStatus, frozenset[CallbackStatus]] = {
+    CallbackStatus.PENDING: frozenset(CallbackStatus) - {CallbackStatus.PENDING},
+    CallbackStatus.DIALING: frozenset(CallbackStatus) - {CallbackStatus.DIALING},
+    CallbackStatus.DONE: frozenset(),
+    # An operator may undo what a person did.
+    CallbackStatus.SKIPPED: frozenset({CallbackStatus.PENDING}),
+    CallbackStatus.CANCELLED: frozenset({CallbackStatus.PENDING}),
+    CallbackStatus.COMPLETED: frozenset({CallbackStatus.PENDING}),
+    CallbackStatus.SUPERSEDED: frozenset(),
+    CallbackStatus.EXPIRED: frozenset(),
+}
+"""The statuses that a callback may go to from each."""
 
 UNDOABLE = (CallbackStatus.CANCELLED, CallbackStatus.SKIPPED, CallbackStatus.COMPLETED)
 """A person's verb led here, and an undo may lead back; each is also the word for why the call was withdrawn."""

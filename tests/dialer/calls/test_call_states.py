@@ -3,11 +3,9 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from config.env import BASE_DIR
 from dialer.calls import call_states
 from dialer.calls.call_states import Moved, Postponed, Progress
 from dialer.calls.listener import CallEnd
@@ -15,6 +13,7 @@ from dialer.models import Call
 from dialer.rules.statuses import CALL_MOVES, CallStatus, Outcome
 from dialer.rules.withdrawals import Withdrawal
 from tests.factories import NOW, make_call
+from tests.sources import modules
 
 OWNERS = {"dialer/calls/call_states.py", "dialer/dialing/inbound.py"}
 """The second makes the rows of calls that come in."""
@@ -71,19 +70,15 @@ def test_a_verb_moves_a_call_as_the_moves_permit_or_leaves_it_where_it_is(verb: 
 
 def test_no_other_module_writes_status_outcome_generation_or_lease() -> None:
     writers = set()
-    for app in ("dialer", "callbacks", "webhooks", "config"):
-        for path in Path(BASE_DIR, app).rglob("*.py"):
-            if "migrations" in path.parts:
-                continue
-            text = path.read_text()
-            by_sql = any(
-                re.search(r"\b(?:status|outcome|generation|lease_until)\b\s*=", statement.split("WHERE")[0])
-                for statement in SQL_WRITES.findall(text)
-            )
-            by_orm = re.search(r"Call\.objects\.(?:create|bulk_create)\(", text) or re.search(
-                r"Call\.objects\.[^\n]*\.update\(\s*(?:status|outcome|generation|lease_until)=", text
-            )
-            if by_sql or by_orm:
-                writers.add(path.relative_to(BASE_DIR).as_posix())
+    for name, text in modules():
+        by_sql = any(
+            re.search(r"\b(?:status|outcome|generation|lease_until)\b\s*=", statement.split("WHERE")[0])
+            for statement in SQL_WRITES.findall(text)
+        )
+        by_orm = re.search(r"Call\.objects\.(?:create|bulk_create)\(", text) or re.search(
+            r"Call\.objects\.[^\n]*\.update\(\s*(?:status|outcome|generation|lease_until)=", text
+        )
+        if by_sql or by_orm:
+            writers.add(name)
 
     assert writers == OWNERS

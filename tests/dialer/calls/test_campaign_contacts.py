@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from config.env import BASE_DIR
 from dialer.calls import campaign_contacts
 from dialer.calls.campaign_contacts import AfterCall
 from dialer.models import CampaignContact
 from dialer.rules.statuses import CONTACT_MOVES, ContactState, Outcome
 from tests.factories import NOW, make_campaign, make_campaign_contact
+from tests.sources import modules
 
 OWNER = "dialer/calls/campaign_contacts.py"
 WRITES = re.compile(r"(?:UPDATE|INSERT INTO) dialer_campaigncontact\b[^;]*?(?=\"\"\")", re.DOTALL)
@@ -69,15 +68,11 @@ def test_every_move_that_is_permitted_is_made_by_a_verb() -> None:
 
 def test_no_other_module_writes_the_state() -> None:
     writers = set()
-    for app in ("dialer", "callbacks", "webhooks", "config"):
-        for path in Path(BASE_DIR, app).rglob("*.py"):
-            if "migrations" in path.parts:
-                continue
-            text = path.read_text()
-            by_sql = any(re.search(r"\bstate\b", statement) for statement in WRITES.findall(text))
-            by_orm = re.search(r"CampaignContact\.objects[^\n]*\.(?:create|get_or_create|bulk_create)\(", text)
-            by_update = re.search(r"\.update\(\s*state=", text)
-            if by_sql or by_orm or by_update:
-                writers.add(path.relative_to(BASE_DIR).as_posix())
+    for name, text in modules():
+        by_sql = any(re.search(r"\bstate\b", statement) for statement in WRITES.findall(text))
+        by_orm = re.search(r"CampaignContact\.objects[^\n]*\.(?:create|get_or_create|bulk_create)\(", text)
+        by_update = re.search(r"\.update\(\s*state=", text)
+        if by_sql or by_orm or by_update:
+            writers.add(name)
 
     assert writers == {OWNER}

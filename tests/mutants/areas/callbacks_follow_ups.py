@@ -11,12 +11,12 @@ _REQUESTS = "tests/callbacks/test_requests.py"
 
 MUTANTS = [
     Mutant(
-        file="callbacks/follow_ups.py",
+        file="callbacks/callback_states.py",
         name="a call that was put back takes the place of a newer promise",
         old=" AND b.status = 'dialing' AND NOT EXISTS (\n"
-        "                SELECT FROM callbacks_callback o\n"
-        "                WHERE o.contact_id = b.contact_id AND o.campaign_id IS NOT DISTINCT FROM b.campaign_id\n"
-        "                    AND o.status = 'pending')",
+        "            SELECT FROM callbacks_callback o\n"
+        "            WHERE o.contact_id = b.contact_id AND o.campaign_id IS NOT DISTINCT FROM b.campaign_id\n"
+        "                AND o.status = 'pending')",
         new=" AND b.status = 'dialing'",
         tests="tests/dialer/dialing/test_putting_back.py"
         "::test_outside_campaigns_a_promise_made_meanwhile_takes_the_place_of_a_retry",
@@ -31,8 +31,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="nobody is told what became of a callback that was withdrawn",
-        old="        record_events(events.of_callbacks([row.id for row in rows], status.value, "
-        "reason=reason, at=now), now=now)\n",
+        old="        record_events(events.of_callbacks(ids, status.value, reason=reason, at=now), now=now)\n",
         new="",
         tests="tests/decisions/test_campaigns.py"
         "::test_cancel_cancels_every_pending_callback_with_one_event_each_and_waiting_contacts",
@@ -40,8 +39,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/follow_ups.py",
         name="a callback does not say that the contact's own call completed it",
-        old='"by": INBOUND_CALL if why is Withdrawal.INBOUND_CALL else ""',
-        new='"by": ""',
+        old='completed_by = INBOUND_CALL if why is Withdrawal.INBOUND_CALL else ""',
+        new='completed_by = ""',
         tests=f"{_INBOUND}::test_an_answered_call_from_the_contact_completes_its_retry_and_ends_the_chain_as_reached",
     ),
     Mutant(
