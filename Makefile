@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-BESIDE := $(BIN)/python -m config.embedded exec --
-ALONE := $(BIN)/python -m config.embedded exec --temporary --
-MEASURED := $(BIN)/python -m config.embedded exec --temporary --durable --
+BESIDE := $(BIN)/python -m config.local.servers exec --
+ALONE := $(BIN)/python -m config.local.servers exec --temporary --
+MEASURED := $(BIN)/python -m config.local.servers exec --temporary --durable --
 WORKERS ?= 3
 BROKER ?= valkey
 
@@ -23,7 +23,7 @@ $(INSTALLED): requirements.txt
 	@touch $@
 
 run: $(INSTALLED)  ## the whole of Ringback with its own PostgreSQL and Valkey, until Ctrl-C
-	@$(BIN)/python -m config.runner --follow-parent
+	@$(BIN)/python -m config.local.run --follow-parent
 
 test: $(INSTALLED)  ## the whole test suite, on servers of its own that are gone afterwards (ARGS="-k …")
 	@$(ALONE) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
@@ -80,10 +80,10 @@ format: $(INSTALLED)  ## put the form right
 	@$(BIN)/ruff check --fix --quiet .
 
 login: $(INSTALLED)  ## where the demo is, its password and key
-	@$(BIN)/python -m config.local
+	@$(BIN)/python -m config.local.settings
 
 shell: $(INSTALLED)  ## Django's shell beside a running or a fresh PostgreSQL
 	@$(BESIDE) $(BIN)/python manage.py shell
 
 reset: $(INSTALLED)  ## forget all data of `make run`
-	@$(BIN)/python -m config.embedded reset
+	@$(BIN)/python -m config.local.servers reset

@@ -17,7 +17,7 @@ def servers_are_named(**_: object) -> list[CheckMessage]:
         problems.append(
             Error(
                 "DATABASE_URL is not set.",
-                hint="`make run` and `python -m config.embedded exec -- COMMAND` start a PostgreSQL of their own; "
+                hint="`make run` and `python -m config.local.servers exec -- COMMAND` start a PostgreSQL of their own; "
                 "elsewhere: DATABASE_URL=postgresql://user:password@host:5432/ringback",
                 id="config.E001",
             )

@@ -14,8 +14,8 @@ from typing import Self
 
 from kombu import Connection, Queue
 
-from config.embedded import free_port
-from config.leash import Leash, has_ended, kill_group
+from config.local.keeper import has_ended, kill_group, start_kept
+from config.local.settings import free_port
 
 _START_SECONDS = 240
 _SBIN = (Path("/usr/lib/rabbitmq/bin"), Path("/usr/local/sbin"), Path("/opt/homebrew/sbin"))
@@ -37,7 +37,6 @@ class RabbitMQ:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "rabbitmq"
         self._port = free_port()
-        self._leash = Leash()
         self._environment = self._prepare()
         self._mapper: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
@@ -48,7 +47,7 @@ class RabbitMQ:
 
     def __enter__(self) -> Self:
         try:
-            self._mapper = self._leash.start(["epmd"], environment=self._environment, output=subprocess.DEVNULL)
+            self._mapper = start_kept(["epmd"], environment=self._environment, output=subprocess.DEVNULL)
             self.start()
         except BaseException:
             self._end()
@@ -68,7 +67,7 @@ class RabbitMQ:
             raise RabbitMQNotStartable(message)
         log = self._folder / "node.log"
         with log.open("ab") as output:
-            self._node = self._leash.start([script], environment=self._environment, output=output)
+            self._node = start_kept([script], environment=self._environment, output=output)
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if has_ended(self._node) or time.monotonic() > deadline:
@@ -80,7 +79,6 @@ class RabbitMQ:
         """End the node as ``kill -9`` does."""
         if self._node is not None:
             kill_group(self._node)
-            self._node.wait()
             self._node = None
 
     def restart(self) -> None:
@@ -128,7 +126,6 @@ class RabbitMQ:
         self.kill()
         if self._mapper is not None:
             kill_group(self._mapper)
-            self._mapper.wait()
 
     def _prepare(self) -> Mapping[str, str]:
         self._folder.mkdir(parents=True)

@@ -17,9 +17,9 @@ from typing import Self, TypeVar
 
 import psycopg
 
-from config import local
-from config.embedded import EmbeddedServers
 from config.env import BASE_DIR
+from config.local.servers import EmbeddedServers
+from config.local.settings import environment
 
 LONGEST_SECONDS = 600
 """After it a run of pytest is given up."""
@@ -44,7 +44,7 @@ class Workshop:
         _copy_project(self._tree)
         self._stack.enter_context(self._servers)
         self._environment = {
-            **local.environment(self._servers.folder),
+            **environment(self._servers.folder),
             "DATABASE_URL": self._servers.database_url,
             "REDIS_URL": self._servers.redis_url,
             "BROKER_URL": self._servers.redis_url,

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 import requests
 
-from config import local
+from config.local.settings import data_dir, environment
 from dialer.carriers.simulation.ledger import places
 
 FIRST: Final = timedelta(seconds=60)
@@ -198,8 +198,8 @@ def main() -> int:
     parser = ArgumentParser(prog="python -m config.demo.check", description=__doc__)
     parser.add_argument("--first-minute-only", action="store_true", help="do not wait for the callbacks")
     only_first = parser.parse_args().first_minute_only
-    settings = local.environment(local.data_dir())
-    ledger = Path(settings.get("SIMULATED_CARRIER_LEDGER") or local.data_dir() / "carrier-ledger.jsonl")
+    settings = environment(data_dir())
+    ledger = Path(settings.get("SIMULATED_CARRIER_LEDGER") or data_dir() / "carrier-ledger.jsonl")
     api = Api.of(settings)
     try:
         started_at, ahead = _wait_for_start(api)

@@ -24,7 +24,7 @@ import requests  # noqa: E402 — Django is set up first
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
-from config.embedded import free_port  # noqa: E402
+from config.local.settings import free_port  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 from tests.chaos.app import STALLED_SECONDS  # noqa: E402
 from tests.chaos.crew import Crew, Process, eventually, of_procfile, python  # noqa: E402

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from config import procfile
 from config.env import BASE_DIR
-from config.leash import Leash, has_ended, kill_group
+from config.local import procfile
+from config.local.keeper import has_ended, kill_group, start_kept
 from tests.chaos.faults import LIFE, FaultLog, Kind
 
 _PAUSE = 0.1
@@ -78,7 +78,6 @@ class Crew:
         self._environment = environment
         self._folder = folder
         self.log = log
-        self._leash = Leash()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -96,7 +95,6 @@ class Crew:
         for process in self.by_name.values():
             if process.keeper is not None:
                 kill_group(process.keeper)
-                process.keeper.wait()
 
     def kill(self, name: str) -> str:
         """Kill a process with all that it has started, and start it again; return the fault, which is not over yet."""
@@ -105,7 +103,6 @@ class Crew:
             assert process.keeper is not None
             fault = self.log.begin(Kind.KILL, [process.life])
             kill_group(process.keeper)
-            process.keeper.wait()
             self._start(process)
         return fault
 
@@ -155,7 +152,7 @@ class Crew:
         process.lives += 1
         process.gave_up_at = None
         with self._log_of(process).open("ab") as output:
-            process.keeper = self._leash.start(
+            process.keeper = start_kept(
                 process.command,
                 environment={**self._environment, **process.environment, LIFE: process.life},
                 output=output,

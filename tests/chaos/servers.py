@@ -13,12 +13,11 @@ from django.db import DatabaseError, connection
 from redis import Redis, RedisError
 
 from config.celery import QUEUES
-from config.leash import Leash, User
+from config.local.keeper import start_kept
 from dialer.workspaces.clock import database_now
 from tests.chaos.crew import eventually
 from tests.rabbitmq import RabbitMQ
 
-_leash = Leash()
 _FULL = 1
 
 
@@ -41,10 +40,10 @@ class Postgres:
             cursor.execute("SELECT pg_backend_pid()")
             (backend,) = cursor.fetchone() or (0,)
         server = psutil.Process(psutil.Process(backend).ppid())
-        command, user = server.cmdline(), _user_of(server)
+        command, user = server.cmdline(), user_of(server)
         kill_tree(server)
         connection.close()
-        _leash.start(command, user=user, output=subprocess.DEVNULL)
+        start_kept(command, user=user, output=subprocess.DEVNULL)
         eventually(_database_answers, within_seconds=30)
 
 
@@ -55,13 +54,13 @@ class Valkey:
         self._redis = Redis.from_url(url or settings.REDIS_URL, socket_timeout=2)
         said = self._redis.info("server")
         self._command: Sequence[str | Path] = [said["executable"], said["config_file"]]
-        self._user = _user_of(psutil.Process(said["process_id"]))
+        self._user = user_of(psutil.Process(said["process_id"]))
 
     def kill(self) -> None:
         kill_tree(psutil.Process(self._redis.info("server")["process_id"]))
 
     def start(self) -> None:
-        _leash.start(self._command, user=self._user, output=subprocess.DEVNULL)
+        start_kept(self._command, user=self._user, output=subprocess.DEVNULL)
         eventually(lambda: bool(self._redis.ping()), within_seconds=30, but=RedisError)
 
     def flush(self) -> None:
@@ -96,9 +95,9 @@ def kill_tree(server: psutil.Process) -> None:
     psutil.wait_procs(family, timeout=20)
 
 
-def _user_of(server: psutil.Process) -> User | None:
-    uid, gid = server.uids().real, server.gids().real
-    return User(uid=uid, gid=gid) if uid != os.getuid() else None
+def user_of(server: psutil.Process) -> str | None:
+    """Return who runs a server; ``None`` where we do."""
+    return server.username() if server.uids().real != os.getuid() else None
 
 
 def _database_answers() -> bool:

@@ -28,7 +28,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import DatabaseError, connection, transaction  # noqa: E402
 from redis import Redis  # noqa: E402
 
-from config.leash import Leash, User, kill_group  # noqa: E402
+from config.local.keeper import kill_group, start_kept  # noqa: E402
 from dialer.workspaces.clock import database_now  # noqa: E402
 from dialer.workspaces.ids import public_id  # noqa: E402
 from dialer.workspaces.models import Workspace  # noqa: E402
@@ -37,6 +37,7 @@ from tests.chaos.faults import BROKER, POSTGRES, FaultLog, Kind  # noqa: E402
 from tests.chaos.inbox import Inbox, read  # noqa: E402
 from tests.chaos.plan import WebhookPoint, deaths_in  # noqa: E402
 from tests.chaos.repeats import listed, repeats_of  # noqa: E402
+from tests.chaos.servers import user_of  # noqa: E402
 from tests.chaos.webhook_judge import judge  # noqa: E402
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event  # noqa: E402
 from webhooks.outbox import NewEvent, record_events  # noqa: E402
@@ -118,11 +119,10 @@ def _processes(chaos: Mapping[str, str]) -> Iterator[None]:
     environment = {
         **os.environ, "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8", "LOG_LEVEL": "CRITICAL", "DATABASE_POOL_SIZE": "4"
     }  # fmt: skip
-    leash = Leash()
     beat = [python, "-m", "celery", "--quiet", "-A", "config.celery", "beat", "--loglevel", "CRITICAL"]
     running = [
-        leash.start(beat, environment=environment, output=subprocess.DEVNULL),
-        leash.start(
+        start_kept(beat, environment=environment, output=subprocess.DEVNULL),
+        start_kept(
             [python, "-m", "tests.chaos.webhook_worker"],
             environment={**environment, **chaos, "CHAOS_OF": "webhooks"},
             output=subprocess.DEVNULL,
@@ -133,7 +133,6 @@ def _processes(chaos: Mapping[str, str]) -> Iterator[None]:
     finally:
         for keeper in running:
             kill_group(keeper)
-            keeper.wait()
 
 
 class _Teller(threading.Thread):
@@ -202,21 +201,17 @@ def _flush() -> None:
     Redis.from_url(settings.BROKER_URL).flushdb()
 
 
-_leash = Leash()
-
-
 def _restart_postgres() -> None:
     """End it as a crash would, and start it again as it was started."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (backend,) = cursor.fetchone() or (0,)
     server = psutil.Process(psutil.Process(backend).ppid())
-    command, uid, gid = server.cmdline(), server.uids().real, server.gids().real
+    command, user = server.cmdline(), user_of(server)
     server.send_signal(signal.SIGQUIT)
     psutil.wait_procs([server], timeout=20)
     connection.close()
-    user = User(uid=uid, gid=gid) if uid != os.getuid() else None
-    _leash.start(command, user=user, output=subprocess.DEVNULL, stop_signal=signal.SIGINT)
+    start_kept(command, user=user, output=subprocess.DEVNULL, stop_signal=signal.SIGINT)
     _eventually_connects()
 
 

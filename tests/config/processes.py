@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from config.env import BASE_DIR
-from config.local import read_json
+from config.local.settings import read_json
 
 PATIENCE_SECONDS = 60
 

@@ -5,7 +5,7 @@ import pytest
 
 from config.celery import QUEUES, ROUTES, app
 from config.env import BASE_DIR
-from config.procfile import read
+from config.local.procfile import read
 
 
 def test_every_route_leads_somebody_somewhere() -> None:

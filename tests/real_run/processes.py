@@ -15,10 +15,10 @@ import psutil
 import psycopg
 import requests
 
-from config import local, procfile
-from config.embedded import EmbeddedServers, free_port
 from config.env import BASE_DIR
-from config.leash import Leash, has_ended, kill_group
+from config.local import procfile, settings
+from config.local.keeper import has_ended, kill_group, start_kept
+from config.local.servers import EmbeddedServers
 from tests.config.processes import bare_environment
 from tests.rabbitmq import RabbitMQ
 
@@ -55,7 +55,6 @@ class Installation:
         self._logs = folder / "logs"
         self._servers = EmbeddedServers(folder / "data", temporary=True, durable=False)
         self._broker = broker
-        self._leash = Leash()
         self._stack = ExitStack()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._lines: dict[str, procfile.Line] = {}
@@ -107,7 +106,7 @@ class Installation:
     def start(self, name: str) -> None:
         line = self._lines[name]
         with (self._logs / name).open("ab") as log:
-            self._running[name] = self._leash.start(
+            self._running[name] = start_kept(
                 line.command, environment={**self._environment, **line.settings}, output=log
             )
 
@@ -117,9 +116,7 @@ class Installation:
 
     def kill(self, name: str) -> None:
         """Do what ``kill -9`` of a process and of its children does."""
-        keeper = self._running.pop(name)
-        kill_group(keeper)
-        keeper.wait()
+        kill_group(self._running.pop(name))
 
     def kill_children(self, name: str) -> int:
         """Kill -9 the processes in which a worker runs its tasks, not the one that starts them; return how many."""
@@ -156,11 +153,11 @@ class Installation:
 
     def _make_environment(self, broker_url: str) -> dict[str, str]:
         """Return what the processes know, and nothing of this shell: what `make run` sets, and ports of their own."""
-        port, carrier_port, receiver_port = free_port(), free_port(), free_port()
+        port, carrier_port, receiver_port = settings.free_port(), settings.free_port(), settings.free_port()
         return {
             **bare_environment(),
-            **local.RELAXED,
-            **local.kept(self._servers.folder),
+            **settings.RELAXED,
+            **settings.kept(self._servers.folder),
             "PATH": f"{Path(sys.executable).parent}:{bare_environment().get('PATH', '')}",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DATA_DIR": str(self._servers.folder),

@@ -35,12 +35,8 @@ def read(path: Path, environment: Mapping[str, str]) -> list[Line]:
         if match is None:
             message = f"{path}: not `name: command`: {text}"
             raise ProcfileUnreadable(message)
-        words = shlex.split(_expand(match["rest"], environment))
+        words = shlex.split(_VARIABLE.sub(lambda name: environment.get(name[1] or name[2], ""), match["rest"]))
         count = next((n for n, word in enumerate(words) if not _SETTING.match(word)), len(words))
         settings = dict(word.split("=", 1) for word in words[:count])
         lines.append(Line(name=match["name"], settings=settings, command=tuple(words[count:])))
     return lines
-
-
-def _expand(text: str, environment: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda match: environment.get(match[1] or match[2], ""), text)

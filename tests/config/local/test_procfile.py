@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from config.env import BASE_DIR
-from config.procfile import Line, ProcfileUnreadable, read
+from config.local.procfile import Line, ProcfileUnreadable, read
 
 
 def test_settings_in_front_are_told_from_the_command(tmp_path: Path) -> None:

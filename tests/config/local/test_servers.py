@@ -11,8 +11,8 @@ import psycopg
 import pytest
 import redis
 
-from config import local
-from config.embedded import EmbeddedServers, ServerNotStartable, running
+from config.local.servers import EmbeddedServers, FolderTaken
+from config.local.settings import read_json, write_json
 from tests.config.processes import belonging_to, eventually, folder_of_ours, listening, start
 
 
@@ -56,20 +56,17 @@ def test_nobody_gets_in_without_the_password(folder: Path) -> None:
             redis.Redis.from_url(f"redis://127.0.0.1:{servers.redis_url.rpartition(':')[2]}").ping()
 
 
-def test_one_folder_has_one_owner(folder: Path) -> None:
+def test_one_folder_has_one_owner_and_others_read_its_addresses(folder: Path) -> None:
     with EmbeddedServers(folder) as servers:
-        with pytest.raises(ServerNotStartable, match="another process"):
-            EmbeddedServers(folder).start()
-        found = running(folder)
+        other = EmbeddedServers(folder)
 
-        assert found is not None
-        assert found.database_url == servers.database_url
-    assert running(folder) is None
+        with pytest.raises(FolderTaken, match="another process"), other:
+            pass
+        assert other.database_url == servers.database_url
 
 
 def test_a_pid_file_of_before_is_not_believed(folder: Path) -> None:
     (folder / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{folder / 'postgres'}\n")
-    (folder / "valkey" / "valkey.pid").write_text(f"{os.getpid()}\n")
 
     with EmbeddedServers(folder) as servers, psycopg.connect(servers.database_url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -80,7 +77,7 @@ def test_a_taken_port_is_replaced(folder: Path) -> None:
         kept = servers.database_url
     other = folder.with_name("other")
     other.mkdir()
-    local.write_json(other / "servers.json", local.read_json(folder / "servers.json"))
+    write_json(other / "servers.json", read_json(folder / "servers.json"))
 
     with EmbeddedServers(folder) as first, EmbeddedServers(other) as second:
         assert first.database_url == kept
@@ -107,7 +104,7 @@ def test_a_command_beside_temporary_servers_gets_their_addresses_and_leaves_noth
     code = "import os; print(os.environ['DATA_DIR'], os.environ['DATABASE_URL']); raise SystemExit(7)"
 
     done = subprocess.run(  # noqa: S603 — our own module
-        [sys.executable, "-m", "config.embedded", "exec", "--temporary", "--", sys.executable, "-c", code],
+        [sys.executable, "-m", "config.local.servers", "exec", "--temporary", "--", sys.executable, "-c", code],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -123,14 +120,31 @@ def test_a_command_beside_temporary_servers_gets_their_addresses_and_leaves_noth
     assert belonging_to(tmp_path) == []
 
 
+def test_a_command_beside_servers_that_run_gets_their_addresses_and_leaves_them_running(folder: Path) -> None:
+    code = "import os; print(os.environ['DATABASE_URL'], os.environ['BROKER_URL'])"
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+
+    with EmbeddedServers(folder) as servers:
+        done = subprocess.run(  # noqa: S603 — our own module
+            [sys.executable, "-m", "config.local.servers", "exec", "--", sys.executable, "-c", code],
+            env={**environment, "DATA_DIR": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        assert done.stdout.split() == [servers.database_url, servers.redis_url]
+        assert servers.revive() == []
+
+
 def test_temporary_servers_of_a_killed_command_stop_and_delete_their_data(tmp_path: Path) -> None:
     output = tmp_path / "output"
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     arguments = ("exec", "--temporary", "--", sys.executable, "-uc", "print('up'); import time; time.sleep(600)")
-    command = start("config.embedded", *arguments, folder=tmp_path / "unused", output=output, TMPDIR=str(scratch))
+    command = start("config.local.servers", *arguments, folder=tmp_path / "unused", output=output, TMPDIR=str(scratch))
     eventually(lambda: b"up" in output.read_bytes() or command.poll() is not None, what="the command runs")
-    port = int(local.read_json(next(scratch.iterdir()) / "servers.json")["postgres_port"])
+    port = int(read_json(next(scratch.iterdir()) / "servers.json")["postgres_port"])
     assert listening(port)
 
     command.kill()
@@ -156,7 +170,7 @@ def test_starting_over_deletes_what_is_ours_and_not_in_use(folder: Path, tmp_pat
 
 def reset(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "config.embedded", "reset"],
+        [sys.executable, "-m", "config.local.servers", "reset"],
         env={**os.environ, "DATA_DIR": str(folder)},
         capture_output=True,
         text=True,

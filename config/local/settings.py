@@ -1,7 +1,7 @@
 """Secrets and ports of a local run: made once and kept.
 
 They live in ``DATA_DIR/local.json``, readable by their owner only. What the environment says wins over them.
-``python -m config.local`` shows where the demo is and how to enter it.
+``python -m config.local.settings`` shows where the demo is and how to enter it.
 """
 
 import base64
@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,8 +39,8 @@ def environment(folder: Path) -> dict[str, str]:
     return {"DEMO": "1"} | RELAXED | kept(folder) | os.environ | ours
 
 
-def kept(folder: Path) -> dict[str, str]:
-    """Return what is kept in a folder; the secrets are made at the first call."""
+def kept(folder: Path, **chosen: str) -> dict[str, str]:
+    """Return what is kept in a folder, and keep what is chosen now; the secrets are made at the first call."""
     made = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -47,14 +48,11 @@ def kept(folder: Path) -> dict[str, str]:
         "DEMO_PASSWORD": secrets.token_urlsafe(9),
         "DEMO_API_KEY": f"rb_{secrets.token_urlsafe(32)}",
     }
-    known: dict[str, str] = read_json(folder / "local.json")
-    if made.keys() - known.keys():
-        keep(folder, made | known)
-    return made | known
-
-
-def keep(folder: Path, values: Mapping[str, str]) -> None:
-    write_json(folder / "local.json", values)
+    known = read_json(folder / "local.json")
+    complete = made | known | chosen
+    if complete != known:
+        write_json(folder / "local.json", complete)
+    return complete
 
 
 def read_json(path: Path) -> dict[str, str]:
@@ -71,6 +69,23 @@ def write_json(path: Path, values: Mapping[str, str]) -> None:
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(values, indent=1))
     draft.replace(path)
+
+
+def is_free(port: int) -> bool:
+    """Say whether a port of 127.0.0.1 can be listened on; does not listen, so that its owner may begin meanwhile."""
+    with contextlib.suppress(OSError), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
+def free_port(*preferred: int | str | None) -> int:
+    """Return the first of these that is free, else one below those that the kernel gives to outgoing connections."""
+    candidates = [int(port) for port in preferred if port]
+    while not (free := [port for port in candidates if is_free(port)]):
+        candidates = [20_000 + secrets.randbelow(10_000)]
+    return free[0]
 
 
 def welcome(settings: Mapping[str, str]) -> str:

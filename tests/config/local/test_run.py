@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config.local import read_json
+from config.local.settings import read_json
 from tests.config.processes import belonging_to, eventually, folder_of_ours, interrupt, listening, ports, start
 
 
@@ -55,7 +55,7 @@ def begin(folder: Path, procfile: Path, output: Path) -> Iterator[Callable[..., 
 
     def begin(stop_seconds: float = 0.5) -> subprocess.Popen[bytes]:
         arguments = ("--procfile", str(procfile), "--stop-seconds", str(stop_seconds))
-        runner = start("config.runner", *arguments, folder=folder, output=output)
+        runner = start("config.local.run", *arguments, folder=folder, output=output)
         started.append(runner)
         wait_until_up(output)
         return runner
@@ -145,7 +145,7 @@ def test_after_everything_was_killed_the_next_start_finds_its_data_and_its_secre
 
 def test_it_ends_with_its_parent_when_told_to(folder: Path, procfile: Path, output: Path) -> None:
     code = "import subprocess, sys; subprocess.run(sys.argv[1:])"
-    words = ["-m", "config.runner", "--follow-parent", "--procfile", str(procfile), "--stop-seconds", "0.5"]
+    words = ["-m", "config.local.run", "--follow-parent", "--procfile", str(procfile), "--stop-seconds", "0.5"]
     with output.open("wb") as file:
         parent = subprocess.Popen(  # noqa: S603 — our own module
             [sys.executable, "-c", code, sys.executable, *words],
@@ -166,7 +166,9 @@ def test_two_checkouts_run_side_by_side(
 ) -> None:
     begin()
     other, output = tmp_path / "other", tmp_path / "other-output"
-    runner = start("config.runner", "--procfile", str(procfile), "--stop-seconds", "0.5", folder=other, output=output)
+    runner = start(
+        "config.local.run", "--procfile", str(procfile), "--stop-seconds", "0.5", folder=other, output=output
+    )
     wait_until_up(output)
 
     shared = set(ports(folder)) & set(ports(other))
@@ -183,7 +185,9 @@ def test_a_port_that_is_asked_for_and_taken_is_named(
     taken = read_json(folder / "local.json")["PORT"]
     output = tmp_path / "other-output"
 
-    runner = start("config.runner", "--procfile", str(procfile), folder=tmp_path / "other", output=output, PORT=taken)
+    runner = start(
+        "config.local.run", "--procfile", str(procfile), folder=tmp_path / "other", output=output, PORT=taken
+    )
 
     assert runner.wait(20) == 1
     assert f"port {taken} is taken" in output.read_text()
@@ -193,7 +197,7 @@ def test_a_release_that_fails_starts_nothing(folder: Path, tmp_path: Path, outpu
     procfile = tmp_path / "Procfile"
     procfile.write_text(f"release: {sys.executable} -c 'raise SystemExit(4)'\nweb: {sys.executable} -c pass\n")
 
-    runner = start("config.runner", "--procfile", str(procfile), folder=folder, output=output)
+    runner = start("config.local.run", "--procfile", str(procfile), folder=folder, output=output)
 
     assert runner.wait(20) == 1
     assert "release failed with status 4" in output.read_text()
