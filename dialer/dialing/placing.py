@@ -120,7 +120,7 @@ def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext]
     go = _take_to_dialing([call for call in rows if isinstance(eligible[call.id], Go)], now=now)
     held = _hold(rows, eligible)
     dropped = _drop(rows, eligible, now=now)
-    counts = {"placed": len(go), "held": held, "dropped": dropped, "stale": len(wanted) - len(go) - held - dropped}
+    counts = {"placed": len(go), "held": held, "dropped": dropped, "not_ours": len(wanted) - len(go) - held - dropped}
     return go, counts
 
 

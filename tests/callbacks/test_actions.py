@@ -311,7 +311,7 @@ def test_a_callback_forced_past_a_pause_is_dialled_while_the_campaign_is_paused(
 
     actions.call_now(callback.pk, workspace_id=callback.workspace_id, actor=SARA, now=at, force=force)
 
-    assert dial(at) == {"placed": 1, "held": 0, "dropped": 0, "stale": 0}
+    assert dial(at) == {"placed": 1, "held": 0, "dropped": 0, "not_ours": 0}
     callback.refresh_from_db()
     other.refresh_from_db()
     assert (callback.status, other.status) == ("dialing", "pending")

@@ -63,7 +63,7 @@ def test_a_force_is_void_where_the_call_could_not_be_dialled_in_time(retry: Call
     late = EVENING + FORCE_LASTS + SECOND
 
     assert why_waiting([Callback.objects.get()], now=late)[retry.pk].code == "outside_window"
-    assert dial(late) == {"placed": 0, "held": 1, "dropped": 0, "stale": 0}
+    assert dial(late) == {"placed": 0, "held": 1, "dropped": 0, "not_ours": 0}
 
     call = Call.objects.get(pk=retry.call_id)
     assert (call.held_reason, call.due_at) == ("outside_window", NOW + timedelta(hours=22))

@@ -185,7 +185,7 @@ def test_a_retry_whose_contact_moved_is_judged_by_the_new_clock_when_it_is_diall
     retry = Callback.objects.get()
 
     edit(retry, time_zone="America/New_York")
-    assert dial(retry.scheduled_at) == {"placed": 0, "held": 1, "dropped": 0, "stale": 0}
+    assert dial(retry.scheduled_at) == {"placed": 0, "held": 1, "dropped": 0, "not_ours": 0}
 
     call = Call.objects.get(pk=retry.call_id)
     assert (call.held_reason, call.due_at) == ("outside_window", datetime(2025, 3, 12, 13, 0, tzinfo=UTC))

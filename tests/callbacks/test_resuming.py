@@ -174,7 +174,7 @@ def test_a_campaign_whose_end_has_come_pauses_and_holds_what_it_promised() -> No
 
     campaign = Campaign.objects.get()
     assert (campaign.status, campaign.pause_reason) == ("paused", "end_at_reached")
-    assert dial(NOW + HOUR) == {"placed": 0, "held": 0, "dropped": 0, "stale": 0}
+    assert dial(NOW + HOUR) == {"placed": 0, "held": 0, "dropped": 0, "not_ours": 0}
     assert why_waiting([retry], now=NOW + HOUR)[retry.pk].code == "campaign_paused"
     with pytest.raises(CampaignNotStartable):
         resume("call", NOW + HOUR)
@@ -195,5 +195,5 @@ def test_a_call_claimed_before_the_end_is_not_dialled_after_it() -> None:
     ]
     assert len(claims) == 1
 
-    assert placing.place(claims, now=due_at) == {"placed": 0, "held": 1, "dropped": 0, "stale": 0}
+    assert placing.place(claims, now=due_at) == {"placed": 0, "held": 1, "dropped": 0, "not_ours": 0}
     assert Call.objects.get(status="queued").held_reason == "campaign_paused"

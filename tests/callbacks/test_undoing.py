@@ -171,7 +171,7 @@ def test_a_message_that_was_under_way_when_it_was_cancelled_dials_nothing_after_
     undo(callback)
     carrier.placed.clear()
 
-    assert placing.place(claims, now=callback.scheduled_at)["stale"] == 1
+    assert placing.place(claims, now=callback.scheduled_at)["not_ours"] == 1
     assert dial(callback.scheduled_at)["placed"] == 1
     assert len(carrier.placed) == 1
 

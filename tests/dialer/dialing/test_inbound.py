@@ -239,7 +239,7 @@ def test_a_contact_on_the_phone_with_us_is_not_dialled(carrier: InProcessCarrier
     call = ring.tell(ring.report("ringing", retry.scheduled_at - SECOND))
     assert call is not None
 
-    assert dial(retry.scheduled_at) == {"placed": 0, "held": 1, "dropped": 0, "stale": 0}
+    assert dial(retry.scheduled_at) == {"placed": 0, "held": 1, "dropped": 0, "not_ours": 0}
     assert why_waiting([retry], now=retry.scheduled_at)[retry.pk].code == "contact_busy"
     ring.tell(ring.report("ended", retry.scheduled_at + 5 * SECOND, outcome="no_answer"))
     assert dial(retry.scheduled_at + 10 * SECOND)["placed"] == 1

@@ -79,7 +79,7 @@ def test_one_call_tries_whether_the_carrier_is_back_and_its_answer_lets_the_othe
     carrier.placed.clear()
 
     back = NOW + timedelta(seconds=20)
-    assert dial(back) == {"placed": 1, "held": FAILURES - 1, "dropped": 0, "stale": 0}
+    assert dial(back) == {"placed": 1, "held": FAILURES - 1, "dropped": 0, "not_ours": 0}
     assert set(Call.objects.filter(status="queued").values_list("held_reason", flat=True)) == {"carrier_down"}
     assert down_until() > back + SHORTEST
     again = back + timedelta(seconds=30)

@@ -38,7 +38,7 @@ def test_a_waiting_contact_is_called_and_called_back_when_nobody_answers(carrier
     campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [1, 2]})
     member = make_campaign_contact(campaign)
 
-    assert dial(NOW) == {"placed": 1, "held": 0, "dropped": 0, "stale": 0}
+    assert dial(NOW) == {"placed": 1, "held": 0, "dropped": 0, "not_ours": 0}
     (first,) = end_all(NOW, "no_answer")
 
     callback = Callback.objects.get()
@@ -204,7 +204,7 @@ def test_one_number_on_two_contacts_has_one_live_call(carrier: InProcessCarrier)
     make_campaign_contact(campaign, contact)
     make_campaign_contact(campaign, make_contact(campaign.workspace, phone=contact.phone))
 
-    assert dial(NOW) == {"placed": 1, "held": 1, "dropped": 0, "stale": 0}
+    assert dial(NOW) == {"placed": 1, "held": 1, "dropped": 0, "not_ours": 0}
     assert Call.objects.get(status="queued").held_reason == "contact_busy"
 
 
@@ -251,9 +251,9 @@ def test_a_lost_message_costs_the_lease_and_never_a_call(carrier: InProcessCarri
     assert claim(later) == []
     assert call_states.release_expired(limit=10, now=later) == 1
     again = claim(later)
-    assert placing.place(lost, now=later)["stale"] == 1
+    assert placing.place(lost, now=later)["not_ours"] == 1
     assert placing.place(again, now=later)["placed"] == 1
-    assert placing.place(again, now=later)["stale"] == 1
+    assert placing.place(again, now=later)["not_ours"] == 1
     assert len(carrier.placed) == 1
 
 
@@ -289,6 +289,6 @@ def test_a_message_that_comes_before_its_time_does_not_dial_early(carrier: InPro
     ahead = NOW + 40 * SECOND
     claims = claim(ahead)
 
-    assert placing.place(claims, now=ahead) == {"placed": 0, "held": 1, "dropped": 0, "stale": 0}
+    assert placing.place(claims, now=ahead) == {"placed": 0, "held": 1, "dropped": 0, "not_ours": 0}
     assert dial(NOW + MINUTE)["placed"] == 1
     assert len(carrier.placed) == 2

@@ -52,7 +52,7 @@ def test_a_call_that_cannot_be_judged_does_not_keep_its_batch_from_being_placed(
 
     counts = placing.place(claim(NOW), now=NOW)
 
-    assert counts == {"placed": 1, "held": 0, "dropped": 0, "stale": 0}
+    assert counts == {"placed": 1, "held": 0, "dropped": 0, "not_ours": 0}
     assert carrier.numbers() == [good.contact.phone]
     assert Call.objects.get(contact=broken.contact).status == "queued"
 
@@ -76,7 +76,7 @@ def test_a_message_that_comes_after_its_lease_dials_nothing(carrier: InProcessCa
     claims = claim(NOW)
     runs_out = NOW + settings.LEASE_SECONDS * SECOND
 
-    assert placing.place(claims, now=runs_out)["stale"] == 1
+    assert placing.place(claims, now=runs_out)["not_ours"] == 1
     assert carrier.placed == []
     assert placing.place(claims, now=runs_out - SECOND)["placed"] == 1
 
@@ -174,7 +174,7 @@ def test_a_call_that_is_held_can_be_claimed_again(carrier: InProcessCarrier) -> 
     claims = claim(NOW)
 
     assert placing.place(claims, now=NOW)["held"] == 1
-    assert placing.place(claims, now=NOW)["stale"] == 1
+    assert placing.place(claims, now=NOW)["not_ours"] == 1
     assert dial(NOW + HOUR)["placed"] == 1
 
 
@@ -205,7 +205,7 @@ def test_a_batch_is_judged_by_the_longest_period_that_any_of_its_limits_counts(c
             member = make_campaign_contact(campaign, make_contact(workspace))
             make_call(make_contact(workspace, phone=member.contact.phone), status="ended", dialing_at=NOW - 2 * HOUR)
 
-    assert dial(NOW) == {"placed": 2, "held": 2, "dropped": 0, "stale": 0}
+    assert dial(NOW) == {"placed": 2, "held": 2, "dropped": 0, "not_ours": 0}
 
     assert set(Call.objects.filter(status="queued").values_list("held_reason", flat=True)) == {"contact_limit"}
 
@@ -246,6 +246,6 @@ def test_two_calls_to_one_number_do_not_break_their_batch(
     member = a_waiting_contact()
     make_campaign_contact(member.campaign, make_contact(member.workspace, phone=member.contact.phone))
 
-    assert dial(NOW) == {"placed": 1, "held": 1, "dropped": 0, "stale": 0}
+    assert dial(NOW) == {"placed": 1, "held": 1, "dropped": 0, "not_ours": 0}
     # The database refuses the second one too, and then the whole batch is done again, call by call.
     assert "calls.batch_failed" not in caplog.text
