@@ -29,6 +29,7 @@ from dialer.calls.events import call_exhausted
 from dialer.calls.listener import CallEnd, EndedCall
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
+from dialer.rules.waits import Waits
 from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.instants import written
@@ -143,14 +144,13 @@ def _refuse_unless_possible(row: Opened, *, at: datetime, force: Force | None, n
     if call.is_suppressed:
         raise ContactSuppressed
     forced = force.checks if force else frozenset()
-    if at <= now and call.campaign_status not in (None, "running") and "campaign_paused" not in forced:
-        reason = "campaign_paused"
-        raise OutsideWindow(reason, None)
+    if at <= now and call.campaign_status not in (None, "running") and Waits.CAMPAIGN_PAUSED not in forced:
+        raise OutsideWindow(Waits.CAMPAIGN_PAUSED, None)
     terms = context.terms_of(call)
     ledger = context.ledger_of([(call.workspace_id, call.phone, terms)], now=now)
     possible = next_possible(terms, at=at, ledger=ledger.get((call.workspace_id, call.phone), ()), forced=forced)
     if possible.shifts or possible.at is None:
-        raise OutsideWindow(possible.shifts[0].reason if possible.shifts else "outside_window", possible.at)
+        raise OutsideWindow(possible.shifts[0].reason if possible.shifts else Waits.OUTSIDE_WINDOW, possible.at)
 
 
 def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: list[Step], now: datetime) -> None:

@@ -11,22 +11,13 @@ from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
 from dialer.calls.context import CallContext
 from dialer.dialing import eligibility
-from dialer.rules.eligibility import Drop, Eligibility, Hold, Waits
+from dialer.rules.eligibility import Drop, Eligibility, Hold
+from dialer.rules.waits import TEXTS, Waits
 
 OVERDUE, DUE_TODAY, THIS_WEEK, ALL_PENDING = "overdue", "due_today", "this_week", "all_pending"
 QUEUES = (OVERDUE, DUE_TODAY, THIS_WEEK, ALL_PENDING)
 GRACE = timedelta(seconds=60)
 """A callback is counted and coloured as overdue only after this."""
-
-_WORDS = {
-    Waits.CAMPAIGN_PAUSED: "The campaign is paused.",
-    Waits.OUTSIDE_WINDOW: "Outside the calling window.",
-    Waits.CONTACT_LIMIT: "One more call would exceed the contact limit.",
-    Waits.CONTACT_BUSY: "The contact is on the phone.",
-    Waits.AT_CAPACITY: "All starts or slots of the campaign, the line or the workspace are taken.",
-    Waits.STALE: "Too late to be dialled automatically; an operator decides.",
-    Waits.CARRIER_DOWN: "The carrier cannot be reached.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +61,21 @@ def why_waiting(callbacks: Sequence[Callback], *, now: datetime) -> Mapping[int,
         found = _why(call, answer, now=now)
         if found is not None:
             code, at = found
-            waiting[due[call_id].pk] = Waiting(code=code.value, text=_WORDS[code], next_possible_at=at)
+            waiting[due[call_id].pk] = Waiting(code=code.value, text=_sentence(code), next_possible_at=at)
     return waiting
+
+
+def _sentence(why: Waits) -> str:
+    text = TEXTS[why]
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _why(call: CallContext, answer: Eligibility, *, now: datetime) -> tuple[Waits, datetime | None] | None:
     match answer:
         case Hold(reason=(Waits.CAMPAIGN_PAUSED | Waits.STALE) as reason):
-            return Waits(reason), None
+            return reason, None
         case Hold(reason=reason, due_at=at, is_hopeless=is_hopeless):
-            return Waits(reason), None if is_hopeless else at
+            return reason, None if is_hopeless else at
         case Drop():
             return None
     if call.due_at > now:

@@ -6,6 +6,7 @@ from datetime import datetime
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
 from dialer.models import Contact, Persona
+from dialer.rules.waits import TEXTS, Waits
 from dialer.workspaces.instants import written
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -80,15 +81,9 @@ class AlreadyPending(Refused):
 class OutsideWindow(Refused):
     """The contact may not be called then; ``next_opening`` is the next permitted time, if there is one."""
 
-    _TEXTS: Mapping[str, str] = {
-        "outside_window": "that is outside the calling window",
-        "contact_limit": "one more call would exceed the contact limit then",
-        "campaign_paused": "the campaign is paused",
-    }
-
-    def __init__(self, reason: str, next_opening: datetime | None) -> None:
-        super().__init__(self._TEXTS[reason])
-        self.code = reason
+    def __init__(self, reason: Waits, next_opening: datetime | None) -> None:
+        super().__init__(TEXTS[reason])
+        self.code = reason.value
         self.next_opening = next_opening
 
     @property

@@ -25,6 +25,7 @@ from dialer.rules.contact_limits import limits_from
 from dialer.rules.forcing import forced_at
 from dialer.rules.openings import Possible, Terms, next_possible
 from dialer.rules.statuses import CAMPAIGN_OVER, CallStatus, CampaignStatus, ContactState, Rank
+from dialer.rules.waits import FORCEABLE, Waits
 from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.lines import default_line
 from dialer.setup.personas import default_persona
@@ -38,10 +39,6 @@ from webhooks.outbox import record_events
 FURTHEST_AHEAD = timedelta(days=30)
 PAST_GRACE = timedelta(seconds=60)
 """A time up to this long ago is taken as now."""
-
-
-FORCEABLE = ("outside_window", "contact_limit", "campaign_paused")
-"""Checks that an operator may override; a suppression is none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +59,7 @@ class Force:
 
     def rank(self, otherwise: Rank) -> Rank:
         """Return the rank of what is forced: of a paused campaign, only what an operator wants at once is claimed."""
-        return Rank.CALL_NOW if "campaign_paused" in self.checks else otherwise
+        return Rank.CALL_NOW if Waits.CAMPAIGN_PAUSED in self.checks else otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +373,7 @@ def _caller_id(setting: _Setting) -> str:
 def _held_by(setting: _Setting, force: Force | None) -> str:
     """Say what keeps the promise from being dialled, as things stand; a draft waits like a campaign that is paused."""
     is_held = setting.campaign is not None and setting.campaign.status != CampaignStatus.RUNNING
-    return "campaign_paused" if is_held and not (force and "campaign_paused" in force.checks) else ""
+    return Waits.CAMPAIGN_PAUSED if is_held and not (force and Waits.CAMPAIGN_PAUSED in force.checks) else ""
 
 
 def _at(possible: Possible) -> datetime:

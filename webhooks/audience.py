@@ -1,4 +1,7 @@
-"""Who would receive an event: every possible receiver, with the reason why or why not."""
+"""Who hears an event: in SQL, for the outbox that records it, and with reasons, for whoever asks beforehand.
+
+Both say the same; a test holds them side by side.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +12,53 @@ from django.db.models import Q
 
 from webhooks.models import Endpoint
 from webhooks.rules.audience import HEARING, TEXTS, Occasion, Reason, Receiver, reason_for
-from webhooks.rules.statuses import Profile, Purpose, ScopeType
+from webhooks.rules.statuses import ALL_EVENTS, BatchType, Profile, Purpose, ScopeType, replaces_subscriptions
+
+_SUBSCRIPTIONS = """
+    SELECT g.id AS event_id, p.id AS endpoint_id, p.profile
+    FROM given g JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id
+    WHERE p.purpose = 'subscription' AND p.deleted_at IS NULL AND g.is_subscribed
+        AND CASE p.profile WHEN 'batch' THEN g.batch_type <> '' AND p.events && ARRAY['*', g.batch_type]::varchar[]
+                           ELSE p.events && ARRAY['*', g.type]::varchar[] END
+        AND CASE p.scope_type WHEN 'workspace' THEN true WHEN 'campaign' THEN p.scope_id = g.campaign_id
+                              ELSE p.scope_id = g.persona_id END
+"""
+_STATUS_URLS = """
+    UNION ALL SELECT g.id, p.id, p.profile
+    FROM given g JOIN webhooks_endpoint p ON p.scope_id = g.campaign_id AND p.purpose = 'status'
+    WHERE p.deleted_at IS NULL AND p.events && ARRAY[g.type]::varchar[]
+"""
+_NAMED = """
+    UNION ALL SELECT t.event_id, p.id, p.profile
+    FROM unnest(%(named_events)s::uuid[], %(named_endpoints)s::uuid[]) AS t (event_id, endpoint_id)
+    JOIN webhooks_endpoint p ON p.id = t.endpoint_id AND p.deleted_at IS NULL
+"""
+
+
+def hearing(*, has_status: bool, has_named: bool) -> str:
+    """Return the query of who hears the events in ``given``: event, endpoint and profile.
+
+    Subscriptions; with ``has_status`` the URLs of campaigns; with ``has_named`` the endpoints given by id.
+    """
+    return _SUBSCRIPTIONS + (_STATUS_URLS if has_status else "") + (_NAMED if has_named else "")
+
+
+def is_for_subscriptions(event: str, inline_webhooks: Sequence[Mapping[str, Any]] | None) -> bool:
+    """Tell whether subscriptions hear the event: webhooks given with a call take their place."""
+    return inline_webhooks is None or not replaces_subscriptions(event)
+
+
+def given_with_it(
+    inline_webhooks: Sequence[Mapping[str, Any]], *, event: str, batch_type: BatchType | None
+) -> set[UUID]:
+    """Return the endpoints of the webhooks given with a call or campaign that list the event, each once."""
+    words = {ALL_EVENTS, event}
+    words_in_batches = {ALL_EVENTS, batch_type.value} if batch_type else set()
+    return {
+        UUID(entry["endpoint_id"])
+        for entry in inline_webhooks
+        if not (words_in_batches if entry["profile"] == Profile.BATCH else words).isdisjoint(entry["events"])
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,11 @@ from django.db import connection
 from dialer.workspaces.ids import new_id, public_id
 from dialer.workspaces.models import Workspace
 from dialer.workspaces.statements import fetch, run
-from webhooks import batches
+from webhooks import audience, batches
 from webhooks.models import Event
 from webhooks.rules.envelope import Envelope, render
 from webhooks.rules.json_bytes import encode
-from webhooks.rules.statuses import ALL_EVENTS, BatchType, Profile, replaces_subscriptions
+from webhooks.rules.statuses import BatchType, Profile
 
 CHAIN_PREFIX = "chn"
 
@@ -108,25 +108,6 @@ _INSERT_EVENTS = """
     SELECT g.id, g.workspace_id, h.endpoint_id, h.profile
     FROM recorded JOIN given g USING (id) LEFT JOIN hearing h ON h.event_id = g.id
     ORDER BY g.id, h.endpoint_id
-"""
-_SUBSCRIPTIONS = """
-    SELECT g.id AS event_id, p.id AS endpoint_id, p.profile
-    FROM given g JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id
-    WHERE p.purpose = 'subscription' AND p.deleted_at IS NULL AND g.is_subscribed
-        AND CASE p.profile WHEN 'batch' THEN g.batch_type <> '' AND p.events && ARRAY['*', g.batch_type]::varchar[]
-                           ELSE p.events && ARRAY['*', g.type]::varchar[] END
-        AND CASE p.scope_type WHEN 'workspace' THEN true WHEN 'campaign' THEN p.scope_id = g.campaign_id
-                              ELSE p.scope_id = g.persona_id END
-"""
-_STATUS_URLS = """
-    UNION ALL SELECT g.id, p.id, p.profile
-    FROM given g JOIN webhooks_endpoint p ON p.scope_id = g.campaign_id AND p.purpose = 'status'
-    WHERE p.deleted_at IS NULL AND p.events && ARRAY[g.type]::varchar[]
-"""
-_NAMED = """
-    UNION ALL SELECT t.event_id, p.id, p.profile
-    FROM unnest(%(named_events)s::uuid[], %(named_endpoints)s::uuid[]) AS t (event_id, endpoint_id)
-    JOIN webhooks_endpoint p ON p.id = t.endpoint_id AND p.deleted_at IS NULL
 """
 _INSERT_DELIVERIES = """
     INSERT INTO webhooks_delivery (id, workspace_id, event_id, endpoint_id, batch_type, body, status, due_at,
@@ -253,15 +234,20 @@ def _insert_events(
         sequences.append(sequence)
         bodies.append(_render(event_id, event, sequence))
     if endpoint_id is None:
-        named = [(event_id, each) for event_id, event in new for each in _inline_endpoints(event)]
+        named = [
+            (event_id, each)
+            for event_id, event in new
+            for each in audience.given_with_it(
+                event.inline_webhooks or (), event=event.type, batch_type=event.batch.type if event.batch else None
+            )
+        ]
     else:
         named = [(event_id, endpoint_id) for event_id, _ in new]
     has_status = endpoint_id is None and any(event.status for _, event in new)
-    hearing = _SUBSCRIPTIONS + (_STATUS_URLS if has_status else "") + (_NAMED if named else "")
     return fetch(
         _Hearing,
         "insert_events",
-        _INSERT_EVENTS.format(hearing=hearing),
+        _INSERT_EVENTS.format(hearing=audience.hearing(has_status=has_status, has_named=bool(named))),
         {
             "ids": [event_id for event_id, _ in new],
             "workspaces": [event.workspace_id for _, event in new],
@@ -274,7 +260,10 @@ def _insert_events(
             "personas": [event.persona_id for _, event in new],
             "calls": [event.call_id for _, event in new],
             "keys": [event.unique_key for _, event in new],
-            "is_subscribed": [endpoint_id is None and _is_for_subscriptions(event) for _, event in new],
+            "is_subscribed": [
+                endpoint_id is None and audience.is_for_subscriptions(event.type, event.inline_webhooks)
+                for _, event in new
+            ],
             "batch_types": [event.batch.type.value if event.batch else "" for _, event in new],
             "is_test": endpoint_id is not None,
             "named_events": [event_id for event_id, _ in named],
@@ -298,23 +287,6 @@ def _render(event_id: UUID, event: NewEvent, sequence: int | None) -> bytes:
             sequence=sequence,
         )
     )
-
-
-def _is_for_subscriptions(event: NewEvent) -> bool:
-    return event.inline_webhooks is None or not replaces_subscriptions(event.type)
-
-
-def _inline_endpoints(event: NewEvent) -> set[UUID]:
-    """Return the endpoints of the entries that list the event, each once."""
-    if not event.inline_webhooks:
-        return set()
-    words = {ALL_EVENTS, event.type}
-    words_in_batches = {ALL_EVENTS, event.batch.type.value} if event.batch else set()
-    return {
-        UUID(entry["endpoint_id"])
-        for entry in event.inline_webhooks
-        if not (words_in_batches if entry["profile"] == Profile.BATCH else words).isdisjoint(entry["events"])
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,11 @@ from unfold.widgets import (
 
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
-from callbacks.scheduling import FORCEABLE, Force, instant_of
+from callbacks.scheduling import Force, instant_of
 from callbacks.verbs import Verb
 from dialer.models import Campaign, Contact, Persona
 from dialer.rules.statuses import CampaignStatus
+from dialer.rules.waits import FORCEABLE
 from dialer.workspaces.admin.base import VerbForm
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now

@@ -12,12 +12,11 @@ from callbacks.models import Callback
 from callbacks.queue_views import GRACE, QUEUES, Waiting
 from callbacks.rules.explanation import Code
 from callbacks.rules.statuses import PROMISES, CallbackStatus, CallbackType
-from callbacks.scheduling import FORCEABLE
 from dialer.api.shapes import LONGEST_REASON, Reason, ScheduleField
 from dialer.models import Campaign, Contact, Persona, RetryPolicy
 from dialer.rules import phone_number
-from dialer.rules.eligibility import Waits
 from dialer.rules.statuses import Outcome
+from dialer.rules.waits import FORCEABLE, Waits
 from dialer.workspaces.api.fields import (
     InstantField,
     LocalTimeField,

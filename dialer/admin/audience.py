@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from dialer.calls.audience import occasion_of
+from dialer.calls.occasions import occasion_of
 from dialer.models import Campaign
 from dialer.workspaces.admin.base import ScopedAdmin
 from webhooks.audience import audience

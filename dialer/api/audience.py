@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from dialer.calls.audience import occasion_of
+from dialer.calls.occasions import occasion_of
 from dialer.models import Call, Campaign, Persona
 from dialer.workspaces.api.fields import OneOfField, PublicIdField, ReferenceField
 from dialer.workspaces.api.request import ApiRequest

@@ -1,28 +1,18 @@
 """Blockers: why a campaign is not dialling, in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from dialer.models import Call, Campaign, CampaignContact, Import
-from dialer.rules.eligibility import Waits
 from dialer.rules.statuses import LIVE, CampaignStatus, Direction, ImportStatus
+from dialer.rules.waits import TEXTS, Waits
 from dialer.workspaces.statements import fetch
 
 _SLOW = 15
 """Seconds after which a due call that is held by nothing means that nobody dials."""
-
-_HELD: Mapping[str, str] = {
-    Waits.OUTSIDE_WINDOW: "outside the calling window",
-    Waits.CONTACT_LIMIT: "one more call would exceed the contact limit",
-    Waits.CONTACT_BUSY: "the contact is on the phone",
-    Waits.AT_CAPACITY: "all slots are taken",
-    Waits.STALE: "too late to be dialled automatically; an operator decides",
-    Waits.CARRIER_DOWN: "the carrier cannot be reached",
-    Waits.CAMPAIGN_PAUSED: "the campaign is paused",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +102,7 @@ def _idle(
             return ["Its contacts are being imported."]
         return ["Every contact has been called, and no callback is pending: it completes automatically."]
     if next_at > now:
-        why = f" ({_HELD.get(held, held.replace('_', ' '))})" if held else ""
+        why = f" ({TEXTS[Waits(held)] if held in set(Waits) else held.replace('_', ' ')})" if held else ""
         return [f"The next call is due at {say(next_at)}{why}."]
     if (now - next_at).total_seconds() > _SLOW:
         return [f"A call is due since {say(next_at)} and nobody dials it: do beat and the workers run?"]

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from dialer.calls import context
 from dialer.calls.context import CallContext
-from dialer.rules.eligibility import Candidate, Eligibility, Go, Hold, Waits, eligibility_of
+from dialer.rules.eligibility import Candidate, Eligibility, Go, Hold, eligibility_of
 from dialer.rules.forcing import in_force
 from dialer.rules.openings import Terms
 from dialer.rules.statuses import CallStatus, CampaignStatus
+from dialer.rules.waits import Waits
 from dialer.workspaces.statements import fetch
 
 TRIAL = timedelta(seconds=2)
@@ -41,7 +42,7 @@ def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datet
     for call in rows:
         if phones[call.id] != call.phone:
             # The number changed between reading and locking it; the new one is not locked.
-            answers[call.id] = Hold(reason="number_changed", due_at=call.due_at)
+            answers[call.id] = Hold(reason=Waits.NUMBER_CHANGED, due_at=call.due_at)
             continue
         answer = eligibility_of(
             _candidate(call, terms[call.id], taken, now=now),

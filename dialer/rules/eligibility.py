@@ -3,28 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from dialer.rules.contact_limits import Handed
 from dialer.rules.openings import Terms, next_possible
+from dialer.rules.waits import Waits
 from dialer.rules.withdrawals import Withdrawal
 
 BUSY_CONTACT_WAIT = timedelta(seconds=10)
 """When a contact who is on the phone is tried again."""
 EARLY = timedelta(seconds=1)
 """A call that comes earlier than this before its time was sent by a host whose clock is wrong; it waits."""
-
-
-class Waits(StrEnum):
-    """Why a call that is due is not being dialled: a closed list, for programs."""
-
-    CAMPAIGN_PAUSED = "campaign_paused"  # until somebody resumes it
-    STALE = "stale"  # so late that an operator decides
-    CONTACT_BUSY = "contact_busy"  # on the phone with us
-    CARRIER_DOWN = "carrier_down"  # the line's carrier cannot be reached
-    OUTSIDE_WINDOW = "outside_window"  # until the next opening
-    CONTACT_LIMIT = "contact_limit"  # until the limit allows one more
-    AT_CAPACITY = "at_capacity"  # pace or slots, ours or the carrier's, are used up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +37,9 @@ class Go:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Not now: look again at ``due_at``. Reasons that last are in :class:`Waits`."""
+    """Not now: look again at ``due_at``."""
 
-    reason: str
+    reason: Waits
     due_at: datetime
     is_hopeless: bool = False
     """Nothing will have changed by then, unless somebody changes it."""
@@ -71,19 +59,19 @@ def eligibility_of(candidate: Candidate, *, ledger: Sequence[Handed], now: datet
     """Judge one call at ``now``. Suppression cannot be forced; a live call to the contact cannot either."""
     if gone := _reason_gone(candidate):
         return Drop(reason=gone)
-    if candidate.campaign_status not in (None, "running") and "campaign_paused" not in candidate.forced:
-        return Hold(reason="campaign_paused", due_at=candidate.due_at)
+    if candidate.campaign_status not in (None, "running") and Waits.CAMPAIGN_PAUSED not in candidate.forced:
+        return Hold(reason=Waits.CAMPAIGN_PAUSED, due_at=candidate.due_at)
     if candidate.due_at > now + EARLY:
-        return Hold(reason="early", due_at=candidate.due_at)
+        return Hold(reason=Waits.EARLY, due_at=candidate.due_at)
     if candidate.not_after is not None and now > candidate.not_after:
-        return Hold(reason="stale", due_at=candidate.due_at)
+        return Hold(reason=Waits.STALE, due_at=candidate.due_at)
     if candidate.is_contact_busy:
-        return Hold(reason="contact_busy", due_at=now + BUSY_CONTACT_WAIT)
+        return Hold(reason=Waits.CONTACT_BUSY, due_at=now + BUSY_CONTACT_WAIT)
     if candidate.line_down_until is not None and now < candidate.line_down_until:
-        return Hold(reason="carrier_down", due_at=candidate.line_down_until)
+        return Hold(reason=Waits.CARRIER_DOWN, due_at=candidate.line_down_until)
     possible = next_possible(candidate.terms, at=now, ledger=ledger, forced=candidate.forced)
     if possible.at is None:
-        return Hold(reason="outside_window", due_at=now + timedelta(days=1), is_hopeless=True)
+        return Hold(reason=Waits.OUTSIDE_WINDOW, due_at=now + timedelta(days=1), is_hopeless=True)
     if possible.shifts:
         return Hold(reason=possible.shifts[0].reason, due_at=possible.at)
     return Go()

@@ -8,6 +8,7 @@ from uuid import UUID
 from dialer.rules.calling_window import LONGEST_WAIT
 from dialer.rules.contact_limits import ContactLimit, Handed, allowed_from
 from dialer.rules.time_zones import ContactZones, Fallback, opening_for
+from dialer.rules.waits import Waits
 from dialer.rules.window_settings import WindowInForce
 
 
@@ -25,9 +26,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """A move of the time to later, and what made it: ``outside_window`` or ``contact_limit``."""
+    """A move of the time to later, and what made it: the window or a limit."""
 
-    reason: str
+    reason: Waits
     from_: datetime
     to: datetime
 
@@ -57,19 +58,19 @@ def next_possible(
         opening = opening_for(
             terms.window.window, terms.contact, fallback=terms.fallback, at=instant, ring_timeout=terms.ring_timeout
         )
-        if "outside_window" in forced:
+        if Waits.OUTSIDE_WINDOW in forced:
             opening = replace(opening, at=instant)
         if opening.at is None or opening.at > latest:
             return Possible(
                 at=None, shifts=tuple(shifts), zones=opening.zones, source=opening.source, was_cut=opening.was_cut
             )
         if opening.at > instant:
-            shifts.append(Shift(reason="outside_window", from_=instant, to=opening.at))
-        limits = () if "contact_limit" in forced else terms.limits
+            shifts.append(Shift(reason=Waits.OUTSIDE_WINDOW, from_=instant, to=opening.at))
+        limits = () if Waits.CONTACT_LIMIT in forced else terms.limits
         allowed = allowed_from(limits, ledger=ledger, campaign_id=terms.campaign_id, at=opening.at)
         if allowed == opening.at:
             return Possible(
                 at=opening.at, shifts=tuple(shifts), zones=opening.zones, source=opening.source, was_cut=opening.was_cut
             )
-        shifts.append(Shift(reason="contact_limit", from_=opening.at, to=allowed))
+        shifts.append(Shift(reason=Waits.CONTACT_LIMIT, from_=opening.at, to=allowed))
         instant = allowed

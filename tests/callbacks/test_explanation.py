@@ -14,7 +14,7 @@ from callbacks.rules.explanation import Code, of_retry
 from callbacks.rules.retry import Level, Retry
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force
-from dialer.rules.eligibility import Waits
+from dialer.rules.waits import Waits
 from dialer.workspaces.audit import SYSTEM
 from tests.admin.people import browser_of
 from tests.api.client import Api

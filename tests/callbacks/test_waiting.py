@@ -13,7 +13,8 @@ from callbacks.queue_views import Waiting, why_waiting
 from dialer.carriers.base import Busy
 from dialer.dialing import eligibility, placing
 from dialer.models import Call, Campaign, Line
-from dialer.rules.eligibility import BUSY_CONTACT_WAIT, Hold, Waits
+from dialer.rules.eligibility import BUSY_CONTACT_WAIT, Hold
+from dialer.rules.waits import Waits
 from dialer.workspaces.models import Workspace
 from tests.api.client import Api
 from tests.api.queue_rows import make_callback

@@ -10,6 +10,7 @@ from dialer.rules.contact_limits import ContactLimit, Handed
 from dialer.rules.eligibility import BUSY_CONTACT_WAIT, EARLY, Candidate, Drop, Eligibility, Go, Hold, eligibility_of
 from dialer.rules.openings import Terms
 from dialer.rules.time_zones import ContactZones, Fallback
+from dialer.rules.waits import Waits
 from dialer.rules.window_settings import window_in_force
 from dialer.rules.withdrawals import Withdrawal
 from tests.factories import BERLIN, NOW
@@ -56,7 +57,7 @@ def test_a_call_forced_past_the_window_still_keeps_the_limit() -> None:
     # The limit would be kept at the next opening, but it is now that the operator calls.
     answer = judged(forced={"outside_window"}, limit_hours=4, called_hours_ago=1, at_evening=True)
 
-    assert answer == Hold(reason="contact_limit", due_at=EVENING + 3 * HOUR)
+    assert answer == Hold(reason=Waits.CONTACT_LIMIT, due_at=EVENING + 3 * HOUR)
 
 
 def test_a_call_forced_past_the_limit_is_not_held_for_the_hour_at_which_the_limit_ends() -> None:
@@ -67,7 +68,7 @@ def test_a_call_forced_past_the_limit_is_not_held_for_the_hour_at_which_the_limi
 def test_a_call_forced_past_the_limit_still_keeps_the_window() -> None:
     answer = judged(forced={"contact_limit"}, limit_hours=24, called_hours_ago=1, at_evening=True)
 
-    assert answer == Hold(reason="outside_window", due_at=EVENING + 11 * HOUR)
+    assert answer == Hold(reason=Waits.OUTSIDE_WINDOW, due_at=EVENING + 11 * HOUR)
 
 
 @pytest.mark.parametrize("at_evening", [True, False])
@@ -86,15 +87,15 @@ ALL_CHECKS = frozenset({"outside_window", "contact_limit", "campaign_paused"})
     [
         ({}, Go()),
         ({"due_at": NOW + EARLY}, Go()),
-        ({"due_at": NOW + EARLY + INSTANT}, Hold(reason="early", due_at=NOW + EARLY + INSTANT)),
+        ({"due_at": NOW + EARLY + INSTANT}, Hold(reason=Waits.EARLY, due_at=NOW + EARLY + INSTANT)),
         ({"not_after": NOW}, Go()),
-        ({"not_after": NOW - INSTANT}, Hold(reason="stale", due_at=NOW)),
-        ({"is_contact_busy": True}, Hold(reason="contact_busy", due_at=NOW + BUSY_CONTACT_WAIT)),
+        ({"not_after": NOW - INSTANT}, Hold(reason=Waits.STALE, due_at=NOW)),
+        ({"is_contact_busy": True}, Hold(reason=Waits.CONTACT_BUSY, due_at=NOW + BUSY_CONTACT_WAIT)),
         ({"line_down_until": NOW}, Go()),
-        ({"line_down_until": NOW + HOUR}, Hold(reason="carrier_down", due_at=NOW + HOUR)),
+        ({"line_down_until": NOW + HOUR}, Hold(reason=Waits.CARRIER_DOWN, due_at=NOW + HOUR)),
         ({"campaign_status": None}, Go()),
-        ({"campaign_status": "paused"}, Hold(reason="campaign_paused", due_at=NOW)),
-        ({"campaign_status": "draft"}, Hold(reason="campaign_paused", due_at=NOW)),
+        ({"campaign_status": "paused"}, Hold(reason=Waits.CAMPAIGN_PAUSED, due_at=NOW)),
+        ({"campaign_status": "draft"}, Hold(reason=Waits.CAMPAIGN_PAUSED, due_at=NOW)),
         ({"campaign_status": "completed"}, Drop(reason=Withdrawal.CAMPAIGN_ENDED)),
         ({"campaign_status": "cancelled"}, Drop(reason=Withdrawal.CAMPAIGN_ENDED)),
         ({"campaign_status": "failed"}, Drop(reason=Withdrawal.CAMPAIGN_ENDED)),
@@ -127,7 +128,7 @@ def test_only_the_force_that_names_the_pause_passes_it() -> None:
         return eligibility_of(candidate_of(campaign_status="paused", forced=frozenset(checks)), ledger=(), now=NOW)
 
     assert judged_with("campaign_paused") == Go()
-    assert judged_with("outside_window", "contact_limit") == Hold(reason="campaign_paused", due_at=NOW)
+    assert judged_with("outside_window", "contact_limit") == Hold(reason=Waits.CAMPAIGN_PAUSED, due_at=NOW)
 
 
 def test_a_call_whose_window_never_opens_is_hopeless() -> None:
@@ -141,4 +142,4 @@ def test_a_call_whose_window_never_opens_is_hopeless() -> None:
 
     answer = eligibility_of(replace(candidate, terms=replace(candidate.terms, window=never)), ledger=(), now=NOW)
 
-    assert answer == Hold(reason="outside_window", due_at=NOW + timedelta(days=1), is_hopeless=True)
+    assert answer == Hold(reason=Waits.OUTSIDE_WINDOW, due_at=NOW + timedelta(days=1), is_hopeless=True)

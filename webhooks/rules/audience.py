@@ -1,7 +1,4 @@
-"""Whether a receiver would hear of an event, and why not: what the outbox decides in SQL, in words.
-
-A test holds the two side by side.
-"""
+"""Whether a receiver would hear of an event, and why not: what :mod:`webhooks.audience` says in SQL, in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,14 +84,14 @@ def reason_for(receiver: Receiver, occasion: Occasion) -> Reason:
         return Reason.TESTS_ONLY
     if occasion.has_inline and replaces_subscriptions(occasion.type) and receiver.purpose is Purpose.SUBSCRIPTION:
         return Reason.REPLACED
-    if reason := _told_error(receiver, occasion):
+    if reason := _obstacle(receiver, occasion):
         return reason
     if not receiver.is_active:
         return Reason.SWITCHED_OFF
     return Reason.PAUSED if receiver.is_paused else _WHY[receiver.purpose]
 
 
-def _told_error(receiver: Receiver, occasion: Occasion) -> Reason | None:
+def _obstacle(receiver: Receiver, occasion: Occasion) -> Reason | None:
     word = occasion.batch_type if receiver.profile is Profile.BATCH else occasion.type
     if word is None:
         return Reason.NO_ARRAY

@@ -158,8 +158,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/queue_views.py",
         name="a window that never opens is said to open",
-        old="Waits(reason), None if is_hopeless else at",
-        new="Waits(reason), at",
+        old="reason, None if is_hopeless else at",
+        new="reason, at",
         tests=f"{_WAITING}::test_a_window_that_never_opens_again_waits_for_a_person",
     ),
     Mutant(

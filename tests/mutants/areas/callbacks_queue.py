@@ -95,7 +95,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/scheduling.py",
         name="a promise does not say that its campaign is paused",
-        old='return "campaign_paused" if is_held and not',
+        old="return Waits.CAMPAIGN_PAUSED if is_held and not",
         new='return "" if is_held and not',
         tests=f"{_CALLBACKS}::test_requested_during_a_paused_campaign_is_accepted_held_and_said_so",
     ),
@@ -116,8 +116,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/actions.py",
         name="a call is made now although its campaign is paused",
-        old='not in (None, "running") and "campaign_paused" not in forced:',
-        new='not in (None, "running", "paused") and "campaign_paused" not in forced:',
+        old='not in (None, "running") and Waits.CAMPAIGN_PAUSED not in forced:',
+        new='not in (None, "running", "paused") and Waits.CAMPAIGN_PAUSED not in forced:',
         tests=f"{_ROUTES}::TestActions::test_call_now_in_a_paused_campaign_needs_force",
     ),
     Mutant(

@@ -94,7 +94,7 @@ MUTANTS = [
     _mutant(
         "eligibility",
         "every force passes a pause",
-        ' and "campaign_paused" not in candidate.forced:',
+        " and Waits.CAMPAIGN_PAUSED not in candidate.forced:",
         " and not candidate.forced:",
         _GATE,
     ),
@@ -115,7 +115,7 @@ MUTANTS = [
     _mutant(
         "openings",
         "whoever forces anything passes the window",
-        'if "outside_window" in forced:',
+        "if Waits.OUTSIDE_WINDOW in forced:",
         "if forced:",
         _GATE,
     ),

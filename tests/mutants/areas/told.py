@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _EVENTS = "dialer/calls/events.py"
 _FORMATS = "dialer/calls/formats.py"
-_AUDIENCE = "dialer/calls/audience.py"
+_AUDIENCE = "dialer/calls/occasions.py"
 _EVENT_TESTS = "tests/dialer/calls/test_events.py"
 
 MUTANTS = [

@@ -39,14 +39,14 @@ MUTANTS = [
         tests=f"{_OUTBOX}::test_two_writers_of_one_unique_key_record_one_event_and_both_learn_its_id",
     ),
     Mutant(
-        file="webhooks/outbox.py",
+        file="webhooks/audience.py",
         name="every workspace's endpoints hear of an event",
         old="FROM given g JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id\n",
         new="FROM given g JOIN webhooks_endpoint p ON true\n",
         tests=f"{_OUTBOX}::test_each_endpoint_that_hears_an_event_gets_one_delivery",
     ),
     Mutant(
-        file="webhooks/outbox.py",
+        file="webhooks/audience.py",
         name="an endpoint that was deleted hears of events",
         old="p.purpose = 'subscription' AND p.deleted_at IS NULL AND",
         new="p.purpose = 'subscription' AND",
@@ -55,30 +55,30 @@ MUTANTS = [
     Mutant(
         file="webhooks/outbox.py",
         name="webhooks given with a call are told beside subscriptions",
-        old="endpoint_id is None and _is_for_subscriptions(event) for",
-        new="endpoint_id is None for",
+        old="endpoint_id is None and audience.is_for_subscriptions(event.type, event.inline_webhooks)",
+        new="endpoint_id is None",
         tests=f"{_OUTBOX}::test_inline_webhooks_replace_every_subscription_even_where_they_are_empty",
     ),
     Mutant(
-        file="webhooks/outbox.py",
+        file="webhooks/audience.py",
         name="an endpoint of a persona hears of every persona",
         old="ELSE p.scope_id = g.persona_id END",
         new="ELSE true END",
         tests=f"{_OUTBOX}::test_a_scoped_endpoint_gets_only_events_that_carry_its_persona_or_campaign",
     ),
     Mutant(
-        file="webhooks/outbox.py",
+        file="webhooks/audience.py",
         name="the URLs of a campaign hear of other campaigns",
         old="ON p.scope_id = g.campaign_id AND p.purpose = 'status'",
         new="ON p.workspace_id = g.workspace_id AND p.purpose = 'status'",
         tests=f"{_HIDDEN}::test_the_urls_of_a_campaign_hear_their_event_of_that_campaign_beside_whatever_else_hears_it",
     ),
     Mutant(
-        file="webhooks/outbox.py",
+        file="webhooks/audience.py",
         name="a webhook given with a call hears of what it does not list",
         old=""".isdisjoint(entry["events"])
     }""",
-        new=""".isdisjoint([*entry["events"], event.type])
+        new=""".isdisjoint([*entry["events"], event])
     }""",
         tests=f"{_HIDDEN}::test_events_of_a_call_reach_the_entries_that_list_them_and_no_subscription",
     ),

@@ -1,4 +1,4 @@
-"""What an event carries that decides who receives it."""
+"""What an event of a call, campaign or persona would carry that decides who hears it."""
 
 from typing import Any
 
