@@ -37,7 +37,13 @@ class Sent:
 _LOCK_SETTLED_ENDPOINTS = """
     SELECT p.id FROM webhooks_endpoint p WHERE p.id = ANY(%(endpoints)s) ORDER BY p.id FOR NO KEY UPDATE
 """
-# The endpoints are locked: what is read of them here is what is written over.
+# One statement, so that an attempt that was settled already changes nothing anywhere:
+#   came     the attempts, in the order in which their answers came
+#   logged   a row per attempt; one that has its row already goes no further
+#   settled  its delivery moves on, if its lease was given for this attempt
+#   told     what that means for each endpoint: delivered, failed, failures since the last delivery that was taken
+#   health   whether the run of failures opens the endpoint's circuit
+#   counted  the endpoint's counters, circuit and latency; it is locked, so what is read above is what is written over
 _SETTLE = """
     WITH came AS MATERIALIZED (
         SELECT * FROM unnest(
