@@ -161,7 +161,7 @@ def test_a_time_that_is_not_permitted_is_refused_in_the_dialog_with_the_next_tha
 
     text = answer.content.decode()
     assert answer.status_code == 200
-    assert "outside the calling window; the next permitted time is" in text
+    assert "Outside the calling window; the next permitted time is" in text
     assert f"{day}T20:00" in text
     assert row_of(callback.pk).scheduled_at == callback.scheduled_at
 

@@ -187,7 +187,7 @@ def test_what_has_just_come_due_or_is_on_its_way_is_held_by_nothing(carrier: InP
 def test_every_reason_of_the_closed_list_is_seen_here_and_described() -> None:
     seen = {param.values[1] for param in HELD} | {Waits.AT_CAPACITY}
 
-    assert seen == set(Waits)
+    assert seen == set(Waits) - {Waits.EARLY, Waits.NUMBER_CHANGED}, "these two pass before anybody can look"
 
 
 def test_the_gate_knows_no_other_words_for_a_row_that_is_due() -> None:

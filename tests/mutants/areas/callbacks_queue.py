@@ -190,7 +190,7 @@ MUTANTS = [
         file="callbacks/actions.py",
         name="nobody is named who ended a chain",
         old='        leave_trace(row, "cancel", actor, to_state={"status": "cancelled"}, reason=reason, now=now)\n',
-        new="        assert row",
+        new="        assert row\n",
         tests=f"{_BULK}::test_every_change_leaves_its_own_audit_entry_of_whoever_asked_for_it",
     ),
     Mutant(
