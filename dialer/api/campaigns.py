@@ -261,11 +261,9 @@ class Campaigns(Lists, Reads):
     def create(self, request: ApiRequest) -> Response:
         given = self.given(NewCampaign)
         created = lifecycle.create(
-            request.workspace_id,
+            **request.about,
             contacts=given.pop("contact_ids"),
             auto_start=given.pop("auto_start"),
-            actor=request.actor,
-            now=request.now,
             **_fields(given),
         )
         return self.shown(created, CreatedCampaign, status=201)
@@ -274,11 +272,7 @@ class Campaigns(Lists, Reads):
     @destinations_checked
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = _fields(self.given(CampaignChange))
-        return self.shown(
-            lifecycle.edit(
-                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **fields
-            )
-        )
+        return self.shown(lifecycle.edit(self.named_id(), **request.about, **fields))
 
     @extend_schema(
         request={"application/json": Entries, "text/csv": OpenApiTypes.BINARY},
@@ -290,67 +284,30 @@ class Campaigns(Lists, Reads):
         """Add contacts: good ones go in, each bad one is named by its index; a CSV is read as an import."""
         if isinstance(request.data, StreamedBody):
             return self.shown(received(request, campaign=self.get_object()), ImportSerializer, status=202)
-        added = membership.add(
-            self.named_id(),
-            self.given(Entries)["contacts"],
-            workspace_id=request.workspace_id,
-            actor=request.actor,
-            now=request.now,
-        )
+        added = membership.add(self.named_id(), self.given(Entries)["contacts"], **request.about)
         return self.shown(added, AddedSerializer)
 
     @extend_schema(request=Nothing)
     @action(detail=True, methods=["post"])
     def start(self, request: ApiRequest, pk: str) -> Response:
-        self.given(Nothing)
-        return self.shown(
-            lifecycle.start(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
-        )
+        return self.shown(self.do(lifecycle.start))
 
     @extend_schema(request=Reason, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def pause(self, request: ApiRequest, pk: str) -> Response:
         """Hand over nothing more: live calls finish, callbacks are held."""
-        reason = self.given(Reason)["reason"]
-        return self._touched(
-            lifecycle.pause(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                actor=request.actor,
-                reason=reason,
-                now=request.now,
-            )
-        )
+        return self.shown(self.do(lifecycle.pause, Reason), TouchedCampaign)
 
     @extend_schema(request=Resume, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def resume(self, request: ApiRequest, pk: str) -> Response:
-        given = self.given(Resume)
-        return self._touched(
-            lifecycle.resume(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                overdue=given["overdue"],
-                actor=request.actor,
-                reason=given["reason"],
-                now=request.now,
-            )
-        )
+        return self.shown(self.do(lifecycle.resume, Resume), TouchedCampaign)
 
     @extend_schema(request=Reason, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
         """Stop for good: what waits is cancelled, live calls finish and are followed by nothing."""
-        reason = self.given(Reason)["reason"]
-        return self._touched(
-            lifecycle.cancel(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                actor=request.actor,
-                reason=reason,
-                now=request.now,
-            )
-        )
+        return self.shown(self.do(lifecycle.cancel, Reason), TouchedCampaign)
 
     @extend_schema(responses=CampaignStatsSerializer)
     @action(detail=True, methods=["get"])
@@ -367,9 +324,6 @@ class Campaigns(Lists, Reads):
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{campaign.public_id}-report.csv"'},
         )
-
-    def _touched(self, touched: Touched) -> Response:
-        return self.shown(touched, TouchedCampaign)
 
 
 def _fields(given: dict[str, Any]) -> CampaignFields:

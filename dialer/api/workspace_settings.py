@@ -70,9 +70,7 @@ class Settings(ApiViewSet):
 
     def partial_update(self, request: ApiRequest) -> Response:
         fields: dict[str, Any] = self.given(SettingsSerializer)
-        return self.shown(
-            workspace_settings.edit_workspace(request.workspace_id, actor=request.actor, now=request.now, **fields)
-        )
+        return self.shown(workspace_settings.edit_workspace(**request.about, **fields))
 
     @extend_schema(operation_id="settings_presets", summary="List presets by jurisdiction", responses=PresetsSerializer)
     def presets(self, request: ApiRequest) -> Response:

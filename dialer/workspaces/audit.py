@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from dialer.workspaces.models import AuditEntry
@@ -19,6 +19,14 @@ class Actor:
 
 
 SYSTEM = Actor(kind="system", label="Ringback")
+
+
+class About(TypedDict):
+    """What every verb is told beside what to do: in whose workspace, who acts, and when."""
+
+    workspace_id: UUID
+    actor: Actor
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
