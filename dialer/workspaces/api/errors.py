@@ -58,7 +58,7 @@ class Conflict(Exception):
 
 
 _Raised = TypeVar("_Raised", bound=Exception)
-_TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem | None]] = {}
+_TRANSLATIONS: dict[type[Exception], Problem | Callable[[Any], Problem | None]] = {}
 
 
 def answers(
@@ -98,13 +98,24 @@ def problem_of(error: Exception) -> Problem | None:
     """Say what an exception means to a client; ``None`` where it means that something is broken here."""
     for kind in type(error).__mro__:
         if kind in _TRANSLATIONS:
-            return _TRANSLATIONS[kind](error)
+            told = _TRANSLATIONS[kind]
+            return told if isinstance(told, Problem) else told(error)
     return None
 
 
 def invalid(fields: Mapping[str, list[str]]) -> Problem:
     at_fault = ", ".join(sorted(path for path in fields if path != NO_FIELD)) or "the body as a whole"
     return Problem(status=400, code="invalid", message=f"Not accepted: {at_fault}.", fields=fields)
+
+
+def conflict(code: str, message: str, **details: object) -> Problem:
+    return Problem(status=409, code=code, message=message, details=details)
+
+
+def conflicts(told: Mapping[type[Exception], tuple[str, str]]) -> None:
+    """Register exceptions that say no more than their name: the code and the message of each."""
+    for exception, (code, message) in told.items():
+        _TRANSLATIONS[exception] = conflict(code, message)
 
 
 def flattened(detail: object, path: str = "") -> dict[str, list[str]]:
@@ -206,19 +217,17 @@ def _taken(error: IntegrityError) -> Problem | None:
     if not isinstance(error.__cause__, UniqueViolation):
         return None
     log.warning("api.lost_a_race constraint=%s", error.__cause__.diag.constraint_name)
-    return Problem(status=409, code="conflict", message="Somebody else was faster; look again before you repeat this.")
+    return conflict("conflict", "Somebody else was faster; look again before you repeat this.")
 
 
 @answers(TransitionConflict)
 def _transition(error: TransitionConflict) -> Problem:
-    return Problem(
-        status=409, code="conflict", message=f"{error}.", details={"from": str(error.from_), "to": str(error.to)}
-    )
+    return conflict("conflict", f"{error}.", **{"from": str(error.from_), "to": str(error.to)})
 
 
 @answers(Conflict)
 def _conflict(error: Conflict) -> Problem:
-    return Problem(status=409, code=error.code, message=error.message, details=error.details)
+    return conflict(error.code, error.message, **error.details)
 
 
 class _ErrorBody(serializers.Serializer[Any]):

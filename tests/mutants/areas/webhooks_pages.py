@@ -66,7 +66,7 @@ MUTANTS = [
         tests=f"{_REPLAY_ROUTES}::test_an_endpoint_that_is_off_can_be_asked_about_but_not_replayed",
     ),
     Mutant(
-        file="webhooks/api/errors.py",
+        file="dialer/workspaces/api/errors.py",
         name="a conflict of an endpoint is told as a bad request",
         old="Problem(status=409, code=code",
         new="Problem(status=400, code=code",
