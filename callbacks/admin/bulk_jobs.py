@@ -11,8 +11,7 @@ from callbacks.admin.forms import ReasonForm
 from callbacks.models import BulkAction
 from callbacks.refusals import counted, words_of
 from callbacks.rules.statuses import BulkStatus
-from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, button, column
-from dialer.workspaces.clock import database_now
+from dialer.workspaces.admin.base import ReadOnlyAdmin, about, column, verb
 
 _COLOURS = {BulkStatus.RUNNING.value: "info", BulkStatus.DONE.value: "success", BulkStatus.STOPPED.value: "warning"}
 
@@ -75,7 +74,7 @@ class BulkActionAdmin(ReadOnlyAdmin):
         answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
         return answer
 
-    @button(
+    @verb(
         "Stop",
         asks="What was done stays done; the rest is left alone.",
         does="Stop",
@@ -83,18 +82,9 @@ class BulkActionAdmin(ReadOnlyAdmin):
         permission="act",
         form=ReasonForm,
     )
-    def stop(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: BulkAction) -> str:
-            bulk.stop(
-                row.pk,
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            return "It is stopped."
-
-        return self.act(request, object_id, do, form=form)
+    def stop(self, request: HttpRequest, form: ReasonForm, row: BulkAction) -> str:
+        bulk.stop(row.pk, **about(request, row, form))
+        return "It is stopped."
 
     @column("Action")
     def what(self, row: BulkAction) -> str:

@@ -10,14 +10,13 @@ from unfold.enums import ActionVariant
 
 from dialer.admin import timeline
 from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilter
-from dialer.admin.contacts import ReasonForm, found_by
+from dialer.admin.contacts import found_by
 from dialer.admin.timeline import OUTCOME_TONES, Entry
 from dialer.calls import calls
 from dialer.dialing import placing, reconciliation
 from dialer.models import Call, CarrierEvent
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
-from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, bulk, button, column, linked
-from dialer.workspaces.clock import database_now
+from dialer.workspaces.admin.base import ReadOnlyAdmin, ReasonForm, about, bulk, column, linked, verb
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -151,7 +150,7 @@ class CallAdmin(ReadOnlyAdmin):
         answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
         return answer
 
-    @button(
+    @verb(
         "Mark handled",
         asks="Nothing more is to be done: takes the call off the list of what needs a person.",
         does="Mark handled",
@@ -159,14 +158,11 @@ class CallAdmin(ReadOnlyAdmin):
         permission="act",
         form=ReasonForm,
     )
-    def mark_handled(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Call) -> str:
-            _handle(request, form, row)
-            return "The call needs nobody any more."
+    def mark_handled(self, request: HttpRequest, form: ReasonForm, row: Call) -> str:
+        _handle(request, form, row)
+        return "The call needs nobody any more."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Cancel call",
         asks="A queued call is not made; of a live one the carrier is asked to hang up.",
         does="Cancel call",
@@ -175,26 +171,12 @@ class CallAdmin(ReadOnlyAdmin):
         form=ReasonForm,
         variant=ActionVariant.DANGER,
     )
-    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        live: list[Call] = []
-
-        def do(row: Call) -> str:
-            call = calls.cancel(
-                row.pk,
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            if call.status == CallStatus.ENDED:
-                return "The call is cancelled."
-            live.append(call)
-            return "The carrier is asked to hang up."
-
-        answer = self.act(request, object_id, do, form=form)
-        for call in live:  # after the commit: no network in a transaction
-            placing.hang_up(call.pk)
-        return answer
+    def cancel(self, request: HttpRequest, form: ReasonForm, row: Call) -> str:
+        call = calls.cancel(row.pk, **about(request, row, form))
+        if call.status == CallStatus.ENDED:
+            return "The call is cancelled."
+        placing.hang_up(call.pk)  # after the commit: no network in a transaction
+        return "The carrier is asked to hang up."
 
     @bulk(
         "Mark handled",
@@ -251,14 +233,7 @@ class CallAdmin(ReadOnlyAdmin):
 
 def _handle(request: HttpRequest, form: ReasonForm, row: Call) -> None:
     try:
-        reconciliation.mark_handled(
-            row.pk,
-            workspace_id=row.workspace_id,
-            verb="mark_handled",
-            actor=actor_of(request),
-            reason=form.cleaned_data["reason"],
-            now=database_now(),
-        )
+        reconciliation.mark_handled(row.pk, verb="mark_handled", **about(request, row, form))
     except TransitionConflict as conflict:
         raise NeedsNobody from conflict
 

@@ -1,7 +1,7 @@
 """Campaigns: how they stand, what hinders them, and their verbs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
@@ -18,7 +18,6 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from dialer.admin.audience import audience_page
-from dialer.admin.contacts import ReasonForm
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
 from dialer.campaigns import lifecycle
 from dialer.campaigns import report as campaign_report
@@ -30,7 +29,7 @@ from dialer.models import Campaign, Import
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CampaignStatus
-from dialer.workspaces.admin.base import actor_of, button, column, its_own_words
+from dialer.workspaces.admin.base import ReasonForm, about, column, its_own_words, verb
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
@@ -261,7 +260,7 @@ class CampaignAdmin(WritingAdmin):
             ("Who hears of it", reverse("admin:dialer_campaign_audience", args=[row.pk])),
         ]
 
-    @button(
+    @verb(
         "Start",
         asks="Its contacts are called from now on, each when its own clock permits.",
         does="Start",
@@ -269,14 +268,11 @@ class CampaignAdmin(WritingAdmin):
         permission="act",
         variant=ActionVariant.PRIMARY,
     )
-    def start(self, request: HttpRequest, form: object, object_id: str) -> HttpResponse:
-        def do(row: Campaign) -> str:
-            lifecycle.start(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return f"{row.name} is running."
+    def start(self, request: HttpRequest, row: Campaign) -> str:
+        lifecycle.start(row.pk, **about(request, row))
+        return f"{row.name} is running."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Pause",
         asks="Nothing more is handed over. Live calls finish, and their retries are made and held.",
         does="Pause",
@@ -284,10 +280,10 @@ class CampaignAdmin(WritingAdmin):
         permission="act",
         form=ReasonForm,
     )
-    def pause(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self._stop(lifecycle.pause, "paused", request, form, object_id)
+    def pause(self, request: HttpRequest, form: ReasonForm, row: Campaign) -> str:
+        return f"{row.name} is paused. {_touched(lifecycle.pause(row.pk, **about(request, row, form)))}."
 
-    @button(
+    @verb(
         "Resume",
         asks="Calls go out again.",
         does="Resume",
@@ -296,22 +292,12 @@ class CampaignAdmin(WritingAdmin):
         form=ResumeForm,
         variant=ActionVariant.PRIMARY,
     )
-    def resume(self, request: HttpRequest, form: ResumeForm, object_id: str) -> HttpResponse:
-        def do(row: Campaign) -> str:
-            done = lifecycle.resume(
-                row.pk,
-                workspace_id=row.workspace_id,
-                overdue=form.cleaned_data["overdue"],
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            stale = f", {done.stale} more are stale and wait for you" if done.stale else ""
-            return f"{row.name} is running. {_touched(done)}; {done.overdue} retries were overdue{stale}."
+    def resume(self, request: HttpRequest, form: ResumeForm, row: Campaign) -> str:
+        done = lifecycle.resume(row.pk, overdue=form.cleaned_data["overdue"], **about(request, row, form))
+        stale = f", {done.stale} more are stale and wait for you" if done.stale else ""
+        return f"{row.name} is running. {_touched(done)}; {done.overdue} retries were overdue{stale}."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Cancel",
         asks="Stops it for good: what waits is cancelled, live calls finish and are followed by nothing.",
         does="Cancel campaign",
@@ -320,8 +306,8 @@ class CampaignAdmin(WritingAdmin):
         form=ReasonForm,
         variant=ActionVariant.DANGER,
     )
-    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self._stop(lifecycle.cancel, "cancelled", request, form, object_id)
+    def cancel(self, request: HttpRequest, form: ReasonForm, row: Campaign) -> str:
+        return f"{row.name} is cancelled. {_touched(lifecycle.cancel(row.pk, **about(request, row, form)))}."
 
     @action(description="Upload contacts", icon="upload_file", permissions=["act"])  # type: ignore[untyped-decorator]
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 — unfold's signature
@@ -338,21 +324,6 @@ class CampaignAdmin(WritingAdmin):
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{row.public_id}-report.csv"'},
         )
-
-    def _stop(
-        self, verb: Callable[..., Touched], did: str, request: HttpRequest, form: ReasonForm, object_id: str
-    ) -> HttpResponse:
-        def do(row: Campaign) -> str:
-            done = verb(
-                row.pk,
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            return f"{row.name} is {did}. {_touched(done)}."
-
-        return self.act(request, object_id, do, form=form)
 
     @column("State", label=STATUS_COLOURS)
     def state(self, row: Campaign) -> str:

@@ -9,9 +9,9 @@ from django import forms
 from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from dialer.calls.hashed_numbers import forms_of
 from dialer.contacts import contacts, suppressions
@@ -22,13 +22,14 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ContactState
 from dialer.workspaces.admin.base import (
     ReadOnlyAdmin,
-    VerbForm,
+    ReasonForm,
+    about,
     actor_of,
     bulk,
-    button,
     column,
     its_own_words,
     linked,
+    verb,
 )
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
@@ -65,10 +66,6 @@ def found_by(request: HttpRequest, wanted: str) -> list[UUID]:
     """
     rows = Contact.objects.visible_to(request.user)
     return list(matching(rows, wanted).values_list("pk", flat=True)[:_MOST_FOUND])
-
-
-class ReasonForm(VerbForm):
-    reason = forms.CharField(required=False, max_length=500, widget=UnfoldAdminTextInputWidget)
 
 
 class ContactForm(WriteForm):
@@ -111,7 +108,7 @@ class ContactAdmin(WritingAdmin):
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:  # noqa: ARG002
         return matching(queryset, wanted)
 
-    @button(
+    @verb(
         "Do not call",
         asks="Stops the number in every campaign; what waits for it is withdrawn.",
         does="Suppress",
@@ -119,14 +116,11 @@ class ContactAdmin(WritingAdmin):
         permission="suppress",
         form=ReasonForm,
     )
-    def suppress(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Contact) -> str:
-            done = _suppress(request, row, form)
-            return f"{row.phone} is not called any more; {done.withdrawn} queued calls withdrawn."
+    def suppress(self, request: HttpRequest, form: ReasonForm, row: Contact) -> str:
+        done = _suppress(request, row, form)
+        return f"{row.phone} is not called any more; {done.withdrawn} queued calls withdrawn."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Forget",
         asks="Takes name, number and talks out of everything that is kept, and cancels what waits. For good.",
         does="Forget the contact",
@@ -134,19 +128,11 @@ class ContactAdmin(WritingAdmin):
         permission="act",
         form=ReasonForm,
         variant=ActionVariant.DANGER,
+        then="changelist",
     )
-    def forget(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Contact) -> str:
-            contacts.delete(
-                row.pk,
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            return "The contact is forgotten."
-
-        return self.act(request, object_id, do, form=form, then=self.url_of("changelist"))
+    def forget(self, request: HttpRequest, form: ReasonForm, row: Contact) -> str:
+        contacts.delete(row.pk, **about(request, row, form))
+        return "The contact is forgotten."
 
     @bulk(
         "Do not call",
@@ -254,20 +240,18 @@ class SuppressionAdmin(WritingAdmin):
         digits = re.sub(r"[^0-9]", "", wanted)
         return queryset.filter(phone__in=forms_of([f"+{digits}", f"+{digits.removeprefix('00')}"]))
 
-    @button(
+    @verb(
         "Lift",
         asks="The number may be called again. Lifting revives nothing that was withdrawn.",
         does="Lift",
         icon="phone_enabled",
         permission="act",
         form=ReasonForm,
+        then="changelist",
     )
-    def lift(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Suppression) -> str:
-            _lift(request, form, row)
-            return f"{row} may be called again."
-
-        return self.act(request, object_id, do, form=form, then=self.url_of("changelist"))
+    def lift(self, request: HttpRequest, form: ReasonForm, row: Suppression) -> str:
+        _lift(request, form, row)
+        return f"{row} may be called again."
 
     @bulk("Lift", asks="The numbers may be called again.", does="Lift", did="lifted", form=ReasonForm)
     def lift_selected(self, request: HttpRequest, form: ReasonForm, row: Suppression) -> None:

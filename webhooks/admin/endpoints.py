@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from unfold.forms import BaseDialogForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
@@ -17,7 +16,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from dialer.workspaces.admin.base import actor_of, button, column, go_to
+from dialer.workspaces.admin.base import about, actor_of, button, column, go_to, verb
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.models import Workspace
@@ -258,7 +257,7 @@ class EndpointAdmin(ScopedAdmin):
             self.message_user(request, _shown_once(saved))
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
-        endpoints.delete(obj.id, workspace_id=obj.workspace_id, actor=actor_of(request), now=database_now())
+        endpoints.delete(obj.id, **about(request, obj))
 
     def get_deleted_objects(
         self,
@@ -268,25 +267,17 @@ class EndpointAdmin(ScopedAdmin):
         """Say what goes: the endpoint. Its deliveries stay, so there is nothing to be counted."""
         return [str(row) for row in objs], {}, set(), []
 
-    @button(
+    @verb(
         "Send test",
         asks="Posts a sample of an event to this endpoint alone, signed and retried like any other.",
         does="Send",
         icon="send",
         form=TestForm,
     )
-    def send_test(self, request: HttpRequest, form: TestForm, object_id: str) -> HttpResponse:
-        def do(row: Endpoint) -> str:
-            delivery = endpoints.send_test(
-                row.id,
-                workspace_id=row.workspace_id,
-                event_type=form.cleaned_data["event"],
-                actor=actor_of(request),
-                now=database_now(),
-            )
-            return f"A test is on its way: {delivery.public_id}."
-
-        return self.act(request, object_id, do, form=form)
+    def send_test(self, request: HttpRequest, form: TestForm, row: Endpoint) -> str:
+        event = form.cleaned_data["event"]
+        delivery = endpoints.send_test(row.id, event_type=event, **about(request, row))
+        return f"A test is on its way: {delivery.public_id}."
 
     @button(
         "Replay",
@@ -302,10 +293,8 @@ class EndpointAdmin(ScopedAdmin):
             started = replay.start(
                 row.id,
                 form.wanted(),
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
                 dry_run=form.cleaned_data["dry_run"],
-                now=database_now(),
+                **about(request, row),
             )
             job.append(started)
             return f"{started.total:,} {'would be' if started.dry_run else 'are'} sent once more."
@@ -316,82 +305,57 @@ class EndpointAdmin(ScopedAdmin):
         go_on.delay()
         return go_to(request, reverse("admin:webhooks_replay_change", args=[job[0].pk]))
 
-    @button(
+    @verb(
         "Pause",
         asks="What is pending and what comes waits until the endpoint is resumed. Nothing is lost.",
         does="Pause",
         icon="pause",
     )
-    def pause(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.pause(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The endpoint is paused."
+    def pause(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.pause(row.id, **about(request, row))
+        return "The endpoint is paused."
 
-        return self.act(request, object_id, do)
+    @verb("Resume", asks="What was held is sent, the oldest first.", does="Resume", icon="play_arrow")
+    def resume(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.resume(row.id, **about(request, row))
+        return "What was held is on its way."
 
-    @button("Resume", asks="What was held is sent, the oldest first.", does="Resume", icon="play_arrow")
-    def resume(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.resume(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "What was held is on its way."
+    @verb("Switch on", asks="It hears of everything from now on.", does="Switch on", icon="toggle_on")
+    def switch_on(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.activate(row.id, **about(request, row))
+        return "The endpoint is on."
 
-        return self.act(request, object_id, do)
-
-    @button("Switch on", asks="It hears of everything from now on.", does="Switch on", icon="toggle_on")
-    def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.activate(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The endpoint is on."
-
-        return self.act(request, object_id, do)
-
-    @button(
+    @verb(
         "Switch off",
         asks="Nothing more is sent to it. What waits for it is kept as suppressed and can be redelivered.",
         does="Switch off",
         icon="toggle_off",
     )
-    def switch_off(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.deactivate(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The endpoint is off."
+    def switch_off(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.deactivate(row.id, **about(request, row))
+        return "The endpoint is off."
 
-        return self.act(request, object_id, do)
-
-    @button(
+    @verb(
         "Rotate secret",
         asks="The new secret signs at once beside the old one, and takes over when it is promoted.",
         does="Rotate",
         icon="key",
         form=RotateForm,
     )
-    def rotate_secret(self, request: HttpRequest, form: RotateForm, object_id: str) -> HttpResponse:
+    def rotate_secret(self, request: HttpRequest, form: RotateForm, row: Endpoint) -> str:
         brought = form.cleaned_data["secret"] or None
+        rotated = endpoints.rotate_secret(row.id, secret=brought, **about(request, row))
+        return "The new secret waits to be promoted." if brought else _shown_once(rotated)
 
-        def do(row: Endpoint) -> str:
-            rotated = endpoints.rotate_secret(
-                row.id,
-                workspace_id=row.workspace_id,
-                secret=brought,
-                actor=actor_of(request),
-                now=database_now(),
-            )
-            return "The new secret waits to be promoted." if brought else _shown_once(rotated)
-
-        return self.act(request, object_id, do)
-
-    @button(
+    @verb(
         "Promote secret",
         asks="The rotated secret takes over everywhere, and the old one is forgotten.",
         does="Promote",
         icon="published_with_changes",
     )
-    def promote_secret(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.promote_secret(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The new secret has taken over."
-
-        return self.act(request, object_id, do)
+    def promote_secret(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.promote_secret(row.id, **about(request, row))
+        return "The new secret has taken over."
 
     @column("State", label={"on": "success", "paused": "info", "off": "warning", "disabled": "danger"})
     def state(self, row: Endpoint) -> str:

@@ -4,10 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from unfold.forms import BaseDialogForm
 
-from dialer.workspaces.admin.base import actor_of, button, column
-from dialer.workspaces.clock import database_now
+from dialer.workspaces.admin.base import about, column, verb
 from webhooks import replay
 from webhooks.admin.base import ReadOnlyAdmin
 from webhooks.models import Replay
@@ -66,19 +64,16 @@ class ReplayAdmin(ReadOnlyAdmin):
         answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
         return answer
 
-    @button(
+    @verb(
         "Stop",
         asks="What is on its way again arrives; nothing more is sent.",
         does="Stop",
         icon="stop",
         permission="act",
     )
-    def stop(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Replay) -> str:
-            replay.stop(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "It is stopped."
-
-        return self.act(request, object_id, do)
+    def stop(self, request: HttpRequest, row: Replay) -> str:
+        replay.stop(row.pk, **about(request, row))
+        return "It is stopped."
 
     @column("State", label=_COLOURS)
     def state(self, row: Replay) -> str:

@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from dialer.workspaces import api_keys
-from dialer.workspaces.admin.base import ReadOnlyAdmin, VerbForm, actor_of, button, column
+from dialer.workspaces.admin.base import ReadOnlyAdmin, ReasonForm, actor_of, column, verb
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey, AuditEntry, Member
@@ -38,10 +37,6 @@ _KINDS = (
     "workspace",
 )
 """What entries are of; the index begins with it."""
-
-
-class RevokeForm(VerbForm):
-    reason = forms.CharField(required=False, max_length=500)
 
 
 class ApiKeyForm(WriteForm):
@@ -87,21 +82,18 @@ class ApiKeyAdmin(WritingAdmin):
     def save_model(self, request: HttpRequest, obj: object, form: ApiKeyForm, change: object) -> None:  # noqa: ARG002
         self.message_user(request, f"The key, shown only now: {form.plain}", messages.WARNING)
 
-    @button(
+    @verb(
         "Revoke",
         asks="Whoever uses it is turned away from now on. For good.",
         does="Revoke",
         icon="key_off",
         permission="act",
-        form=RevokeForm,
+        form=ReasonForm,
     )
-    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: str) -> HttpResponse:
-        def do(row: ApiKey) -> str:
-            about: dict[str, Any] = {"actor": actor_of(request), "now": database_now()}
-            was_on = api_keys.revoke(row, reason=form.cleaned_data["reason"], **about)
-            return f"{row.name} is revoked." if was_on else f"{row.name} was revoked already."
-
-        return self.act(request, object_id, do, form=form)
+    def revoke(self, request: HttpRequest, form: ReasonForm, row: ApiKey) -> str:
+        reason = form.cleaned_data["reason"]
+        was_on = api_keys.revoke(row, actor=actor_of(request), reason=reason, now=database_now())
+        return f"{row.name} is revoked." if was_on else f"{row.name} was revoked already."
 
     @column("Starts with")
     def starts_with(self, row: ApiKey) -> str:

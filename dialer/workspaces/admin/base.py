@@ -6,9 +6,10 @@ filled in, or counted where many rows were meant.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import AbstractBaseUser
@@ -27,10 +28,12 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.paginator import InfinitePaginator
 from unfold.utils import display_for_label
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from dialer.workspaces.audit import Actor
+from dialer.workspaces.audit import About, Actor
+from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import Owned, Workspace
 from dialer.workspaces.scoping import OwnedQuerySet
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -50,6 +53,12 @@ def actor_of(request: HttpRequest) -> Actor:
     user = request.user
     assert isinstance(user, AbstractBaseUser)
     return Actor(kind="user", id=str(user.pk), label=user.get_username())
+
+
+def about(request: HttpRequest, row: Owned, form: "ReasonForm | None" = None) -> dict[str, Any]:
+    """Return what every verb is told of a row: in whose workspace, who acts, when, and why if a form asked for that."""
+    told = About(workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+    return {**told} if form is None else {**told, "reason": form.cleaned_data["reason"]}
 
 
 def workspaces_of(request: HttpRequest) -> Sequence[Workspace]:
@@ -84,6 +93,12 @@ class VerbForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
         return ()
 
 
+class ReasonForm(VerbForm):
+    """Why, for the audit."""
+
+    reason = forms.CharField(required=False, max_length=500, widget=UnfoldAdminTextInputWidget)
+
+
 def button(
     title: str,
     *,
@@ -108,6 +123,26 @@ def button(
             description=title, icon=icon, permissions=[permission], dialog=dialog, variant=variant, url_path=None
         )(asked)
         return decorated
+
+    return decorate
+
+
+def verb(
+    title: str, *, then: str = "", form: type[Any] | None = None, **looks: Any
+) -> Callable[[Callable[..., str]], Callable[..., HttpResponse]]:
+    """Make a method that does a verb to one row, and says what came of it, a :func:`button`.
+
+    It is given the form only where there is one. ``then`` names the page to go to if the row is gone afterwards.
+    """
+
+    def decorate(method: Callable[..., str]) -> Callable[..., HttpResponse]:
+        @wraps(method)
+        def done(self: "ScopedAdmin", request: HttpRequest, filled_in: BaseDialogForm, object_id: str) -> HttpResponse:
+            given = () if form is None else (filled_in,)
+            do = partial(method, self, request, *given)
+            return self.act(request, object_id, do, form=filled_in, then=self.url_of(then) if then else "")
+
+        return button(title, form=form, **looks)(done)
 
     return decorate
 
