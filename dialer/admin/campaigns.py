@@ -1,7 +1,7 @@
 """Campaigns: how they stand, what hinders them, and their verbs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ from dialer.models import Campaign, Import
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CampaignStatus
-from dialer.workspaces.admin.base import ReasonForm, about, column, its_own_words, verb
+from dialer.workspaces.admin.base import ReasonForm, StatefulAdmin, about, column, its_own_words, verb
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
@@ -166,7 +166,7 @@ class ResumeForm(ReasonForm):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(WritingAdmin):
+class CampaignAdmin(StatefulAdmin, WritingAdmin):
     form = CampaignForm
     ordering = ("-id",)
     sortable_by = ()
@@ -223,23 +223,13 @@ class CampaignAdmin(WritingAdmin):
 
     refusals: ClassVar[Any] = {CampaignNotStartable: its_own_words}
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Show the verbs that its state allows; the verbs themselves refuse the rest."""
-        row = self.get_object(request, str(object_id))
-        shown = _POSSIBLE.get(row.status, ()) if row else ()
-        found: list[Any] = super().get_actions_detail(request, object_id)
-        return [verb for verb in found if verb.action_name.removeprefix("dialer_campaign_") in shown]
+    def verbs_for(self, row: Campaign) -> Sequence[str]:
+        return _POSSIBLE.get(row.status, ())
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        extra = dict(extra_context or {})
-        row = self.get_object(request, object_id)
-        if row is not None and request.method == "GET":
-            figures = {**_figures(row, now=database_now()), "links": self.links(row)}
-            extra |= {"title": row.name, "figures": figures}
-        answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
-        return answer
+    def beside(self, request: HttpRequest, row: Campaign | None) -> dict[str, Any]:
+        if row is None or request.method != "GET":
+            return {}
+        return {"title": row.name, "figures": {**_figures(row, now=database_now()), "links": self.links(row)}}
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.audience)

@@ -31,7 +31,7 @@ from dialer.workspaces.admin.base import (
     linked,
     verb,
 )
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 
 STATE_COLOURS = {
@@ -210,7 +210,7 @@ class SuppressionForm(WriteForm):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(WritingAdmin):
+class SuppressionAdmin(MadeOnceAdmin):
     form = SuppressionForm
     ordering = ("-id",)
     sortable_by = ()
@@ -220,17 +220,8 @@ class SuppressionAdmin(WritingAdmin):
     id_prefixes = {"id": "sup"}
     actions = ("lift_selected",)
     actions_detail = ("lift",)
-
-    def get_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002
-        if obj is None:
-            return ("workspace", "phones", "source")
-        return ("workspace", "number", "reason", "source", "created_at")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
-        return () if obj is None else self.get_fields(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
+    asked = ("workspace", "phones", "source")
+    shown = ("workspace", "number", "reason", "source", "created_at")
 
     def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
         user: Any = request.user
@@ -263,21 +254,39 @@ def _lift(request: HttpRequest, form: ReasonForm, row: Suppression) -> None:
         raise Suppression.DoesNotExist
 
 
-@admin.register(CampaignContact)
-class CampaignContactAdmin(ReadOnlyAdmin):
-    """Contacts of campaigns, and where each stands."""
+class OfAContactAdmin(ReadOnlyAdmin):
+    """Rows of a contact, found by its name or number and leading to it."""
 
     ordering = ("-id",)
     sortable_by = ()
-    list_display = ("who", "campaign", "state_now", "result", "end_reason", "due_at", "ended_at")
-    list_select_related = ("contact", "campaign")
     search_fields = ("contact__name", "contact__phone")
-    search_help_text = "Name, whole number, or id of a contact, campaign or chain (ct_…, camp_…, chn_…)"
-    id_prefixes = {"contact_id": "ct", "campaign_id": "camp", "id": "chn"}
-    fields = (("contact_linked", "campaign_linked"), ("state_now", "result", "end_reason"), ("due_at", "ended_at"))
+    no_campaign = "No campaign"
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
         return queryset.filter(contact_id__in=found_by(request, wanted))
+
+    @column("Contact", header=True)
+    def who(self, row: Any) -> list[str]:  # noqa: ANN401 — a row of a contact
+        return [row.contact.name or "No name", row.number]
+
+    @column("Contact")
+    def contact_linked(self, row: Any) -> str:  # noqa: ANN401
+        return linked("dialer_contact", row.contact_id, row.contact)
+
+    @column("Campaign")
+    def campaign_linked(self, row: Any) -> str:  # noqa: ANN401
+        return linked("dialer_campaign", row.campaign_id, row.campaign) if row.campaign else self.no_campaign
+
+
+@admin.register(CampaignContact)
+class CampaignContactAdmin(OfAContactAdmin):
+    """Contacts of campaigns, and where each stands."""
+
+    list_display = ("who", "campaign", "state_now", "result", "end_reason", "due_at", "ended_at")
+    list_select_related = ("contact", "campaign")
+    search_help_text = "Name, whole number, or id of a contact, campaign or chain (ct_…, camp_…, chn_…)"
+    id_prefixes = {"contact_id": "ct", "campaign_id": "camp", "id": "chn"}
+    fields = (("contact_linked", "campaign_linked"), ("state_now", "result", "end_reason"), ("due_at", "ended_at"))
 
     @column("Contact", header=True)
     def who(self, row: CampaignContact) -> list[str]:
@@ -286,11 +295,3 @@ class CampaignContactAdmin(ReadOnlyAdmin):
     @column("State", label=STATE_COLOURS)
     def state_now(self, row: CampaignContact) -> tuple[str, str]:
         return row.state, row.state.replace("_", " ")
-
-    @column("Contact")
-    def contact_linked(self, row: CampaignContact) -> str:
-        return linked("dialer_contact", row.contact_id, row.contact)
-
-    @column("Campaign")
-    def campaign_linked(self, row: CampaignContact) -> str:
-        return linked("dialer_campaign", row.campaign_id, row.campaign)

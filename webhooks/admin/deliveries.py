@@ -7,11 +7,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.admin import TabularInline
 
 from dialer.workspaces.admin.base import about, column, verb
 from webhooks import batches, endpoints
-from webhooks.admin.base import ReadOnlyAdmin
+from webhooks.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from webhooks.curl import as_curl
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus, Purpose
@@ -53,13 +52,10 @@ class EndpointFilter(admin.SimpleListFilter):
         return queryset.filter(endpoint_id__in=ids)
 
 
-class AttemptInline(TabularInline):  # type: ignore[misc] # unfold has no types
+class AttemptInline(ReadOnlyInline):
     model = DeliveryAttempt
     verbose_name_plural = "attempts"
     ordering = ("-id",)
-    per_page = 20
-    extra = 0
-    can_delete = False
     fields = readonly_fields = (
         "number",
         "started_at",
@@ -70,12 +66,6 @@ class AttemptInline(TabularInline):  # type: ignore[misc] # unfold has no types
         "ms",
         "reply",
     )
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        return False
 
     @column("ms (DNS / connect / TLS / first byte / all)")
     def ms(self, row: DeliveryAttempt) -> str:

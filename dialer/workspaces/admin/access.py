@@ -15,7 +15,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from dialer.workspaces import api_keys
 from dialer.workspaces.admin.base import ReadOnlyAdmin, ReasonForm, actor_of, column, verb
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey, AuditEntry, Member
 
@@ -57,7 +57,7 @@ class ApiKeyForm(WriteForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(WritingAdmin):
+class ApiKeyAdmin(MadeOnceAdmin):
     form = ApiKeyForm
     ordering = ("-id",)
     sortable_by = ()
@@ -67,17 +67,8 @@ class ApiKeyAdmin(WritingAdmin):
     id_prefixes = {"id": "key"}
     actions = None
     actions_detail = ("revoke",)
-
-    def get_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
-        if obj is None:
-            return ("workspace", "name", "scope", "expires_at")
-        return ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
-        return () if obj is None else self.get_fields(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
+    asked = ("workspace", "name", "scope", "expires_at")
+    shown = ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
 
     def save_model(self, request: HttpRequest, obj: object, form: ApiKeyForm, change: object) -> None:  # noqa: ARG002
         self.message_user(request, f"The key, shown only now: {form.plain}", messages.WARNING)

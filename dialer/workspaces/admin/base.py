@@ -5,7 +5,7 @@ filled in, or counted where many rows were meant.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar
 
@@ -292,6 +292,18 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         """Find rows by a text that is no id, over an index."""
         return queryset.none()
 
+    def beside(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002 — a row of the model; for those who have any
+        """Return what the templates of the page show beside its form; without a row, of the page that makes one."""
+        return {}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Model | None = None, **options: Any
+    ) -> HttpResponse:
+        page: HttpResponse = super().render_change_form(
+            request, context | self.beside(request, obj), *args, obj=obj, **options
+        )
+        return page
+
     def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         """Tell whether the user may do the verbs of this page."""
         user: Any = request.user
@@ -402,6 +414,20 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return path if path.split("?")[0] == listed else self.url_of("change", object_id)
 
 
+class StatefulAdmin(ScopedAdmin):
+    """Offers the verbs that the state of a row allows; the verbs themselves refuse the rest."""
+
+    def verbs_for(self, row: Any) -> Collection[str]:  # noqa: ANN401 — a row of the model
+        raise NotImplementedError
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        row = self.get_object(request, str(object_id))
+        offered = self.verbs_for(row) if row is not None else ()
+        mine = f"{self.opts.app_label}_{self.opts.model_name}_"
+        found: list[Any] = super().get_actions_detail(request, object_id)
+        return [verb for verb in found if verb.action_name.removeprefix(mine) in offered]
+
+
 class ReadOnlyAdmin(ScopedAdmin):
     """To be looked at; where rows change, they do so by verbs."""
 
@@ -419,8 +445,12 @@ class ReadOnlyAdmin(ScopedAdmin):
         return any(user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}") for verb in ("view", "change"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Iterable[str]:  # noqa: ARG002
-        rows = self.fields or [row for _, options in self.fieldsets or () for row in options["fields"]]
-        return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
+        return names_in(self.fields or [row for _, options in self.fieldsets or () for row in options["fields"]])
+
+
+def names_in(rows: Iterable[str | Iterable[str]]) -> list[str]:
+    """Return the names of fields, of which some stand in one row."""
+    return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:

@@ -1,6 +1,6 @@
 """Forms whose last check is the verb itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
-from dialer.workspaces.admin.base import ScopedAdmin, actor_of, workspaces_of
+from dialer.workspaces.admin.base import ScopedAdmin, actor_of, names_in, workspaces_of
 from dialer.workspaces.clock import database_now
 
 
@@ -68,7 +68,7 @@ class WritingAdmin(ScopedAdmin):
         form = super().get_form(request, obj, **options)
         return type(form.__name__, (form,), {"request": request, "page": self})
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
         return tuple(self.readonly_fields) if obj is None else ("workspace", *self.readonly_fields)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -82,4 +82,22 @@ class WritingAdmin(ScopedAdmin):
         """Do nothing: the form's verb has saved."""
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+
+class MadeOnceAdmin(WritingAdmin):
+    """Rows that a form makes and none changes."""
+
+    asked: ClassVar[Sequence[str]]
+    """Fields of the form."""
+    shown: ClassVar[Sequence[str | Sequence[str]]]
+    """Fields of a row that was made, some of them in one row."""
+
+    def get_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str | Sequence[str]]:  # noqa: ARG002 — Django's signature
+        return self.asked if obj is None else self.shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str]:  # noqa: ARG002
+        return () if obj is None else names_in(self.shown)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         return False

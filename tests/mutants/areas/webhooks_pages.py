@@ -157,17 +157,17 @@ MUTANTS = [
         tests=f"{_PAGES}::test_deliveries_are_filtered_by_endpoint_and_events_by_type",
     ),
     Mutant(
-        file="webhooks/admin/replays.py",
+        file="dialer/workspaces/admin/jobs.py",
         name="a replay that is over can be stopped",
-        old="return found if row is not None and row.status == ReplayStatus.RUNNING else []",
-        new="return found",
+        old='return ("stop",) if row.status == _RUNNING else ()',
+        new='return ("stop",)',
         tests=f"{_REPLAY_PAGES}::test_an_operator_replays_what_was_missed_and_follows_it",
     ),
     Mutant(
         file="webhooks/admin/replays.py",
         name="who may not see deliveries sees replays",
-        old='        return any(user.has_perm(f"webhooks.{verb}_delivery") for verb in ("view", "change"))',
-        new="        return bool(user)",
+        old='    seen_by = ("webhooks.view_delivery", "webhooks.change_delivery")',
+        new='    seen_by = ("webhooks.view_endpoint", "webhooks.change_endpoint")',
         tests=f"{_REPLAY_PAGES}::test_who_may_not_see_deliveries_sees_no_replays",
     ),
     Mutant(
