@@ -204,24 +204,13 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
     actions = None
     actions_detail = ("start", "pause", "resume", "upload", "report", "cancel")
     change_form_outer_before_template = "dialer/admin/campaign_figures.html"
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Ask name servers before Django opens the page's transaction."""
-        if request.method == "POST":
-            given = {request.POST.get(name, "") for name in StatusUrl}
-            with suppress(ValueError):
-                given.update(_urls_of(json.loads(request.POST.get("config_webhooks") or "null"))[:MOST_INLINE])
-            request.faults_of_urls = urls_error(given - {""})  # type: ignore[attr-defined]
-        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        return page
-
     refusals: ClassVar[Any] = {CampaignNotStartable: its_own_words}
+
+    def before_transaction(self, request: HttpRequest) -> None:
+        given = {request.POST.get(name, "") for name in StatusUrl}
+        with suppress(ValueError):
+            given.update(_urls_of(json.loads(request.POST.get("config_webhooks") or "null"))[:MOST_INLINE])
+        request.faults_of_urls = urls_error(given - {""})  # type: ignore[attr-defined]
 
     def verbs_for(self, row: Campaign) -> Sequence[str]:
         return _POSSIBLE.get(row.status, ())

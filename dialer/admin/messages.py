@@ -1,6 +1,5 @@
 """Pages of text messages, sent and received."""
 
-
 from django.contrib import admin
 
 from dialer.admin.choices import CampaignFilter

@@ -23,10 +23,6 @@ REFUSALS: base.Refusals = {
 }
 
 
-class ScopedAdmin(base.ScopedAdmin):
-    refusals: ClassVar[Any] = REFUSALS
-
-
 class ReadOnlyAdmin(base.ReadOnlyAdmin):
     refusals: ClassVar[Any] = REFUSALS
 

@@ -1,11 +1,11 @@
 """Endpoints: receivers, their health, and their buttons."""
 
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import (
@@ -16,15 +16,15 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from dialer.workspaces.admin.base import about, actor_of, button, column, go_to, verb
+from dialer.workspaces.admin.base import ScopedAdmin, about, button, column, go_to, verb
+from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
-from dialer.workspaces.models import Workspace
 from webhooks import endpoints, replay
-from webhooks.admin.base import ScopedAdmin
+from webhooks.admin.base import REFUSALS
 from webhooks.admin.forms import ReplayForm, RotateForm, TestForm
 from webhooks.destinations import url_error
-from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
+from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint
 from webhooks.models import Endpoint, Replay
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.signature import standard_form
@@ -35,13 +35,14 @@ _MOST_REMINDERS = 5
 _ANY = (ALL_EVENTS, "every event")
 
 
-class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
+class EndpointForm(WriteForm):
     """Reads what may be said of an endpoint; the verb's own check judges it."""
 
-    fault_of_url: str | None = None
-    """Where the URL leads, if that is forbidden; found before the form, outside the page's transaction."""
+    invalid = (InvalidEndpoint,)
+    names: ClassVar[Mapping[str, str]] = {"secret": "new_secret", "scope_id": "scope"}
+    made: endpoints.WithSecret | None = None
+    """The endpoint with a secret that nobody brought."""
 
-    workspace = forms.ModelChoiceField(queryset=Workspace.objects.none(), widget=UnfoldAdminSelectWidget)
     events = forms.MultipleChoiceField(
         choices=[_ANY, *((name, name) for name in (*EVENT_TYPES, *(each.value for each in BatchType)))],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -74,6 +75,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
     class Meta:
         model = Endpoint
         fields = (
+            "workspace",
             "name",
             "url",
             "description",
@@ -101,8 +103,9 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
             self.fields["scope"].initial = public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
 
     def clean_url(self) -> str:
-        if self.fault_of_url is not None:
-            raise forms.ValidationError(self.fault_of_url)
+        fault: str | None = getattr(self.request, "fault_of_url", None)
+        if fault is not None:
+            raise forms.ValidationError(fault)
         url: str = self.cleaned_data["url"]
         return url
 
@@ -116,20 +119,6 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
                 raise forms.ValidationError(str(malformed)) from malformed
         return text
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if not self.errors:
-            is_new = self.instance._state.adding  # noqa: SLF001 — Django's documented way to tell
-            try:
-                columns = columns_of(self.said(), current=None if is_new else self.instance)
-            except InvalidEndpoint as refused:
-                for name, reasons in refused.errors.items():
-                    self.add_error({"secret": "new_secret", "scope_id": "scope"}.get(name, name), reasons)
-            else:
-                for name, value in columns.items():
-                    setattr(self.instance, name, value)
-        return cleaned
-
     def said(self) -> EndpointFields:
         """Return what was filled in as the verbs take it."""
         given = {name: value for name, value in self.cleaned_data.items() if name not in _NOT_SAID}
@@ -140,12 +129,22 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
             given["secret"] = self.cleaned_data["new_secret"]
         return cast(EndpointFields, given)
 
+    def write(self, about: Mapping[str, Any]) -> Endpoint:
+        if self.is_new:
+            saved = endpoints.create(self.cleaned_data["workspace"].pk, **about, **self.said())
+        else:
+            row = self.instance
+            saved = endpoints.edit(row.pk, workspace_id=row.workspace_id, **about, **self.said())
+        if saved.secret and not self.cleaned_data["new_secret"]:
+            self.made = saved
+        return saved.endpoint
+
 
 _NOT_SAID = ("workspace", "scope", "new_secret")
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ScopedAdmin):
+class EndpointAdmin(WritingAdmin):
     form = EndpointForm
     ordering = ("name", "id")
     list_display = (
@@ -218,43 +217,20 @@ class EndpointAdmin(ScopedAdmin):
         "promote_secret",
     )
     actions = None
+    refusals: ClassVar[Any] = REFUSALS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
         rows: QuerySet[Endpoint] = super().get_queryset(request).kept()  # type: ignore[attr-defined]
         return rows
 
-    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, **options: object) -> type[EndpointForm]:
-        form = super().get_form(request, obj, **options)
-        if "workspace" in form.base_fields:
-            form.base_fields["workspace"].queryset = Workspace.objects.visible_to(request.user)
-        form.fault_of_url = getattr(request, "fault_of_url", None)
-        return cast("type[EndpointForm]", form)
+    def before_transaction(self, request: HttpRequest) -> None:
+        request.fault_of_url = url_error(request.POST.get("url", ""))  # type: ignore[attr-defined]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Ask name servers before Django opens the page's transaction."""
-        if request.method == "POST":
-            request.fault_of_url = url_error(request.POST.get("url", ""))  # type: ignore[attr-defined]
-        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        return page
+    def save_model(self, request: HttpRequest, obj: Model, form: EndpointForm, change: object) -> None:  # noqa: ARG002
+        if form.made is not None:
+            self.message_user(request, _shown_once(form.made))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
-        return self.readonly_fields if obj is None else ("workspace", *self.readonly_fields)
-
-    def save_model(self, request: HttpRequest, obj: Endpoint, form: EndpointForm, change: bool) -> None:  # noqa: FBT001 — Django's signature
-        about: dict[str, Any] = {"actor": actor_of(request), "now": database_now()}
-        if change:
-            saved = endpoints.edit(obj.id, workspace_id=obj.workspace_id, **about, **form.said())
-        else:
-            saved = endpoints.create(form.cleaned_data["workspace"].id, **about, **form.said())
-        obj.__dict__.update(saved.endpoint.__dict__)
-        if saved.secret and not form.cleaned_data["new_secret"]:
-            self.message_user(request, _shown_once(saved))
+    has_delete_permission = ScopedAdmin.has_delete_permission
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
         endpoints.delete(obj.id, **about(request, obj))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from dialer.workspaces.admin.base import ScopedAdmin, actor_of, names_in, workspaces_of
 from dialer.workspaces.clock import database_now
@@ -63,6 +63,15 @@ class WritingAdmin(ScopedAdmin):
 
     form = WriteForm
     warn_unsaved_form = True
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        if request.method == "POST":
+            self.before_transaction(request)
+        page: HttpResponse = super().changeform_view(request, *args, **options)
+        return page
+
+    def before_transaction(self, request: HttpRequest) -> None:
+        """Ask what may take long, such as name servers, before Django opens the page's transaction."""
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, **options: object) -> type[WriteForm]:
         form = super().get_form(request, obj, **options)

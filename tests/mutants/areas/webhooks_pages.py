@@ -103,7 +103,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/admin/endpoints.py",
         name="a page takes a URL whose name leads inside",
-        old="        if self.fault_of_url is not None:\n            raise forms.ValidationError(self.fault_of_url)\n",
+        old="        if fault is not None:\n            raise forms.ValidationError(fault)\n",
         new="",
         tests=f"{_PAGES}::test_a_name_that_leads_inside_is_refused_on_the_form",
     ),
@@ -122,17 +122,17 @@ MUTANTS = [
         tests=f"{_PAGES}::test_a_secret_that_is_brought_is_not_shown_again",
     ),
     Mutant(
-        file="webhooks/admin/endpoints.py",
+        file="dialer/workspaces/admin/base.py",
         name="an endpoint can be made in another workspace",
-        old="queryset = Workspace.objects.visible_to(request.user)",
-        new="queryset = Workspace.objects.all()",
+        old="            rows = rows.visible_to(request.user)\n",
+        new="",
         tests=f"{_PAGES}::test_nothing_of_another_workspace_is_seen_or_done",
     ),
     Mutant(
         file="webhooks/admin/endpoints.py",
         name="an edit on the page makes a second endpoint",
-        old="        if change:\n",
-        new="        if not change:\n",
+        old="        if self.is_new:\n",
+        new="        if True:\n",
         tests=f"{_PAGES}::test_an_edit_keeps_the_secret_that_it_does_not_show",
     ),
     Mutant(
