@@ -16,7 +16,8 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
-from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, columns_of, make_secret
+from dialer.workspaces.values import Unfit
+from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, check_secret, columns_of, make_secret
 from webhooks.models import Delivery, Endpoint
 from webhooks.outbox import NewEvent, NewItem, record_for
 from webhooks.rules.samples import sample, sample_item

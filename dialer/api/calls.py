@@ -16,7 +16,6 @@ from dialer.dialing import conversation, placing, single_calls
 from dialer.dialing.conversation import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
-from dialer.rules.values import LONGEST_NAME
 from dialer.workspaces.api.fields import (
     InstantField,
     NumberField,
@@ -31,6 +30,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.values import LONGEST_NAME
 
 _STATUSES = [status.value for status in CallStatus if status is not CallStatus.WITHDRAWN]
 

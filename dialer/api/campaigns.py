@@ -23,7 +23,6 @@ from dialer.campaigns.membership import MOST_AT_ONCE
 from dialer.campaigns.settings import LONGEST_CALLER_ID, LONGEST_SECRET, LONGEST_URL, PRIORITIES, CampaignFields
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules.statuses import CampaignStatus
-from dialer.rules.values import LONGEST_NAME
 from dialer.workspaces.api.fields import (
     InstantField,
     ObjectField,
@@ -39,6 +38,7 @@ from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.values import LONGEST_NAME
 
 _TIMES = {
     "timezone": {"type": "string", "description": "Where a contact's clock is not known"},

@@ -11,14 +11,9 @@ from rest_framework.response import Response
 
 from dialer.api.shapes import RulesField
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.rules.values import (
-    LEAST_CALLS_PER_SECOND,
-    LONGEST_NAME,
-    MOST_CALLS_PER_SECOND,
-    MOST_CONCURRENT_CALLS,
-)
 from dialer.setup import caller_ids, lines, personas, retry_policies
 from dialer.setup.lines import MAX_DURATIONS, RING_TIMEOUTS
+from dialer.setup.paces import LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND, MOST_CONCURRENT_CALLS
 from dialer.setup.personas import LONGEST_ENDPOINT
 from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.fields import (
@@ -34,6 +29,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.values import LONGEST_NAME
 
 
 class ArchivedFilter(Filters):

@@ -9,13 +9,13 @@ from rest_framework.response import Response
 from dialer.api.resources import Pace
 from dialer.api.shapes import LimitsField, ScheduleField
 from dialer.rules.limit_presets import presets
-from dialer.rules.values import LONGEST_NAME
 from dialer.setup import workspace_settings
 from dialer.setup.workspace_settings import STALE_AFTER_HOURS
 from dialer.workspaces.api.fields import OneOfField, PublicIdField, TextField, WholeNumberField
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiViewSet
 from dialer.workspaces.models import Workspace
+from dialer.workspaces.values import LONGEST_NAME
 
 
 class SettingsSerializer(Pace):

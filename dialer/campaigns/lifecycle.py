@@ -29,11 +29,11 @@ from dialer.rules.circuit import REJECTIONS
 from dialer.rules.openings import next_possible
 from dialer.rules.status_callbacks import HEARS
 from dialer.rules.statuses import LIVE, CallStatus, CampaignStatus, ContactState, Direction, ImportStatus, Rank
-from dialer.rules.values import LONGEST_NAME
 from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.paces import forget_pace
 from dialer.workspaces.audit import SYSTEM, Actor, Change, record
 from dialer.workspaces.transitions import TransitionConflict
+from dialer.workspaces.values import LONGEST_NAME
 from webhooks import hidden_endpoints
 from webhooks.outbox import record_events
 

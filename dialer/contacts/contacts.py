@@ -23,13 +23,13 @@ from dialer.models import Call, CampaignContact, CarrierEvent, Contact, Message
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
-from dialer.rules.storable import object_error, text_error
 from dialer.rules.time_zones import is_time_zone, zones_for
 from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
+from dialer.workspaces.storable import object_error, text_error
 
 LONGEST_NAME = 200
 _WRITTEN = ("external_id", "name", "phone", "time_zone", "zones", "timezone_source", "warnings", "metadata")

@@ -16,9 +16,9 @@ from dialer.contacts import suppressions
 from dialer.models import Call, Contact
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ENVELOPE_STATUS, LIVE, CallStatus, Outcome
-from dialer.rules.storable import object_error, text_error
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.storable import object_error, text_error
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks import batches
 from webhooks.outbox import record_events

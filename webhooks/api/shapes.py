@@ -19,12 +19,12 @@ from dialer.workspaces.api.fields import (
 )
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
+from dialer.workspaces.values import LONGEST_NAME
 from webhooks import endpoints
 from webhooks.endpoint_settings import (
     LEAST_RATE_PER_SECOND,
     LEAST_TIMEOUT_SECONDS,
     LONGEST_DESCRIPTION,
-    LONGEST_NAME,
     LONGEST_SECRET,
     SCOPE_PREFIXES,
 )
