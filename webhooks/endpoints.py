@@ -3,16 +3,16 @@
 Every verb locks the endpoint's row as little as it can (``FOR NO KEY UPDATE``): events are recorded for it meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.audit import Actor, Change, Said, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
@@ -224,11 +224,10 @@ def redeliver(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datet
         afresh = {"failures": 0, "settled_at": None, "lease_until": None, "is_recoverable": False, "recovered_at": None}
         if not settled.update(status=DeliveryStatus.PENDING, due_at=now, **afresh):
             raise TransitionConflict(what="the delivery", from_=DeliveryStatus.PENDING, to=DeliveryStatus.PENDING)
-        change = Change(
-            workspace_id=workspace_id,
-            verb="redeliver",
-            object_type="delivery",
-            object_id=delivery.public_id,
+        change = Change.of(
+            delivery,
+            "delivery",
+            "redeliver",
             from_state={"status": delivery.status},
             to_state={"status": DeliveryStatus.PENDING.value},
         )
@@ -328,13 +327,5 @@ def _audited(columns: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, UUID) else value for name, value in (shown | hidden).items()}
 
 
-class _Said(TypedDict, total=False):
-    from_state: Mapping[str, object]
-    to_state: Mapping[str, object]
-    reason: str
-
-
-def _change(endpoint: Endpoint, verb: str, **said: Unpack[_Said]) -> Change:
-    return Change(
-        workspace_id=endpoint.workspace_id, verb=verb, object_type="endpoint", object_id=endpoint.public_id, **said
-    )
+def _change(endpoint: Endpoint, verb: str, **said: Unpack[Said]) -> Change:
+    return Change.of(endpoint, "endpoint", verb, **said)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 from uuid import UUID
 
 from django.db import transaction
 
-from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.audit import Actor, Change, Said, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
@@ -199,12 +199,5 @@ def _said(replay: Replay) -> dict[str, object]:
     }
 
 
-def _change(replay: Replay, verb: str, *, to_state: dict[str, object], reason: str = "") -> Change:
-    return Change(
-        workspace_id=replay.workspace_id,
-        verb=verb,
-        object_type="endpoint",
-        object_id=replay.endpoint.public_id,
-        to_state=to_state,
-        reason=reason,
-    )
+def _change(replay: Replay, verb: str, **said: Unpack[Said]) -> Change:
+    return Change.of(replay.endpoint, "endpoint", verb, **said)

@@ -126,7 +126,7 @@ def edit(
             first_calls.forget(campaign_id)
             first_calls.schedule(_locked(campaign_id, workspace_id), limit=campaign_completion.FIRST_CALLS, now=now)
         if changes:
-            record(actor, [_edited(campaign, changes)], now=now)
+            record(actor, [Change.of(campaign, "campaign", "edit", to_state={"changed": sorted(changes)})], now=now)
     return campaign
 
 
@@ -377,13 +377,3 @@ def _reschedule(call_ids: Sequence[UUID], *, now: datetime) -> None:
     )
     listener().calls_moved(moves, now=now)
     calls.withdraw(hopeless, why=Withdrawal.NO_OPENING, now=now)
-
-
-def _edited(campaign: Campaign, changes: dict[str, Any]) -> Change:
-    return Change(
-        workspace_id=campaign.workspace_id,
-        verb="edit",
-        object_type="campaign",
-        object_id=campaign.public_id,
-        to_state={"changed": sorted(changes)},
-    )

@@ -374,11 +374,4 @@ def _shard(workspace_id: UUID, key: str) -> int:
 
 def _audited(contact: Contact, verb: str, *, to_state: Mapping[str, Any] | None = None, reason: str = "") -> Change:
     """Say what was done to a contact without its name and number, which the entry would outlive."""
-    return Change(
-        workspace_id=contact.workspace_id,
-        verb=verb,
-        object_type="contact",
-        object_id=contact.public_id,
-        to_state=to_state or {},
-        reason=reason,
-    )
+    return Change.of(contact, "contact", verb, to_state=to_state or {}, reason=reason)

@@ -161,9 +161,7 @@ def _url_error(text: str) -> str | None:
 
 
 def _change(call: Call, verb: str, to_state: Mapping[str, Any]) -> Change:
-    return Change(
-        workspace_id=call.workspace_id, verb=verb, object_type="call", object_id=call.public_id, to_state=to_state
-    )
+    return Change.of(call, "call", verb, to_state=to_state)
 
 
 def _release_result(call: CallContext, analysis: Mapping[str, Any], *, now: datetime) -> None:

@@ -199,10 +199,6 @@ def _possible(
 
 
 def _change(call: Call) -> Change:
-    return Change(
-        workspace_id=call.workspace_id,
-        verb="create",
-        object_type="call",
-        object_id=call.public_id,
-        to_state={"contact_id": call.contact.public_id, "due_at": call.due_at.isoformat()},
+    return Change.of(
+        call, "call", "create", to_state={"contact_id": call.contact.public_id, "due_at": call.due_at.isoformat()}
     )

@@ -290,10 +290,4 @@ def _caller_id(campaign: Campaign | None, line: Line) -> str:
 
 def change(message: Message, verb: str) -> Change:
     """Say for the audit what was done with a message, or by it."""
-    return Change(
-        workspace_id=message.workspace_id,
-        verb=verb,
-        object_type="message",
-        object_id=message.public_id,
-        to_state={"contact_id": message.contact.public_id},
-    )
+    return Change.of(message, "message", verb, to_state={"contact_id": message.contact.public_id})
