@@ -114,8 +114,7 @@ def conflict(code: str, message: str, **details: object) -> Problem:
 
 def conflicts(told: Mapping[type[Exception], tuple[str, str]]) -> None:
     """Register exceptions that say no more than their name: the code and the message of each."""
-    for exception, (code, message) in told.items():
-        _TRANSLATIONS[exception] = conflict(code, message)
+    _TRANSLATIONS.update({exception: conflict(*said) for exception, said in told.items()})
 
 
 def flattened(detail: object, path: str = "") -> dict[str, list[str]]:
@@ -161,42 +160,20 @@ def _api_exception(error: exceptions.APIException) -> Problem:
     )
 
 
-@answers(Http404)
-def _no_page(_: Http404) -> Problem:
-    return _nothing_here()
-
-
-@answers(ObjectDoesNotExist)
-def _no_row(_: ObjectDoesNotExist) -> Problem:
-    return _nothing_here()
-
-
-def _nothing_here() -> Problem:
-    return Problem(status=404, code="not_found", message="There is nothing here, or it is not yours.")
-
-
-@answers(PermissionDenied)
-def _permission(_: PermissionDenied) -> Problem:
-    return Problem(status=403, code="permission_denied", message="The scope of this API key does not reach this far.")
-
-
-@answers(RequestDataTooBig)
-def _too_big(_: RequestDataTooBig) -> Problem:
-    return Problem(status=413, code="too_large", message="The body is too large.")
-
-
-@answers(SuspiciousOperation)
-def _suspicious(_: SuspiciousOperation) -> Problem:
-    return _unreadable()
-
-
-@answers(UnreadablePostError)
-def _broken_off(_: UnreadablePostError) -> Problem:
-    return _unreadable()
-
-
-def _unreadable() -> Problem:
-    return Problem(status=400, code="parse_error", message="The request could not be read.")
+_NOTHING_HERE = Problem(status=404, code="not_found", message="There is nothing here, or it is not yours.")
+_UNREADABLE = Problem(status=400, code="parse_error", message="The request could not be read.")
+_TRANSLATIONS.update(
+    {
+        Http404: _NOTHING_HERE,
+        ObjectDoesNotExist: _NOTHING_HERE,
+        PermissionDenied: Problem(
+            status=403, code="permission_denied", message="The scope of this API key does not reach this far."
+        ),
+        RequestDataTooBig: Problem(status=413, code="too_large", message="The body is too large."),
+        SuspiciousOperation: _UNREADABLE,
+        UnreadablePostError: _UNREADABLE,
+    }
+)
 
 
 @answers(OperationalError)
