@@ -11,16 +11,8 @@ from django.conf import settings
 
 from dialer.workspaces import values
 from dialer.workspaces.values import Unfit
-from webhooks.models import (
-    MAX_BACKOFF_MS,
-    MAX_BATCH_SIZE,
-    MAX_BATCH_WAIT_SECONDS,
-    MAX_IN_FLIGHT,
-    MAX_RATE_PER_SECOND,
-    MAX_RETRIES,
-    MAX_TIMEOUT_SECONDS,
-    Endpoint,
-)
+from webhooks.models import BOUNDS, Endpoint
+from webhooks.models.endpoints import LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.custom_headers import headers_error
 from webhooks.rules.destination import BadUrl, parse, parse_networks, why_forbidden
@@ -38,8 +30,6 @@ from webhooks.rules.statuses import (
 
 LONGEST_DESCRIPTION = 2_000
 LONGEST_SECRET = 500
-LEAST_TIMEOUT_SECONDS = 1
-LEAST_RATE_PER_SECOND = 0.001
 _SECRET_BYTES = 32
 
 SCOPE_PREFIXES = {ScopeType.PERSONA.value: "per", ScopeType.CAMPAIGN.value: "camp"}
@@ -258,8 +248,8 @@ def _scope_id(value: object) -> UUID | None:
     return value
 
 
-def _seconds(least: float, most: float) -> Callable[[object], float]:
-    return lambda value: values.number(value, least=least, most=most)
+def _seconds(allowed: range) -> Callable[[object], float]:
+    return lambda value: values.number(value, least=allowed[0], most=allowed[-1])
 
 
 def _rate(value: object) -> float | None:
@@ -284,13 +274,13 @@ _READ: dict[str, Callable[[object], Any]] = {
     "profile": _one_of(CHOSEN_PROFILES),
     "description": _description,
     "signing_method": _one_of(SigningMethod),
-    "timeout_seconds": _seconds(LEAST_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
-    "max_retries": values.within(range(MAX_RETRIES + 1)),
-    "backoff_ms": values.within(range(1, MAX_BACKOFF_MS + 1)),
-    "max_in_flight": values.within(range(1, MAX_IN_FLIGHT + 1)),
+    "timeout_seconds": _seconds(BOUNDS["timeout_seconds"]),
+    "max_retries": values.within(BOUNDS["max_retries"]),
+    "backoff_ms": values.within(BOUNDS["backoff_ms"]),
+    "max_in_flight": values.within(BOUNDS["max_in_flight"]),
     "rate_per_second": _rate,
     "retry_on": _retry_on,
     "auto_recover": values.boolean,
-    "batch_size": values.within(range(1, MAX_BATCH_SIZE + 1)),
-    "batch_wait_seconds": _seconds(0, MAX_BATCH_WAIT_SECONDS),
+    "batch_size": values.within(BOUNDS["batch_size"]),
+    "batch_wait_seconds": _seconds(BOUNDS["batch_wait_seconds"]),
 }

@@ -79,7 +79,7 @@ class CampaignChange(Strict):
     schedule = ScheduleField(required=False, extra=_TIMES)
     contact_limits = LimitsField(required=False, allow_null=True, help_text="`null`: those of the workspace")
     pacing = Pace(required=False)
-    priority = WholeNumberField(required=False, min_value=PRIORITIES[0], max_value=PRIORITIES[-1])
+    priority = WholeNumberField(required=False, within=PRIORITIES)
     config = Config(required=False)
     call_status_callback = StatusUrlField(help_text="URL told after every attempt")
     call_schedule_callback = StatusUrlField(help_text="URL told once per number, when its last attempt is over")

@@ -90,8 +90,8 @@ class LineSerializer(Pace):
         help_text="Numbers that calls may show, the first by default. A number belongs to one workspace: calls and "
         "texts to it come here, and lines of no other workspace may show it",
     )
-    ring_timeout_seconds = WholeNumberField(required=False, min_value=RING_TIMEOUTS[0], max_value=RING_TIMEOUTS[-1])
-    max_duration_seconds = WholeNumberField(required=False, min_value=MAX_DURATIONS[0], max_value=MAX_DURATIONS[-1])
+    ring_timeout_seconds = WholeNumberField(required=False, within=RING_TIMEOUTS)
+    max_duration_seconds = WholeNumberField(required=False, within=MAX_DURATIONS)
     is_default = TruthField(required=False)
     inbound_campaign_id = PublicIdField(
         Campaign.public_prefix,

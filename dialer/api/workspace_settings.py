@@ -24,9 +24,7 @@ class SettingsSerializer(Pace):
     time_zone = TextField(required=False, max_length=64, help_text="IANA name, such as Europe/Berlin")
     schedule = ScheduleField(required=False, help_text="Taken as a whole")
     contact_limits = LimitsField(required=False, help_text="Taken as a whole; empty: no limit")
-    stale_after_hours = WholeNumberField(
-        required=False, min_value=STALE_AFTER_HOURS[0], max_value=STALE_AFTER_HOURS[-1]
-    )
+    stale_after_hours = WholeNumberField(required=False, within=STALE_AFTER_HOURS)
     preset = OneOfField(
         list(presets()),
         required=False,
