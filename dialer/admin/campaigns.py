@@ -33,6 +33,7 @@ from dialer.workspaces.admin.base import ReasonForm, StatefulAdmin, about, colum
 from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
+from dialer.workspaces.downloads import csv_file
 from webhooks.destinations import urls_error
 from webhooks.hidden_endpoints import MOST_INLINE
 
@@ -298,11 +299,7 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
             row = self.visible(request, object_id)
         except Campaign.DoesNotExist:
             return HttpResponse(status=404)
-        return StreamingHttpResponse(
-            campaign_report.lines(row, now=database_now()),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{row.public_id}-report.csv"'},
-        )
+        return csv_file(campaign_report.lines(row, now=database_now()), name=f"{row.public_id}-report")
 
     @column("State", label=STATUS_COLOURS)
     def state(self, row: Campaign) -> str:

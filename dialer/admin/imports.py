@@ -19,6 +19,7 @@ from dialer.rules.statuses import ImportStatus
 from dialer.tasks import import_contacts
 from dialer.workspaces.admin.base import column, workspaces_of
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
+from dialer.workspaces.downloads import csv_file
 
 STATUS_COLOURS = {
     ImportStatus.DONE.value: "success",
@@ -133,11 +134,7 @@ class ImportAdmin(MadeOnceAdmin):
             row = self.visible(request, object_id)
         except Import.DoesNotExist:
             return HttpResponse(status=404)
-        return StreamingHttpResponse(
-            imports.problems_csv(row),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{row.public_id}-bad-rows.csv"'},
-        )
+        return csv_file(imports.problems_csv(row), name=f"{row.public_id}-bad-rows")
 
     @column("State", label=STATUS_COLOURS)
     def state(self, row: Import) -> str:

@@ -38,6 +38,7 @@ from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.downloads import csv_file
 from dialer.workspaces.values import LONGEST_NAME
 
 _TIMES = {
@@ -319,11 +320,7 @@ class Campaigns(Lists, Reads):
     def report(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
         """Give the campaign as a file: a row per contact with every attempt, times on the campaign's clock."""
         campaign: Campaign = self.get_object()
-        return StreamingHttpResponse(
-            campaign_report.lines(campaign, now=request.now),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{campaign.public_id}-report.csv"'},
-        )
+        return csv_file(campaign_report.lines(campaign, now=request.now), name=f"{campaign.public_id}-report")
 
 
 def _fields(given: dict[str, Any]) -> CampaignFields:

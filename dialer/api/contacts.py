@@ -24,6 +24,7 @@ from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.downloads import csv_file
 
 
 class ContactSerializer(Strict):
@@ -139,11 +140,7 @@ class Imports(Lists, Reads):
     def problems(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
         """Give the bad rows back as a file with line, column and reason; mended, it can be imported as it is."""
         source: Import = self.get_object()
-        return StreamingHttpResponse(
-            imports.problems_csv(source),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{source.public_id}-problems.csv"'},
-        )
+        return csv_file(imports.problems_csv(source), name=f"{source.public_id}-problems")
 
 
 def received(request: ApiRequest, *, file_name: str = "", campaign: Campaign | None = None) -> Import:
