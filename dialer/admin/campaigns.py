@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from dialer.admin.audience import audience_page
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
@@ -30,7 +30,7 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.admin.base import ReasonForm, StatefulAdmin, about, column, its_own_words, verb
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.downloads import csv_file
@@ -66,10 +66,7 @@ class CampaignForm(WriteForm, ScheduleFields):
         "config.webhooks": "config_webhooks",
         "status_callback_secret": "status_secret",
     }
-    status_secret = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    status_secret = SecretField(
         label="Secret of the three URLs",
         help_text="Signs what they are told; never shown. Left empty, it stays as it is, at first none.",
     )

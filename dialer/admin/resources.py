@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
@@ -19,7 +19,7 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.setup import lines, personas, workspace_settings
 from dialer.setup.retry_policies import DefaultNeeded
 from dialer.workspaces.admin.base import about, column, verb
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 
@@ -88,11 +88,8 @@ class LineForm(WriteForm):
     carrier = forms.ChoiceField(
         choices=lambda: [(name, name) for name in settings.CARRIERS], widget=UnfoldAdminSelectWidget
     )
-    new_credentials = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="JSON; stored encrypted and never shown. Left empty, they stay as they are.",
+    new_credentials = SecretField(
+        help_text="JSON; stored encrypted and never shown. Left empty, they stay as they are."
     )
     numbers = forms.CharField(
         required=False,

@@ -10,14 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from dialer.workspaces.admin.base import ScopedAdmin, about, button, column, go_to, verb
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from webhooks import endpoints, replay
@@ -65,11 +64,8 @@ class EndpointForm(WriteForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Tried again beside 5xx and deadlines",
     )
-    new_secret = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Left empty, one is made for a new endpoint and the old one is kept. Rotate to change it gently.",
+    new_secret = SecretField(
+        help_text="Left empty, one is made for a new endpoint and the old one is kept. Rotate to change it gently."
     )
 
     class Meta:

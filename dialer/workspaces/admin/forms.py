@@ -7,9 +7,18 @@ from django import forms
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from dialer.workspaces.admin.base import ScopedAdmin, actor_of, names_in, workspaces_of
 from dialer.workspaces.clock import database_now
+
+
+class SecretField(forms.CharField):
+    """A secret that somebody brings; browsers do not fill in one that they know."""
+
+    def __init__(self, *, help_text: str, label: str | None = None) -> None:
+        widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+        super().__init__(required=False, strip=False, widget=widget, label=label, help_text=help_text)
 
 
 class WriteForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
