@@ -30,7 +30,7 @@ from django.db import transaction  # noqa: E402
 
 from dialer.workspaces.clock import database_now  # noqa: E402
 from dialer.workspaces.models import Workspace  # noqa: E402
-from dialer.workspaces.statements import run  # noqa: E402
+from dialer.workspaces.statements import Id, fetch, run  # noqa: E402
 from webhooks.models import Endpoint  # noqa: E402
 from webhooks.outbox import NewEvent, record_events  # noqa: E402
 from webhooks.sender import Sender  # noqa: E402
@@ -208,7 +208,7 @@ def first_bytes(
 
 
 def pending() -> bool:
-    return bool(run("bench_pending", "SELECT FROM webhooks_delivery WHERE status = 'pending' LIMIT 1"))
+    return bool(fetch(Id, "bench_pending", "SELECT id FROM webhooks_delivery WHERE status = 'pending' LIMIT 1"))
 
 
 class Senders:

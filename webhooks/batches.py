@@ -141,13 +141,7 @@ def replay_items(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: da
                 "bodies": [b"[%b]" % bytes(body) for _, body in items],
             },
         )
-        change = Change(
-            workspace_id=workspace_id,
-            verb="replay_items",
-            object_type="delivery",
-            object_id=batch.public_id,
-            to_state={"items": len(items)},
-        )
+        change = Change.of(batch, "delivery", "replay_items", to_state={"items": len(items)})
         record(actor, [change], now=now)
     return len(items)
 

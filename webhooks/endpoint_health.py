@@ -102,11 +102,10 @@ def _event(endpoint: Endpoint, *, now: datetime) -> NewEvent:
 
 
 def _change(endpoint: Endpoint) -> Change:
-    return Change(
-        workspace_id=endpoint.workspace_id,
-        verb="disable",
-        object_type="endpoint",
-        object_id=endpoint.public_id,
+    return Change.of(
+        endpoint,
+        "endpoint",
+        "disable",
         from_state={"state": "active"},
         to_state={"state": "disabled"},
         reason=f"nothing was taken since {written(endpoint.failing_since)}" if endpoint.failing_since else "",

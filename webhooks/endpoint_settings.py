@@ -1,6 +1,5 @@
 """Settings of an endpoint: every field checked and turned into columns."""
 
-import math
 import secrets
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,16 +9,10 @@ from uuid import UUID
 
 from django.conf import settings
 
-from webhooks.models import (
-    MAX_BACKOFF_MS,
-    MAX_BATCH_SIZE,
-    MAX_BATCH_WAIT_SECONDS,
-    MAX_IN_FLIGHT,
-    MAX_RATE_PER_SECOND,
-    MAX_RETRIES,
-    MAX_TIMEOUT_SECONDS,
-    Endpoint,
-)
+from dialer.workspaces import values
+from dialer.workspaces.values import Unfit
+from webhooks.models import BOUNDS, Endpoint
+from webhooks.models.endpoints import LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.custom_headers import headers_error
 from webhooks.rules.destination import BadUrl, parse, parse_networks, why_forbidden
@@ -35,11 +28,8 @@ from webhooks.rules.statuses import (
     SigningMethod,
 )
 
-LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 2_000
 LONGEST_SECRET = 500
-LEAST_TIMEOUT_SECONDS = 1
-LEAST_RATE_PER_SECOND = 0.001
 _SECRET_BYTES = 32
 
 SCOPE_PREFIXES = {ScopeType.PERSONA.value: "per", ScopeType.CAMPAIGN.value: "camp"}
@@ -52,10 +42,6 @@ class InvalidEndpoint(ValueError):
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name} {reason}" for name, reasons in errors.items() for reason in reasons))
         self.errors = dict(errors)
-
-
-class Unfit(ValueError):
-    """One value breaks its bound; the message says which."""
 
 
 class EndpointFields(TypedDict, total=False):
@@ -122,7 +108,7 @@ def make_secret(method: SigningMethod) -> str:
 
 def check_secret(method: SigningMethod, secret: str) -> str:
     """Return a secret that somebody brought; raises :class:`Unfit` where it cannot serve for ``method``."""
-    text = _text(secret, longest=LONGEST_SECRET)
+    text = values.verbatim(secret, longest=LONGEST_SECRET)
     if reason := secret_error(method, text):
         raise Unfit(reason)
     return text
@@ -215,34 +201,8 @@ def _check_headers(
             columns["custom_headers"] = dict(headers)
 
 
-def _text(value: object, *, longest: int) -> str:
-    if not isinstance(value, str):
-        message = "must be a text"
-        raise Unfit(message)
-    if len(value) > longest:
-        message = f"must have at most {longest:,} characters, not {len(value):,}"
-        raise Unfit(message)
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        message = "must not contain half a surrogate pair"
-        raise Unfit(message) from error
-    if "\x00" in value:
-        message = "must not contain NUL"
-        raise Unfit(message)
-    return value
-
-
-def _name(value: object) -> str:
-    name = _text(value, longest=LONGEST_NAME).strip()
-    if not name:
-        message = "must not be empty"
-        raise Unfit(message)
-    return name
-
-
 def _description(value: object) -> str:
-    return _text(value, longest=LONGEST_DESCRIPTION)
+    return values.verbatim(value, longest=LONGEST_DESCRIPTION)
 
 
 def check_url(value: object) -> str:
@@ -288,41 +248,12 @@ def _scope_id(value: object) -> UUID | None:
     return value
 
 
-def _number(least: float, most: float) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            message = "must be a number"
-            raise Unfit(message)
-        if not least <= value <= most:
-            message = f"must be {least:,} to {most:,}"
-            raise Unfit(message)
-        return float(value)
-
-    return read
-
-
-def _whole_number(least: int, most: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            message = "must be a whole number"
-            raise Unfit(message)
-        if not least <= value <= most:
-            message = f"must be {least:,} to {most:,}"
-            raise Unfit(message)
-        return value
-
-    return read
+def _seconds(allowed: range) -> Callable[[object], float]:
+    return lambda value: values.number(value, least=allowed[0], most=allowed[-1])
 
 
 def _rate(value: object) -> float | None:
-    return None if value is None else _number(LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND)(value)
-
-
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        message = "must be true or false"
-        raise Unfit(message)
-    return value
+    return None if value is None else values.number(value, least=LEAST_RATE_PER_SECOND, most=MAX_RATE_PER_SECOND)
 
 
 def _retry_on(value: object) -> list[int]:
@@ -335,7 +266,7 @@ def _retry_on(value: object) -> list[int]:
 _DEFAULT_METHOD = SigningMethod.HMAC_SHA256
 
 _READ: dict[str, Callable[[object], Any]] = {
-    "name": _name,
+    "name": values.name,
     "url": check_url,
     "events": _events,
     "scope_type": _one_of(ScopeType),
@@ -343,13 +274,13 @@ _READ: dict[str, Callable[[object], Any]] = {
     "profile": _one_of(CHOSEN_PROFILES),
     "description": _description,
     "signing_method": _one_of(SigningMethod),
-    "timeout_seconds": _number(LEAST_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
-    "max_retries": _whole_number(0, MAX_RETRIES),
-    "backoff_ms": _whole_number(1, MAX_BACKOFF_MS),
-    "max_in_flight": _whole_number(1, MAX_IN_FLIGHT),
+    "timeout_seconds": _seconds(BOUNDS["timeout_seconds"]),
+    "max_retries": values.within(BOUNDS["max_retries"]),
+    "backoff_ms": values.within(BOUNDS["backoff_ms"]),
+    "max_in_flight": values.within(BOUNDS["max_in_flight"]),
     "rate_per_second": _rate,
     "retry_on": _retry_on,
-    "auto_recover": _truth,
-    "batch_size": _whole_number(1, MAX_BATCH_SIZE),
-    "batch_wait_seconds": _number(0, MAX_BATCH_WAIT_SECONDS),
+    "auto_recover": values.boolean,
+    "batch_size": values.within(BOUNDS["batch_size"]),
+    "batch_wait_seconds": _seconds(BOUNDS["batch_wait_seconds"]),
 }

@@ -3,20 +3,21 @@
 Every verb locks the endpoint's row as little as it can (``FOR NO KEY UPDATE``): events are recorded for it meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.audit import Actor, Change, Said, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
-from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, columns_of, make_secret
+from dialer.workspaces.values import Unfit
+from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, check_secret, columns_of, make_secret
 from webhooks.models import Delivery, Endpoint
 from webhooks.outbox import NewEvent, NewItem, record_for
 from webhooks.rules.samples import sample, sample_item
@@ -69,7 +70,7 @@ def edit(
     in too.
     """
     with transaction.atomic():
-        endpoint = _locked(endpoint_id, workspace_id)
+        endpoint = locked(endpoint_id, workspace_id)
         columns = columns_of(fields, current=endpoint)
         changes = {name: value for name, value in columns.items() if getattr(endpoint, name) != value}
         if "secret" in changes or "signing_method" in changes:
@@ -119,7 +120,7 @@ def resume(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str =
 def delete(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
     """Take it away for good, with its secrets; its deliveries stay to be looked at."""
     with transaction.atomic():
-        endpoint = _locked(endpoint_id, workspace_id)
+        endpoint = locked(endpoint_id, workspace_id)
         endpoint.is_active = False
         endpoint.deleted_at = now
         endpoint.next_secret = endpoint.rotated_at = None
@@ -139,8 +140,8 @@ def send_test(
     :class:`EndpointInactive`, :class:`NoSample`.
     """
     with transaction.atomic():
-        endpoint = _locked(endpoint_id, workspace_id)
-        _check_active(endpoint)
+        endpoint = locked(endpoint_id, workspace_id)
+        check_active(endpoint)
         event_id = record_for(endpoint_id, _test_of(endpoint, event_type, now=now), now=now)
         record(actor, [_change(endpoint, "test", to_state={"event": event_type})], now=now)
         delivery: Delivery = Delivery.objects.get(event_id=event_id, endpoint_id=endpoint_id)
@@ -174,7 +175,7 @@ def rotate_secret(
     again replaces a secret that was not promoted yet. Raises :class:`NothingToSign`, :class:`InvalidEndpoint`.
     """
     with transaction.atomic():
-        endpoint = _locked(endpoint_id, workspace_id)
+        endpoint = locked(endpoint_id, workspace_id)
         method = SigningMethod(endpoint.signing_method)
         if method is SigningMethod.NONE:
             raise NothingToSign
@@ -191,7 +192,7 @@ def rotate_secret(
 def promote_secret(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Endpoint:
     """Let the rotated secret take over and forget the old one; raises :class:`NothingToPromote`."""
     with transaction.atomic():
-        endpoint = _locked(endpoint_id, workspace_id)
+        endpoint = locked(endpoint_id, workspace_id)
         if endpoint.next_secret is None:
             raise NothingToPromote
         endpoint.secret, endpoint.next_secret, endpoint.rotated_at = endpoint.next_secret, None, None
@@ -218,16 +219,15 @@ def redeliver(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datet
     mine = Delivery.objects.in_workspace(workspace_id)
     with transaction.atomic():
         delivery: Delivery = mine.get(pk=delivery_id)
-        _check_active(Endpoint.objects.select_for_update(no_key=True).get(pk=delivery.endpoint_id))
+        check_active(Endpoint.objects.select_for_update(no_key=True).get(pk=delivery.endpoint_id))
         settled = mine.filter(pk=delivery_id, status__in=_may_become(DeliveryStatus.PENDING))
         afresh = {"failures": 0, "settled_at": None, "lease_until": None, "is_recoverable": False, "recovered_at": None}
         if not settled.update(status=DeliveryStatus.PENDING, due_at=now, **afresh):
             raise TransitionConflict(what="the delivery", from_=DeliveryStatus.PENDING, to=DeliveryStatus.PENDING)
-        change = Change(
-            workspace_id=workspace_id,
-            verb="redeliver",
-            object_type="delivery",
-            object_id=delivery.public_id,
+        change = Change.of(
+            delivery,
+            "delivery",
+            "redeliver",
             from_state={"status": delivery.status},
             to_state={"status": DeliveryStatus.PENDING.value},
         )
@@ -273,7 +273,7 @@ def _switch(
 ) -> Endpoint:
     from_, to = ("inactive", "active") if is_on else ("active", "inactive")
     with transaction.atomic():
-        endpoint = _locked(endpoint_id, workspace_id)
+        endpoint = locked(endpoint_id, workspace_id)
         if endpoint.is_active == is_on:
             raise TransitionConflict(what="the endpoint", from_=to, to=to)
         # Whoever switches it on has mended it: it begins with a clean record.
@@ -297,8 +297,8 @@ def _hold(
 ) -> Endpoint:
     from_, to = ("paused", "active") if paused_at is None else ("active", "paused")
     with transaction.atomic():
-        endpoint = _locked(endpoint_id, workspace_id)
-        _check_active(endpoint)
+        endpoint = locked(endpoint_id, workspace_id)
+        check_active(endpoint)
         if (endpoint.paused_at is None) == (paused_at is None):
             raise TransitionConflict(what="the endpoint", from_=to, to=to)
         endpoint.paused_at = paused_at
@@ -309,13 +309,15 @@ def _hold(
     return endpoint
 
 
-def _locked(endpoint_id: UUID, workspace_id: UUID) -> Endpoint:
+def locked(endpoint_id: UUID, workspace_id: UUID) -> Endpoint:
+    """Return an endpoint that is kept, locked until the caller's transaction ends."""
     kept = Endpoint.objects.in_workspace(workspace_id).kept()
     endpoint: Endpoint = kept.select_for_update(no_key=True).get(pk=endpoint_id)
     return endpoint
 
 
-def _check_active(endpoint: Endpoint) -> None:
+def check_active(endpoint: Endpoint) -> None:
+    """Raise :class:`EndpointInactive` where nothing is sent to it."""
     if not endpoint.is_active:
         message = "the endpoint was deleted" if endpoint.deleted_at else "the endpoint is switched off"
         raise EndpointInactive(message)
@@ -327,13 +329,5 @@ def _audited(columns: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, UUID) else value for name, value in (shown | hidden).items()}
 
 
-class _Said(TypedDict, total=False):
-    from_state: Mapping[str, object]
-    to_state: Mapping[str, object]
-    reason: str
-
-
-def _change(endpoint: Endpoint, verb: str, **said: Unpack[_Said]) -> Change:
-    return Change(
-        workspace_id=endpoint.workspace_id, verb=verb, object_type="endpoint", object_id=endpoint.public_id, **said
-    )
+def _change(endpoint: Endpoint, verb: str, **said: Unpack[Said]) -> Change:
+    return Change.of(endpoint, "endpoint", verb, **said)

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from django.utils.crypto import salted_hmac
 
-from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, Unfit, check_secret, check_url, columns_of
+from dialer.workspaces.values import Unfit
+from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, check_secret, check_url, columns_of
 from webhooks.models import Endpoint
 from webhooks.rules.statuses import Profile, Purpose, ScopeType, SigningMethod
 

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 from uuid import UUID
 
 from django.db import transaction
 
-from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.audit import Actor, Change, Said, record
 from dialer.workspaces.instants import written
 from dialer.workspaces.statements import Id, fetch
 from dialer.workspaces.transitions import TransitionConflict
-from webhooks.endpoints import EndpointInactive
+from webhooks.endpoints import check_active, locked
 from webhooks.models import Delivery, Endpoint, Replay
 from webhooks.rules.statuses import DeliveryStatus, ReplayStatus
 
@@ -97,11 +97,9 @@ def start(
     if wanted.since >= until:
         raise NoSuchTime
     with transaction.atomic():
-        kept = Endpoint.objects.in_workspace(workspace_id).kept()
-        endpoint: Endpoint = kept.select_for_update(no_key=True).get(pk=endpoint_id)
-        if not endpoint.is_active and not dry_run:
-            message = "the endpoint is switched off"
-            raise EndpointInactive(message)
+        endpoint = locked(endpoint_id, workspace_id)
+        if not dry_run:
+            check_active(endpoint)
         replay = Replay(
             workspace_id=workspace_id,
             endpoint=endpoint,
@@ -199,12 +197,5 @@ def _said(replay: Replay) -> dict[str, object]:
     }
 
 
-def _change(replay: Replay, verb: str, *, to_state: dict[str, object], reason: str = "") -> Change:
-    return Change(
-        workspace_id=replay.workspace_id,
-        verb=verb,
-        object_type="endpoint",
-        object_id=replay.endpoint.public_id,
-        to_state=to_state,
-        reason=reason,
-    )
+def _change(replay: Replay, verb: str, **said: Unpack[Said]) -> Change:
+    return Change.of(replay.endpoint, "endpoint", verb, **said)

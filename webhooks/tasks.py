@@ -11,7 +11,7 @@ from dialer.workspaces.clock import database_now
 from dialer.workspaces.draining import Drain
 from webhooks import endpoint_health, endpoints, retention
 from webhooks import replay as replays
-from webhooks.models import MAX_TIMEOUT_SECONDS
+from webhooks.models import BOUNDS
 from webhooks.sender import Sender
 from webhooks.transport import Transport
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 SWEEP = 1_000
 FORGET = 10_000
 REPLAY_TURN_SECONDS = 10
-FINISH_SECONDS = MAX_TIMEOUT_SECONDS + 5
+FINISH_SECONDS = BOUNDS["timeout_seconds"][-1] + 5
 
 
 class _OfThread(threading.local):

@@ -99,17 +99,8 @@ class RetryPolicyAdmin(ArchivingAdmin):
         urls: list[URLPattern] = super().get_urls()
         return [seen, *urls]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        asked_at = reverse("admin:callbacks_policy_preview")
-        extra = {**(extra_context or {}), "imagined": PreviewForm(), "asked_at": asked_at}
-        answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
-        return answer
+    def beside(self, request: HttpRequest, row: RetryPolicy | None) -> dict[str, Any]:  # noqa: ARG002
+        return {"imagined": PreviewForm(), "asked_at": reverse("admin:callbacks_policy_preview")}
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Answer with the attempts that the form, as it stands, would make; writes nothing."""

@@ -6,7 +6,6 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.views import ChangeList
@@ -25,6 +24,7 @@ from callbacks.queue_views import (
 from callbacks.rules.statuses import CallbackStatus, CallbackType
 from dialer.admin.choices import OutcomeFilter
 from dialer.workspaces.admin.base import workspaces_of
+from dialer.workspaces.admin.filters import ChoiceFilter
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 
@@ -93,14 +93,12 @@ def length_of(time: timedelta) -> str:
     return f"{seconds} s"
 
 
-class QueueFilter(admin.SimpleListFilter):
+class QueueFilter(ChoiceFilter):
     """The tab; it is chosen above the list, not among the filters."""
 
     title = "queue"
     parameter_name = "queue"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
-        return list(TITLES.items())
+    offered = tuple(TITLES.items())
 
     def has_output(self) -> bool:
         return False
@@ -109,15 +107,10 @@ class QueueFilter(admin.SimpleListFilter):
         return queryset
 
 
-class TypeFilter(admin.SimpleListFilter):
+class TypeFilter(ChoiceFilter):
     title = "type"
-    parameter_name = "type"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
-        return list(TYPES.items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Callback]) -> QuerySet[Callback]:  # noqa: ARG002
-        return queryset.filter(type=self.value()) if self.value() in TYPES else queryset
+    parameter_name = path = "type"
+    offered = tuple(TYPES.items())
 
 
 class OriginalOutcomeFilter(OutcomeFilter):

@@ -4,63 +4,51 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from unfold.enums import ActionVariant
 
 from dialer.admin import timeline
 from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilter
-from dialer.admin.contacts import ReasonForm, found_by
+from dialer.admin.contacts import OfAContactAdmin
 from dialer.admin.timeline import OUTCOME_TONES, Entry
 from dialer.calls import calls
 from dialer.dialing import placing, reconciliation
 from dialer.models import Call, CarrierEvent
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
-from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, bulk, button, column, linked
-from dialer.workspaces.clock import database_now
+from dialer.workspaces.admin.base import ReasonForm, StatefulAdmin, about, bulk, column, verb
+from dialer.workspaces.admin.filters import ChoiceFilter
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
 
 _COLOURS = OUTCOME_TONES | {status.value: "info" for status in CallStatus}
 
 
-class NeedsAPersonFilter(admin.SimpleListFilter):
+class NeedsAPersonFilter(ChoiceFilter):
     """Calls whose fate could not be learnt, until somebody dealt with them."""
 
     title = "needs a person"
     parameter_name = "needs_a_person"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
-        return [("yes", "Yes")]
+    offered = (("yes", "Yes"),)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:  # noqa: ARG002
         return queryset.filter(outcome=Outcome.UNKNOWN.value, handled_at=None) if self.value() else queryset
 
 
-class StatusFilter(admin.SimpleListFilter):
+class StatusFilter(ChoiceFilter):
     title = "status"
-    parameter_name = "status"
+    parameter_name = path = "status"
+    offered = (("live", "live"), *((status.value, status.value.replace("_", " ")) for status in CallStatus))
 
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
-        return [("live", "live"), *((status.value, status.value.replace("_", " ")) for status in CallStatus)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:  # noqa: ARG002
-        chosen = self.value()
-        if chosen == "live":
-            return queryset.filter(status__in=LIVE)
-        return queryset.filter(status=chosen) if chosen in {status.value for status in CallStatus} else queryset
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
+        is_live = self.value() == "live"
+        return queryset.filter(status__in=LIVE) if is_live else super().queryset(request, queryset)
 
 
-class DirectionFilter(admin.SimpleListFilter):
+class DirectionFilter(ChoiceFilter):
     title = "direction"
-    parameter_name = "direction"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
-        return [(Direction.OUTBOUND.value, "we called"), (Direction.INBOUND.value, "they called")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:  # noqa: ARG002
-        known = {direction.value for direction in Direction}
-        return queryset.filter(direction=self.value()) if self.value() in known else queryset
+    parameter_name = path = "direction"
+    offered = ((Direction.OUTBOUND.value, "we called"), (Direction.INBOUND.value, "they called"))
 
 
 class NeedsNobody(Exception):
@@ -68,13 +56,10 @@ class NeedsNobody(Exception):
 
 
 @admin.register(Call)
-class CallAdmin(ReadOnlyAdmin):
-    ordering = ("-id",)
-    sortable_by = ()
+class CallAdmin(StatefulAdmin, OfAContactAdmin):
     list_display = ("who", "attempt", "state", "duration", "where", "dialing_at", "ended_at")
     list_filter = (NeedsAPersonFilter, StatusFilter, DirectionFilter, OutcomeFilter, CampaignFilter, CallPersonaFilter)
     list_select_related = ("contact", "campaign", "persona")
-    search_fields = ("contact__name", "contact__phone")
     search_help_text = "Name, whole number, or id of a call, contact, campaign or chain (call_…, ct_…, camp_…, chn_…)"
     id_prefixes = {
         "id": "call",
@@ -122,16 +107,6 @@ class CallAdmin(ReadOnlyAdmin):
         is_list = match is not None and match.url_name == "dialer_call_changelist"
         return rows.defer("transcript", "analysis", "metadata", "schedule", "config_webhooks") if is_list else rows
 
-    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
-        return queryset.filter(contact_id__in=found_by(request, wanted))
-
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Show the verbs that its state allows; the verbs themselves refuse the rest."""
-        row = self.get_object(request, str(object_id))
-        shown = self.verbs_for(row) if row is not None else set()
-        found: list[Any] = super().get_actions_detail(request, object_id)
-        return [verb for verb in found if verb.action_name.removeprefix("dialer_call_") in shown]
-
     def verbs_for(self, row: Call) -> set[str]:
         """Return the verbs that a call of its state takes."""
         shown = set()
@@ -141,17 +116,10 @@ class CallAdmin(ReadOnlyAdmin):
             shown.add("cancel")
         return shown
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        extra = dict(extra_context or {})
-        row = self.get_object(request, object_id)
-        if row is not None:
-            extra |= {"title": _title(row), "timeline": _story(row)}
-        answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
-        return answer
+    def beside(self, request: HttpRequest, row: Call) -> dict[str, Any]:  # noqa: ARG002
+        return {"title": _title(row), "timeline": _story(row)}
 
-    @button(
+    @verb(
         "Mark handled",
         asks="Nothing more is to be done: takes the call off the list of what needs a person.",
         does="Mark handled",
@@ -159,14 +127,11 @@ class CallAdmin(ReadOnlyAdmin):
         permission="act",
         form=ReasonForm,
     )
-    def mark_handled(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Call) -> str:
-            _handle(request, form, row)
-            return "The call needs nobody any more."
+    def mark_handled(self, request: HttpRequest, form: ReasonForm, row: Call) -> str:
+        _handle(request, form, row)
+        return "The call needs nobody any more."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Cancel call",
         asks="A queued call is not made; of a live one the carrier is asked to hang up.",
         does="Cancel call",
@@ -175,26 +140,12 @@ class CallAdmin(ReadOnlyAdmin):
         form=ReasonForm,
         variant=ActionVariant.DANGER,
     )
-    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        live: list[Call] = []
-
-        def do(row: Call) -> str:
-            call = calls.cancel(
-                row.pk,
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            if call.status == CallStatus.ENDED:
-                return "The call is cancelled."
-            live.append(call)
-            return "The carrier is asked to hang up."
-
-        answer = self.act(request, object_id, do, form=form)
-        for call in live:  # after the commit: no network in a transaction
-            placing.hang_up(call.pk)
-        return answer
+    def cancel(self, request: HttpRequest, form: ReasonForm, row: Call) -> str:
+        call = calls.cancel(row.pk, **about(request, row, form))
+        if call.status == CallStatus.ENDED:
+            return "The call is cancelled."
+        placing.hang_up(call.pk)  # after the commit: no network in a transaction
+        return "The carrier is asked to hang up."
 
     @bulk(
         "Mark handled",
@@ -206,14 +157,6 @@ class CallAdmin(ReadOnlyAdmin):
     def handle_selected(self, request: HttpRequest, form: ReasonForm, row: Call) -> None:
         _handle(request, form, row)
 
-    @column("Contact", header=True)
-    def who(self, row: Call) -> list[str]:
-        return [row.contact.name or "No name", row.number]
-
-    @column("Contact")
-    def contact_linked(self, row: Call) -> str:
-        return linked("dialer_contact", row.contact_id, row.contact)
-
     @column("Attempt")
     def attempt(self, row: Call) -> str:
         return "they called" if row.direction == Direction.INBOUND else str(row.attempt_number)
@@ -221,10 +164,6 @@ class CallAdmin(ReadOnlyAdmin):
     @column("Campaign", header=True)
     def where(self, row: Call) -> list[str]:
         return [row.campaign.name if row.campaign else "No campaign", row.persona.name]
-
-    @column("Campaign")
-    def campaign_linked(self, row: Call) -> str:
-        return linked("dialer_campaign", row.campaign_id, row.campaign) if row.campaign else "No campaign"
 
     @column("Outcome", label=_COLOURS)
     def state(self, row: Call) -> tuple[str, str]:
@@ -251,14 +190,7 @@ class CallAdmin(ReadOnlyAdmin):
 
 def _handle(request: HttpRequest, form: ReasonForm, row: Call) -> None:
     try:
-        reconciliation.mark_handled(
-            row.pk,
-            workspace_id=row.workspace_id,
-            verb="mark_handled",
-            actor=actor_of(request),
-            reason=form.cleaned_data["reason"],
-            now=database_now(),
-        )
+        reconciliation.mark_handled(row.pk, verb="mark_handled", **about(request, row, form))
     except TransitionConflict as conflict:
         raise NeedsNobody from conflict
 

@@ -1,7 +1,7 @@
 """Campaigns: how they stand, what hinders them, and their verbs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
@@ -15,10 +15,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from dialer.admin.audience import audience_page
-from dialer.admin.contacts import ReasonForm
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
 from dialer.campaigns import lifecycle
 from dialer.campaigns import report as campaign_report
@@ -30,10 +29,11 @@ from dialer.models import Campaign, Import
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
-from dialer.workspaces.admin.base import actor_of, button, column, its_own_words
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.base import ReasonForm, StatefulAdmin, about, column, its_own_words, verb
+from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
+from dialer.workspaces.downloads import csv_file
 from webhooks.destinations import urls_error
 from webhooks.hidden_endpoints import MOST_INLINE
 
@@ -66,10 +66,7 @@ class CampaignForm(WriteForm, ScheduleFields):
         "config.webhooks": "config_webhooks",
         "status_callback_secret": "status_secret",
     }
-    status_secret = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    status_secret = SecretField(
         label="Secret of the three URLs",
         help_text="Signs what they are told; never shown. Left empty, it stays as it is, at first none.",
     )
@@ -167,7 +164,7 @@ class ResumeForm(ReasonForm):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(WritingAdmin):
+class CampaignAdmin(StatefulAdmin, WritingAdmin):
     form = CampaignForm
     ordering = ("-id",)
     sortable_by = ()
@@ -205,42 +202,21 @@ class CampaignAdmin(WritingAdmin):
     actions = None
     actions_detail = ("start", "pause", "resume", "upload", "report", "cancel")
     change_form_outer_before_template = "dialer/admin/campaign_figures.html"
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Ask name servers before Django opens the page's transaction."""
-        if request.method == "POST":
-            given = {request.POST.get(name, "") for name in StatusUrl}
-            with suppress(ValueError):
-                given.update(_urls_of(json.loads(request.POST.get("config_webhooks") or "null"))[:MOST_INLINE])
-            request.faults_of_urls = urls_error(given - {""})  # type: ignore[attr-defined]
-        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        return page
-
     refusals: ClassVar[Any] = {CampaignNotStartable: its_own_words}
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Show the verbs that its state allows; the verbs themselves refuse the rest."""
-        row = self.get_object(request, str(object_id))
-        shown = _POSSIBLE.get(row.status, ()) if row else ()
-        found: list[Any] = super().get_actions_detail(request, object_id)
-        return [verb for verb in found if verb.action_name.removeprefix("dialer_campaign_") in shown]
+    def before_transaction(self, request: HttpRequest) -> None:
+        given = {request.POST.get(name, "") for name in StatusUrl}
+        with suppress(ValueError):
+            given.update(_urls_of(json.loads(request.POST.get("config_webhooks") or "null"))[:MOST_INLINE])
+        request.faults_of_urls = urls_error(given - {""})  # type: ignore[attr-defined]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        extra = dict(extra_context or {})
-        row = self.get_object(request, object_id)
-        if row is not None and request.method == "GET":
-            figures = {**_figures(row, now=database_now()), "links": self.links(row)}
-            extra |= {"title": row.name, "figures": figures}
-        answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
-        return answer
+    def verbs_for(self, row: Campaign) -> Sequence[str]:
+        return _POSSIBLE.get(row.status, ())
+
+    def beside(self, request: HttpRequest, row: Campaign | None) -> dict[str, Any]:
+        if row is None or request.method != "GET":
+            return {}
+        return {"title": row.name, "figures": {**_figures(row, now=database_now()), "links": self.links(row)}}
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.audience)
@@ -261,7 +237,7 @@ class CampaignAdmin(WritingAdmin):
             ("Who hears of it", reverse("admin:dialer_campaign_audience", args=[row.pk])),
         ]
 
-    @button(
+    @verb(
         "Start",
         asks="Its contacts are called from now on, each when its own clock permits.",
         does="Start",
@@ -269,14 +245,11 @@ class CampaignAdmin(WritingAdmin):
         permission="act",
         variant=ActionVariant.PRIMARY,
     )
-    def start(self, request: HttpRequest, form: object, object_id: str) -> HttpResponse:
-        def do(row: Campaign) -> str:
-            lifecycle.start(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return f"{row.name} is running."
+    def start(self, request: HttpRequest, row: Campaign) -> str:
+        lifecycle.start(row.pk, **about(request, row))
+        return f"{row.name} is running."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Pause",
         asks="Nothing more is handed over. Live calls finish, and their retries are made and held.",
         does="Pause",
@@ -284,10 +257,10 @@ class CampaignAdmin(WritingAdmin):
         permission="act",
         form=ReasonForm,
     )
-    def pause(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self._stop(lifecycle.pause, "paused", request, form, object_id)
+    def pause(self, request: HttpRequest, form: ReasonForm, row: Campaign) -> str:
+        return f"{row.name} is paused. {_touched(lifecycle.pause(row.pk, **about(request, row, form)))}."
 
-    @button(
+    @verb(
         "Resume",
         asks="Calls go out again.",
         does="Resume",
@@ -296,22 +269,12 @@ class CampaignAdmin(WritingAdmin):
         form=ResumeForm,
         variant=ActionVariant.PRIMARY,
     )
-    def resume(self, request: HttpRequest, form: ResumeForm, object_id: str) -> HttpResponse:
-        def do(row: Campaign) -> str:
-            done = lifecycle.resume(
-                row.pk,
-                workspace_id=row.workspace_id,
-                overdue=form.cleaned_data["overdue"],
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            stale = f", {done.stale} more are stale and wait for you" if done.stale else ""
-            return f"{row.name} is running. {_touched(done)}; {done.overdue} retries were overdue{stale}."
+    def resume(self, request: HttpRequest, form: ResumeForm, row: Campaign) -> str:
+        done = lifecycle.resume(row.pk, overdue=form.cleaned_data["overdue"], **about(request, row, form))
+        stale = f", {done.stale} more are stale and wait for you" if done.stale else ""
+        return f"{row.name} is running. {_touched(done)}; {done.overdue} retries were overdue{stale}."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Cancel",
         asks="Stops it for good: what waits is cancelled, live calls finish and are followed by nothing.",
         does="Cancel campaign",
@@ -320,8 +283,8 @@ class CampaignAdmin(WritingAdmin):
         form=ReasonForm,
         variant=ActionVariant.DANGER,
     )
-    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self._stop(lifecycle.cancel, "cancelled", request, form, object_id)
+    def cancel(self, request: HttpRequest, form: ReasonForm, row: Campaign) -> str:
+        return f"{row.name} is cancelled. {_touched(lifecycle.cancel(row.pk, **about(request, row, form)))}."
 
     @action(description="Upload contacts", icon="upload_file", permissions=["act"])  # type: ignore[untyped-decorator]
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 — unfold's signature
@@ -333,26 +296,7 @@ class CampaignAdmin(WritingAdmin):
             row = self.visible(request, object_id)
         except Campaign.DoesNotExist:
             return HttpResponse(status=404)
-        return StreamingHttpResponse(
-            campaign_report.lines(row, now=database_now()),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{row.public_id}-report.csv"'},
-        )
-
-    def _stop(
-        self, verb: Callable[..., Touched], did: str, request: HttpRequest, form: ReasonForm, object_id: str
-    ) -> HttpResponse:
-        def do(row: Campaign) -> str:
-            done = verb(
-                row.pk,
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            return f"{row.name} is {did}. {_touched(done)}."
-
-        return self.act(request, object_id, do, form=form)
+        return csv_file(campaign_report.lines(row, now=database_now()), name=f"{row.public_id}-report")
 
     @column("State", label=STATUS_COLOURS)
     def state(self, row: Campaign) -> str:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from dialer.models import Campaign, Persona
 from dialer.rules.statuses import Outcome
+from dialer.workspaces.admin.filters import ChoiceFilter
 from dialer.workspaces.ids import MalformedId, parse_public_id
 
 MOST_OFFERED = 200
@@ -51,14 +52,7 @@ class CallPersonaFilter(PersonaFilter):
     path = "persona_id"
 
 
-class OutcomeFilter(admin.SimpleListFilter):
+class OutcomeFilter(ChoiceFilter):
     title = "outcome"
-    parameter_name = "outcome"
-    path = "outcome"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
-        return [(outcome.value, outcome.value.replace("_", " ")) for outcome in Outcome]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 — Django's signature
-        known = {outcome.value for outcome in Outcome}
-        return queryset.filter(**{self.path: self.value()}) if self.value() in known else queryset
+    parameter_name = path = "outcome"
+    offered = tuple((outcome.value, outcome.value.replace("_", " ")) for outcome in Outcome)

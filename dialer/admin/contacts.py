@@ -9,9 +9,9 @@ from django import forms
 from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from dialer.calls.hashed_numbers import forms_of
 from dialer.contacts import contacts, suppressions
@@ -22,15 +22,16 @@ from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ContactState
 from dialer.workspaces.admin.base import (
     ReadOnlyAdmin,
-    VerbForm,
+    ReasonForm,
+    about,
     actor_of,
     bulk,
-    button,
     column,
     its_own_words,
     linked,
+    verb,
 )
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 
 STATE_COLOURS = {
@@ -65,10 +66,6 @@ def found_by(request: HttpRequest, wanted: str) -> list[UUID]:
     """
     rows = Contact.objects.visible_to(request.user)
     return list(matching(rows, wanted).values_list("pk", flat=True)[:_MOST_FOUND])
-
-
-class ReasonForm(VerbForm):
-    reason = forms.CharField(required=False, max_length=500, widget=UnfoldAdminTextInputWidget)
 
 
 class ContactForm(WriteForm):
@@ -111,7 +108,7 @@ class ContactAdmin(WritingAdmin):
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:  # noqa: ARG002
         return matching(queryset, wanted)
 
-    @button(
+    @verb(
         "Do not call",
         asks="Stops the number in every campaign; what waits for it is withdrawn.",
         does="Suppress",
@@ -119,14 +116,11 @@ class ContactAdmin(WritingAdmin):
         permission="suppress",
         form=ReasonForm,
     )
-    def suppress(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Contact) -> str:
-            done = _suppress(request, row, form)
-            return f"{row.phone} is not called any more; {done.withdrawn} queued calls withdrawn."
+    def suppress(self, request: HttpRequest, form: ReasonForm, row: Contact) -> str:
+        done = _suppress(request, row, form)
+        return f"{row.phone} is not called any more; {done.withdrawn} queued calls withdrawn."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Forget",
         asks="Takes name, number and talks out of everything that is kept, and cancels what waits. For good.",
         does="Forget the contact",
@@ -134,19 +128,11 @@ class ContactAdmin(WritingAdmin):
         permission="act",
         form=ReasonForm,
         variant=ActionVariant.DANGER,
+        then="changelist",
     )
-    def forget(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Contact) -> str:
-            contacts.delete(
-                row.pk,
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
-                reason=form.cleaned_data["reason"],
-                now=database_now(),
-            )
-            return "The contact is forgotten."
-
-        return self.act(request, object_id, do, form=form, then=self.url_of("changelist"))
+    def forget(self, request: HttpRequest, form: ReasonForm, row: Contact) -> str:
+        contacts.delete(row.pk, **about(request, row, form))
+        return "The contact is forgotten."
 
     @bulk(
         "Do not call",
@@ -224,7 +210,7 @@ class SuppressionForm(WriteForm):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(WritingAdmin):
+class SuppressionAdmin(MadeOnceAdmin):
     form = SuppressionForm
     ordering = ("-id",)
     sortable_by = ()
@@ -234,17 +220,8 @@ class SuppressionAdmin(WritingAdmin):
     id_prefixes = {"id": "sup"}
     actions = ("lift_selected",)
     actions_detail = ("lift",)
-
-    def get_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002
-        if obj is None:
-            return ("workspace", "phones", "source")
-        return ("workspace", "number", "reason", "source", "created_at")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
-        return () if obj is None else self.get_fields(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
+    asked = ("workspace", "phones", "source")
+    shown = ("workspace", "number", "reason", "source", "created_at")
 
     def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
         user: Any = request.user
@@ -254,20 +231,18 @@ class SuppressionAdmin(WritingAdmin):
         digits = re.sub(r"[^0-9]", "", wanted)
         return queryset.filter(phone__in=forms_of([f"+{digits}", f"+{digits.removeprefix('00')}"]))
 
-    @button(
+    @verb(
         "Lift",
         asks="The number may be called again. Lifting revives nothing that was withdrawn.",
         does="Lift",
         icon="phone_enabled",
         permission="act",
         form=ReasonForm,
+        then="changelist",
     )
-    def lift(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Suppression) -> str:
-            _lift(request, form, row)
-            return f"{row} may be called again."
-
-        return self.act(request, object_id, do, form=form, then=self.url_of("changelist"))
+    def lift(self, request: HttpRequest, form: ReasonForm, row: Suppression) -> str:
+        _lift(request, form, row)
+        return f"{row} may be called again."
 
     @bulk("Lift", asks="The numbers may be called again.", does="Lift", did="lifted", form=ReasonForm)
     def lift_selected(self, request: HttpRequest, form: ReasonForm, row: Suppression) -> None:
@@ -279,21 +254,39 @@ def _lift(request: HttpRequest, form: ReasonForm, row: Suppression) -> None:
         raise Suppression.DoesNotExist
 
 
-@admin.register(CampaignContact)
-class CampaignContactAdmin(ReadOnlyAdmin):
-    """Contacts of campaigns, and where each stands."""
+class OfAContactAdmin(ReadOnlyAdmin):
+    """Rows of a contact, found by its name or number and leading to it."""
 
     ordering = ("-id",)
     sortable_by = ()
-    list_display = ("who", "campaign", "state_now", "result", "end_reason", "due_at", "ended_at")
-    list_select_related = ("contact", "campaign")
     search_fields = ("contact__name", "contact__phone")
-    search_help_text = "Name, whole number, or id of a contact, campaign or chain (ct_…, camp_…, chn_…)"
-    id_prefixes = {"contact_id": "ct", "campaign_id": "camp", "id": "chn"}
-    fields = (("contact_linked", "campaign_linked"), ("state_now", "result", "end_reason"), ("due_at", "ended_at"))
+    no_campaign = "No campaign"
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
         return queryset.filter(contact_id__in=found_by(request, wanted))
+
+    @column("Contact", header=True)
+    def who(self, row: Any) -> list[str]:  # noqa: ANN401 — a row of a contact
+        return [row.contact.name or "No name", row.number]
+
+    @column("Contact")
+    def contact_linked(self, row: Any) -> str:  # noqa: ANN401
+        return linked("dialer_contact", row.contact_id, row.contact)
+
+    @column("Campaign")
+    def campaign_linked(self, row: Any) -> str:  # noqa: ANN401
+        return linked("dialer_campaign", row.campaign_id, row.campaign) if row.campaign else self.no_campaign
+
+
+@admin.register(CampaignContact)
+class CampaignContactAdmin(OfAContactAdmin):
+    """Contacts of campaigns, and where each stands."""
+
+    list_display = ("who", "campaign", "state_now", "result", "end_reason", "due_at", "ended_at")
+    list_select_related = ("contact", "campaign")
+    search_help_text = "Name, whole number, or id of a contact, campaign or chain (ct_…, camp_…, chn_…)"
+    id_prefixes = {"contact_id": "ct", "campaign_id": "camp", "id": "chn"}
+    fields = (("contact_linked", "campaign_linked"), ("state_now", "result", "end_reason"), ("due_at", "ended_at"))
 
     @column("Contact", header=True)
     def who(self, row: CampaignContact) -> list[str]:
@@ -302,11 +295,3 @@ class CampaignContactAdmin(ReadOnlyAdmin):
     @column("State", label=STATE_COLOURS)
     def state_now(self, row: CampaignContact) -> tuple[str, str]:
         return row.state, row.state.replace("_", " ")
-
-    @column("Contact")
-    def contact_linked(self, row: CampaignContact) -> str:
-        return linked("dialer_contact", row.contact_id, row.contact)
-
-    @column("Campaign")
-    def campaign_linked(self, row: CampaignContact) -> str:
-        return linked("dialer_campaign", row.campaign_id, row.campaign)

@@ -1,6 +1,6 @@
 """Imports: a CSV is uploaded, read by the workers, and its bad rows are given back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,8 @@ from dialer.models import Campaign, Import
 from dialer.rules.statuses import ImportStatus
 from dialer.tasks import import_contacts
 from dialer.workspaces.admin.base import column, workspaces_of
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
+from dialer.workspaces.downloads import csv_file
 
 STATUS_COLOURS = {
     ImportStatus.DONE.value: "success",
@@ -65,7 +66,7 @@ class ImportForm(WriteForm):
 
 
 @admin.register(Import)
-class ImportAdmin(WritingAdmin):
+class ImportAdmin(MadeOnceAdmin):
     form = ImportForm
     ordering = ("-id",)
     sortable_by = ()
@@ -86,17 +87,9 @@ class ImportAdmin(WritingAdmin):
     id_prefixes = {"id": "imp", "campaign_id": "camp"}
     actions = None
     actions_detail = ("bad_rows",)
-    change_form_outer_before_template = "dialer/admin/import_progress.html"
-    _shown = (("file_name", "campaign"), ("state", "failure"), ("created_at", "finished_at"))
-
-    def get_fields(self, request: HttpRequest, obj: object = None) -> Sequence[object]:  # noqa: ARG002 — Django's signature
-        return ("workspace", "campaign", "file") if obj is None else self._shown
-
-    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002
-        return () if obj is None else tuple(name for row in self._shown for name in row)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
+    change_form_outer_before_template = "workspaces/admin/progress.html"
+    asked = ("workspace", "campaign", "file")
+    shown = (("file_name", "campaign"), ("state", "failure"), ("created_at", "finished_at"))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Take the workspace from the campaign that a link named."""
@@ -116,27 +109,24 @@ class ImportAdmin(WritingAdmin):
         self.message_user(request, "The file has arrived and is being read.", messages.SUCCESS)
         return HttpResponseRedirect(self.url_of("change", obj.pk))
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        extra: dict[str, Any] = dict(extra_context or {})
-        if row is not None:
-            percent = round(100 * row.bytes_read / row.bytes_total, 1) if row.bytes_total else 0
-            is_under_way = row.status in _UNDER_WAY
-            extra["progress"] = {
-                "row": row,
-                "percent": percent if is_under_way else 100,
-                "is_under_way": is_under_way,
-                "counts": (
-                    ("Rows read", row.rows_read),
-                    ("Good", row.rows_good),
-                    ("Known already", row.rows_duplicate),
-                    ("Bad", row.rows_bad),
-                ),
-            }
-        answer: HttpResponse = super().change_view(request, object_id, form_url, extra)
-        return answer
+    def beside(self, request: HttpRequest, row: Import | None) -> dict[str, Any]:  # noqa: ARG002
+        if row is None:
+            return {}
+        percent = round(100 * row.bytes_read / row.bytes_total, 1) if row.bytes_total else 0
+        is_under_way = row.status in _UNDER_WAY
+        progress = {
+            "row": row,
+            "percent": percent if is_under_way else 100,
+            "is_under_way": is_under_way,
+            "counts": (
+                ("Rows read", row.rows_read),
+                ("Good", row.rows_good),
+                ("Known already", row.rows_duplicate),
+                ("Bad", row.rows_bad),
+            ),
+            "failure": row.failure,
+        }
+        return {"progress": progress}
 
     @action(description="Download bad rows", icon="download", permissions=["view"])  # type: ignore[untyped-decorator]
     def bad_rows(self, request: HttpRequest, object_id: str) -> HttpResponse | StreamingHttpResponse:
@@ -144,11 +134,7 @@ class ImportAdmin(WritingAdmin):
             row = self.visible(request, object_id)
         except Import.DoesNotExist:
             return HttpResponse(status=404)
-        return StreamingHttpResponse(
-            imports.problems_csv(row),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{row.public_id}-bad-rows.csv"'},
-        )
+        return csv_file(imports.problems_csv(row), name=f"{row.public_id}-bad-rows")
 
     @column("State", label=STATUS_COLOURS)
     def state(self, row: Import) -> str:

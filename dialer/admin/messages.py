@@ -1,16 +1,12 @@
 """Pages of text messages, sent and received."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 
 from dialer.admin.choices import CampaignFilter
-from dialer.admin.contacts import found_by
+from dialer.admin.contacts import OfAContactAdmin
 from dialer.models import Message
 from dialer.rules.statuses import Direction, MessageStatus
-from dialer.workspaces.admin.base import ReadOnlyAdmin, column, linked
+from dialer.workspaces.admin.base import column
 
 _COLOURS = {
     MessageStatus.QUEUED.value: "info",
@@ -24,13 +20,11 @@ _MOST_SHOWN = 80
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
-    ordering = ("-id",)
-    sortable_by = ()
+class MessageAdmin(OfAContactAdmin):
+    no_campaign = "—"
     list_display = ("who", "way", "state", "text", "campaign", "created_at", "settled_at")
     list_filter = ("direction", "status", CampaignFilter)
     list_select_related = ("contact", "campaign")
-    search_fields = ("contact__name", "contact__phone")
     search_help_text = "Name, whole number, or id of a message, contact or campaign (msg_…, ct_…, camp_…)"
     id_prefixes = {"id": "msg", "contact_id": "ct", "campaign_id": "camp"}
     fields = (
@@ -41,13 +35,6 @@ class MessageAdmin(ReadOnlyAdmin):
         ("segments", "carrier_message_id"),
         ("created_at", "sent_at", "settled_at"),
     )
-
-    def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
-        return queryset.filter(contact_id__in=found_by(request, wanted))
-
-    @column("Contact", header=True)
-    def who(self, row: Message) -> list[str]:
-        return [row.contact.name or "No name", row.number]
 
     @column("Way")
     def way(self, row: Message) -> str:
@@ -60,11 +47,3 @@ class MessageAdmin(ReadOnlyAdmin):
     @column("Text")
     def text(self, row: Message) -> str:
         return row.body if len(row.body) <= _MOST_SHOWN else f"{row.body[:_MOST_SHOWN]}…"
-
-    @column("Contact")
-    def contact_linked(self, row: Message) -> str:
-        return linked("dialer_contact", row.contact_id, row.contact)
-
-    @column("Campaign")
-    def campaign_linked(self, row: Message) -> str:
-        return linked("dialer_campaign", row.campaign_id, row.campaign) if row.campaign_id else "—"

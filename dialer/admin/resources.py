@@ -8,8 +8,8 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
@@ -18,8 +18,8 @@ from dialer.rules.limit_presets import presets
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.setup import lines, personas, workspace_settings
 from dialer.setup.retry_policies import DefaultNeeded
-from dialer.workspaces.admin.base import actor_of, button, column
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.base import about, column, verb
+from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 
@@ -41,20 +41,16 @@ class ArchivingAdmin(WritingAdmin):
         is_archived = getattr(obj, "archived_at", None) is not None
         return not is_archived and bool(super().has_change_permission(request, obj))
 
-    @button(
+    @verb(
         "Archive",
         asks="It serves those that use it, and is offered to nobody new. Its name is free again.",
         does="Archive",
         icon="archive",
         permission="act",
     )
-    def archive(self, request: HttpRequest, form: object, object_id: str) -> HttpResponse:
-        def do(row: Line | Persona | RetryPolicy) -> str:
-            verb = type(self).archiving
-            verb(row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return f"{row} is archived."
-
-        return self.act(request, object_id, do, form=form)
+    def archive(self, request: HttpRequest, row: Line | Persona | RetryPolicy) -> str:
+        type(self).archiving(row.pk, **about(request, row))
+        return f"{row} is archived."
 
     @column("State", label={"in use": "success"})
     def state(self, row: Line | Persona | RetryPolicy) -> str:
@@ -92,11 +88,8 @@ class LineForm(WriteForm):
     carrier = forms.ChoiceField(
         choices=lambda: [(name, name) for name in settings.CARRIERS], widget=UnfoldAdminSelectWidget
     )
-    new_credentials = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="JSON; stored encrypted and never shown. Left empty, they stay as they are.",
+    new_credentials = SecretField(
+        help_text="JSON; stored encrypted and never shown. Left empty, they stay as they are."
     )
     numbers = forms.CharField(
         required=False,

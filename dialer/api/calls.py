@@ -16,7 +16,6 @@ from dialer.dialing import conversation, placing, single_calls
 from dialer.dialing.conversation import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
-from dialer.rules.values import LONGEST_NAME
 from dialer.workspaces.api.fields import (
     InstantField,
     NumberField,
@@ -31,6 +30,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.values import LONGEST_NAME
 
 _STATUSES = [status.value for status in CallStatus if status is not CallStatus.WITHDRAWN]
 
@@ -169,7 +169,7 @@ class Calls(Lists, Reads):
         given = self.given(NewCall)
         contact: Contact | None = given.get("contact_id")
         created = single_calls.create(
-            request.workspace_id,
+            **request.about,
             contact_id=contact.pk if contact else None,
             contact=given.get("contact"),
             persona_id=given.get("persona_id"),
@@ -178,8 +178,6 @@ class Calls(Lists, Reads):
             scheduled_at=given.get("scheduled_at"),
             config_webhooks=given["config"].get("webhooks"),
             metadata=given["metadata"],
-            actor=request.actor,
-            now=request.now,
         )
         return self.shown(created, NewCallSerializer, status=201)
 
@@ -187,13 +185,7 @@ class Calls(Lists, Reads):
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
         """Stop a call: a queued one ends at once, of a live one the carrier is asked to hang up."""
-        call = calls.cancel(
-            self.named_id(),
-            workspace_id=request.workspace_id,
-            actor=request.actor,
-            reason=self.given(Reason)["reason"],
-            now=request.now,
-        )
+        call = calls.cancel(self.named_id(), **request.about, **self.given(Reason))
         shown = self.shown(call, CallDetail)
         if call.status in LIVE:
             placing.hang_up(call.pk)
@@ -203,25 +195,13 @@ class Calls(Lists, Reads):
     @action(detail=True, methods=["post"], url_path="recording")
     def add_recording(self, request: ApiRequest, pk: str) -> Response:
         """Keep the transcript or the address of the recording."""
-        given = self.given(Recording)
-        return self.shown(
-            conversation.add_recording(
-                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **given
-            ),
-            CallDetail,
-        )
+        return self.shown(self.do(conversation.add_recording, Recording), CallDetail)
 
     @extend_schema(request=Nothing, responses=CallDetail)
     @action(detail=True, methods=["post"], url_path="request-dnc")
     def request_dnc(self, request: ApiRequest, pk: str) -> Response:
         """The contact asked in this call not to be called: its number is suppressed at once."""
-        self.given(Nothing)
-        return self.shown(
-            conversation.request_dnc(
-                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
-            ),
-            CallDetail,
-        )
+        return self.shown(self.do(conversation.request_dnc), CallDetail)
 
     @extend_schema(request=Analysis, responses=CallDetail)
     @action(detail=True, methods=["post"])
@@ -229,17 +209,8 @@ class Calls(Lists, Reads):
         """Tell what the talk meant, once it is over; a second time only with `replace`."""
         given = self.given(Analysis)
         replace = given.pop("replace")
-        return self.shown(
-            conversation.add_analysis(
-                self.named_id(),
-                given,
-                workspace_id=request.workspace_id,
-                replace=replace,
-                actor=request.actor,
-                now=request.now,
-            ),
-            CallDetail,
-        )
+        analyzed = conversation.add_analysis(self.named_id(), given, replace=replace, **request.about)
+        return self.shown(analyzed, CallDetail)
 
 
 class InboundCalls(Lists):

@@ -23,7 +23,6 @@ from dialer.campaigns.membership import MOST_AT_ONCE
 from dialer.campaigns.settings import LONGEST_CALLER_ID, LONGEST_SECRET, LONGEST_URL, PRIORITIES, CampaignFields
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.rules.statuses import CampaignStatus
-from dialer.rules.values import LONGEST_NAME
 from dialer.workspaces.api.fields import (
     InstantField,
     ObjectField,
@@ -39,6 +38,8 @@ from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.downloads import csv_file
+from dialer.workspaces.values import LONGEST_NAME
 
 _TIMES = {
     "timezone": {"type": "string", "description": "Where a contact's clock is not known"},
@@ -79,7 +80,7 @@ class CampaignChange(Strict):
     schedule = ScheduleField(required=False, extra=_TIMES)
     contact_limits = LimitsField(required=False, allow_null=True, help_text="`null`: those of the workspace")
     pacing = Pace(required=False)
-    priority = WholeNumberField(required=False, min_value=PRIORITIES[0], max_value=PRIORITIES[-1])
+    priority = WholeNumberField(required=False, within=PRIORITIES)
     config = Config(required=False)
     call_status_callback = StatusUrlField(help_text="URL told after every attempt")
     call_schedule_callback = StatusUrlField(help_text="URL told once per number, when its last attempt is over")
@@ -261,11 +262,9 @@ class Campaigns(Lists, Reads):
     def create(self, request: ApiRequest) -> Response:
         given = self.given(NewCampaign)
         created = lifecycle.create(
-            request.workspace_id,
+            **request.about,
             contacts=given.pop("contact_ids"),
             auto_start=given.pop("auto_start"),
-            actor=request.actor,
-            now=request.now,
             **_fields(given),
         )
         return self.shown(created, CreatedCampaign, status=201)
@@ -274,11 +273,7 @@ class Campaigns(Lists, Reads):
     @destinations_checked
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = _fields(self.given(CampaignChange))
-        return self.shown(
-            lifecycle.edit(
-                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **fields
-            )
-        )
+        return self.shown(lifecycle.edit(self.named_id(), **request.about, **fields))
 
     @extend_schema(
         request={"application/json": Entries, "text/csv": OpenApiTypes.BINARY},
@@ -290,67 +285,30 @@ class Campaigns(Lists, Reads):
         """Add contacts: good ones go in, each bad one is named by its index; a CSV is read as an import."""
         if isinstance(request.data, StreamedBody):
             return self.shown(received(request, campaign=self.get_object()), ImportSerializer, status=202)
-        added = membership.add(
-            self.named_id(),
-            self.given(Entries)["contacts"],
-            workspace_id=request.workspace_id,
-            actor=request.actor,
-            now=request.now,
-        )
+        added = membership.add(self.named_id(), self.given(Entries)["contacts"], **request.about)
         return self.shown(added, AddedSerializer)
 
     @extend_schema(request=Nothing)
     @action(detail=True, methods=["post"])
     def start(self, request: ApiRequest, pk: str) -> Response:
-        self.given(Nothing)
-        return self.shown(
-            lifecycle.start(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
-        )
+        return self.shown(self.do(lifecycle.start))
 
     @extend_schema(request=Reason, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def pause(self, request: ApiRequest, pk: str) -> Response:
         """Hand over nothing more: live calls finish, callbacks are held."""
-        reason = self.given(Reason)["reason"]
-        return self._touched(
-            lifecycle.pause(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                actor=request.actor,
-                reason=reason,
-                now=request.now,
-            )
-        )
+        return self.shown(self.do(lifecycle.pause, Reason), TouchedCampaign)
 
     @extend_schema(request=Resume, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def resume(self, request: ApiRequest, pk: str) -> Response:
-        given = self.given(Resume)
-        return self._touched(
-            lifecycle.resume(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                overdue=given["overdue"],
-                actor=request.actor,
-                reason=given["reason"],
-                now=request.now,
-            )
-        )
+        return self.shown(self.do(lifecycle.resume, Resume), TouchedCampaign)
 
     @extend_schema(request=Reason, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
         """Stop for good: what waits is cancelled, live calls finish and are followed by nothing."""
-        reason = self.given(Reason)["reason"]
-        return self._touched(
-            lifecycle.cancel(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                actor=request.actor,
-                reason=reason,
-                now=request.now,
-            )
-        )
+        return self.shown(self.do(lifecycle.cancel, Reason), TouchedCampaign)
 
     @extend_schema(responses=CampaignStatsSerializer)
     @action(detail=True, methods=["get"])
@@ -362,14 +320,7 @@ class Campaigns(Lists, Reads):
     def report(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
         """Give the campaign as a file: a row per contact with every attempt, times on the campaign's clock."""
         campaign: Campaign = self.get_object()
-        return StreamingHttpResponse(
-            campaign_report.lines(campaign, now=request.now),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{campaign.public_id}-report.csv"'},
-        )
-
-    def _touched(self, touched: Touched) -> Response:
-        return self.shown(touched, TouchedCampaign)
+        return csv_file(campaign_report.lines(campaign, now=request.now), name=f"{campaign.public_id}-report")
 
 
 def _fields(given: dict[str, Any]) -> CampaignFields:

@@ -24,6 +24,7 @@ from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.downloads import csv_file
 
 
 class ContactSerializer(Strict):
@@ -95,27 +96,16 @@ class Contacts(Lists, Reads):
     @idempotent
     def create(self, request: ApiRequest) -> Response:
         fields = cast("ContactFields", self.given(ContactSerializer))
-        contact, effect = contacts.create(request.workspace_id, actor=request.actor, now=request.now, **fields)
+        contact, effect = contacts.create(**request.about, **fields)
         return self.shown(contact, status=201 if effect is Effect.CREATED else 200)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        fields = cast("ContactFields", self.given(ContactSerializer))
-        return self.shown(
-            contacts.edit(
-                self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now, **fields
-            )
-        )
+        return self.shown(self.do(contacts.edit, ContactSerializer))
 
     @extend_schema(request=Reason, responses={204: None})
     def destroy(self, request: ApiRequest, pk: str) -> Response:
         """Forget a contact: its callbacks are cancelled, its calls lose name, number and talk."""
-        contacts.delete(
-            self.named_id(),
-            workspace_id=request.workspace_id,
-            actor=request.actor,
-            reason=self.given(Reason)["reason"],
-            now=request.now,
-        )
+        contacts.delete(self.named_id(), **request.about, **self.given(Reason))
         return Response(status=204)
 
     @extend_schema(
@@ -150,11 +140,7 @@ class Imports(Lists, Reads):
     def problems(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
         """Give the bad rows back as a file with line, column and reason; mended, it can be imported as it is."""
         source: Import = self.get_object()
-        return StreamingHttpResponse(
-            imports.problems_csv(source),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{source.public_id}-problems.csv"'},
-        )
+        return csv_file(imports.problems_csv(source), name=f"{source.public_id}-problems")
 
 
 def received(request: ApiRequest, *, file_name: str = "", campaign: Campaign | None = None) -> Import:
@@ -163,12 +149,7 @@ def received(request: ApiRequest, *, file_name: str = "", campaign: Campaign | N
     if not isinstance(body, StreamedBody):
         raise InvalidFields({"non_field_errors": ["the file is empty, or its length is not given"]})
     source = imports.receive(
-        request.workspace_id,
-        body,
-        file_name=file_name,
-        campaign_id=campaign.pk if campaign else None,
-        actor=request.actor,
-        now=request.now,
+        chunks=body, file_name=file_name, campaign_id=campaign.pk if campaign else None, **request.about
     )
     transaction.on_commit(lambda: import_contacts.delay(str(source.pk)), robust=True)
     return source

@@ -9,7 +9,7 @@ from dialer.dialing.conversation import AlreadyAnalyzed
 from dialer.dialing.single_calls import InvalidCall, NumberSuppressed
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.setup.retry_policies import DefaultNeeded
-from dialer.workspaces.api.errors import Problem, answers, invalid
+from dialer.workspaces.api.errors import Problem, answers, conflict, conflicts, invalid
 
 _AS_SENT = {
     "caller_id": "from",
@@ -37,31 +37,17 @@ def _invalid_call(error: InvalidCall) -> Problem:
 
 @answers(CampaignNotStartable)
 def _not_startable(error: CampaignNotStartable) -> Problem:
-    return _conflict("campaign_not_startable", f"The campaign cannot run: {error}.")
+    return conflict("campaign_not_startable", f"The campaign cannot run: {error}.")
 
 
-@answers(ContactOnACall)
-def _on_a_call(_: ContactOnACall) -> Problem:
-    return _conflict("contact_on_a_call", "The contact is being called; delete it when the call has ended.")
-
-
-@answers(DefaultNeeded)
-def _default_needed(_: DefaultNeeded) -> Problem:
-    return _conflict("default_needed", "A workspace needs a default policy; make another one the default first.")
-
-
-@answers(NumberSuppressed)
-def _suppressed(_: NumberSuppressed) -> Problem:
-    return _conflict("contact_suppressed", "The contact's number is on the list of numbers not to be called.")
-
-
-@answers(AlreadyAnalyzed)
-def _analyzed(_: AlreadyAnalyzed) -> Problem:
-    return _conflict("already_analyzed", "The call has an analysis; `replace: true` replaces it.")
-
-
-def _conflict(code: str, message: str) -> Problem:
-    return Problem(status=409, code=code, message=message)
+conflicts(
+    {
+        ContactOnACall: ("contact_on_a_call", "The contact is being called; delete it when the call has ended."),
+        DefaultNeeded: ("default_needed", "A workspace needs a default policy; make another one the default first."),
+        NumberSuppressed: ("contact_suppressed", "The contact's number is on the list of numbers not to be called."),
+        AlreadyAnalyzed: ("already_analyzed", "The call has an analysis; `replace: true` replaces it."),
+    }
+)
 
 
 def _renamed(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:

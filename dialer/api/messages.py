@@ -88,7 +88,7 @@ class Messages(Lists, Reads):
         given = self.given(NewMessage)
         for name in ("contact_id", "call_id", "campaign_id"):
             given[name] = given[name].pk if given.get(name) else None
-        message = messages.create(request.workspace_id, actor=request.actor, now=request.now, **given)
+        message = messages.create(**request.about, **given)
         # A nudge; where it is lost, beat's finds the row.
         transaction.on_commit(send_messages.delay, robust=True)
         return self.shown(message, status=201)

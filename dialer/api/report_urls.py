@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 from dialer.campaigns import report as reports
 from dialer.models import Campaign
 from dialer.workspaces.clock import database_now
+from dialer.workspaces.downloads import csv_file
 from dialer.workspaces.ids import MalformedId, parse_public_id
 
 
@@ -21,15 +22,8 @@ def campaign_report(request: HttpRequest, name: str) -> StreamingHttpResponse:
         found = Campaign.objects.select_related("workspace").get(pk=parse_public_id(Campaign.public_prefix, name))
     except (MalformedId, Campaign.DoesNotExist):
         raise Http404 from None
-    return StreamingHttpResponse(
-        reports.lines(found, now=now),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{found.public_id}-report.csv"',
-            "Cache-Control": "private, no-store",
-            "X-Robots-Tag": "noindex",
-        },
-    )
+    private = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
+    return csv_file(reports.lines(found, now=now), name=f"{found.public_id}-report", headers=private)
 
 
 urlpatterns = [path("<name>/campaign_report.csv", campaign_report, name="campaign-report")]

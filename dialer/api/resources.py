@@ -1,23 +1,19 @@
 """Personas, lines and retry policies: made, changed and archived; what is archived is listed only when asked for."""
 
-from typing import Any, TypedDict
+from collections.abc import Callable
+from typing import Any, ClassVar, TypedDict
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
 from dialer.api.shapes import RulesField
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.rules.values import (
-    LEAST_CALLS_PER_SECOND,
-    LONGEST_NAME,
-    MOST_CALLS_PER_SECOND,
-    MOST_CONCURRENT_CALLS,
-)
 from dialer.setup import caller_ids, lines, personas, retry_policies
 from dialer.setup.lines import MAX_DURATIONS, RING_TIMEOUTS
+from dialer.setup.paces import LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND, MOST_CONCURRENT_CALLS
 from dialer.setup.personas import LONGEST_ENDPOINT
 from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.fields import (
@@ -33,6 +29,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.values import LONGEST_NAME
 
 
 class ArchivedFilter(Filters):
@@ -93,8 +90,8 @@ class LineSerializer(Pace):
         help_text="Numbers that calls may show, the first by default. A number belongs to one workspace: calls and "
         "texts to it come here, and lines of no other workspace may show it",
     )
-    ring_timeout_seconds = WholeNumberField(required=False, min_value=RING_TIMEOUTS[0], max_value=RING_TIMEOUTS[-1])
-    max_duration_seconds = WholeNumberField(required=False, min_value=MAX_DURATIONS[0], max_value=MAX_DURATIONS[-1])
+    ring_timeout_seconds = WholeNumberField(required=False, within=RING_TIMEOUTS)
+    max_duration_seconds = WholeNumberField(required=False, within=MAX_DURATIONS)
     is_default = TruthField(required=False)
     inbound_campaign_id = PublicIdField(
         Campaign.public_prefix,
@@ -126,13 +123,33 @@ class RetryPolicySerializer(Strict):
 
 
 class _Archivable(Lists, Reads):
-    """Rows that are archived rather than deleted."""
+    """Rows that are made, changed, and archived rather than deleted, by the verbs of their noun."""
 
+    serializer_class: type[Strict]
     filters = ArchivedFilter
     orderings = ("-id", "id", "name", "-name")
+    making: ClassVar[Callable[..., Any]]
+    editing: ClassVar[Callable[..., Any]]
+    archiving: ClassVar[Callable[..., Any]]
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         return rows.filter(archived_at__isnull=not asked.get("archived", False))
+
+    def body(self) -> dict[str, Any]:
+        return self.given(self.serializer_class)
+
+    @idempotent
+    def create(self, request: ApiRequest) -> Response:
+        return self.shown(type(self).making(**request.about, **self.body()), status=201)
+
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
+        fields = self.body()
+        return self.shown(type(self).editing(self.named_id(), **request.about, **fields))
+
+    @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
+        type(self).archiving(self.named_id(), **request.about)
+        return Response(status=204)
 
 
 class Personas(_Archivable):
@@ -140,32 +157,9 @@ class Personas(_Archivable):
 
     queryset = Persona.objects.all()
     serializer_class = PersonaSerializer
-
-    @extend_schema(responses={201: PersonaSerializer})
-    @idempotent
-    def create(self, request: ApiRequest) -> Response:
-        fields = self.given(PersonaSerializer)
-        made = personas.create_persona(request.workspace_id, actor=request.actor, now=request.now, **fields)
-        return self.shown(made, status=201)
-
-    def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        fields = self.given(PersonaSerializer)
-        return self.shown(
-            personas.edit_persona(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                actor=request.actor,
-                now=request.now,
-                **fields,
-            )
-        )
-
-    @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
-    def destroy(self, request: ApiRequest, pk: str) -> Response:
-        personas.archive_persona(
-            self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
-        )
-        return Response(status=204)
+    making = staticmethod(personas.create_persona)
+    editing = staticmethod(personas.edit_persona)
+    archiving = staticmethod(personas.archive_persona)
 
 
 class Lines(_Archivable):
@@ -173,68 +167,25 @@ class Lines(_Archivable):
 
     queryset = Line.objects.all()
     serializer_class = LineSerializer
+    making = staticmethod(lines.create_line)
+    editing = staticmethod(lines.edit_line)
+    archiving = staticmethod(lines.archive_line)
 
-    def line_given(self) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
         """Return the body; raises ``PermissionDenied`` where it has credentials and the key is no admin's."""
-        fields = self.given(LineSerializer)
+        fields = super().body()
         if "credentials" in fields and not reaches(self.request.key, "admin"):
             message = "`credentials` need an admin key."
             raise PermissionDenied(message)
         return fields
 
-    @extend_schema(responses={201: LineSerializer})
-    @idempotent
-    def create(self, request: ApiRequest) -> Response:
-        fields = self.line_given()
-        made = lines.create_line(request.workspace_id, actor=request.actor, now=request.now, **fields)
-        return self.shown(made, status=201)
 
-    def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        fields = self.line_given()
-        return self.shown(
-            lines.edit_line(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                actor=request.actor,
-                now=request.now,
-                **fields,
-            )
-        )
-
-    @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
-    def destroy(self, request: ApiRequest, pk: str) -> Response:
-        lines.archive_line(self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now)
-        return Response(status=204)
-
-
+@extend_schema_view(destroy=extend_schema(description="Archives it; the default policy cannot be archived."))
 class RetryPolicies(_Archivable):
     """Per outcome, delays in minutes and a limit."""
 
     queryset = RetryPolicy.objects.all()
     serializer_class = RetryPolicySerializer
-
-    @extend_schema(responses={201: RetryPolicySerializer})
-    @idempotent
-    def create(self, request: ApiRequest) -> Response:
-        fields = self.given(RetryPolicySerializer)
-        made = retry_policies.create_policy(request.workspace_id, actor=request.actor, now=request.now, **fields)
-        return self.shown(made, status=201)
-
-    def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        fields = self.given(RetryPolicySerializer)
-        return self.shown(
-            retry_policies.edit_policy(
-                self.named_id(),
-                workspace_id=request.workspace_id,
-                actor=request.actor,
-                now=request.now,
-                **fields,
-            )
-        )
-
-    @extend_schema(description="Archives it; the default policy cannot be archived.")
-    def destroy(self, request: ApiRequest, pk: str) -> Response:
-        retry_policies.archive_policy(
-            self.named_id(), workspace_id=request.workspace_id, actor=request.actor, now=request.now
-        )
-        return Response(status=204)
+    making = staticmethod(retry_policies.create_policy)
+    editing = staticmethod(retry_policies.edit_policy)
+    archiving = staticmethod(retry_policies.archive_policy)

@@ -9,13 +9,13 @@ from rest_framework.response import Response
 from dialer.api.resources import Pace
 from dialer.api.shapes import LimitsField, ScheduleField
 from dialer.rules.limit_presets import presets
-from dialer.rules.values import LONGEST_NAME
 from dialer.setup import workspace_settings
 from dialer.setup.workspace_settings import STALE_AFTER_HOURS
 from dialer.workspaces.api.fields import OneOfField, PublicIdField, TextField, WholeNumberField
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiViewSet
 from dialer.workspaces.models import Workspace
+from dialer.workspaces.values import LONGEST_NAME
 
 
 class SettingsSerializer(Pace):
@@ -24,9 +24,7 @@ class SettingsSerializer(Pace):
     time_zone = TextField(required=False, max_length=64, help_text="IANA name, such as Europe/Berlin")
     schedule = ScheduleField(required=False, help_text="Taken as a whole")
     contact_limits = LimitsField(required=False, help_text="Taken as a whole; empty: no limit")
-    stale_after_hours = WholeNumberField(
-        required=False, min_value=STALE_AFTER_HOURS[0], max_value=STALE_AFTER_HOURS[-1]
-    )
+    stale_after_hours = WholeNumberField(required=False, within=STALE_AFTER_HOURS)
     preset = OneOfField(
         list(presets()),
         required=False,
@@ -70,9 +68,7 @@ class Settings(ApiViewSet):
 
     def partial_update(self, request: ApiRequest) -> Response:
         fields: dict[str, Any] = self.given(SettingsSerializer)
-        return self.shown(
-            workspace_settings.edit_workspace(request.workspace_id, actor=request.actor, now=request.now, **fields)
-        )
+        return self.shown(workspace_settings.edit_workspace(**request.about, **fields))
 
     @extend_schema(operation_id="settings_presets", summary="List presets by jurisdiction", responses=PresetsSerializer)
     def presets(self, request: ApiRequest) -> Response:

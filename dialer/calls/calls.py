@@ -165,21 +165,10 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
             raise TransitionConflict(what="the call", from_=from_, to=Outcome.CANCELLED)
         if call.status == CallStatus.ENDED:
             _cancelled_before_dialling(call, now=now)
-        record(
-            actor,
-            [
-                Change(
-                    workspace_id=call.workspace_id,
-                    verb="cancel",
-                    object_type="call",
-                    object_id=call.public_id,
-                    from_state={"status": from_},
-                    to_state={"status": call.status},
-                    reason=reason,
-                )
-            ],
-            now=now,
+        change = Change.of(
+            call, "call", "cancel", from_state={"status": from_}, to_state={"status": call.status}, reason=reason
         )
+        record(actor, [change], now=now)
     return call
 
 

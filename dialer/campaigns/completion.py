@@ -119,14 +119,8 @@ def wind_down(campaign_id: UUID, *, now: datetime) -> bool:
 
 def changed(campaign: Campaign, verb: str, *, from_: str, to: str, reason: str = "") -> Change:
     """Say for the audit which way a campaign's status went."""
-    return Change(
-        workspace_id=campaign.workspace_id,
-        verb=verb,
-        object_type="campaign",
-        object_id=campaign.public_id,
-        from_state={"status": str(from_)},
-        to_state={"status": str(to)},
-        reason=reason,
+    return Change.of(
+        campaign, "campaign", verb, from_state={"status": str(from_)}, to_state={"status": str(to)}, reason=reason
     )
 
 

@@ -252,11 +252,10 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _uploaded(source: Import) -> Change:
     campaign_id = source.campaign_id
-    return Change(
-        workspace_id=source.workspace_id,
-        verb="upload",
-        object_type="import",
-        object_id=source.public_id,
+    return Change.of(
+        source,
+        "import",
+        "upload",
         to_state={
             "file_name": source.file_name,
             "bytes": source.bytes_total,

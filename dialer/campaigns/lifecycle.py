@@ -36,11 +36,11 @@ from dialer.rules.statuses import (
     ImportStatus,
     Rank,
 )
-from dialer.rules.values import LONGEST_NAME
 from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.paces import forget_pace
 from dialer.workspaces.audit import SYSTEM, Actor, Change, record
 from dialer.workspaces.transitions import TransitionConflict
+from dialer.workspaces.values import LONGEST_NAME
 from webhooks import hidden_endpoints
 from webhooks.outbox import record_events
 
@@ -133,7 +133,7 @@ def edit(
             first_calls.forget(campaign_id)
             first_calls.schedule(_locked(campaign_id, workspace_id), limit=campaign_completion.FIRST_CALLS, now=now)
         if changes:
-            record(actor, [_edited(campaign, changes)], now=now)
+            record(actor, [Change.of(campaign, "campaign", "edit", to_state={"changed": sorted(changes)})], now=now)
     return campaign
 
 
@@ -352,13 +352,3 @@ def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datet
         campaign_id=campaign_id, status=CallStatus.QUEUED, rank=Rank.RETRY, due_at__lte=now
     ).order_by("id")
     return late if after is None else late.filter(id__gt=after)
-
-
-def _edited(campaign: Campaign, changes: dict[str, Any]) -> Change:
-    return Change(
-        workspace_id=campaign.workspace_id,
-        verb="edit",
-        object_type="campaign",
-        object_id=campaign.public_id,
-        to_state={"changed": sorted(changes)},
-    )

@@ -7,14 +7,15 @@ from uuid import UUID
 
 from dialer.calls.inline_webhooks import inline_webhooks
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.rules import schedule_settings, values
+from dialer.rules import schedule_settings
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CampaignStatus
 from dialer.rules.time_zones import is_time_zone
-from dialer.rules.values import Unfit
-from dialer.setup import caller_ids
+from dialer.setup import caller_ids, paces
 from dialer.setup.lines import default_line
+from dialer.workspaces import values
+from dialer.workspaces.values import Unfit
 from webhooks import hidden_endpoints
 from webhooks.hidden_endpoints import InlineWebhook
 
@@ -195,10 +196,6 @@ def _limits(value: object) -> list[dict[str, Any]] | None:
     return None if value is None else schedule_settings.parse_contact_limits(value)
 
 
-def _priority(value: object) -> int:
-    return values.whole_number(value, within=PRIORITIES)
-
-
 def _webhooks(value: object) -> list[InlineWebhook] | None:
     return inline_webhooks(value, path="config.webhooks")
 
@@ -223,9 +220,9 @@ _READ: dict[str, Callable[[object], Any]] = {
     "name": values.name,
     "caller_id": _caller_id,
     "contact_limits": _limits,
-    "calls_per_second": values.calls_per_second,
-    "max_concurrent_calls": values.max_concurrent_calls,
-    "priority": _priority,
+    "calls_per_second": paces.calls_per_second,
+    "max_concurrent_calls": paces.max_concurrent_calls,
+    "priority": values.within(PRIORITIES),
     "config_webhooks": _webhooks,
     **dict.fromkeys(StatusUrl, _status_url),
     "status_callback_secret": _status_secret,

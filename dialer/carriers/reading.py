@@ -18,7 +18,7 @@ from uuid import UUID
 
 from dialer.carriers.base import MessageReport, Report
 from dialer.rules.statuses import Outcome
-from dialer.rules.storable import object_error, text_error
+from dialer.workspaces.storable import object_error, text_error
 
 log = logging.getLogger(__name__)
 

@@ -23,13 +23,13 @@ from dialer.models import Call, CampaignContact, CarrierEvent, Contact, Message
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
-from dialer.rules.storable import object_error, text_error
 from dialer.rules.time_zones import is_time_zone, zones_for
 from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
+from dialer.workspaces.storable import object_error, text_error
 
 LONGEST_NAME = 200
 _WRITTEN = ("external_id", "name", "phone", "time_zone", "zones", "timezone_source", "warnings", "metadata")
@@ -374,11 +374,4 @@ def _shard(workspace_id: UUID, key: str) -> int:
 
 def _audited(contact: Contact, verb: str, *, to_state: Mapping[str, Any] | None = None, reason: str = "") -> Change:
     """Say what was done to a contact without its name and number, which the entry would outlive."""
-    return Change(
-        workspace_id=contact.workspace_id,
-        verb=verb,
-        object_type="contact",
-        object_id=contact.public_id,
-        to_state=to_state or {},
-        reason=reason,
-    )
+    return Change.of(contact, "contact", verb, to_state=to_state or {}, reason=reason)

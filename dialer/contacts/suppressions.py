@@ -138,11 +138,10 @@ def _finish_waiting(workspace_id: UUID, phones: Sequence[str], *, now: datetime)
 
 
 def _change(suppression: Suppression, verb: str, reason: str) -> Change:
-    return Change(
-        workspace_id=suppression.workspace_id,
-        verb=verb,
-        object_type="suppression",
-        object_id=suppression.public_id,
+    return Change.of(
+        suppression,
+        "suppression",
+        verb,
         to_state={"phone": suppression.phone} if verb == "suppress" else {},
         from_state={"phone": suppression.phone} if verb == "lift" else {},
         reason=reason,

@@ -16,9 +16,9 @@ from dialer.contacts import suppressions
 from dialer.models import Call, Contact
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ENVELOPE_STATUS, LIVE, CallStatus, Outcome
-from dialer.rules.storable import object_error, text_error
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
+from dialer.workspaces.storable import object_error, text_error
 from dialer.workspaces.transitions import TransitionConflict
 from webhooks import batches
 from webhooks.outbox import record_events
@@ -161,9 +161,7 @@ def _url_error(text: str) -> str | None:
 
 
 def _change(call: Call, verb: str, to_state: Mapping[str, Any]) -> Change:
-    return Change(
-        workspace_id=call.workspace_id, verb=verb, object_type="call", object_id=call.public_id, to_state=to_state
-    )
+    return Change.of(call, "call", verb, to_state=to_state)
 
 
 def _release_result(call: CallContext, analysis: Mapping[str, Any], *, now: datetime) -> None:

@@ -92,19 +92,7 @@ def mark_handled(call_id: UUID, *, workspace_id: UUID, verb: str, actor: Actor, 
         if not changed:
             from_ = "handled" if call.handled_at else call.outcome or call.status
             raise TransitionConflict(what="the call", from_=from_, to="handled")
-        record(
-            actor,
-            [
-                Change(
-                    workspace_id=workspace_id,
-                    verb=verb,
-                    object_type="call",
-                    object_id=call.public_id,
-                    reason=reason,
-                )
-            ],
-            now=now,
-        )
+        record(actor, [Change.of(call, "call", verb, reason=reason)], now=now)
 
 
 @cache

@@ -15,17 +15,18 @@ from dialer.calls.hashed_numbers import is_suppressed
 from dialer.calls.inline_webhooks import inline_webhooks
 from dialer.contacts import contacts
 from dialer.models import Call, Contact, Line, Persona
-from dialer.rules import schedule_settings, values
+from dialer.rules import schedule_settings
 from dialer.rules.contact_limits import limits_from
 from dialer.rules.openings import Possible, next_possible
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import Rank
-from dialer.rules.values import Unfit
 from dialer.setup.lines import default_line
 from dialer.setup.personas import default_persona
+from dialer.workspaces import values
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.models import Workspace
+from dialer.workspaces.values import Unfit
 from webhooks import hidden_endpoints
 
 FURTHEST_AHEAD = timedelta(days=30)
@@ -198,10 +199,6 @@ def _possible(
 
 
 def _change(call: Call) -> Change:
-    return Change(
-        workspace_id=call.workspace_id,
-        verb="create",
-        object_type="call",
-        object_id=call.public_id,
-        to_state={"contact_id": call.contact.public_id, "due_at": call.due_at.isoformat()},
+    return Change.of(
+        call, "call", "create", to_state={"contact_id": call.contact.public_id, "due_at": call.due_at.isoformat()}
     )

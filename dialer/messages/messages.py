@@ -19,14 +19,14 @@ from dialer.contacts import contacts
 from dialer.dialing.single_calls import NumberSuppressed
 from dialer.messages import events as message_events
 from dialer.models import Call, Campaign, Contact, Line, Message
-from dialer.rules import values
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import Direction, MessageStatus
-from dialer.rules.values import Unfit
 from dialer.setup.lines import default_line
+from dialer.workspaces import values
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import fetch
+from dialer.workspaces.values import Unfit
 from webhooks.outbox import record_events
 
 log = logging.getLogger(__name__)
@@ -290,10 +290,4 @@ def _caller_id(campaign: Campaign | None, line: Line) -> str:
 
 def change(message: Message, verb: str) -> Change:
     """Say for the audit what was done with a message, or by it."""
-    return Change(
-        workspace_id=message.workspace_id,
-        verb=verb,
-        object_type="message",
-        object_id=message.public_id,
-        to_state={"contact_id": message.contact.public_id},
-    )
+    return Change.of(message, "message", verb, to_state={"contact_id": message.contact.public_id})

@@ -147,10 +147,6 @@ class Call(Owned, PublicId):
     def conversation_id(self) -> str:
         return public_id("conv", self.id)
 
-    @property
-    def public_chain_id(self) -> str:
-        return public_id("chn", self.chain_id)
-
 
 class CarrierEvent(models.Model):
     """A carrier's report as it came: stored first, applied later, kept as evidence."""

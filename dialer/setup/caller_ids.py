@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from dialer.models import CallerId, Line
-from dialer.rules import phone_number, values
-from dialer.rules.values import Unfit
+from dialer.rules import phone_number
+from dialer.workspaces import values
 from dialer.workspaces.models import Workspace
 from dialer.workspaces.statements import run
+from dialer.workspaces.values import Unfit
 
 LONGEST = 32
 MOST = 1_000

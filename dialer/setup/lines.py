@@ -11,12 +11,12 @@ from django.db import transaction
 
 from dialer import carriers
 from dialer.models import Call, Campaign, Line
-from dialer.rules import values
 from dialer.rules.statuses import LIVE
-from dialer.rules.values import Unfit
-from dialer.setup import caller_ids, recipe
+from dialer.setup import caller_ids, paces, recipe
 from dialer.setup.recipe import InvalidResource, Readers
+from dialer.workspaces import values
 from dialer.workspaces.audit import Actor
+from dialer.workspaces.values import Unfit
 
 RING_TIMEOUTS = range(5, 601)
 MAX_DURATIONS = range(10, 14_401)
@@ -144,10 +144,10 @@ _LINE: Readers = {
     "carrier": _carrier,
     "credentials": _credentials,
     "caller_ids": caller_ids.read,
-    "ring_timeout_seconds": recipe.within(RING_TIMEOUTS),
-    "max_duration_seconds": recipe.within(MAX_DURATIONS),
-    "calls_per_second": values.calls_per_second,
-    "max_concurrent_calls": values.max_concurrent_calls,
+    "ring_timeout_seconds": values.within(RING_TIMEOUTS),
+    "max_duration_seconds": values.within(MAX_DURATIONS),
+    "calls_per_second": paces.calls_per_second,
+    "max_concurrent_calls": paces.max_concurrent_calls,
     "is_default": values.boolean,
     "inbound_campaign_id": lambda value: value,
 }

@@ -2,7 +2,22 @@
 
 from uuid import UUID
 
+from dialer.workspaces import values
 from dialer.workspaces.statements import run
+
+LEAST_CALLS_PER_SECOND = 0.001
+MOST_CALLS_PER_SECOND = 10_000
+MOST_CONCURRENT_CALLS = 1_000_000
+
+
+def calls_per_second(value: object) -> float | None:
+    """Read a pace; ``None`` is none."""
+    return None if value is None else values.number(value, least=LEAST_CALLS_PER_SECOND, most=MOST_CALLS_PER_SECOND)
+
+
+def max_concurrent_calls(value: object) -> int | None:
+    """Read a number of slots; ``None`` is any."""
+    return None if value is None else values.whole_number(value, within=range(1, MOST_CONCURRENT_CALLS + 1))
 
 
 def forget_pace(workspace_id: UUID, owner_id: UUID) -> None:

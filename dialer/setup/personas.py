@@ -5,9 +5,9 @@ from typing import TypedDict, Unpack
 from uuid import UUID
 
 from dialer.models import Persona
-from dialer.rules import values
 from dialer.setup import recipe
 from dialer.setup.recipe import Readers
+from dialer.workspaces import values
 from dialer.workspaces.audit import Actor
 
 LONGEST_ENDPOINT = 500

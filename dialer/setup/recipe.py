@@ -12,12 +12,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from dialer.models import Line, Persona, RetryPolicy
-from dialer.rules import values
 from dialer.rules.schedule_settings import InvalidSettings
-from dialer.rules.values import Unfit
 from dialer.setup.paces import forget_pace
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.models import Owned, Workspace
+from dialer.workspaces.values import Unfit
 
 Readers = Mapping[str, Callable[[object], Any]]
 """What reads the value of each field; raises :class:`Unfit` or :class:`InvalidSettings`."""
@@ -129,7 +128,3 @@ def change(row: Workspace | Persona | Line | RetryPolicy, verb: str, columns: Ma
         object_id=row.public_id,
         to_state=shown,
     )
-
-
-def within(allowed: range) -> Callable[[object], int]:
-    return lambda value: values.whole_number(value, within=allowed)

@@ -8,10 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from dialer.models import RetryPolicy
-from dialer.rules import schedule_settings, values
+from dialer.rules import schedule_settings
 from dialer.rules.default_retries import DEFAULT_RULES
 from dialer.setup import recipe
 from dialer.setup.recipe import Readers
+from dialer.workspaces import values
 from dialer.workspaces.audit import Actor
 
 

@@ -7,15 +7,16 @@ from uuid import UUID
 
 from django.db import transaction
 
-from dialer.rules import schedule_settings, values
+from dialer.rules import schedule_settings
 from dialer.rules.limit_presets import Preset, presets
 from dialer.rules.time_zones import is_time_zone
-from dialer.rules.values import Unfit
-from dialer.setup import recipe
+from dialer.setup import paces, recipe
 from dialer.setup.recipe import InvalidResource, Readers
 from dialer.setup.retry_policies import ensure_default_policy
+from dialer.workspaces import values
 from dialer.workspaces.audit import Actor, record
 from dialer.workspaces.models import Workspace
+from dialer.workspaces.values import Unfit
 
 STALE_AFTER_HOURS = range(1, 8_761)
 
@@ -86,8 +87,8 @@ _WORKSPACE: Readers = {
     "time_zone": _time_zone,
     "schedule": schedule_settings.parse,
     "contact_limits": schedule_settings.parse_contact_limits,
-    "stale_after_hours": recipe.within(STALE_AFTER_HOURS),
-    "calls_per_second": values.calls_per_second,
-    "max_concurrent_calls": values.max_concurrent_calls,
+    "stale_after_hours": values.within(STALE_AFTER_HOURS),
+    "calls_per_second": paces.calls_per_second,
+    "max_concurrent_calls": paces.max_concurrent_calls,
     "preset": _preset,
 }

@@ -49,7 +49,7 @@ def issue(
             scope=scope,
             expires_at=expires_at,
         )
-        record(actor, [_change(key, "issue", to_state={"name": name, "scope": scope})], now=now)
+        record(actor, [Change.of(key, "api_key", "issue", to_state={"name": name, "scope": scope})], now=now)
     return key, text
 
 
@@ -74,21 +74,10 @@ def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:
     with transaction.atomic():
         changed = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
         if changed:
-            record(actor, [_change(key, "revoke", reason=reason)], now=now)
+            record(actor, [Change.of(key, "api_key", "revoke", reason=reason)], now=now)
     return bool(changed)
 
 
 def _hash(plain: str) -> bytes:
     # A random key of 256 bits needs no slow hash: there is nothing to guess.
     return hashlib.sha256(plain.encode()).digest()
-
-
-def _change(key: ApiKey, verb: str, *, to_state: dict[str, str] | None = None, reason: str = "") -> Change:
-    return Change(
-        workspace_id=key.workspace_id,
-        verb=verb,
-        object_type="api_key",
-        object_id=key.public_id,
-        to_state=to_state or {},
-        reason=reason,
-    )

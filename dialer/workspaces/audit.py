@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 from uuid import UUID
 
 from dialer.workspaces.models import AuditEntry
@@ -21,6 +21,31 @@ class Actor:
 SYSTEM = Actor(kind="system", label="Ringback")
 
 
+class About(TypedDict):
+    """What every verb is told beside what to do: in whose workspace, who acts, and when."""
+
+    workspace_id: UUID
+    actor: Actor
+    now: datetime
+
+
+class Audited(Protocol):
+    """A row of a workspace with a public id: of a model, or read in a statement."""
+
+    @property
+    def workspace_id(self) -> UUID: ...
+    @property
+    def public_id(self) -> str: ...
+
+
+class Said(TypedDict, total=False):
+    """What a change says beside whose it is."""
+
+    from_state: Mapping[str, Any]
+    to_state: Mapping[str, Any]
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One change of one row; states hold only what changed, JSON-ready."""
@@ -32,6 +57,11 @@ class Change:
     from_state: Mapping[str, Any] = field(default_factory=dict)
     to_state: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+
+    @classmethod
+    def of(cls, row: Audited, object_type: str, verb: str, **said: Unpack[Said]) -> "Change":
+        """Say what was done to a row that has a public id."""
+        return cls(workspace_id=row.workspace_id, verb=verb, object_type=object_type, object_id=row.public_id, **said)
 
 
 def record(actor: Actor, changes: Iterable[Change], *, now: datetime) -> None:

@@ -4,7 +4,6 @@ The name is a comment in front of the text, so that ``pg_stat_statements`` and t
 code under test before or after one statement.
 """
 
-from collections import namedtuple
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -16,8 +15,6 @@ from django.db import connection
 Row = TypeVar("Row", bound=tuple[Any, ...])
 Params = dict[str, Any]
 
-_rows: dict[tuple[str, str], Callable[[Sequence[Any]], Any]] = {}
-"""How a row is made, by the statement's name and text: what the columns are called is looked up once."""
 _checked: set[tuple[str, type[Any]]] = set()
 """Statements whose columns were seen to be the fields of their rows."""
 
@@ -52,23 +49,10 @@ def _with_arrays(params: Params | None) -> Params | None:
     return params and {key: _array(value) if isinstance(value, list) else value for key, value in params.items()}
 
 
-def _row_type(name: str, columns: Sequence[str]) -> type[Any]:
-    return namedtuple(f"{name}_row", columns)  # noqa: PYI024 — the columns are known at run time only
-
-
-def run(name: str, sql: str, params: Params | None = None) -> list[Any]:
-    """Run one statement and return its rows as named tuples; no rows where it returns none.
-
-    Lists become arrays; the statement casts them (``%(ids)s::uuid[]``).
-    """
+def run(name: str, sql: str, params: Params | None = None) -> None:
+    """Run one statement of which nothing is read; lists become arrays, as in :func:`fetch`."""
     with connection.cursor() as cursor:
         cursor.execute(f"/* {name} */ {sql}", _with_arrays(params))
-        if cursor.description is None:
-            return []
-        make = _rows.get((name, sql))
-        if make is None:
-            make = _rows[name, sql] = _row_type(name, [column.name for column in cursor.description])._make
-        return [make(row) for row in cursor.fetchall()]
 
 
 def _array(values: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dialer.carriers.simulation.ledger import places
-from dialer.workspaces.statements import run
+from tests.rows import read
 
 NOT_TAKEN = frozenset({"down", "capacity", "capacity_once"})
 """Why a carrier says plainly that it does not take a call now: the same call may be asked for again."""
@@ -33,13 +33,13 @@ def judge(ledger: Path, *, now: datetime) -> list[Finding]:
     """Compare what the carrier was asked with what the rows say."""
     asked = Counter(place.call_id for place in places(ledger) if place.reason not in NOT_TAKEN)
     accepted = {place.call_id for place in places(ledger) if place.accepted}
-    calls = run(
+    calls = read(
         "chaos_calls",
         """
         SELECT id::text, status, outcome, due_at, lease_until, held_reason, dialing_at, handled_at FROM dialer_call
         """,
     )
-    promised = {str(row.call_id) for row in run("chaos_callbacks", "SELECT call_id FROM callbacks_callback")}
+    promised = {str(row.call_id) for row in read("chaos_callbacks", "SELECT call_id FROM callbacks_callback")}
     return [
         _at_most_once("one request per call", asked, {row.id for row in calls}),
         _at_most_once("one request per promise (callback)", asked, promised),
@@ -114,7 +114,7 @@ def _unknown_ones_are_listed(calls: Sequence[Any], accepted: set[str]) -> Findin
 
 def _nobody_was_forgotten(*, now: datetime) -> Finding:
     """Every contact of the campaign has been called, or is to be."""
-    rows = run(
+    rows = read(
         "chaos_contacts",
         """
         SELECT k.state, count(*) AS n FROM dialer_campaigncontact k

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from dialer.carriers.simulation.ledger import places
 from dialer.workspaces.ids import public_id
-from dialer.workspaces.statements import run
 from tests.chaos import faults, inbox
 from tests.chaos.history import CallRow, Hand, History
 from tests.chaos.world import RETRIES, World
+from tests.rows import read
 from webhooks.models import Delivery, DeliveryAttempt, Event
 
 _AROUND = 10.0
@@ -44,7 +44,7 @@ def history_of(
 
 def left_undone() -> dict[str, int]:
     """Count what is still to be done: nothing, once a storm has drained."""
-    (row,) = run(
+    (row,) = read(
         "left_undone",
         """
         SELECT (SELECT count(*) FROM dialer_call WHERE status NOT IN ('ended', 'withdrawn')) AS calls,
@@ -109,7 +109,7 @@ def _calls() -> list[CallRow]:
             is_handled=row.handled_at is not None,
             text=" ".join(f"{name}={value}" for name, value in row._asdict().items()),
         )
-        for row in run(
+        for row in read(
             "chaos_rows",
             """
             SELECT id, number, status, outcome, ended_reason, rank, attempt_number, retries_used, generation, due_at,

@@ -225,7 +225,7 @@ class Run:
     def _pending(self, call: str) -> int:
         wanted = self._call(call)["chain_id"]
         rows = Callback.objects.filter(status="pending").select_related("call")
-        return next(row.pk for row in rows if row.call.public_chain_id == wanted)
+        return next(row.pk for row in rows if public_id("chn", row.call.chain_id) == wanted)
 
     def _analyze(self, call: str, data: Any, *, is_completed: bool) -> None:
         self._until(lambda: self._call(call)["status"] == "ended", "the talk is over")

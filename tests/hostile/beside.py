@@ -19,6 +19,7 @@ from tests.hostile.behaviours import BEHAVIOURS
 from tests.hostile.report import Finding, quantile, say
 from tests.hostile.sending import send
 from tests.hostile.server import HANGING, Addresses, Server, Target
+from tests.rows import read
 from webhooks.models import Endpoint
 from webhooks.outbox import NewEvent, record_events
 from webhooks.rules.backoff import JITTER, MAX_RETRY_AFTER
@@ -145,7 +146,7 @@ def _tell(world: _World, *, seconds: float, rate: float) -> dict[int, float]:
 
 
 def _by_row(world: _World, bounds: Bounds) -> list[Finding]:
-    rows = statement(
+    rows = read(
         "hostile_attempts",
         """
         SELECT d.endpoint_id, a.total_ms / 1000 AS seconds
@@ -167,7 +168,7 @@ def _by_row(world: _World, bounds: Bounds) -> list[Finding]:
 
 def _waits(world: _World) -> Finding:
     """Row 15: whatever is asked for, the wait is never shorter than the backoff, nor longer than an hour."""
-    rows = statement(
+    rows = read(
         "hostile_waits",
         """
         SELECT d.endpoint_id, d.failures,
@@ -189,7 +190,7 @@ def _waits(world: _World) -> Finding:
 
 def _retries(world: _World) -> Finding:
     """Row 16: who is down is tried once and three times more, after 0.5, 1 and 2 seconds and their jitter."""
-    rows = statement(
+    rows = read(
         "hostile_retries",
         """
         SELECT d.id, d.endpoint_id, array_agg(extract(epoch FROM a.started_at)::float8 ORDER BY a.number) AS starts

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.rules.storable import object_error, text_error
+from dialer.workspaces.storable import object_error, text_error
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dialer.rules import values
-from dialer.rules.values import Unfit
+from dialer.setup import paces
+from dialer.workspaces import values
+from dialer.workspaces.values import Unfit
 
 
 @pytest.mark.parametrize(
@@ -16,15 +17,17 @@ from dialer.rules.values import Unfit
         (values.name, 5),
         (values.boolean, 1),
         (values.boolean, "true"),
-        (values.max_concurrent_calls, True),
-        (values.max_concurrent_calls, 1.0),
-        (values.max_concurrent_calls, 0),
-        (values.max_concurrent_calls, 1_000_001),
-        (values.calls_per_second, True),
-        (values.calls_per_second, "1"),
-        (values.calls_per_second, 0),
-        (values.calls_per_second, 0.0009),
-        (values.calls_per_second, 10_001),
+        (paces.max_concurrent_calls, True),
+        (paces.max_concurrent_calls, 1.0),
+        (paces.max_concurrent_calls, 0),
+        (paces.max_concurrent_calls, 1_000_001),
+        (paces.calls_per_second, True),
+        (paces.calls_per_second, "1"),
+        (paces.calls_per_second, 0),
+        (paces.calls_per_second, 0.0009),
+        (paces.calls_per_second, 10_001),
+        (paces.calls_per_second, 10**400),
+        (paces.calls_per_second, float("inf")),
         (values.json_object, []),
     ],
 )
@@ -38,12 +41,12 @@ def test_what_breaks_its_bound_is_refused(read: Callable[[object], object], valu
     [
         (values.name, " Anna ", "Anna"),
         (values.boolean, False, False),
-        (values.max_concurrent_calls, 1, 1),
-        (values.max_concurrent_calls, 1_000_000, 1_000_000),
-        (values.max_concurrent_calls, None, None),
-        (values.calls_per_second, 0.001, 0.001),
-        (values.calls_per_second, 10_000, 10_000.0),
-        (values.calls_per_second, None, None),
+        (paces.max_concurrent_calls, 1, 1),
+        (paces.max_concurrent_calls, 1_000_000, 1_000_000),
+        (paces.max_concurrent_calls, None, None),
+        (paces.calls_per_second, 0.001, 0.001),
+        (paces.calls_per_second, 10_000, 10_000.0),
+        (paces.calls_per_second, None, None),
         (values.json_object, None, {}),
         (values.json_object, {"a": 1}, {"a": 1}),
     ],

@@ -26,7 +26,7 @@ from dialer.dialing import carrier_reports
 from dialer.dialing.capacity import SOON
 from dialer.dialing.claim import Dispatched
 from dialer.tasks import dialling
-from dialer.workspaces.statements import run
+from tests.rows import read
 
 SECOND = timedelta(seconds=1)
 HEARTBEAT = timedelta(hours=1)
@@ -140,7 +140,7 @@ class Engine:
             "soon": self.now + SOON,
             "just_before": SOON,
         }
-        at: datetime | None = run("next_look", _NEXT_LOOK, looked_for)[0].at
+        at: datetime | None = read("next_look", _NEXT_LOOK, looked_for)[0].at
         return max(min(at or self.now + self.heartbeat, self.now + self.heartbeat), self.now + SECOND)
 
     def _publish(self, dispatched: Iterable[Dispatched], **_: object) -> None:

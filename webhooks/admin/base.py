@@ -1,6 +1,9 @@
-"""What the pages of webhooks have in common: how the refusals of their verbs are said."""
+"""What the pages of webhooks have in common: how the refusals of their verbs are said, and rows within a page."""
 
 from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from unfold.admin import TabularInline
 
 from dialer.workspaces.admin import base
 from dialer.workspaces.admin.base import its_own_words
@@ -20,9 +23,19 @@ REFUSALS: base.Refusals = {
 }
 
 
-class ScopedAdmin(base.ScopedAdmin):
-    refusals: ClassVar[Any] = REFUSALS
-
-
 class ReadOnlyAdmin(base.ReadOnlyAdmin):
     refusals: ClassVar[Any] = REFUSALS
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc] # unfold has no types
+    """Rows of a row, to be looked at."""
+
+    per_page = 20
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
+        return False

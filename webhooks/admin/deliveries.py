@@ -5,15 +5,12 @@ import json
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.admin import TabularInline
-from unfold.forms import BaseDialogForm
 
-from dialer.workspaces.admin.base import actor_of, button, column
-from dialer.workspaces.clock import database_now
+from dialer.workspaces.admin.base import about, column, verb
 from webhooks import batches, endpoints
-from webhooks.admin.base import ReadOnlyAdmin
+from webhooks.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from webhooks.curl import as_curl
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus, Purpose
@@ -55,13 +52,10 @@ class EndpointFilter(admin.SimpleListFilter):
         return queryset.filter(endpoint_id__in=ids)
 
 
-class AttemptInline(TabularInline):  # type: ignore[misc] # unfold has no types
+class AttemptInline(ReadOnlyInline):
     model = DeliveryAttempt
     verbose_name_plural = "attempts"
     ordering = ("-id",)
-    per_page = 20
-    extra = 0
-    can_delete = False
     fields = readonly_fields = (
         "number",
         "started_at",
@@ -72,12 +66,6 @@ class AttemptInline(TabularInline):  # type: ignore[misc] # unfold has no types
         "ms",
         "reply",
     )
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        return False
 
     @column("ms (DNS / connect / TLS / first byte / all)")
     def ms(self, row: DeliveryAttempt) -> str:
@@ -121,42 +109,34 @@ class DeliveryAdmin(ReadOnlyAdmin):
         is_list = match is not None and match.url_name is not None and match.url_name.endswith("_changelist")
         return rows.defer("body", "event__body", "endpoint__secret", "endpoint__next_secret") if is_list else rows
 
-    @button(
+    @verb(
         "Redeliver",
         asks="Sends the same event once more, under the same id, with all its retries.",
         does="Redeliver",
         icon="replay",
         permission="act",
     )
-    def redeliver(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Delivery) -> str:
-            endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The delivery is on its way again."
+    def redeliver(self, request: HttpRequest, row: Delivery) -> str:
+        endpoints.redeliver(row.id, **about(request, row))
+        return "The delivery is on its way again."
 
-        return self.act(request, object_id, do)
-
-    @button(
+    @verb(
         "Send item by item",
         asks="Sends each item of a batch that was not taken alone, as an array of one.",
         does="Send",
         icon="splitscreen",
         permission="act",
     )
-    def replay_items(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Delivery) -> str:
-            items = batches.replay_items(
-                row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now()
-            )
-            return f"{items} are on their way alone."
-
-        return self.act(request, object_id, do)
+    def replay_items(self, request: HttpRequest, row: Delivery) -> str:
+        items = batches.replay_items(row.id, **about(request, row))
+        return f"{items} are on their way alone."
 
     @admin.action(description="Redeliver", permissions=["act"])
     def redeliver_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        def do(row: Delivery) -> None:
-            endpoints.redeliver(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+        def redeliver(row: Delivery) -> None:
+            endpoints.redeliver(row.id, **about(request, row))
 
-        self.do_to_each(request, queryset, do, did="on their way again")
+        self.do_to_each(request, queryset, redeliver, did="on their way again")
 
     @column("status", label=_COLOURS, ordering="status")
     def state(self, row: Delivery) -> str:

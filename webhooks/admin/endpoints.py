@@ -1,31 +1,29 @@
 """Endpoints: receivers, their health, and their buttons."""
 
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from unfold.forms import BaseDialogForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from dialer.workspaces.admin.base import actor_of, button, column, go_to
+from dialer.workspaces.admin.base import ScopedAdmin, about, button, column, go_to, verb
+from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
-from dialer.workspaces.models import Workspace
 from webhooks import endpoints, replay
-from webhooks.admin.base import ScopedAdmin
+from webhooks.admin.base import REFUSALS
 from webhooks.admin.forms import ReplayForm, RotateForm, TestForm
 from webhooks.destinations import url_error
-from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint, columns_of
+from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint
 from webhooks.models import Endpoint, Replay
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.signature import standard_form
@@ -36,13 +34,14 @@ _MOST_REMINDERS = 5
 _ANY = (ALL_EVENTS, "every event")
 
 
-class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
+class EndpointForm(WriteForm):
     """Reads what may be said of an endpoint; the verb's own check judges it."""
 
-    fault_of_url: str | None = None
-    """Where the URL leads, if that is forbidden; found before the form, outside the page's transaction."""
+    invalid = (InvalidEndpoint,)
+    names: ClassVar[Mapping[str, str]] = {"secret": "new_secret", "scope_id": "scope"}
+    made: endpoints.WithSecret | None = None
+    """The endpoint with a secret that nobody brought."""
 
-    workspace = forms.ModelChoiceField(queryset=Workspace.objects.none(), widget=UnfoldAdminSelectWidget)
     events = forms.MultipleChoiceField(
         choices=[_ANY, *((name, name) for name in (*EVENT_TYPES, *(each.value for each in BatchType)))],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -65,16 +64,14 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Tried again beside 5xx and deadlines",
     )
-    new_secret = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Left empty, one is made for a new endpoint and the old one is kept. Rotate to change it gently.",
+    new_secret = SecretField(
+        help_text="Left empty, one is made for a new endpoint and the old one is kept. Rotate to change it gently."
     )
 
     class Meta:
         model = Endpoint
         fields = (
+            "workspace",
             "name",
             "url",
             "description",
@@ -102,8 +99,9 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
             self.fields["scope"].initial = public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
 
     def clean_url(self) -> str:
-        if self.fault_of_url is not None:
-            raise forms.ValidationError(self.fault_of_url)
+        fault: str | None = getattr(self.request, "fault_of_url", None)
+        if fault is not None:
+            raise forms.ValidationError(fault)
         url: str = self.cleaned_data["url"]
         return url
 
@@ -117,20 +115,6 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
                 raise forms.ValidationError(str(malformed)) from malformed
         return text
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if not self.errors:
-            is_new = self.instance._state.adding  # noqa: SLF001 — Django's documented way to tell
-            try:
-                columns = columns_of(self.said(), current=None if is_new else self.instance)
-            except InvalidEndpoint as refused:
-                for name, reasons in refused.errors.items():
-                    self.add_error({"secret": "new_secret", "scope_id": "scope"}.get(name, name), reasons)
-            else:
-                for name, value in columns.items():
-                    setattr(self.instance, name, value)
-        return cleaned
-
     def said(self) -> EndpointFields:
         """Return what was filled in as the verbs take it."""
         given = {name: value for name, value in self.cleaned_data.items() if name not in _NOT_SAID}
@@ -141,12 +125,22 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [
             given["secret"] = self.cleaned_data["new_secret"]
         return cast(EndpointFields, given)
 
+    def write(self, about: Mapping[str, Any]) -> Endpoint:
+        if self.is_new:
+            saved = endpoints.create(self.cleaned_data["workspace"].pk, **about, **self.said())
+        else:
+            row = self.instance
+            saved = endpoints.edit(row.pk, workspace_id=row.workspace_id, **about, **self.said())
+        if saved.secret and not self.cleaned_data["new_secret"]:
+            self.made = saved
+        return saved.endpoint
+
 
 _NOT_SAID = ("workspace", "scope", "new_secret")
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ScopedAdmin):
+class EndpointAdmin(WritingAdmin):
     form = EndpointForm
     ordering = ("name", "id")
     list_display = (
@@ -219,46 +213,23 @@ class EndpointAdmin(ScopedAdmin):
         "promote_secret",
     )
     actions = None
+    refusals: ClassVar[Any] = REFUSALS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
         rows: QuerySet[Endpoint] = super().get_queryset(request).kept()  # type: ignore[attr-defined]
         return rows
 
-    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, **options: object) -> type[EndpointForm]:
-        form = super().get_form(request, obj, **options)
-        if "workspace" in form.base_fields:
-            form.base_fields["workspace"].queryset = Workspace.objects.visible_to(request.user)
-        form.fault_of_url = getattr(request, "fault_of_url", None)
-        return cast("type[EndpointForm]", form)
+    def before_transaction(self, request: HttpRequest) -> None:
+        request.fault_of_url = url_error(request.POST.get("url", ""))  # type: ignore[attr-defined]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Ask name servers before Django opens the page's transaction."""
-        if request.method == "POST":
-            request.fault_of_url = url_error(request.POST.get("url", ""))  # type: ignore[attr-defined]
-        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        return page
+    def save_model(self, request: HttpRequest, obj: Model, form: EndpointForm, change: object) -> None:  # noqa: ARG002
+        if form.made is not None:
+            self.message_user(request, _shown_once(form.made))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
-        return self.readonly_fields if obj is None else ("workspace", *self.readonly_fields)
-
-    def save_model(self, request: HttpRequest, obj: Endpoint, form: EndpointForm, change: bool) -> None:  # noqa: FBT001 — Django's signature
-        about: dict[str, Any] = {"actor": actor_of(request), "now": database_now()}
-        if change:
-            saved = endpoints.edit(obj.id, workspace_id=obj.workspace_id, **about, **form.said())
-        else:
-            saved = endpoints.create(form.cleaned_data["workspace"].id, **about, **form.said())
-        obj.__dict__.update(saved.endpoint.__dict__)
-        if saved.secret and not form.cleaned_data["new_secret"]:
-            self.message_user(request, _shown_once(saved))
+    has_delete_permission = ScopedAdmin.has_delete_permission
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
-        endpoints.delete(obj.id, workspace_id=obj.workspace_id, actor=actor_of(request), now=database_now())
+        endpoints.delete(obj.id, **about(request, obj))
 
     def get_deleted_objects(
         self,
@@ -268,25 +239,17 @@ class EndpointAdmin(ScopedAdmin):
         """Say what goes: the endpoint. Its deliveries stay, so there is nothing to be counted."""
         return [str(row) for row in objs], {}, set(), []
 
-    @button(
+    @verb(
         "Send test",
         asks="Posts a sample of an event to this endpoint alone, signed and retried like any other.",
         does="Send",
         icon="send",
         form=TestForm,
     )
-    def send_test(self, request: HttpRequest, form: TestForm, object_id: str) -> HttpResponse:
-        def do(row: Endpoint) -> str:
-            delivery = endpoints.send_test(
-                row.id,
-                workspace_id=row.workspace_id,
-                event_type=form.cleaned_data["event"],
-                actor=actor_of(request),
-                now=database_now(),
-            )
-            return f"A test is on its way: {delivery.public_id}."
-
-        return self.act(request, object_id, do, form=form)
+    def send_test(self, request: HttpRequest, form: TestForm, row: Endpoint) -> str:
+        event = form.cleaned_data["event"]
+        delivery = endpoints.send_test(row.id, event_type=event, **about(request, row))
+        return f"A test is on its way: {delivery.public_id}."
 
     @button(
         "Replay",
@@ -302,10 +265,8 @@ class EndpointAdmin(ScopedAdmin):
             started = replay.start(
                 row.id,
                 form.wanted(),
-                workspace_id=row.workspace_id,
-                actor=actor_of(request),
                 dry_run=form.cleaned_data["dry_run"],
-                now=database_now(),
+                **about(request, row),
             )
             job.append(started)
             return f"{started.total:,} {'would be' if started.dry_run else 'are'} sent once more."
@@ -316,82 +277,57 @@ class EndpointAdmin(ScopedAdmin):
         go_on.delay()
         return go_to(request, reverse("admin:webhooks_replay_change", args=[job[0].pk]))
 
-    @button(
+    @verb(
         "Pause",
         asks="What is pending and what comes waits until the endpoint is resumed. Nothing is lost.",
         does="Pause",
         icon="pause",
     )
-    def pause(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.pause(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The endpoint is paused."
+    def pause(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.pause(row.id, **about(request, row))
+        return "The endpoint is paused."
 
-        return self.act(request, object_id, do)
+    @verb("Resume", asks="What was held is sent, the oldest first.", does="Resume", icon="play_arrow")
+    def resume(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.resume(row.id, **about(request, row))
+        return "What was held is on its way."
 
-    @button("Resume", asks="What was held is sent, the oldest first.", does="Resume", icon="play_arrow")
-    def resume(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.resume(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "What was held is on its way."
+    @verb("Switch on", asks="It hears of everything from now on.", does="Switch on", icon="toggle_on")
+    def switch_on(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.activate(row.id, **about(request, row))
+        return "The endpoint is on."
 
-        return self.act(request, object_id, do)
-
-    @button("Switch on", asks="It hears of everything from now on.", does="Switch on", icon="toggle_on")
-    def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.activate(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The endpoint is on."
-
-        return self.act(request, object_id, do)
-
-    @button(
+    @verb(
         "Switch off",
         asks="Nothing more is sent to it. What waits for it is kept as suppressed and can be redelivered.",
         does="Switch off",
         icon="toggle_off",
     )
-    def switch_off(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.deactivate(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The endpoint is off."
+    def switch_off(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.deactivate(row.id, **about(request, row))
+        return "The endpoint is off."
 
-        return self.act(request, object_id, do)
-
-    @button(
+    @verb(
         "Rotate secret",
         asks="The new secret signs at once beside the old one, and takes over when it is promoted.",
         does="Rotate",
         icon="key",
         form=RotateForm,
     )
-    def rotate_secret(self, request: HttpRequest, form: RotateForm, object_id: str) -> HttpResponse:
+    def rotate_secret(self, request: HttpRequest, form: RotateForm, row: Endpoint) -> str:
         brought = form.cleaned_data["secret"] or None
+        rotated = endpoints.rotate_secret(row.id, secret=brought, **about(request, row))
+        return "The new secret waits to be promoted." if brought else _shown_once(rotated)
 
-        def do(row: Endpoint) -> str:
-            rotated = endpoints.rotate_secret(
-                row.id,
-                workspace_id=row.workspace_id,
-                secret=brought,
-                actor=actor_of(request),
-                now=database_now(),
-            )
-            return "The new secret waits to be promoted." if brought else _shown_once(rotated)
-
-        return self.act(request, object_id, do)
-
-    @button(
+    @verb(
         "Promote secret",
         asks="The rotated secret takes over everywhere, and the old one is forgotten.",
         does="Promote",
         icon="published_with_changes",
     )
-    def promote_secret(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:  # noqa: ARG002
-        def do(row: Endpoint) -> str:
-            endpoints.promote_secret(row.id, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-            return "The new secret has taken over."
-
-        return self.act(request, object_id, do)
+    def promote_secret(self, request: HttpRequest, row: Endpoint) -> str:
+        endpoints.promote_secret(row.id, **about(request, row))
+        return "The new secret has taken over."
 
     @column("State", label={"on": "success", "paused": "info", "off": "warning", "disabled": "danger"})
     def state(self, row: Endpoint) -> str:

@@ -5,39 +5,28 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 
 from dialer.workspaces.admin.base import column
-from webhooks.admin.base import ReadOnlyAdmin
+from dialer.workspaces.admin.filters import ChoiceFilter
+from webhooks.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from webhooks.admin.deliveries import pretty
 from webhooks.models import BatchItem, Delivery, Event
 from webhooks.rules.statuses import EVENT_TYPES
 
 
-class TypeFilter(admin.SimpleListFilter):
+class TypeFilter(ChoiceFilter):
     """Event types, known without asking the table."""
 
     title = "type"
     parameter_name = "type"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
-        return [(name, name) for name in EVENT_TYPES]
+    offered = tuple((name, name) for name in EVENT_TYPES)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:  # noqa: ARG002
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
-class _Shown(TabularInline):  # type: ignore[misc] # unfold has no types
+class _Shown(ReadOnlyInline):
     ordering = ("id",)
-    per_page = 20
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request).select_related("endpoint")

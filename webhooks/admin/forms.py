@@ -6,25 +6,20 @@ from typing import Any
 from django import forms
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
 from dialer.workspaces.admin.base import VerbForm
+from dialer.workspaces.admin.forms import SecretField
 from dialer.workspaces.clock import database_now
 from webhooks.replay import MISSED, SETTLED, Wanted
 from webhooks.rules.statuses import EVENT_TYPES, TEST_EVENT, BatchType, DeliveryStatus
 
 
 class RotateForm(VerbForm):
-    secret = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Left empty, one is made and shown once.",
-    )
+    secret = SecretField(help_text="Left empty, one is made and shown once.")
 
 
 class TestForm(VerbForm):

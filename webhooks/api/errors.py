@@ -1,6 +1,6 @@
 """What the exceptions of webhooks mean to a client."""
 
-from dialer.workspaces.api.errors import Problem, answers, invalid
+from dialer.workspaces.api.errors import Problem, answers, conflict, conflicts, invalid
 from webhooks.batches import NotABatch
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import EndpointInactive, NoSample, NothingToPromote, NothingToSign
@@ -16,27 +16,12 @@ def _invalid(error: InvalidEndpoint) -> Problem:
 @answers(EndpointInactive)
 def _inactive(error: EndpointInactive) -> Problem:
     text = str(error)
-    return _conflict("endpoint_inactive", f"{text[:1].upper()}{text[1:]}; nothing is sent to it.")
+    return conflict("endpoint_inactive", f"{text[:1].upper()}{text[1:]}; nothing is sent to it.")
 
 
 @answers(NoSample)
 def _no_sample(_: NoSample) -> Problem:
     return invalid({"event": ["is sent in no array, and the endpoint wants arrays"]})
-
-
-@answers(NothingToSign)
-def _nothing_to_sign(_: NothingToSign) -> Problem:
-    return _conflict("nothing_to_sign", "The signing method of the endpoint is none, so it has no secret.")
-
-
-@answers(NothingToPromote)
-def _nothing_to_promote(_: NothingToPromote) -> Problem:
-    return _conflict("nothing_to_promote", "There is no rotated secret that waits to take over; rotate first.")
-
-
-@answers(NotABatch)
-def _not_a_batch(_: NotABatch) -> Problem:
-    return _conflict("not_a_batch", "The delivery is of one event, so it has no items; redeliver it.")
 
 
 @answers(NoSuchEvent)
@@ -49,5 +34,10 @@ def _no_such_time(_: NoSuchTime) -> Problem:
     return invalid({"since": ["must be before until, and before now"]})
 
 
-def _conflict(code: str, message: str) -> Problem:
-    return Problem(status=409, code=code, message=message)
+conflicts(
+    {
+        NothingToSign: ("nothing_to_sign", "The signing method of the endpoint is none, so it has no secret."),
+        NothingToPromote: ("nothing_to_promote", "There is no rotated secret that waits to take over; rotate first."),
+        NotABatch: ("not_a_batch", "The delivery is of one event, so it has no items; redeliver it."),
+    }
+)

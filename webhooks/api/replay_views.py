@@ -1,7 +1,6 @@
 """Replays: asked for on an endpoint, followed and stopped by an id of their own."""
 
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -100,10 +99,8 @@ class StartReplay(ApiView):
         started = replay.start(
             public_id_in_path(Endpoint, webhook),
             wanted,
-            workspace_id=request.workspace_id,
-            actor=request.actor,
             dry_run=given["dry_run"],
-            now=request.now,
+            **request.about,
         )
         # A nudge; where it is lost, beat's next one does it.
         transaction.on_commit(go_on.delay, robust=True)
@@ -127,8 +124,4 @@ class Replays(Lists, Reads):
     @idempotent
     def stop(self, request: ApiRequest, pk: str) -> Response:
         """Open nothing more; what is on its way again arrives."""
-        named: UUID = self.named_id()
-        stopped = replay.stop(
-            named, workspace_id=request.workspace_id, actor=request.actor, now=request.now, **self.given(Stop)
-        )
-        return self.shown(stopped)
+        return self.shown(replay.stop(self.named_id(), **request.about, **self.given(Stop)))

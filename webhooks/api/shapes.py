@@ -19,28 +19,11 @@ from dialer.workspaces.api.fields import (
 )
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
+from dialer.workspaces.values import LONGEST_NAME
 from webhooks import endpoints
-from webhooks.endpoint_settings import (
-    LEAST_RATE_PER_SECOND,
-    LEAST_TIMEOUT_SECONDS,
-    LONGEST_DESCRIPTION,
-    LONGEST_NAME,
-    LONGEST_SECRET,
-    SCOPE_PREFIXES,
-)
-from webhooks.models import (
-    MAX_BACKOFF_MS,
-    MAX_BATCH_SIZE,
-    MAX_BATCH_WAIT_SECONDS,
-    MAX_IN_FLIGHT,
-    MAX_RATE_PER_SECOND,
-    MAX_RETRIES,
-    MAX_TIMEOUT_SECONDS,
-    Delivery,
-    DeliveryAttempt,
-    Endpoint,
-    Event,
-)
+from webhooks.endpoint_settings import LONGEST_DESCRIPTION, LONGEST_SECRET, SCOPE_PREFIXES
+from webhooks.models import BOUNDS, Delivery, DeliveryAttempt, Endpoint, Event
+from webhooks.models.endpoints import LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND
 from webhooks.rules.classify import RETRYABLE_STATUSES
 from webhooks.rules.destination import MAX_URL
 from webhooks.rules.signature import standard_form
@@ -90,16 +73,16 @@ class EndpointChange(Strict):
         trim_whitespace=False,
         help_text="Left out, one is made; shown in the answer to this request only",
     )
-    timeout_seconds = NumberField(required=False, min_value=LEAST_TIMEOUT_SECONDS, max_value=MAX_TIMEOUT_SECONDS)
+    timeout_seconds = NumberField(required=False, within=BOUNDS["timeout_seconds"])
     timeout_ms = WholeNumberField(
         required=False,
-        min_value=LEAST_TIMEOUT_SECONDS * 1000,
-        max_value=MAX_TIMEOUT_SECONDS * 1000,
+        min_value=BOUNDS["timeout_seconds"][0] * 1000,
+        max_value=BOUNDS["timeout_seconds"][-1] * 1000,
         help_text="Another way to say `timeout_seconds`",
     )
-    max_retries = WholeNumberField(required=False, min_value=0, max_value=MAX_RETRIES)
-    backoff_ms = WholeNumberField(required=False, min_value=1, max_value=MAX_BACKOFF_MS)
-    max_in_flight = WholeNumberField(required=False, min_value=1, max_value=MAX_IN_FLIGHT)
+    max_retries = WholeNumberField(required=False, within=BOUNDS["max_retries"])
+    backoff_ms = WholeNumberField(required=False, within=BOUNDS["backoff_ms"])
+    max_in_flight = WholeNumberField(required=False, within=BOUNDS["max_in_flight"])
     rate_per_second = NumberField(
         required=False, allow_null=True, min_value=LEAST_RATE_PER_SECOND, max_value=MAX_RATE_PER_SECOND
     )
@@ -113,16 +96,13 @@ class EndpointChange(Strict):
         help_text="When it answers again, what failed in a way that may pass in the last 24 hours is sent once more",
     )
     custom_headers = ObjectField(required=False, help_text="Names and values of headers that are sent along")
-    batch_size = WholeNumberField(
-        required=False, min_value=1, max_value=MAX_BATCH_SIZE, help_text="Most items in an array (100)"
-    )
+    batch_size = WholeNumberField(required=False, within=BOUNDS["batch_size"], help_text="Most items in an array (100)")
     batchSize = WholeNumberField(  # noqa: N815 — the reference's spelling
-        required=False, min_value=1, max_value=MAX_BATCH_SIZE, help_text="Another way to say `batch_size`"
+        required=False, within=BOUNDS["batch_size"], help_text="Another way to say `batch_size`"
     )
     batch_wait_seconds = NumberField(
         required=False,
-        min_value=0,
-        max_value=MAX_BATCH_WAIT_SECONDS,
+        within=BOUNDS["batch_wait_seconds"],
         help_text="How long the first item of an array waits for others (5)",
     )
 

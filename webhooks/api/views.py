@@ -40,10 +40,6 @@ _ATTEMPTS_SHOWN = 100
 _RENAMED = {"call_id": "event__call_id", "webhook_id": "endpoint_id"}
 
 
-def _about(request: ApiRequest) -> dict[str, Any]:
-    return {"workspace_id": request.workspace_id, "actor": request.actor, "now": request.now}
-
-
 def _asked_for(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     event = asked.pop("event", None)
     if event in {*BatchType}:
@@ -70,7 +66,7 @@ class Endpoints(Lists, Reads):
         given = self._given(NewEndpoint)
         is_active = given.pop("is_active", True)
         with transaction.atomic():
-            made = endpoints.create(**_about(request), **given)
+            made = endpoints.create(**request.about, **given)
             if not is_active:
                 made = self._switched(made, is_on=False)
         return self._with_secret(made, status=201)
@@ -81,7 +77,7 @@ class Endpoints(Lists, Reads):
         given = self._given(EndpointChange)
         is_active = given.pop("is_active", None)
         with transaction.atomic():
-            edited = endpoints.edit(self.named_id(), **_about(request), **given)
+            edited = endpoints.edit(self.named_id(), **request.about, **given)
             if is_active is not None and is_active != edited.endpoint.is_active:
                 edited = self._switched(edited, is_on=is_active)
         return self._with_secret(edited)
@@ -89,7 +85,7 @@ class Endpoints(Lists, Reads):
     @extend_schema(responses={204: None})
     def destroy(self, request: ApiRequest, pk: str) -> Response:
         """Take an endpoint away; its deliveries stay to be looked at."""
-        endpoints.delete(self.named_id(), **_about(request))
+        endpoints.delete(self.named_id(), **request.about)
         return Response(status=204)
 
     @extend_schema(request=Test, responses={202: DeliveryShown})
@@ -101,7 +97,7 @@ class Endpoints(Lists, Reads):
         The header `…-Test: true` says that it is one, and so does the envelope's `metadata`.
         """
         event = self.given(Test)["event"]
-        sent = endpoints.send_test(self.named_id(), event_type=event, **_about(request))
+        sent = endpoints.send_test(self.named_id(), event_type=event, **request.about)
         return self.shown(sent, DeliveryShown, status=202)
 
     @extend_schema(request=Nothing, responses=EndpointShown)
@@ -109,32 +105,28 @@ class Endpoints(Lists, Reads):
     @idempotent
     def pause(self, request: ApiRequest, pk: str) -> Response:
         """Hold what is pending and what comes, until it is resumed."""
-        self.given(Nothing)
-        return self.shown(endpoints.pause(self.named_id(), **_about(request)))
+        return self.shown(self.do(endpoints.pause))
 
     @extend_schema(request=Nothing, responses=EndpointShown)
     @action(detail=True, methods=["post"])
     @idempotent
     def resume(self, request: ApiRequest, pk: str) -> Response:
         """Send what was held, the oldest first."""
-        self.given(Nothing)
-        return self.shown(endpoints.resume(self.named_id(), **_about(request)))
+        return self.shown(self.do(endpoints.resume))
 
     @extend_schema(request=Rotation, responses=EndpointWithSecret)
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     @idempotent
     def rotate_secret(self, request: ApiRequest, pk: str) -> Response:
         """Put a new secret beside the old one; it signs at once in `webhook-signature`, elsewhere when promoted."""
-        given = self.given(Rotation)
-        return self._with_secret(endpoints.rotate_secret(self.named_id(), **_about(request), **given))
+        return self._with_secret(self.do(endpoints.rotate_secret, Rotation))
 
     @extend_schema(request=Nothing, responses=EndpointShown)
     @action(detail=True, methods=["post"], url_path="promote-secret")
     @idempotent
     def promote_secret(self, request: ApiRequest, pk: str) -> Response:
         """Let the rotated secret take over everywhere, and forget the old one."""
-        self.given(Nothing)
-        return self.shown(endpoints.promote_secret(self.named_id(), **_about(request)))
+        return self.shown(self.do(endpoints.promote_secret))
 
     def _given(self, shape: type[EndpointChange]) -> dict[str, Any]:
         given = self.given(shape)
@@ -144,7 +136,7 @@ class Endpoints(Lists, Reads):
 
     def _switched(self, made: WithSecret, *, is_on: bool) -> WithSecret:
         switch = endpoints.activate if is_on else endpoints.deactivate
-        return WithSecret(endpoint=switch(made.endpoint.id, **_about(self.request)), secret=made.secret)
+        return WithSecret(endpoint=switch(made.endpoint.id, **self.request.about), secret=made.secret)
 
     def _with_secret(self, made: WithSecret, *, status: int = 200) -> Response:
         context = {**self.get_serializer_context(), "secret": made.secret}
@@ -179,17 +171,14 @@ class Deliveries(Lists):
     @idempotent
     def redeliver(self, request: ApiRequest, pk: str) -> Response:
         """Send a settled delivery once more: the same bytes under the same ids, with all its retries."""
-        self.given(Nothing)
-        return self.shown(endpoints.redeliver(self.named_id(), **_about(request)), DeliveryShown, status=202)
+        return self.shown(self.do(endpoints.redeliver), DeliveryShown, status=202)
 
     @extend_schema(operation_id="webhooks_replay_items", request=Nothing, responses={202: Replayed})
     @action(detail=True, methods=["post"], url_path="replay-items")
     @idempotent
     def replay_items(self, request: ApiRequest, pk: str) -> Response:
         """Send each item of a batch that was not taken alone, as an array of one."""
-        self.given(Nothing)
-        items = batches.replay_items(self.named_id(), **_about(request))
-        return self.shown({"items": items}, Replayed, status=202)
+        return self.shown({"items": self.do(batches.replay_items)}, Replayed, status=202)
 
 
 class DeliveriesOfEndpoint(Lists):

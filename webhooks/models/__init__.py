@@ -5,28 +5,12 @@ delivery's row is the promise, and :mod:`webhooks.delivery` keeps it.
 """
 
 from webhooks.models.deliveries import BatchItem, Delivery, DeliveryAttempt, DeliveryAttemptQuerySet
-from webhooks.models.endpoints import (
-    MAX_BACKOFF_MS,
-    MAX_BATCH_SIZE,
-    MAX_BATCH_WAIT_SECONDS,
-    MAX_IN_FLIGHT,
-    MAX_RATE_PER_SECOND,
-    MAX_RETRIES,
-    MAX_TIMEOUT_SECONDS,
-    Endpoint,
-    EndpointQuerySet,
-)
+from webhooks.models.endpoints import BOUNDS, Endpoint, EndpointQuerySet
 from webhooks.models.events import ChainSequence, Event
 from webhooks.models.replays import Replay
 
 __all__ = [
-    "MAX_BACKOFF_MS",
-    "MAX_BATCH_SIZE",
-    "MAX_BATCH_WAIT_SECONDS",
-    "MAX_IN_FLIGHT",
-    "MAX_RATE_PER_SECOND",
-    "MAX_RETRIES",
-    "MAX_TIMEOUT_SECONDS",
+    "BOUNDS",
     "BatchItem",
     "ChainSequence",
     "Delivery",

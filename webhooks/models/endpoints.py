@@ -1,9 +1,10 @@
 """Receivers: where events are posted, and how hard each may be pressed."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -13,13 +14,29 @@ from dialer.workspaces.models import Owned, PublicId
 from dialer.workspaces.scoping import OwnedQuerySet
 from webhooks.rules.statuses import Profile, Purpose, ScopeType, SigningMethod
 
-MAX_TIMEOUT_SECONDS = 30
-MAX_RETRIES = 15
-MAX_BACKOFF_MS = 60_000
-MAX_IN_FLIGHT = 64
-MAX_RATE_PER_SECOND = 1000
-MAX_BATCH_SIZE = 1000
-MAX_BATCH_WAIT_SECONDS = 3600
+BOUNDS: Mapping[str, range] = {
+    "timeout_seconds": range(1, 31),
+    "max_retries": range(16),
+    "backoff_ms": range(1, 60_001),
+    "max_in_flight": range(1, 65),
+    "batch_size": range(1, 1_001),
+    "batch_wait_seconds": range(3_601),
+}
+"""What each setting may be: checked where it is given, and by the database."""
+LEAST_RATE_PER_SECOND = 0.001
+MAX_RATE_PER_SECOND = 1_000
+
+
+def _bounded(name: str) -> list[BaseValidator]:
+    return [MinValueValidator(BOUNDS[name][0]), MaxValueValidator(BOUNDS[name][-1])]
+
+
+def _within(name: str) -> Q:
+    return Q((f"{name}__gte", BOUNDS[name][0]), (f"{name}__lte", BOUNDS[name][-1]))
+
+
+def _most(name: str) -> int:
+    return BOUNDS[name][-1]
 
 
 class EndpointQuerySet(OwnedQuerySet["Endpoint"]):
@@ -67,18 +84,14 @@ class Endpoint(Owned, PublicId):
     next_secret = EncryptedTextField(null=True, editable=False)
     rotated_at = models.DateTimeField(null=True, editable=False, help_text="When next_secret was made")
 
-    timeout_seconds = models.FloatField(
-        default=5, validators=[MinValueValidator(1), MaxValueValidator(MAX_TIMEOUT_SECONDS)]
-    )
-    max_retries = models.PositiveSmallIntegerField(default=3, validators=[MaxValueValidator(MAX_RETRIES)])
-    backoff_ms = models.PositiveIntegerField(
-        default=500, validators=[MinValueValidator(1), MaxValueValidator(MAX_BACKOFF_MS)]
-    )
-    max_in_flight = models.PositiveSmallIntegerField(
-        default=8, validators=[MinValueValidator(1), MaxValueValidator(MAX_IN_FLIGHT)]
-    )
+    timeout_seconds = models.FloatField(default=5, validators=_bounded("timeout_seconds"))
+    max_retries = models.PositiveSmallIntegerField(default=3, validators=[MaxValueValidator(_most("max_retries"))])
+    backoff_ms = models.PositiveIntegerField(default=500, validators=_bounded("backoff_ms"))
+    max_in_flight = models.PositiveSmallIntegerField(default=8, validators=_bounded("max_in_flight"))
     rate_per_second = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(0.001), MaxValueValidator(MAX_RATE_PER_SECOND)]
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LEAST_RATE_PER_SECOND), MaxValueValidator(MAX_RATE_PER_SECOND)],
     )
     retry_on = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True, help_text="Of 408, 425 and 429")
     auto_recover = models.BooleanField(
@@ -88,13 +101,11 @@ class Endpoint(Owned, PublicId):
     )
     custom_headers = models.JSONField(default=dict, blank=True)
     batch_size = models.PositiveSmallIntegerField(
-        default=100,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_BATCH_SIZE)],
-        help_text="Most items in an array",
+        default=100, validators=_bounded("batch_size"), help_text="Most items in an array"
     )
     batch_wait_seconds = models.FloatField(
         default=5,
-        validators=[MinValueValidator(0), MaxValueValidator(MAX_BATCH_WAIT_SECONDS)],
+        validators=_bounded("batch_wait_seconds"),
         help_text="How long the first item of an array waits for others",
     )
 
@@ -150,16 +161,16 @@ class Endpoint(Owned, PublicId):
                 condition=Q(next_secret__isnull=True) | Q(rotated_at__isnull=False), name="endpoint_rotation_dated"
             ),
             models.CheckConstraint(
-                condition=Q(timeout_seconds__gt=0, timeout_seconds__lte=MAX_TIMEOUT_SECONDS),
+                condition=Q(timeout_seconds__gt=0, timeout_seconds__lte=_most("timeout_seconds")),
                 name="endpoint_timeout_bounded",
             ),
             models.CheckConstraint(
-                condition=Q(max_retries__lte=MAX_RETRIES, backoff_ms__gte=1, backoff_ms__lte=MAX_BACKOFF_MS),
+                condition=Q(
+                    max_retries__lte=_most("max_retries"), backoff_ms__gte=1, backoff_ms__lte=_most("backoff_ms")
+                ),
                 name="endpoint_retries_bounded",
             ),
-            models.CheckConstraint(
-                condition=Q(max_in_flight__gte=1, max_in_flight__lte=MAX_IN_FLIGHT), name="endpoint_in_flight_bounded"
-            ),
+            models.CheckConstraint(condition=_within("max_in_flight"), name="endpoint_in_flight_bounded"),
             models.CheckConstraint(
                 condition=Q(rate_per_second__isnull=True) | Q(rate_per_second__gt=0), name="endpoint_rate_positive"
             ),
@@ -185,9 +196,7 @@ class Endpoint(Owned, PublicId):
                 name="endpoint_inline_has_fingerprint",
             ),
             models.CheckConstraint(
-                condition=Q(batch_size__gte=1, batch_size__lte=MAX_BATCH_SIZE)
-                & Q(batch_wait_seconds__gte=0, batch_wait_seconds__lte=MAX_BATCH_WAIT_SECONDS),
-                name="endpoint_batch_bounded",
+                condition=_within("batch_size") & _within("batch_wait_seconds"), name="endpoint_batch_bounded"
             ),
             models.UniqueConstraint(
                 fields=["workspace", "fingerprint"],

@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from dialer.workspaces import api_keys
-from dialer.workspaces.admin.base import ReadOnlyAdmin, VerbForm, actor_of, button, column
-from dialer.workspaces.admin.forms import WriteForm, WritingAdmin
+from dialer.workspaces.admin.base import ReadOnlyAdmin, ReasonForm, actor_of, column, verb
+from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey, AuditEntry, Member
 
@@ -40,10 +39,6 @@ _KINDS = (
 """What entries are of; the index begins with it."""
 
 
-class RevokeForm(VerbForm):
-    reason = forms.CharField(required=False, max_length=500)
-
-
 class ApiKeyForm(WriteForm):
     class Meta:
         model = ApiKey
@@ -62,7 +57,7 @@ class ApiKeyForm(WriteForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(WritingAdmin):
+class ApiKeyAdmin(MadeOnceAdmin):
     form = ApiKeyForm
     ordering = ("-id",)
     sortable_by = ()
@@ -72,36 +67,24 @@ class ApiKeyAdmin(WritingAdmin):
     id_prefixes = {"id": "key"}
     actions = None
     actions_detail = ("revoke",)
-
-    def get_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002 — Django's signature
-        if obj is None:
-            return ("workspace", "name", "scope", "expires_at")
-        return ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
-        return () if obj is None else self.get_fields(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        return False
+    asked = ("workspace", "name", "scope", "expires_at")
+    shown = ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
 
     def save_model(self, request: HttpRequest, obj: object, form: ApiKeyForm, change: object) -> None:  # noqa: ARG002
         self.message_user(request, f"The key, shown only now: {form.plain}", messages.WARNING)
 
-    @button(
+    @verb(
         "Revoke",
         asks="Whoever uses it is turned away from now on. For good.",
         does="Revoke",
         icon="key_off",
         permission="act",
-        form=RevokeForm,
+        form=ReasonForm,
     )
-    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: str) -> HttpResponse:
-        def do(row: ApiKey) -> str:
-            about: dict[str, Any] = {"actor": actor_of(request), "now": database_now()}
-            was_on = api_keys.revoke(row, reason=form.cleaned_data["reason"], **about)
-            return f"{row.name} is revoked." if was_on else f"{row.name} was revoked already."
-
-        return self.act(request, object_id, do, form=form)
+    def revoke(self, request: HttpRequest, form: ReasonForm, row: ApiKey) -> str:
+        reason = form.cleaned_data["reason"]
+        was_on = api_keys.revoke(row, actor=actor_of(request), reason=reason, now=database_now())
+        return f"{row.name} is revoked." if was_on else f"{row.name} was revoked already."
 
     @column("Starts with")
     def starts_with(self, row: ApiKey) -> str:

@@ -5,10 +5,11 @@ filled in, or counted where many rows were meant.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import AbstractBaseUser
@@ -27,10 +28,12 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.paginator import InfinitePaginator
 from unfold.utils import display_for_label
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from dialer.workspaces.audit import Actor
+from dialer.workspaces.audit import About, Actor
+from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import Owned, Workspace
 from dialer.workspaces.scoping import OwnedQuerySet
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -50,6 +53,12 @@ def actor_of(request: HttpRequest) -> Actor:
     user = request.user
     assert isinstance(user, AbstractBaseUser)
     return Actor(kind="user", id=str(user.pk), label=user.get_username())
+
+
+def about(request: HttpRequest, row: Owned, form: "ReasonForm | None" = None) -> dict[str, Any]:
+    """Return what every verb is told of a row: in whose workspace, who acts, when, and why if a form asked for that."""
+    told = About(workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
+    return {**told} if form is None else {**told, "reason": form.cleaned_data["reason"]}
 
 
 def workspaces_of(request: HttpRequest) -> Sequence[Workspace]:
@@ -84,6 +93,12 @@ class VerbForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
         return ()
 
 
+class ReasonForm(VerbForm):
+    """Why, for the audit."""
+
+    reason = forms.CharField(required=False, max_length=500, widget=UnfoldAdminTextInputWidget)
+
+
 def button(
     title: str,
     *,
@@ -108,6 +123,26 @@ def button(
             description=title, icon=icon, permissions=[permission], dialog=dialog, variant=variant, url_path=None
         )(asked)
         return decorated
+
+    return decorate
+
+
+def verb(
+    title: str, *, then: str = "", form: type[Any] | None = None, **looks: Any
+) -> Callable[[Callable[..., str]], Callable[..., HttpResponse]]:
+    """Make a method that does a verb to one row, and says what came of it, a :func:`button`.
+
+    It is given the form only where there is one. ``then`` names the page to go to if the row is gone afterwards.
+    """
+
+    def decorate(method: Callable[..., str]) -> Callable[..., HttpResponse]:
+        @wraps(method)
+        def done(self: "ScopedAdmin", request: HttpRequest, filled_in: BaseDialogForm, object_id: str) -> HttpResponse:
+            given = () if form is None else (filled_in,)
+            do = partial(method, self, request, *given)
+            return self.act(request, object_id, do, form=filled_in, then=self.url_of(then) if then else "")
+
+        return button(title, form=form, **looks)(done)
 
     return decorate
 
@@ -257,6 +292,18 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         """Find rows by a text that is no id, over an index."""
         return queryset.none()
 
+    def beside(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002 — a row of the model; for those who have any
+        """Return what the templates of the page show beside its form; without a row, of the page that makes one."""
+        return {}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Model | None = None, **options: Any
+    ) -> HttpResponse:
+        page: HttpResponse = super().render_change_form(
+            request, context | self.beside(request, obj), *args, obj=obj, **options
+        )
+        return page
+
     def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         """Tell whether the user may do the verbs of this page."""
         user: Any = request.user
@@ -367,6 +414,20 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return path if path.split("?")[0] == listed else self.url_of("change", object_id)
 
 
+class StatefulAdmin(ScopedAdmin):
+    """Offers the verbs that the state of a row allows; the verbs themselves refuse the rest."""
+
+    def verbs_for(self, row: Any) -> Collection[str]:  # noqa: ANN401 — a row of the model
+        raise NotImplementedError
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        row = self.get_object(request, str(object_id))
+        offered = self.verbs_for(row) if row is not None else ()
+        mine = f"{self.opts.app_label}_{self.opts.model_name}_"
+        found: list[Any] = super().get_actions_detail(request, object_id)
+        return [verb for verb in found if verb.action_name.removeprefix(mine) in offered]
+
+
 class ReadOnlyAdmin(ScopedAdmin):
     """To be looked at; where rows change, they do so by verbs."""
 
@@ -384,8 +445,12 @@ class ReadOnlyAdmin(ScopedAdmin):
         return any(user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}") for verb in ("view", "change"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Iterable[str]:  # noqa: ARG002
-        rows = self.fields or [row for _, options in self.fieldsets or () for row in options["fields"]]
-        return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
+        return names_in(self.fields or [row for _, options in self.fieldsets or () for row in options["fields"]])
+
+
+def names_in(rows: Iterable[str | Iterable[str]]) -> list[str]:
+    """Return the names of fields, of which some stand in one row."""
+    return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:

@@ -1,15 +1,24 @@
 """Forms whose last check is the verb itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from unfold.widgets import UnfoldAdminPasswordWidget
 
-from dialer.workspaces.admin.base import ScopedAdmin, actor_of, workspaces_of
+from dialer.workspaces.admin.base import ScopedAdmin, actor_of, names_in, workspaces_of
 from dialer.workspaces.clock import database_now
+
+
+class SecretField(forms.CharField):
+    """A secret that somebody brings; browsers do not fill in one that they know."""
+
+    def __init__(self, *, help_text: str, label: str | None = None) -> None:
+        widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+        super().__init__(required=False, strip=False, widget=widget, label=label, help_text=help_text)
 
 
 class WriteForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
@@ -64,11 +73,20 @@ class WritingAdmin(ScopedAdmin):
     form = WriteForm
     warn_unsaved_form = True
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        if request.method == "POST":
+            self.before_transaction(request)
+        page: HttpResponse = super().changeform_view(request, *args, **options)
+        return page
+
+    def before_transaction(self, request: HttpRequest) -> None:
+        """Ask what may take long, such as name servers, before Django opens the page's transaction."""
+
     def get_form(self, request: HttpRequest, obj: Model | None = None, **options: object) -> type[WriteForm]:
         form = super().get_form(request, obj, **options)
         return type(form.__name__, (form,), {"request": request, "page": self})
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
         return tuple(self.readonly_fields) if obj is None else ("workspace", *self.readonly_fields)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -82,4 +100,22 @@ class WritingAdmin(ScopedAdmin):
         """Do nothing: the form's verb has saved."""
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        return False
+
+
+class MadeOnceAdmin(WritingAdmin):
+    """Rows that a form makes and none changes."""
+
+    asked: ClassVar[Sequence[str]]
+    """Fields of the form."""
+    shown: ClassVar[Sequence[str | Sequence[str]]]
+    """Fields of a row that was made, some of them in one row."""
+
+    def get_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str | Sequence[str]]:  # noqa: ARG002 — Django's signature
+        return self.asked if obj is None else self.shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str]:  # noqa: ARG002
+        return () if obj is None else names_in(self.shown)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         return False

@@ -58,7 +58,7 @@ class Conflict(Exception):
 
 
 _Raised = TypeVar("_Raised", bound=Exception)
-_TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem | None]] = {}
+_TRANSLATIONS: dict[type[Exception], Problem | Callable[[Any], Problem | None]] = {}
 
 
 def answers(
@@ -98,13 +98,23 @@ def problem_of(error: Exception) -> Problem | None:
     """Say what an exception means to a client; ``None`` where it means that something is broken here."""
     for kind in type(error).__mro__:
         if kind in _TRANSLATIONS:
-            return _TRANSLATIONS[kind](error)
+            told = _TRANSLATIONS[kind]
+            return told if isinstance(told, Problem) else told(error)
     return None
 
 
 def invalid(fields: Mapping[str, list[str]]) -> Problem:
     at_fault = ", ".join(sorted(path for path in fields if path != NO_FIELD)) or "the body as a whole"
     return Problem(status=400, code="invalid", message=f"Not accepted: {at_fault}.", fields=fields)
+
+
+def conflict(code: str, message: str, **details: object) -> Problem:
+    return Problem(status=409, code=code, message=message, details=details)
+
+
+def conflicts(told: Mapping[type[Exception], tuple[str, str]]) -> None:
+    """Register exceptions that say no more than their name: the code and the message of each."""
+    _TRANSLATIONS.update({exception: conflict(*said) for exception, said in told.items()})
 
 
 def flattened(detail: object, path: str = "") -> dict[str, list[str]]:
@@ -150,42 +160,20 @@ def _api_exception(error: exceptions.APIException) -> Problem:
     )
 
 
-@answers(Http404)
-def _no_page(_: Http404) -> Problem:
-    return _nothing_here()
-
-
-@answers(ObjectDoesNotExist)
-def _no_row(_: ObjectDoesNotExist) -> Problem:
-    return _nothing_here()
-
-
-def _nothing_here() -> Problem:
-    return Problem(status=404, code="not_found", message="There is nothing here, or it is not yours.")
-
-
-@answers(PermissionDenied)
-def _permission(_: PermissionDenied) -> Problem:
-    return Problem(status=403, code="permission_denied", message="The scope of this API key does not reach this far.")
-
-
-@answers(RequestDataTooBig)
-def _too_big(_: RequestDataTooBig) -> Problem:
-    return Problem(status=413, code="too_large", message="The body is too large.")
-
-
-@answers(SuspiciousOperation)
-def _suspicious(_: SuspiciousOperation) -> Problem:
-    return _unreadable()
-
-
-@answers(UnreadablePostError)
-def _broken_off(_: UnreadablePostError) -> Problem:
-    return _unreadable()
-
-
-def _unreadable() -> Problem:
-    return Problem(status=400, code="parse_error", message="The request could not be read.")
+_NOTHING_HERE = Problem(status=404, code="not_found", message="There is nothing here, or it is not yours.")
+_UNREADABLE = Problem(status=400, code="parse_error", message="The request could not be read.")
+_TRANSLATIONS.update(
+    {
+        Http404: _NOTHING_HERE,
+        ObjectDoesNotExist: _NOTHING_HERE,
+        PermissionDenied: Problem(
+            status=403, code="permission_denied", message="The scope of this API key does not reach this far."
+        ),
+        RequestDataTooBig: Problem(status=413, code="too_large", message="The body is too large."),
+        SuspiciousOperation: _UNREADABLE,
+        UnreadablePostError: _UNREADABLE,
+    }
+)
 
 
 @answers(OperationalError)
@@ -206,19 +194,17 @@ def _taken(error: IntegrityError) -> Problem | None:
     if not isinstance(error.__cause__, UniqueViolation):
         return None
     log.warning("api.lost_a_race constraint=%s", error.__cause__.diag.constraint_name)
-    return Problem(status=409, code="conflict", message="Somebody else was faster; look again before you repeat this.")
+    return conflict("conflict", "Somebody else was faster; look again before you repeat this.")
 
 
 @answers(TransitionConflict)
 def _transition(error: TransitionConflict) -> Problem:
-    return Problem(
-        status=409, code="conflict", message=f"{error}.", details={"from": str(error.from_), "to": str(error.to)}
-    )
+    return conflict("conflict", f"{error}.", **{"from": str(error.from_), "to": str(error.to)})
 
 
 @answers(Conflict)
 def _conflict(error: Conflict) -> Problem:
-    return Problem(status=409, code=error.code, message=error.message, details=error.details)
+    return conflict(error.code, error.message, **error.details)
 
 
 class _ErrorBody(serializers.Serializer[Any]):

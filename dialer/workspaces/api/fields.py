@@ -21,6 +21,10 @@ _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _BIGGEST_INTEGER = 2**31 - 1
 
 
+def _bounds(within: range | None) -> dict[str, int]:
+    return {} if within is None else {"min_value": within[0], "max_value": within[-1]}
+
+
 class TextField(serializers.CharField):
     """A text; a number is not one."""
 
@@ -33,9 +37,8 @@ class TextField(serializers.CharField):
 class WholeNumberField(serializers.IntegerField):
     """A JSON integer; ``max_value`` is that of the column unless said otherwise."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("max_value", _BIGGEST_INTEGER)
-        super().__init__(**kwargs)
+    def __init__(self, *, within: range | None = None, **kwargs: Any) -> None:
+        super().__init__(**({"max_value": _BIGGEST_INTEGER} | kwargs | _bounds(within)))
 
     def to_internal_value(self, data: object) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
@@ -45,6 +48,9 @@ class WholeNumberField(serializers.IntegerField):
 
 class NumberField(serializers.FloatField):
     """A finite JSON number; a whole one stays whole, so that it is given back as it came."""
+
+    def __init__(self, *, within: range | None = None, **kwargs: Any) -> None:
+        super().__init__(**(kwargs | _bounds(within)))
 
     def to_internal_value(self, data: object) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):

@@ -13,10 +13,10 @@ from rest_framework.response import Response
 
 from dialer.workspaces import idempotency
 from dialer.workspaces.api.errors import InvalidFields, Problem, answers
-from dialer.workspaces.api.parser import is_storable
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.streamed import StreamedBody
 from dialer.workspaces.idempotency import Asked, Kept, KeyInUse, KeyReused
+from dialer.workspaces.storable import is_clean
 
 HEADER = "Idempotency-Key"
 LONGEST = 255
@@ -40,7 +40,7 @@ def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest
         key = request.headers.get(HEADER)
         if key is None:
             return method(view, request, *args, **kwargs)
-        if not 1 <= len(key) <= LONGEST or not is_storable(key):
+        if not 1 <= len(key) <= LONGEST or not is_clean(key):
             raise InvalidFields({HEADER: [f"must have 1 to {LONGEST} characters"]})
         asked = Asked(workspace_id=request.workspace_id, key=key, fingerprint=lambda: fingerprint(request))
         kept = once(asked, lambda: _rendered(method(view, request, *args, **kwargs)), now=request.now)

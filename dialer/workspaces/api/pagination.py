@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dialer.workspaces.api.errors import InvalidFields
-from dialer.workspaces.api.parser import is_storable
+from dialer.workspaces.storable import is_clean
 
 if TYPE_CHECKING:
     from dialer.workspaces.api.views import ApiView
@@ -142,7 +142,7 @@ def _read(text: str | None, model: type[Model], columns: Sequence[str], ordering
         given_ordering, is_backward, *values = packed
         if given_ordering != ordering or not isinstance(is_backward, bool) or len(values) != len(columns):
             raise ValueError  # noqa: TRY301 — one answer for every way in which it is not ours
-        if any(isinstance(value, str) and not is_storable(value) for value in values):
+        if any(isinstance(value, str) and not is_clean(value) for value in values):
             raise ValueError  # noqa: TRY301
         read = [_value(model, column, value) for column, value in zip(columns, values, strict=True)]
     except (ValueError, TypeError, binascii.Error, RecursionError, OverflowError) as error:

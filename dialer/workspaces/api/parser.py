@@ -10,6 +10,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 
+from dialer.workspaces.storable import is_clean
+
 MAX_DEPTH = 32
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89abAB])")
 
@@ -69,15 +71,6 @@ def _check(value: object, depth: int, *, look_at_texts: bool) -> None:
 
 
 def _check_text(text: str) -> None:
-    if not is_storable(text):
+    if not is_clean(text):
         message = "The body contains NUL or half a surrogate pair."
         raise ParseError(message)
-
-
-def is_storable(text: str) -> bool:
-    """Tell whether PostgreSQL can keep a text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\x00" not in text

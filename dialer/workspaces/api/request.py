@@ -6,7 +6,7 @@ from uuid import UUID
 
 from rest_framework.request import Request
 
-from dialer.workspaces.audit import Actor
+from dialer.workspaces.audit import About, Actor
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey
 
@@ -30,3 +30,8 @@ class ApiRequest(Request):
     @property
     def actor(self) -> Actor:
         return Actor(kind="key", id=self.key.public_id, label=self.key.name)
+
+    @property
+    def about(self) -> About:
+        """What every verb is told: ``noun.verb(self.named_id(), **request.about)``."""
+        return {"workspace_id": self.workspace_id, "actor": self.actor, "now": self.now}

@@ -1,7 +1,7 @@
 """The base of every view: key, scope, throttle, one shape of errors, and rows of the key's workspace only."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
@@ -23,10 +23,12 @@ from dialer.workspaces.api.pagination import NAMES, KeysetPagination
 from dialer.workspaces.api.parser import StrictJSONParser
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.schema import Schema
-from dialer.workspaces.api.serializers import Filters
+from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.throttling import Allowance, KeyThrottle
 from dialer.workspaces.ids import MalformedId, parse_public_id
 from dialer.workspaces.models import PublicId
+
+_Done = TypeVar("_Done")
 
 
 class _AlwaysJSON(BaseContentNegotiation):
@@ -118,6 +120,11 @@ class ApiView(GenericAPIView[Any]):
         read.is_valid(raise_exception=True)
         data: dict[str, Any] = read.validated_data
         return data
+
+    def do(self, verb: Callable[..., _Done], asks: type[Strict] = Nothing) -> _Done:
+        """Do a verb to the row that the path names, with what the body says as ``asks`` reads it."""
+        given = self.given(asks)
+        return verb(self.named_id(), **self.request.about, **given)
 
     def asked(self) -> dict[str, Any]:
         """Return the filters of a list as they were asked for; raises ``ValidationError``."""

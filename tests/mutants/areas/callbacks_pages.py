@@ -228,14 +228,14 @@ MUTANTS = [
     Mutant(
         file="callbacks/admin/bulk_jobs.py",
         name="viewers stop jobs",
-        old='        return bool(user.has_perm("callbacks.change_callback"))',
-        new="        return bool(user)",
+        old='    stopped_by = "callbacks.change_callback"',
+        new='    stopped_by = "callbacks.view_callback"',
         tests=f"{_QUEUE_VERBS}::test_a_job_can_be_stopped_and_strangers_see_none_of_it",
     ),
     Mutant(
-        file="callbacks/admin/bulk_jobs.py",
+        file="dialer/workspaces/admin/jobs.py",
         name="a job that is done is asked about for ever",
-        old='"is_under_way": row.status == BulkStatus.RUNNING,',
+        old='"is_under_way": row.status == _RUNNING,',
         new='"is_under_way": True,',
         tests=f"{_QUEUE_VERBS}::test_all_that_the_list_shows_is_done_by_a_job_that_tells_how_far_it_is",
     ),

@@ -98,8 +98,8 @@ MUTANTS = [
     Mutant(
         file=_CALLS,
         name="nobody can see who cancelled a call",
-        old="            actor,\n            [\n                Change(\n",
-        new="            actor,\n            [] and [\n                Change(\n",
+        old="        record(actor, [change], now=now)\n",
+        new="",
         tests=f"{_CALL_TESTS}::test_the_audit_says_who_cancelled_a_call_and_why",
     ),
     Mutant(

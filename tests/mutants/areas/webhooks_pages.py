@@ -66,7 +66,7 @@ MUTANTS = [
         tests=f"{_REPLAY_ROUTES}::test_an_endpoint_that_is_off_can_be_asked_about_but_not_replayed",
     ),
     Mutant(
-        file="webhooks/api/errors.py",
+        file="dialer/workspaces/api/errors.py",
         name="a conflict of an endpoint is told as a bad request",
         old="Problem(status=409, code=code",
         new="Problem(status=400, code=code",
@@ -103,7 +103,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/admin/endpoints.py",
         name="a page takes a URL whose name leads inside",
-        old="        if self.fault_of_url is not None:\n            raise forms.ValidationError(self.fault_of_url)\n",
+        old="        if fault is not None:\n            raise forms.ValidationError(fault)\n",
         new="",
         tests=f"{_PAGES}::test_a_name_that_leads_inside_is_refused_on_the_form",
     ),
@@ -122,17 +122,17 @@ MUTANTS = [
         tests=f"{_PAGES}::test_a_secret_that_is_brought_is_not_shown_again",
     ),
     Mutant(
-        file="webhooks/admin/endpoints.py",
+        file="dialer/workspaces/admin/base.py",
         name="an endpoint can be made in another workspace",
-        old="queryset = Workspace.objects.visible_to(request.user)",
-        new="queryset = Workspace.objects.all()",
+        old="            rows = rows.visible_to(request.user)\n",
+        new="",
         tests=f"{_PAGES}::test_nothing_of_another_workspace_is_seen_or_done",
     ),
     Mutant(
         file="webhooks/admin/endpoints.py",
         name="an edit on the page makes a second endpoint",
-        old="        if change:\n",
-        new="        if not change:\n",
+        old="        if self.is_new:\n",
+        new="        if True:\n",
         tests=f"{_PAGES}::test_an_edit_keeps_the_secret_that_it_does_not_show",
     ),
     Mutant(
@@ -157,17 +157,17 @@ MUTANTS = [
         tests=f"{_PAGES}::test_deliveries_are_filtered_by_endpoint_and_events_by_type",
     ),
     Mutant(
-        file="webhooks/admin/replays.py",
+        file="dialer/workspaces/admin/jobs.py",
         name="a replay that is over can be stopped",
-        old="return found if row is not None and row.status == ReplayStatus.RUNNING else []",
-        new="return found",
+        old='return ("stop",) if row.status == _RUNNING else ()',
+        new='return ("stop",)',
         tests=f"{_REPLAY_PAGES}::test_an_operator_replays_what_was_missed_and_follows_it",
     ),
     Mutant(
         file="webhooks/admin/replays.py",
         name="who may not see deliveries sees replays",
-        old='        return any(user.has_perm(f"webhooks.{verb}_delivery") for verb in ("view", "change"))',
-        new="        return bool(user)",
+        old='    seen_by = ("webhooks.view_delivery", "webhooks.change_delivery")',
+        new='    seen_by = ("webhooks.view_endpoint", "webhooks.change_endpoint")',
         tests=f"{_REPLAY_PAGES}::test_who_may_not_see_deliveries_sees_no_replays",
     ),
     Mutant(

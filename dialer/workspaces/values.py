@@ -1,14 +1,12 @@
 """Single values that people set, read with their bounds; what does not fit says why."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from dialer.rules.storable import object_error, text_error
+from dialer.workspaces.storable import object_error, text_error
 
 LONGEST_NAME = 200
-LEAST_CALLS_PER_SECOND = 0.001
-MOST_CALLS_PER_SECOND = 10_000
-MOST_CONCURRENT_CALLS = 1_000_000
 
 
 class Unfit(ValueError):
@@ -16,9 +14,14 @@ class Unfit(ValueError):
 
 
 def text(value: object, *, longest: int) -> str:
+    return verbatim(value, longest=longest).strip()
+
+
+def verbatim(value: object, *, longest: int) -> str:
+    """Read a text with the space around it."""
     if reason := text_error(value, longest=longest):
         raise Unfit(reason)
-    return str(value).strip()
+    return str(value)
 
 
 def name(value: object) -> str:
@@ -47,22 +50,21 @@ def whole_number(value: object, *, within: range) -> int:
     return value
 
 
-def calls_per_second(value: object) -> float | None:
-    """Read a pace; ``None`` is none."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def within(allowed: range) -> Callable[[object], int]:
+    """Return what reads a whole number of a range."""
+    return lambda value: whole_number(value, within=allowed)
+
+
+def number(value: object, *, least: float, most: float) -> float:
+    # Only of a float: the question whether a whole number of 400 digits is finite raises.
+    is_endless = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or is_endless:
         message = "must be a number"
         raise Unfit(message)
-    if not LEAST_CALLS_PER_SECOND <= value <= MOST_CALLS_PER_SECOND:
-        message = f"must be {LEAST_CALLS_PER_SECOND} to {MOST_CALLS_PER_SECOND:,}"
+    if not least <= value <= most:
+        message = f"must be {least:,} to {most:,}"
         raise Unfit(message)
     return float(value)
-
-
-def max_concurrent_calls(value: object) -> int | None:
-    """Read a number of slots; ``None`` is any."""
-    return None if value is None else whole_number(value, within=range(1, MOST_CONCURRENT_CALLS + 1))
 
 
 def json_object(value: object) -> Mapping[str, Any]:

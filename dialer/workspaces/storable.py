@@ -13,7 +13,7 @@ def text_error(value: object, *, longest: int) -> str | None:
         return "must be a text"
     if len(value) > longest:
         return f"must have at most {longest:,} characters, not {len(value):,}"
-    if not _is_clean(value):
+    if not is_clean(value):
         return "must not contain NUL or half a surrogate pair"
     return None
 
@@ -34,7 +34,7 @@ def _json_error(value: object, depth: int, left: list[int]) -> str | None:
     if depth == 0:
         return f"must be nested at most {MAX_DEPTH} deep"
     if isinstance(value, str):
-        return None if _is_clean(value) else "must not contain NUL or half a surrogate pair"
+        return None if is_clean(value) else "must not contain NUL or half a surrogate pair"
     if isinstance(value, float) and not math.isfinite(value):
         return "must not contain NaN or infinity"
     if isinstance(value, Mapping):
@@ -44,7 +44,8 @@ def _json_error(value: object, depth: int, left: list[int]) -> str | None:
     return next((reason for item in items if (reason := _json_error(item, depth - 1, left))), None)
 
 
-def _is_clean(text: str) -> bool:
+def is_clean(text: str) -> bool:
+    """Tell whether PostgreSQL can keep a text."""
     try:
         text.encode()
     except UnicodeEncodeError:

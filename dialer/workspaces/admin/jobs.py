@@ -1,0 +1,55 @@
+"""Jobs as they go on: how far, what came of them, and the button that ends one."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+
+from dialer.workspaces.admin.base import ReadOnlyAdmin, StatefulAdmin, column
+
+_RUNNING = "running"
+
+
+class JobAdmin(StatefulAdmin, ReadOnlyAdmin):
+    """Work on many rows of another page, which its page follows; ``stop`` is a verb of each kind of job."""
+
+    ordering = ("-id",)
+    sortable_by = ()
+    search_fields = ("id",)
+    actions = None
+    actions_detail = ("stop",)
+    change_form_outer_before_template = "workspaces/admin/progress.html"
+    seen_by: ClassVar[tuple[str, ...]]
+    """Permissions of which any lets a user follow jobs."""
+    stopped_by: ClassVar[str]
+    """The permission of those who may ask for jobs, and so stop them."""
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        user: Any = request.user
+        return any(user.has_perm(permission) for permission in self.seen_by)
+
+    def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        user: Any = request.user
+        return bool(user.has_perm(self.stopped_by))
+
+    def verbs_for(self, row: Any) -> tuple[str, ...]:  # noqa: ANN401 — a job
+        return ("stop",) if row.status == _RUNNING else ()
+
+    def beside(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002 — a job
+        under_way = {"row": row, "is_under_way": row.status == _RUNNING, "text": self.came_to(row)}
+        return {"progress": under_way | self.progress(row)}
+
+    def progress(self, row: Any) -> dict[str, Any]:  # noqa: ANN401 — a job
+        """Return what ``progress.html`` shows: ``percent``, ``counts`` (pairs of a name and a number), and the rest."""
+        raise NotImplementedError
+
+    def came_to(self, row: Any) -> str:  # noqa: ANN401 — a job
+        """Say what came of it so far."""
+        raise NotImplementedError
+
+    @column("State", label={_RUNNING: "info", "done": "success", "stopped": "warning"})
+    def state(self, row: Any) -> str:  # noqa: ANN401 — a job
+        return str(row.status)
+
+    @column("Asked for by")
+    def who(self, row: Any) -> str:  # noqa: ANN401 — a job
+        return str(row.actor_label)

@@ -1,0 +1,13 @@
+"""Files that are sent as they are made, a line at a time."""
+
+from collections.abc import Iterable, Mapping
+
+from django.http import StreamingHttpResponse
+
+
+def csv_file(lines: Iterable[str], *, name: str, headers: Mapping[str, str] | None = None) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        lines,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"', **(headers or {})},
+    )
