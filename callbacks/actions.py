@@ -220,21 +220,12 @@ def leave_trace(
     now: datetime,
 ) -> None:
     """Write who did what to the callback, from which state, why, and which checks it was forced past."""
-    record(
-        actor,
-        [
-            Change(
-                workspace_id=row.callback.workspace_id,
-                verb=verb,
-                object_type="callback",
-                object_id=str(row.callback.pk),
-                from_state={
-                    "status": row.callback.status,
-                    "scheduled_at": written(row.callback.scheduled_at),
-                },
-                to_state={**to_state, "forced": sorted(force.checks)} if force else to_state,
-                reason=reason or (force.reason if force else ""),
-            )
-        ],
-        now=now,
+    change = Change.of(
+        row.callback,
+        "callback",
+        verb,
+        from_state={"status": row.callback.status, "scheduled_at": written(row.callback.scheduled_at)},
+        to_state={**to_state, "forced": sorted(force.checks)} if force else to_state,
+        reason=reason or (force.reason if force else ""),
     )
+    record(actor, [change], now=now)

@@ -217,11 +217,4 @@ def _fields(order: Order, callback_id: int) -> dict[str, Any]:
 
 
 def _change(bulk: BulkAction, verb: str, to_state: Mapping[str, Any], reason: str = "") -> Change:
-    return Change(
-        workspace_id=bulk.workspace_id,
-        verb=verb,
-        object_type="bulk_action",
-        object_id=bulk.public_id,
-        to_state=to_state,
-        reason=reason or bulk.fields.get("reason", ""),
-    )
+    return Change.of(bulk, "bulk_action", verb, to_state=to_state, reason=reason or bulk.fields.get("reason", ""))

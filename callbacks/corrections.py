@@ -54,7 +54,9 @@ def was_a_person(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: dateti
         else:
             raise TransitionConflict(what="the call", from_=before, to=Outcome.ANSWERED)
         after = Outcome.ANSWERED if before == Outcome.VOICEMAIL else before
-        record(actor, [_change(row.call, "was_a_person", before, after, reason)], now=now)
+        was, to = {"outcome": before}, {"outcome": after}
+        change = Change.of(row.call, "call", "was_a_person", from_state=was, to_state=to, reason=reason)
+        record(actor, [change], now=now)
     return _read(call_id)
 
 
@@ -145,15 +147,3 @@ def _count_as_reached(row: _Locked, *, now: datetime) -> None:
 def _read(call_id: UUID) -> Call:
     found: Call = Call.objects.select_related("contact").get(pk=call_id)
     return found
-
-
-def _change(call: Call, verb: str, before: str, after: str, reason: str) -> Change:
-    return Change(
-        workspace_id=call.workspace_id,
-        verb=verb,
-        object_type="call",
-        object_id=call.public_id,
-        from_state={"outcome": before},
-        to_state={"outcome": after},
-        reason=reason,
-    )

@@ -85,6 +85,11 @@ class Callback(Owned):
             ),
         ]
 
+    @property
+    def public_id(self) -> str:
+        """The number, as the API shows it; there is no prefix."""
+        return str(self.pk)
+
     def __str__(self) -> str:
         return f"callback {self.pk}"
 

@@ -166,9 +166,10 @@ def request(
         call_states.queue([body], now=now)
         callback_id = insert([new], now=now)[body.id]
         record_events(events.of_callbacks([callback_id], "scheduled", reason=type.value, at=now), now=now)
-        record(actor, [_change(workspace_id, callback_id, new, force, reason)], now=now)
+        callback: Callback = Callback.objects.get(pk=callback_id)
+        record(actor, [_change(callback, force, reason)], now=now)
         return Scheduled(
-            callback=Callback.objects.get(pk=callback_id),
+            callback=callback,
             superseded_id=superseded.pk if superseded else None,
             adjusted_from=new.adjusted_from,
             adjusted_reason=new.adjusted_reason,
@@ -393,16 +394,8 @@ def _explained(
     return steps
 
 
-def _change(workspace_id: UUID, callback_id: int, new: NewCallback, force: Force | None, reason: str) -> Change:
-    return Change(
-        workspace_id=workspace_id,
-        verb="schedule",
-        object_type="callback",
-        object_id=str(callback_id),
-        to_state={
-            "type": new.type.value,
-            "scheduled_at": written(new.scheduled_at),
-            **({"forced": sorted(force.checks)} if force else {}),
-        },
-        reason=reason or (force.reason if force else ""),
-    )
+def _change(callback: Callback, force: Force | None, reason: str) -> Change:
+    made: dict[str, Any] = {"type": callback.type, "scheduled_at": written(callback.scheduled_at)}
+    if force:
+        made["forced"] = sorted(force.checks)
+    return Change.of(callback, "callback", "schedule", to_state=made, reason=reason or (force.reason if force else ""))

@@ -48,7 +48,10 @@ def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
         undone = step(Code.UNDONE, text, at=now, to=callback.scheduled_at)
         callback_states.reopen(callback, explained=undone, now=now)
         record_events(events.of_callbacks([callback_id], "scheduled", reason="undone", at=now), now=now)
-        record(actor, [_change(callback, reason)], now=now)
+        pending = {"status": CallbackStatus.PENDING.value, "scheduled_at": written(callback.scheduled_at)}
+        was = {"status": callback.status}
+        change = Change.of(callback, "callback", "undo", from_state=was, to_state=pending, reason=reason)
+        record(actor, [change], now=now)
         # The contact's clock may have changed while nothing was promised on it.
         derive_anew([callback.contact_id], now=now)
     return Callback.objects.get(pk=callback_id)
@@ -154,18 +157,3 @@ def _make_room(callback: Callback, *, now: datetime) -> None:
     if not follows_from_skip:
         raise AlreadyPending(pending.pk)
     calls.withdraw([pending.call_id], why=Withdrawal.SUPERSEDED, now=now, ends_chain=False)
-
-
-def _change(callback: Callback, reason: str) -> Change:
-    return Change(
-        workspace_id=callback.workspace_id,
-        verb="undo",
-        object_type="callback",
-        object_id=str(callback.pk),
-        from_state={"status": callback.status},
-        to_state={
-            "status": CallbackStatus.PENDING.value,
-            "scheduled_at": written(callback.scheduled_at),
-        },
-        reason=reason,
-    )

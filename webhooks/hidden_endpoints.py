@@ -39,8 +39,18 @@ _TAKEN = frozenset(
         "batch_wait_seconds",
     }
 )
+
+
+def _seconds(milliseconds: object) -> object:
+    """Read milliseconds; what is none, or too large for a fraction, is left for the check of the bounds to refuse."""
+    try:
+        return milliseconds / 1000 if type(milliseconds) is int else milliseconds
+    except OverflowError:
+        return milliseconds
+
+
 _AS_THE_REFERENCE_SAYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "timeout_ms": ("timeout_seconds", lambda value: value / 1000 if type(value) is int else value),
+    "timeout_ms": ("timeout_seconds", _seconds),
     "batchSize": ("batch_size", lambda value: value),
 }
 

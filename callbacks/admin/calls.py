@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -17,7 +17,7 @@ from callbacks.scheduling import instant_of
 from dialer.admin.calls import CallAdmin
 from dialer.models import Call
 from dialer.rules.statuses import LIVE, CallStatus, Outcome
-from dialer.workspaces.admin.base import actor_of, bulk, button
+from dialer.workspaces.admin.base import about, bulk, verb
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
 
@@ -64,7 +64,7 @@ class CallWithCallbacksAdmin(CallAdmin):
         )
         return shown | {"was_a_person"} if is_taken_for_a_machine else shown
 
-    @button(
+    @verb(
         "Call back",
         asks="Promises another call, and takes this one off the list of what needs a person.",
         does="Call back",
@@ -73,26 +73,20 @@ class CallWithCallbacksAdmin(CallAdmin):
         form=CallBackForm,
         variant=ActionVariant.PRIMARY,
     )
-    def call_back(self, request: HttpRequest, form: CallBackForm, object_id: str) -> HttpResponse:
-        def do(row: Call) -> str:
-            when = form.cleaned_data["when"]
-            made = corrections.call_back(
-                row.pk,
-                workspace_id=row.workspace_id,
-                scheduled_at=instant_of(when, operator_zone().key) if when else None,
-                notes=form.cleaned_data["notes"],
-                force=form.forced(),
-                reason=form.cleaned_data["reason"],
-                actor=actor_of(request),
-                now=database_now(),
-            )
-            theirs = on_clock(made.callback.scheduled_at, made.callback.time_zone, now=database_now())
-            moved = f" (moved: {made.adjusted_reason.replace('_', ' ')})" if made.adjusted_reason else ""
-            return f"{row.contact} is promised a call on {theirs}{moved}."
+    def call_back(self, request: HttpRequest, form: CallBackForm, row: Call) -> str:
+        when = form.cleaned_data["when"]
+        made = corrections.call_back(
+            row.pk,
+            scheduled_at=instant_of(when, operator_zone().key) if when else None,
+            notes=form.cleaned_data["notes"],
+            force=form.forced(),
+            **about(request, row, form),
+        )
+        theirs = on_clock(made.callback.scheduled_at, made.callback.time_zone, now=database_now())
+        moved = f" (moved: {made.adjusted_reason.replace('_', ' ')})" if made.adjusted_reason else ""
+        return f"{row.contact} is promised a call on {theirs}{moved}."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Mark reached",
         asks="The contact was reached: counts so in the campaign, and pending retries are cancelled.",
         does="Mark reached",
@@ -100,14 +94,11 @@ class CallWithCallbacksAdmin(CallAdmin):
         permission="act",
         form=ReasonForm,
     )
-    def mark_reached(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Call) -> str:
-            corrections.mark_reached(row.pk, **_about(request, form, row))
-            return f"{row.contact} counts as reached."
+    def mark_reached(self, request: HttpRequest, form: ReasonForm, row: Call) -> str:
+        corrections.mark_reached(row.pk, **about(request, row, form))
+        return f"{row.contact} counts as reached."
 
-        return self.act(request, object_id, do, form=form)
-
-    @button(
+    @verb(
         "Was a person",
         asks="It was no machine that answered: the call counts as answered, and its retry is cancelled.",
         does="Correct it",
@@ -115,12 +106,9 @@ class CallWithCallbacksAdmin(CallAdmin):
         permission="act",
         form=ReasonForm,
     )
-    def was_a_person(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def do(row: Call) -> str:
-            corrected = corrections.was_a_person(row.pk, **_about(request, form, row))
-            return "The call counts as answered." if corrected.outcome else "The call will count as answered."
-
-        return self.act(request, object_id, do, form=form)
+    def was_a_person(self, request: HttpRequest, form: ReasonForm, row: Call) -> str:
+        corrected = corrections.was_a_person(row.pk, **about(request, row, form))
+        return "The call counts as answered." if corrected.outcome else "The call will count as answered."
 
     @bulk(
         "Mark reached",
@@ -130,13 +118,4 @@ class CallWithCallbacksAdmin(CallAdmin):
         form=ReasonForm,
     )
     def reached_selected(self, request: HttpRequest, form: ReasonForm, row: Call) -> None:
-        corrections.mark_reached(row.pk, **_about(request, form, row))
-
-
-def _about(request: HttpRequest, form: ReasonForm, row: Call) -> dict[str, Any]:
-    return {
-        "workspace_id": row.workspace_id,
-        "actor": actor_of(request),
-        "reason": form.cleaned_data["reason"],
-        "now": database_now(),
-    }
+        corrections.mark_reached(row.pk, **about(request, row, form))

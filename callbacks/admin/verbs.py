@@ -11,7 +11,7 @@ from callbacks.admin.forms import ReasonForm, form_of, zone_of
 from callbacks.admin.many import ManyAtOnce
 from callbacks.models import Callback
 from callbacks.verbs import VERBS, Verb
-from dialer.workspaces.admin.base import actor_of, bulk, button
+from dialer.workspaces.admin.base import about, bulk, button
 from dialer.workspaces.admin.time_zone import on_clock
 from dialer.workspaces.clock import database_now
 
@@ -22,9 +22,7 @@ class QueueVerbs(ManyAtOnce):
     """A page with each verb of the queue as a button (``skip``), and as an action on many (``skip_selected``)."""
 
     def do_verb(self, request: HttpRequest, verb: Verb, form: ReasonForm, row: Callback) -> Callback:
-        return verb.do(
-            row.pk, workspace_id=row.workspace_id, actor=actor_of(request), now=database_now(), **form.given(row)
-        )
+        return verb.do(row.pk, **about(request, row), **form.given(row))
 
     def press(self, request: HttpRequest, verb: Verb, form: ReasonForm, object_id: str) -> HttpResponse:
         """Do a verb to one row, and say so; what can be undone says so with a button."""

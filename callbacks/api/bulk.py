@@ -248,14 +248,7 @@ class StopBulkJob(ApiView):
     @extend_schema(summary="Stop a bulk action", request=Reason, responses=BulkJobShown)
     def post(self, request: ApiRequest, pk: str) -> Response:
         """What was done stays done; 409 where nothing is left to be done."""
-        job = bulk.stop(
-            self.named_id(),
-            workspace_id=request.workspace_id,
-            actor=request.actor,
-            now=request.now,
-            **self.given(Reason),
-        )
-        return self.shown(job)
+        return self.shown(self.do(bulk.stop, Reason))
 
 
 def _error(raised: Exception | None) -> dict[str, object] | None:

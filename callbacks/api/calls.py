@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -38,7 +37,6 @@ class RequestCallback(ShowsCallbacks):
         call: Call = self.get_object()
         with time_named(given):
             done = scheduling.request(
-                workspace_id=request.workspace_id,
                 contact_id=call.contact_id,
                 campaign_id=call.campaign_id,
                 origin_call_id=call.pk,
@@ -46,8 +44,7 @@ class RequestCallback(ShowsCallbacks):
                 scheduled_at=given.get("scheduled_at"),
                 local_time=given.get("local_time"),
                 notes=given["notes"],
-                actor=request.actor,
-                now=request.now,
+                **request.about,
             )
         return self.scheduled(done)
 
@@ -66,14 +63,12 @@ class CallBack(ShowsCallbacks):
         with time_named(given):
             done = corrections.call_back(
                 self.named_id(),
-                workspace_id=request.workspace_id,
                 scheduled_at=given.get("scheduled_at"),
                 local_time=given.get("local_time"),
                 notes=given["notes"],
                 force=self.force(given),
                 reason=given["reason"],
-                actor=request.actor,
-                now=request.now,
+                **request.about,
             )
         return self.scheduled(done)
 
@@ -83,12 +78,7 @@ class _SettlesCalls(ApiView):
     serializer_class = CallDetail
 
     def settle(self, verb: Callable[..., Call | None]) -> Response:
-        about: dict[str, Any] = {
-            "workspace_id": self.request.workspace_id,
-            "actor": self.request.actor,
-            "now": self.request.now,
-        }
-        verb(self.named_id(), **about, **self.given(Reason))
+        self.do(verb, Reason)
         return self.shown(self.get_object(), CallDetail)
 
 

@@ -131,7 +131,6 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
         campaign, persona = given.get("campaign_id"), given.get("persona_id")
         with time_named(given):
             done = scheduling.request(
-                workspace_id=request.workspace_id,
                 contact_id=given["contact_id"].pk,
                 campaign_id=campaign.pk if campaign else None,
                 persona_id=persona.pk if persona else None,
@@ -142,8 +141,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
                 force=self.force(given),
                 replace=given["replace"],
                 reason=given["reason"],
-                actor=request.actor,
-                now=request.now,
+                **request.about,
             )
         return self.scheduled(done)
 
@@ -159,13 +157,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
         if "force" in verb.takes:
             given["force"] = self.force(given)
         with time_named(given):
-            done = verb.do(
-                _read_id(id_in_path),
-                workspace_id=self.request.workspace_id,
-                actor=self.request.actor,
-                now=self.request.now,
-                **given,
-            )
+            done = verb.do(_read_id(id_in_path), **self.request.about, **given)
         return self.shown(self.row(done.pk))
 
 

@@ -73,6 +73,8 @@ _HOOK = {"url": "https://9.9.9.9/hook", "events": ["call.ended"], "secret": _SEC
         ({**_HOOK, "signing_method": "none"}, {"secret"}),
         ({**_HOOK, "colour": "red", "name": "CRM"}, {"colour", "name"}),
         ({**_HOOK, "timeout_ms": 100}, {"timeout_seconds"}),
+        ({**_HOOK, "timeout_ms": 10**400}, {"timeout_seconds"}),
+        ({**_HOOK, "timeout_seconds": 10**400}, {"timeout_seconds"}),
         ({**_HOOK, "timeout_ms": 1000, "timeout_seconds": 1}, {"timeout_ms"}),
         ({**_HOOK, "custom_headers": {"Host": "x"}}, {"custom_headers"}),
     ],

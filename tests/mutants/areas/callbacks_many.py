@@ -52,7 +52,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/corrections.py",
         name="nobody is named who corrected a verdict",
-        old='        record(actor, [_change(row.call, "was_a_person", before, after, reason)], now=now)\n',
+        old="reason=reason)\n        record(actor, [change], now=now)\n    return _read(call_id)\n",
         new="",
         tests=f"{_VERDICTS}::TestWasAPerson::test_the_call_is_answered_its_retry_is_cancelled_and_the_chain_ends_reached",
     ),

@@ -80,7 +80,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/scheduling.py",
         name="nobody is named who promised a call",
-        old="        record(actor, [_change(workspace_id, callback_id, new, force, reason)], now=now)\n",
+        old="        record(actor, [_change(callback, force, reason)], now=now)\n",
         new="",
         tests="tests/callbacks/test_requests.py::test_a_promise_leaves_who_when_and_why",
     ),

@@ -51,8 +51,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/scheduling.py",
         name="the audit forgets why a callback was promised",
-        old='        reason=reason or (force.reason if force else ""),',
-        new='        reason=force.reason if force else "",',
+        old='to_state=made, reason=reason or (force.reason if force else ""))',
+        new='to_state=made, reason=force.reason if force else "")',
         tests=f"{_API}[schedule:POST:callbacks/] {_ADMIN}[schedule:callbacks_callback_promise]",
     ),
     Mutant(
