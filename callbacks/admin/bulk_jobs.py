@@ -12,8 +12,9 @@ from callbacks.admin.forms import ReasonForm
 from callbacks.models import BulkAction
 from callbacks.refusals import words_of
 from callbacks.verbs import counted
-from dialer.workspaces.admin.base import about, column, verb
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.jobs import JobAdmin
+from dialer.workspaces.admin.verbs import about, verb
 
 
 @admin.register(BulkAction)

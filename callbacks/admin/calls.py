@@ -17,8 +17,8 @@ from callbacks.scheduling import instant_of
 from dialer.admin.calls import CallAdmin
 from dialer.models import Call
 from dialer.rules.statuses import LIVE, CallStatus, Outcome
-from dialer.workspaces.admin.base import about, bulk, verb
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
+from dialer.workspaces.admin.verbs import about, bulk, verb
 from dialer.workspaces.clock import database_now
 
 admin.site.unregister(Call)

@@ -9,7 +9,8 @@ from callbacks.admin.tabs import TYPES, how_late
 from callbacks.models import Callback
 from callbacks.queue_views import GRACE
 from callbacks.rules.statuses import CallbackStatus
-from dialer.workspaces.admin.base import column, linked
+from dialer.workspaces.admin.base import linked
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 
 STATUS_COLOURS = {

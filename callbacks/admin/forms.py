@@ -23,7 +23,7 @@ from callbacks.verbs import Verb
 from dialer.models import Campaign, Contact, Persona
 from dialer.rules.statuses import CampaignStatus
 from dialer.rules.waits import FORCEABLE
-from dialer.workspaces.admin import base
+from dialer.workspaces.admin import verb_forms
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id
@@ -47,7 +47,7 @@ class WallClockField(forms.Field):
         return read
 
 
-def callback_of(form: base.VerbForm) -> Callback | None:
+def callback_of(form: verb_forms.VerbForm) -> Callback | None:
     """Return the row that a button's form is about; none where many are meant, or the user does not see it."""
     if not str(form.object_id).isdigit():
         return None
@@ -56,7 +56,7 @@ def callback_of(form: base.VerbForm) -> Callback | None:
     return found
 
 
-class ReasonForm(base.ReasonForm):
+class ReasonForm(verb_forms.ReasonForm):
     """Why, for the callback's history."""
 
     def given(self, row: Callback) -> dict[str, Any]:  # noqa: ARG002 — for forms that ask for more

@@ -13,7 +13,9 @@ from callbacks.bulk import Order
 from callbacks.models import Callback
 from callbacks.tasks import run_bulk_soon
 from callbacks.verbs import VERBS
-from dialer.workspaces.admin.base import ScopedAdmin, VerbForm, actor_of
+from dialer.workspaces.admin.base import ScopedAdmin
+from dialer.workspaces.admin.verb_forms import VerbForm
+from dialer.workspaces.admin.verbs import actor_of
 from dialer.workspaces.clock import database_now
 
 _SUFFIX = "_selected"

@@ -18,7 +18,8 @@ from dialer.models import RetryPolicy
 from dialer.rules.default_retries import DEFAULT_RULES
 from dialer.rules.schedule_settings import RETRYABLE, InvalidSettings, parse_retry_policy
 from dialer.setup import retry_policies
-from dialer.workspaces.admin.base import column, workspaces_of
+from dialer.workspaces.admin.base import workspaces_of
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import WriteForm
 from dialer.workspaces.clock import database_now
 

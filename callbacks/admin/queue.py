@@ -32,8 +32,9 @@ from callbacks.verbs import VERBS
 from dialer.admin.choices import CampaignFilter, PersonaFilter
 from dialer.admin.contacts import found_by
 from dialer.models import Contact, Persona
-from dialer.workspaces.admin.base import ReadOnlyAdmin, actor_of, go_to, its_own_words
+from dialer.workspaces.admin.base import ReadOnlyAdmin, go_to, its_own_words
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
+from dialer.workspaces.admin.verbs import actor_of
 from dialer.workspaces.clock import database_now
 
 

@@ -11,8 +11,8 @@ from callbacks.admin.forms import ReasonForm, form_of, zone_of
 from callbacks.admin.many import ManyAtOnce
 from callbacks.models import Callback
 from callbacks.verbs import VERBS, Verb
-from dialer.workspaces.admin.base import about, bulk, button
 from dialer.workspaces.admin.time_zone import on_clock
+from dialer.workspaces.admin.verbs import about, bulk, button
 from dialer.workspaces.clock import database_now
 
 _VARIANTS = {"call_now": ActionVariant.PRIMARY, "cancel": ActionVariant.DANGER}

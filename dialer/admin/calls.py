@@ -16,8 +16,11 @@ from dialer.calls import calls
 from dialer.dialing import placing, reconciliation
 from dialer.models import Call, CarrierEvent
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
-from dialer.workspaces.admin.base import ReasonForm, StatefulAdmin, about, bulk, column, verb
+from dialer.workspaces.admin.base import StatefulAdmin
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.filters import ChoiceFilter
+from dialer.workspaces.admin.verb_forms import ReasonForm
+from dialer.workspaces.admin.verbs import about, bulk, verb
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
 

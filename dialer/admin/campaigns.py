@@ -29,9 +29,12 @@ from dialer.models import Campaign, Import
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
-from dialer.workspaces.admin.base import ReasonForm, StatefulAdmin, about, column, its_own_words, verb
+from dialer.workspaces.admin.base import StatefulAdmin, its_own_words
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
+from dialer.workspaces.admin.verb_forms import ReasonForm
+from dialer.workspaces.admin.verbs import about, verb
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.downloads import csv_file
 from webhooks.destinations import urls_error

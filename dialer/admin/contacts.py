@@ -20,18 +20,11 @@ from dialer.models import CampaignContact, Contact, Suppression
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ContactState
-from dialer.workspaces.admin.base import (
-    ReadOnlyAdmin,
-    ReasonForm,
-    about,
-    actor_of,
-    bulk,
-    column,
-    its_own_words,
-    linked,
-    verb,
-)
+from dialer.workspaces.admin.base import ReadOnlyAdmin, its_own_words, linked
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm, WritingAdmin
+from dialer.workspaces.admin.verb_forms import ReasonForm
+from dialer.workspaces.admin.verbs import about, actor_of, bulk, verb
 from dialer.workspaces.clock import database_now
 
 STATE_COLOURS = {

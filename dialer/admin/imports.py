@@ -17,7 +17,8 @@ from dialer.campaigns import imports
 from dialer.models import Campaign, Import
 from dialer.rules.statuses import ImportStatus
 from dialer.tasks import import_contacts
-from dialer.workspaces.admin.base import column, workspaces_of
+from dialer.workspaces.admin.base import workspaces_of
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
 from dialer.workspaces.downloads import csv_file
 

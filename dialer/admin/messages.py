@@ -6,7 +6,7 @@ from dialer.admin.choices import CampaignFilter
 from dialer.admin.contacts import OfAContactAdmin
 from dialer.models import Message
 from dialer.rules.statuses import Direction, MessageStatus
-from dialer.workspaces.admin.base import column
+from dialer.workspaces.admin.columns import column
 
 _COLOURS = {
     MessageStatus.QUEUED.value: "info",

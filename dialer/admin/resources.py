@@ -18,8 +18,9 @@ from dialer.rules.limit_presets import presets
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.setup import lines, personas, workspace_settings
 from dialer.setup.retry_policies import DefaultNeeded
-from dialer.workspaces.admin.base import about, column, verb
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
+from dialer.workspaces.admin.verbs import about, verb
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 

@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from dialer.workspaces.admin.base import about, column, verb
+from dialer.workspaces.admin.columns import column
+from dialer.workspaces.admin.verbs import about, verb
 from webhooks import batches, endpoints
 from webhooks.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from webhooks.curl import as_curl

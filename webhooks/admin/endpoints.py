@@ -15,8 +15,10 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from dialer.workspaces.admin.base import ScopedAdmin, about, button, column, go_to, verb
+from dialer.workspaces.admin.base import ScopedAdmin, go_to
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
+from dialer.workspaces.admin.verbs import about, button, verb
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from webhooks import endpoints, replay

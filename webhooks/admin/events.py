@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from dialer.workspaces.admin.base import column
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.filters import ChoiceFilter
 from webhooks.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from webhooks.admin.deliveries import pretty

@@ -11,8 +11,8 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from dialer.workspaces.admin.base import VerbForm
 from dialer.workspaces.admin.forms import SecretField
+from dialer.workspaces.admin.verb_forms import VerbForm
 from dialer.workspaces.clock import database_now
 from webhooks.replay import MISSED, SETTLED, Wanted
 from webhooks.rules.statuses import EVENT_TYPES, TEST_EVENT, BatchType, DeliveryStatus

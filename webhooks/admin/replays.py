@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from dialer.workspaces.admin.base import about, column, verb
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.jobs import JobAdmin
+from dialer.workspaces.admin.verbs import about, verb
 from webhooks import replay
 from webhooks.models import Replay
 from webhooks.rules.statuses import ReplayStatus

@@ -14,8 +14,11 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from dialer.workspaces import api_keys
-from dialer.workspaces.admin.base import ReadOnlyAdmin, ReasonForm, actor_of, column, verb
+from dialer.workspaces.admin.base import ReadOnlyAdmin
+from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
+from dialer.workspaces.admin.verb_forms import ReasonForm
+from dialer.workspaces.admin.verbs import actor_of, verb
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey, AuditEntry, Member
 

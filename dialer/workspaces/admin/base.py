@@ -1,4 +1,4 @@
-"""What all pages of the operator have in common: the door, who acts, verbs as buttons, notices that count.
+"""What all pages of the operator have in common: rows of the user's workspaces only, and notices of what a verb did.
 
 A page translates and calls one verb. What the verb refuses is said in words (``refusals``): beside the form that was
 filled in, or counted where many rows were meant.
@@ -6,59 +6,32 @@ filled in, or counted where many rows were meant.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar
 
-from django import forms
 from django.contrib import messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import mark_safe
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.paginator import InfinitePaginator
-from unfold.utils import display_for_label
-from unfold.widgets import UnfoldAdminTextInputWidget
 
-from dialer.workspaces.audit import About, Actor
-from dialer.workspaces.clock import database_now
+from dialer.workspaces.admin.verb_forms import VerbForm
 from dialer.workspaces.ids import MalformedId, parse_public_id
-from dialer.workspaces.models import Owned, Workspace
+from dialer.workspaces.models import Workspace
 from dialer.workspaces.scoping import OwnedQuerySet
 from dialer.workspaces.transitions import TransitionConflict
 
 _Row = TypeVar("_Row", bound=Model)
-_Shows = TypeVar("_Shows", bound=Callable[..., Any])
 
 Refusals = Mapping[type[Exception], Callable[[Any], str]]
 """How to say in a sentence, without the full stop, why a verb refused."""
 
 _MOST_COUNTED = 10_000
-_AT_ONCE = 500
-"""Rows that one bulk action takes; a page shows fewer."""
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Return the user as the actor of audit entries."""
-    user = request.user
-    assert isinstance(user, AbstractBaseUser)
-    return Actor(kind="user", id=str(user.pk), label=user.get_username())
-
-
-def about(request: HttpRequest, row: Owned, form: "ReasonForm | None" = None) -> dict[str, Any]:
-    """Return what every verb is told of a row: in whose workspace, who acts, when, and why if a form asked for that."""
-    told = About(workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
-    return {**told} if form is None else {**told, "reason": form.cleaned_data["reason"]}
 
 
 def workspaces_of(request: HttpRequest) -> Sequence[Workspace]:
@@ -73,167 +46,6 @@ def workspaces_of(request: HttpRequest) -> Sequence[Workspace]:
 def its_own_words(raised: Exception) -> str:
     """Take what the error says for the sentence."""
     return str(raised).strip(". ")
-
-
-class VerbForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
-    """What a verb asks for; it stays open, with the reason on top, where the verb refuses."""
-
-    form_before_template = "workspaces/admin/verb_form_top.html"
-    dialog: ClassVar[dict[str, Any]]
-
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **options)
-        self.refused = ""
-
-    def get_before_template_context(self, request: HttpRequest, object_id: object = None) -> dict[str, Any]:  # noqa: ARG002 — unfold's signature
-        return {"form": self, "facts": self.facts()}
-
-    def facts(self) -> Sequence[tuple[str, str]]:
-        """Return what the operator should see while filling in: pairs of a name and a text."""
-        return ()
-
-
-class ReasonForm(VerbForm):
-    """Why, for the audit."""
-
-    reason = forms.CharField(required=False, max_length=500, widget=UnfoldAdminTextInputWidget)
-
-
-def button(
-    title: str,
-    *,
-    asks: str,
-    does: str,
-    icon: str,
-    permission: str = "change",
-    form: type[Any] | None = None,
-    variant: ActionVariant | None = None,
-) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
-    """Make a method a button on a row or its page that opens a dialog, and does its work by POST only."""
-    dialog = {"title": title, "description": asks, "form_class": form, "form_submit_text": does}
-
-    def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse]:
-        @wraps(method)
-        def asked(self: object, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-            form.dialog = dialog
-            answer: HttpResponse = method(self, request, form, object_id)
-            return answer
-
-        decorated: Callable[..., HttpResponse] = action(
-            description=title, icon=icon, permissions=[permission], dialog=dialog, variant=variant, url_path=None
-        )(asked)
-        return decorated
-
-    return decorate
-
-
-def verb(
-    title: str, *, then: str = "", form: type[Any] | None = None, **looks: Any
-) -> Callable[[Callable[..., str]], Callable[..., HttpResponse]]:
-    """Make a method that does a verb to one row, and says what came of it, a :func:`button`.
-
-    It is given the form only where there is one. ``then`` names the page to go to if the row is gone afterwards.
-    """
-
-    def decorate(method: Callable[..., str]) -> Callable[..., HttpResponse]:
-        @wraps(method)
-        def done(self: "ScopedAdmin", request: HttpRequest, filled_in: BaseDialogForm, object_id: str) -> HttpResponse:
-            given = () if form is None else (filled_in,)
-            do = partial(method, self, request, *given)
-            return self.act(request, object_id, do, form=filled_in, then=self.url_of(then) if then else "")
-
-        return button(title, form=form, **looks)(done)
-
-    return decorate
-
-
-def bulk(
-    title: str, *, asks: str, does: str, did: str, form: type[VerbForm] = VerbForm, permission: str = "act"
-) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse | None]]:
-    """Make a method that does a verb to one row an action on the rows ticked, asked for on a page of its own.
-
-    ``did`` ends the notice "7 …".
-    """
-
-    def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse | None]:
-        @wraps(method)
-        def asked(self: "ScopedAdmin", request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # noqa: ARG001
-            ids = request.POST.getlist(ACTION_CHECKBOX_NAME)[:_AT_ONCE]
-            everything = self.all_matching(request, method.__name__)
-            filled_in = form(data=request.POST if "_form_submitted" in request.POST else None, request=request)
-            if not filled_in.is_valid():
-                asking = {
-                    **self.admin_site.each_context(request),
-                    "title": title,
-                    "asks": asks,
-                    "does": does,
-                    "form": filled_in,
-                    "opts": self.opts,
-                    "action": method.__name__,
-                    "checkbox": ACTION_CHECKBOX_NAME,
-                    "ids": ids,
-                    "back": request.get_full_path(),
-                    "matching": None if everything is None else self.counted(everything),
-                }
-                return TemplateResponse(request, "workspaces/admin/bulk.html", asking)
-            is_dry_run = bool(request.POST.get("_dry_run"))
-            wants_all = bool(request.POST.get("_all_matching"))
-            if everything is not None and (wants_all or is_dry_run):
-                meant = everything if wants_all else everything.filter(pk__in=ids)
-                return self.do_as_job(request, method.__name__, filled_in, meant, dry_run=is_dry_run)
-            # Not the rows of the filtered list: one that left it meanwhile is counted as refused, not passed over.
-            rows = self.get_queryset(request).filter(pk__in=ids)
-            self.do_to_each(request, rows, lambda row: method(self, request, filled_in, row), did=did)
-            return None
-
-        decorated: Callable[..., HttpResponse | None] = action(description=title, permissions=[permission])(asked)
-        return decorated
-
-    return decorate
-
-
-class _Lines(list[str]):
-    """Two lines: a list for unfold's columns, and HTML for its read-only fields, which know no headers."""
-
-    def __html__(self) -> str:
-        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in self if line))
-
-
-class _Badge(tuple[str, str]):  # noqa: SLOT001 — a tuple has no room for slots
-    """A kind and a text: a tuple for unfold's columns, and HTML for its read-only fields, which know no labels."""
-
-    colours: Mapping[str, str]
-
-    def __html__(self) -> str:
-        return str(display_for_label(tuple(self), "-", self.colours)) if self[1] else ""
-
-
-def column(
-    title: str, *, label: dict[str, str] | None = None, ordering: str | None = None, header: bool = False
-) -> Callable[[_Shows], _Shows]:
-    """Make a method a column or read-only field.
-
-    ``label`` gives its words (or the first of a pair, of which the second is shown) the colours of badges; ``header``
-    shows a list as two lines.
-    """
-
-    def decorate(method: _Shows) -> _Shows:
-        @wraps(method)
-        def shown(self: object, row: object) -> object:
-            value = method(self, row)
-            if header:
-                return _Lines(value)
-            if label is not None:
-                badge = _Badge(value if isinstance(value, tuple) else (value, value))
-                badge.colours = label
-                return badge
-            return value
-
-        kind = display(description=title, label=label, ordering=ordering, header=header or None)
-        decorated: _Shows = kind(shown)
-        return decorated
-
-    return decorate
 
 
 class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types

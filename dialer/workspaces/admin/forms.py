@@ -9,7 +9,8 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from dialer.workspaces.admin.base import ScopedAdmin, actor_of, names_in, workspaces_of
+from dialer.workspaces.admin.base import ScopedAdmin, names_in, workspaces_of
+from dialer.workspaces.admin.verbs import actor_of
 from dialer.workspaces.clock import database_now
 
 

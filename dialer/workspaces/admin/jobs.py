@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest
 
-from dialer.workspaces.admin.base import ReadOnlyAdmin, StatefulAdmin, column
+from dialer.workspaces.admin.base import ReadOnlyAdmin, StatefulAdmin
+from dialer.workspaces.admin.columns import column
 
 _RUNNING = "running"
 

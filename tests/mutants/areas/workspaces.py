@@ -77,7 +77,7 @@ MUTANTS = [
         tests="tests/audit/test_api.py::test_an_entry_is_found_by_the_id_of_what_was_changed[send:POST:messages/]",
     ),
     Mutant(
-        file="dialer/workspaces/admin/base.py",
+        file="dialer/workspaces/admin/verbs.py",
         name="the admin signs every change as one user",
         old='    return Actor(kind="user", id=str(user.pk), label=user.get_username())',
         new='    return Actor(kind="user", id="1", label="admin")',
