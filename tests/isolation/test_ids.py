@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from dialer.workspaces.ids import new_id, public_id
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import PublicId, Workspace
 from tests.api.client import Answer, Api, error_of
 from tests.api.queue_rows import make_callback, open_campaign, soon
 from tests.api.routes import BODIES, ROWS
@@ -140,7 +140,7 @@ def test_fields_that_are_answered_one_by_one_are_there() -> None:
 
 
 def id_of(row: Any) -> str | int:
-    return getattr(row, "public_id", None) or int(row.pk)
+    return row.public_id if isinstance(row, PublicId) else int(row.pk)
 
 
 def id_of_nothing(prefix: str) -> str | int:

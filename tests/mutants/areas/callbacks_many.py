@@ -53,7 +53,7 @@ MUTANTS = [
         file="callbacks/corrections.py",
         name="nobody is named who corrected a verdict",
         old="reason=reason)\n        record(actor, [change], now=now)\n    return _read(call_id)\n",
-        new="",
+        new="reason=reason)\n        assert change\n    return _read(call_id)\n",
         tests=f"{_VERDICTS}::TestWasAPerson::test_the_call_is_answered_its_retry_is_cancelled_and_the_chain_ends_reached",
     ),
     Mutant(
