@@ -72,7 +72,7 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
         if len(claims) == 1:
             raise
         log.exception("calls.batch_failed count=%s", len(claims))
-        return _place_one_by_one(claims, now=now)
+        return _place_one_by_one(claims, now=now, began=began)
     if not cleared:
         return counts
     connection.close()
@@ -84,12 +84,16 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
     return counts
 
 
-def _place_one_by_one(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
-    """Place calls of which one breaks the batch; that one waits for the end of its lease, alone."""
+def _place_one_by_one(claims: Sequence[Claim], *, now: datetime, began: float) -> dict[str, int]:
+    """Place calls of which one breaks the batch; that one waits for the end of its lease, alone.
+
+    Each at its own time, ``now`` being when the monotonic clock showed ``began``: a carrier may have taken long over
+    the calls before it.
+    """
     counts: Counter[str] = Counter()
     for claim in claims:
         try:
-            counts.update(place([claim], now=now))
+            counts.update(place([claim], now=now + timedelta(seconds=time.monotonic() - began)))
         except Exception:
             log.exception("call.not_placed call=%s", public_id("call", claim.call_id))
     return dict(counts)

@@ -57,6 +57,31 @@ def test_a_call_that_cannot_be_judged_does_not_keep_its_batch_from_being_placed(
     assert Call.objects.get(contact=broken.contact).status == "queued"
 
 
+def test_each_call_of_a_batch_that_is_placed_one_by_one_is_handed_over_at_its_own_time(
+    carrier: InProcessCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted from when the batch began, a call could be looked up, and end as unknown, before its carrier is asked."""
+    campaign = make_campaign(schedule=ROUND_THE_CLOCK)
+    broken, *good = (make_campaign_contact(campaign) for _ in range(3))
+    Contact.objects.filter(pk=broken.contact_id).update(zones=["Nowhere/At_All"])
+    claims = claim(NOW)
+    elapsed = 0.0
+    answer = carrier.answer
+
+    def answer_slowly(request: PlaceRequest) -> Answer:
+        nonlocal elapsed
+        elapsed += 9
+        return answer(request)
+
+    carrier.answer = answer_slowly
+    monkeypatch.setattr(time, "monotonic", lambda: elapsed)
+
+    placing.place(claims, now=NOW)
+
+    calls = Call.objects.filter(contact__in=[each.contact for each in good]).order_by("dialing_at")
+    assert list(calls.values_list("dialing_at", flat=True)) == [NOW, NOW + 9 * SECOND]
+
+
 def test_a_worker_that_stood_still_while_it_cleared_its_batch_does_not_ask_the_carrier(
     carrier: InProcessCarrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

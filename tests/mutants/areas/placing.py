@@ -85,6 +85,13 @@ MUTANTS = [
     ),
     Mutant(
         file=_PLACING,
+        name="calls placed one by one count from when their batch began",
+        old="place([claim], now=now + timedelta(seconds=time.monotonic() - began))",
+        new="place([claim], now=now)",
+        tests=f"{_PLACING_TESTS}::test_each_call_of_a_batch_that_is_placed_one_by_one_is_handed_over_at_its_own_time",
+    ),
+    Mutant(
+        file=_PLACING,
         name="an adapter that breaks loses the answers of its batch",
         old='        log.exception("call.place_failed call=%s", request.public_id)\n',
         new="        raise\n",
