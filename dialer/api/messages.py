@@ -39,9 +39,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     number = TextField(help_text="The contact's")
     caller_id = TextField(help_text="Ours")
     body = TextField()
-    segments = serializers.IntegerField(
-        allow_null=True, help_text="Number of short messages that the carrier sent it as"
-    )
+    segments = serializers.IntegerField(allow_null=True, help_text="Number of short messages that the carrier sent")
     status = serializers.ChoiceField(choices=_STATUSES)
     failure = TextField(help_text="Why it failed, waits, or has an unknown fate")
     metadata = ObjectField()
@@ -59,9 +57,7 @@ class NewMessage(Strict):
         Call, required=False, help_text="Write to the contact of this call, over its line and for its campaign"
     )
     campaign_id = ReferenceField(Campaign, required=False)
-    line_id = PublicIdField(
-        Line.public_prefix, required=False, help_text="Default: the campaign's line, else the default line"
-    )
+    line_id = PublicIdField(Line.public_prefix, required=False, help_text="Default: the campaign's, else the default")
     body = TextField(max_length=LONGEST_BODY)
     metadata = ObjectField(required=False, default=dict)
 

@@ -26,9 +26,7 @@ _LONGEST_NUMBER = 64
 
 class SuppressionSerializer(serializers.Serializer[Any]):
     id = PublicIdField(Suppression.public_prefix)
-    phone = TextField(
-        source="number", allow_null=True, help_text="null: forgotten with its contact, but still suppressed"
-    )
+    phone = TextField(source="number", allow_null=True, help_text="null: forgotten with its contact, still suppressed")
     reason = TextField()
     source = TextField()  # type: ignore[assignment] # a field, not where it comes from
     created_at = InstantField()
