@@ -105,7 +105,7 @@ def _idle(
         why = f" ({TEXTS[Waits(held)] if held in set(Waits) else held.replace('_', ' ')})" if held else ""
         return [f"The next call is due at {say(next_at)}{why}."]
     if (now - next_at).total_seconds() > _SLOW:
-        return [f"A call has been due since {say(next_at)} and nothing dials it: are beat and the workers running?"]
+        return [f"A call has been due since {say(next_at)} and nothing dials it: do beat and the workers run?"]
     return []
 
 
