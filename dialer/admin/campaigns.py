@@ -160,7 +160,7 @@ class ResumeForm(ReasonForm):
         ],
         initial="call",
         widget=UnfoldAdminRadioSelectWidget,
-        help_text="Promises to contacts, and those of operators, are always called. Retries that are too late to be "
+        help_text="Promises, whether to contacts or by operators, are always called. Retries that are too late to be "
         "called automatically wait for you in the queue, unless you move or cancel them here.",
     )
     field_order = ("overdue", "reason")
