@@ -1,4 +1,4 @@
-"""The operator's pages of the dialer; importing them registers them."""
+"""The dialer's admin pages; importing this package registers them."""
 
 from dialer.admin import calls, campaigns, contacts, imports, messages, resources
 

@@ -1,4 +1,4 @@
-"""A page that says who would hear of an event of a campaign and its calls, and why the others would not."""
+"""A page that shows which receivers an event of a campaign or its calls would reach, and why not the others."""
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -13,7 +13,7 @@ _FIRST = "call.ended"
 
 
 def audience_page(page: ScopedAdmin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    """Answer for the event type that is asked for, else for the one that most ask for."""
+    """Render the page for the event type in the query, by default for the most common one."""
     asked = request.GET.get("type", _FIRST)
     event_type = asked if asked in EVENT_TYPES else _FIRST
     occasion, inline = occasion_of(event_type, campaign=campaign)

@@ -1,4 +1,4 @@
-"""Calls: history, and the list of those that need a person."""
+"""Calls: their history, and the list of calls that need a person."""
 
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ _COLOURS = OUTCOME_TONES | {status.value: "info" for status in CallStatus}
 
 
 class NeedsAPersonFilter(ChoiceFilter):
-    """Calls whose fate could not be learnt, until somebody dealt with them."""
+    """Calls that ended ``unknown`` and that nobody has handled yet."""
 
     title = "needs a person"
     parameter_name = "needs_a_person"
@@ -111,7 +111,7 @@ class CallAdmin(StatefulAdmin, OfAContactAdmin):
         return rows.defer("transcript", "analysis", "metadata", "schedule", "config_webhooks") if is_list else rows
 
     def verbs_for(self, row: Call) -> set[str]:
-        """Return the verbs that a call of its state takes."""
+        """Return the verbs that the state of the call allows."""
         shown = set()
         if row.outcome == Outcome.UNKNOWN and row.handled_at is None:
             shown.add("mark_handled")
@@ -124,7 +124,7 @@ class CallAdmin(StatefulAdmin, OfAContactAdmin):
 
     @verb(
         "Mark handled",
-        asks="Nothing more is to be done: takes the call off the list of what needs a person.",
+        asks="Nothing is left to do: takes the call off the list of calls that need a person.",
         does="Mark handled",
         icon="task_alt",
         permission="act",
@@ -136,7 +136,7 @@ class CallAdmin(StatefulAdmin, OfAContactAdmin):
 
     @verb(
         "Cancel call",
-        asks="A queued call is not made; of a live one the carrier is asked to hang up.",
+        asks="A queued call is not made; for a live call, the carrier is asked to hang up.",
         does="Cancel call",
         icon="call_end",
         permission="act",
@@ -152,7 +152,7 @@ class CallAdmin(StatefulAdmin, OfAContactAdmin):
 
     @bulk(
         "Mark handled",
-        asks="Takes the calls off the list of what needs a person.",
+        asks="Takes the calls off the list of calls that need a person.",
         does="Mark handled",
         did="handled",
         form=ReasonForm,
@@ -199,7 +199,7 @@ def _handle(request: HttpRequest, form: ReasonForm, row: Call) -> None:
 
 
 def _story(row: Call) -> list[Entry]:
-    """Tell the call: what the carrier reported, who did what, and the other calls of its chain."""
+    """Return the timeline: the carrier's reports, the audit entries, and the other calls of the chain."""
     audit = AuditEntry.objects.in_workspace(row.workspace_id).filter(object_type="call", object_id=row.public_id)
     reports = [
         Entry(

@@ -1,4 +1,4 @@
-"""Campaigns: how they stand, what hinders them, and their verbs."""
+"""Campaigns: their figures, what blocks them, and their verbs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -71,7 +71,7 @@ class CampaignForm(WriteForm, ScheduleFields):
     }
     status_secret = SecretField(
         label="Secret of the three URLs",
-        help_text="Signs what they are told; never shown. Left empty, it stays as it is, at first none.",
+        help_text="Signs the requests to the URLs; never shown. Leave it empty to keep the present one, if any.",
     )
     start_at_local = forms.CharField(
         required=False,
@@ -105,7 +105,7 @@ class CampaignForm(WriteForm, ScheduleFields):
         self.initial.update(initial_of(self.instance.schedule), start_at_local=self.instance.start_at_local)
 
     def clean(self) -> dict[str, Any]:
-        """Say which URLs lead where they must not, as was asked before the page's transaction."""
+        """Report URLs with a forbidden destination, which ``before_transaction`` looked up."""
         cleaned = super().clean() or self.cleaned_data
         faults: Mapping[str, str] = getattr(self.request, "faults_of_urls", {})
         for name in StatusUrl:
@@ -135,7 +135,7 @@ class CampaignForm(WriteForm, ScheduleFields):
             "metadata": given["metadata"] or {},
             **{name: given[name] for name in StatusUrl},
         }
-        # What is kept of webhooks has no secrets, and so cannot be given anew.
+        # The stored webhooks have no secrets, so an unchanged field cannot be submitted again.
         if "config_webhooks" in self.changed_data:
             fields["config_webhooks"] = given["config_webhooks"]
         if given["status_secret"]:
@@ -154,14 +154,14 @@ class ResumeForm(ReasonForm):
     overdue = forms.ChoiceField(
         label="Retries that fell due meanwhile",
         choices=[
-            ("call", "Call them at once"),
+            ("call", "Call them now"),
             ("reschedule", "Move them: by their own delay from now on"),
             ("cancel", "Cancel them"),
         ],
         initial="call",
         widget=UnfoldAdminRadioSelectWidget,
-        help_text="What contacts asked for, and what operators promised, is always called. Retries that are too late "
-        "to be called by themselves wait for you in the queue, unless they are moved or cancelled here.",
+        help_text="Promises, whether to contacts or by operators, are always called. Retries that are too late to be "
+        "called automatically wait for you in the queue, unless you move or cancel them here.",
     )
     field_order = ("overdue", "reason")
 
@@ -227,13 +227,13 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
         return [path("<uuid:campaign_id>/audience/", view, name="dialer_campaign_audience"), *urls]
 
     def audience(self, request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-        """Show who would hear of an event of the campaign."""
+        """Show which receivers an event of the campaign would reach."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return audience_page(self, request, get_object_or_404(self.get_queryset(request), pk=campaign_id))
 
     def links(self, row: Campaign) -> list[tuple[str, str]]:
-        """Return where more of the campaign is to be seen: names and addresses."""
+        """Return the names and addresses of pages with more about the campaign."""
         return [
             ("Calls", f"{reverse('admin:dialer_call_changelist')}?campaign={row.public_id}"),
             ("Contacts", f"{reverse('admin:dialer_campaigncontact_changelist')}?q={row.public_id}"),
@@ -254,7 +254,7 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
 
     @verb(
         "Pause",
-        asks="Nothing more is handed over. Live calls finish, and their retries are made and held.",
+        asks="No new calls start. Live calls finish; their retries are created and held.",
         does="Pause",
         icon="pause",
         permission="act",
@@ -279,7 +279,7 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
 
     @verb(
         "Cancel",
-        asks="Stops it for good: what waits is cancelled, live calls finish and are followed by nothing.",
+        asks="Stops it for good: queued calls are cancelled, live calls finish, and no callback follows them.",
         does="Cancel campaign",
         icon="cancel",
         permission="act",

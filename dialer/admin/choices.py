@@ -1,4 +1,4 @@
-"""Filters over rows of the user's workspaces; each offers a bounded list."""
+"""Filters that offer a bounded list of rows from the user's workspaces."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ MOST_OFFERED = 200
 
 
 class _OwnedFilter(admin.SimpleListFilter):
-    """Rows of another table by public id, the newest of them offered."""
+    """Filters by a row of another table, given by public id; offers the newest rows."""
 
     model: ClassVar[Any]
     path: ClassVar[str]
@@ -40,7 +40,7 @@ class CampaignFilter(_OwnedFilter):
 
 
 class PersonaFilter(_OwnedFilter):
-    """Who is to talk."""
+    """Filters by the persona that talks."""
 
     title = "persona"
     parameter_name = "persona"

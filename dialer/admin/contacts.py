@@ -1,4 +1,4 @@
-"""Contacts and who is not to be called."""
+"""Contacts, suppressions and campaign contacts."""
 
 import re
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]{4,}")
 
 
 def matching(rows: QuerySet[Contact], wanted: str) -> QuerySet[Contact]:
-    """Find contacts by their whole number, or by beginnings of the words of their name; both over indexes."""
+    """Find contacts by their whole number, or by prefixes of the words in their name; both use indexes."""
     if _NUMBER.fullmatch(wanted):
         digits = re.sub(r"[^0-9]", "", wanted)
         return rows.filter(phone__in=[f"+{digits}", f"+{digits.removeprefix('00')}"])
@@ -53,9 +53,9 @@ def matching(rows: QuerySet[Contact], wanted: str) -> QuerySet[Contact]:
 
 
 def found_by(request: HttpRequest, wanted: str) -> list[UUID]:
-    """Return the ids of contacts that match, for the search of rows of theirs; of very many only some.
+    """Return the ids of contacts that match, at most a fixed number of them, to search for their rows.
 
-    Looked up first: joined, the planner would walk the rows in order and look for the name in each.
+    A separate query, because with a join the planner would walk the rows in order and compare the name in each.
     """
     rows = Contact.objects.visible_to(request.user)
     return list(matching(rows, wanted).values_list("pk", flat=True)[:_MOST_FOUND])
@@ -103,7 +103,7 @@ class ContactAdmin(WritingAdmin):
 
     @verb(
         "Do not call",
-        asks="Stops the number in every campaign; what waits for it is withdrawn.",
+        asks="Stops the number in every campaign and withdraws its queued calls.",
         does="Suppress",
         icon="phone_disabled",
         permission="suppress",
@@ -115,7 +115,7 @@ class ContactAdmin(WritingAdmin):
 
     @verb(
         "Forget",
-        asks="Takes name, number and talks out of everything that is kept, and cancels what waits. For good.",
+        asks="Erases name, number, transcripts and recordings, and cancels queued calls. This cannot be undone.",
         does="Forget the contact",
         icon="delete",
         permission="act",
@@ -129,7 +129,7 @@ class ContactAdmin(WritingAdmin):
 
     @bulk(
         "Do not call",
-        asks="Stops the numbers in every campaign; what waits for them is withdrawn.",
+        asks="Stops the numbers in every campaign and withdraws their queued calls.",
         does="Suppress",
         did="suppressed",
         form=ReasonForm,
@@ -174,7 +174,7 @@ class SuppressionForm(WriteForm):
     phones = forms.CharField(
         label="Numbers",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
-        help_text="With + and country, one a line",
+        help_text="With + and country code, one per line",
     )
 
     class Meta:
@@ -226,7 +226,7 @@ class SuppressionAdmin(MadeOnceAdmin):
 
     @verb(
         "Lift",
-        asks="The number may be called again. Lifting revives nothing that was withdrawn.",
+        asks="The number may be called again. Withdrawn calls stay withdrawn.",
         does="Lift",
         icon="phone_enabled",
         permission="act",
@@ -248,7 +248,7 @@ def _lift(request: HttpRequest, form: ReasonForm, row: Suppression) -> None:
 
 
 class OfAContactAdmin(ReadOnlyAdmin):
-    """Rows of a contact, found by its name or number and leading to it."""
+    """Rows that belong to a contact: searched by its name or number, and linked to it."""
 
     ordering = ("-id",)
     sortable_by = ()
@@ -273,7 +273,7 @@ class OfAContactAdmin(ReadOnlyAdmin):
 
 @admin.register(CampaignContact)
 class CampaignContactAdmin(OfAContactAdmin):
-    """Contacts of campaigns, and where each stands."""
+    """Contacts of campaigns, each with its state."""
 
     list_display = ("who", "campaign", "state_now", "result", "end_reason", "due_at", "ended_at")
     list_select_related = ("contact", "campaign")

@@ -1,4 +1,4 @@
-"""Imports: a CSV is uploaded, read by the workers, and its bad rows are given back."""
+"""Imports: upload a CSV, follow how workers read it, and download its bad rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,7 +44,7 @@ class ImportForm(WriteForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        if "campaign" in self.fields:  # not on the page of an import that was made
+        if "campaign" in self.fields:  # absent on the page of an existing import
             self.fields["campaign"].required = False
 
     def clean(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class ImportAdmin(MadeOnceAdmin):
     shown = (("file_name", "campaign"), ("state", "failure"), ("created_at", "finished_at"))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Take the workspace from the campaign that a link named."""
+        """Take the workspace from the campaign in the link."""
         initial = super().get_changeform_initial_data(request)
         mine = Campaign.objects.visible_to(request.user).filter(workspace__in=workspaces_of(request))
         named = str(initial.get("campaign"))
@@ -103,11 +103,11 @@ class ImportAdmin(MadeOnceAdmin):
         return initial
 
     def save_model(self, request: HttpRequest, obj: Model, form: object, change: object) -> None:  # noqa: ARG002
-        # A nudge; where it is lost, the sweep finds the row.
+        # Only speeds it up: if the message is lost, the sweep finds the row.
         transaction.on_commit(lambda: import_contacts.delay(str(obj.pk)), robust=True)
 
     def response_add(self, request: HttpRequest, obj: Import, post_url_continue: str | None = None) -> HttpResponse:  # noqa: ARG002
-        self.message_user(request, "The file has arrived and is being read.", messages.SUCCESS)
+        self.message_user(request, "The file was uploaded and is being read.", messages.SUCCESS)
         return HttpResponseRedirect(self.url_of("change", obj.pk))
 
     def beside(self, request: HttpRequest, row: Import | None) -> dict[str, Any]:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""Pages of text messages, sent and received."""
+"""Text messages, sent and received."""
 
 from django.contrib import admin
 

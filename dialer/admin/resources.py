@@ -26,7 +26,7 @@ from dialer.workspaces.models import Workspace
 
 
 class ArchivingAdmin(WritingAdmin):
-    """Rows that are archived instead of deleted: campaigns that use them go on."""
+    """Rows that are archived instead of deleted, so that campaigns can go on using them."""
 
     ordering = ("archived_at", "name", "id")
     sortable_by = ()
@@ -44,7 +44,7 @@ class ArchivingAdmin(WritingAdmin):
 
     @verb(
         "Archive",
-        asks="It serves those that use it, and is offered to nobody new. Its name is free again.",
+        asks="Campaigns that use it keep it; new ones cannot choose it. Its name is free again.",
         does="Archive",
         icon="archive",
         permission="act",
@@ -96,7 +96,7 @@ class LineForm(WriteForm):
         required=False,
         label="Caller ids",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Numbers that calls may show, one a line; the first by default",
+        help_text="Numbers that calls may show, one per line; the first is the default",
     )
     names: ClassVar[Mapping[str, str]] = {"credentials": "new_credentials", "caller_ids": "numbers"}
 
@@ -116,7 +116,7 @@ class LineForm(WriteForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # The newest of its own workspace; a new line gets one when it is there.
+        # Offer the newest campaigns of the line's workspace; a new line has no workspace yet, so it gets none.
         mine = Campaign.objects.filter(workspace_id=self.instance.workspace_id).order_by("-id")
         newest = mine.values("pk")[:MOST_OFFERED]
         offered: Any = self.fields["inbound_campaign"]
@@ -205,10 +205,10 @@ class WorkspaceForm(WriteForm, ScheduleFields):
     names = NAMES
     preset = forms.ChoiceField(
         required=False,
-        label="Take over what the law asks",
+        label="Apply a legal preset",
         choices=lambda: [("", "Nothing"), *((code, preset.name) for code, preset in presets().items())],
         widget=UnfoldAdminSelectWidget,
-        help_text="Its limits and its window take the place of those below, whatever these say. No legal advice.",
+        help_text="Its limits and its window replace those below, whatever you enter there. Not legal advice.",
     )
 
     class Meta:
@@ -244,7 +244,7 @@ class WorkspaceAdmin(WritingAdmin):
     readonly_fields = ("public_id",)
     fieldsets = (
         (None, {"fields": (("name", "time_zone"), "public_id")}),
-        ("Calling window, where nothing below says otherwise", {"fields": WINDOW}),
+        ("Calling window, unless a campaign or call sets its own", {"fields": WINDOW}),
         ("Callbacks", {"fields": (*CALLBACKS, "stale_after_hours")}),
         ("Limits", {"fields": (("calls_per_second", "max_concurrent_calls"), "preset", "contact_limits")}),
     )

@@ -1,4 +1,4 @@
-"""A schedule as people fill it in: fields of a form for what is one dict in a row."""
+"""Form fields for a schedule, which a row stores as one dict."""
 
 import re
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ NAMES = {
     "schedule.start_at_local": "start_at_local",
     "schedule.end_at": "end_at",
 }
-"""The form's fields by the paths that the checks name."""
+"""The form's fields by the paths that validation errors name."""
 
 WINDOW = ("hours", "days", ("holiday_region", "holiday_dates"))
 CALLBACKS = (("auto_callback", "max_callback_attempts"), "callback_retry_schedule")
 
 
 class _ReadField(forms.CharField):
-    """A text that is read as something else."""
+    """A text field whose value is parsed by ``read``."""
 
     def read(self, text: str) -> object:
         raise NotImplementedError
@@ -99,7 +99,7 @@ class HoursField(_ReadField):
 
 
 class ScheduleFields(forms.Form):
-    """The fields of a schedule; what is left empty is decided by the level above."""
+    """The fields of a schedule; the next level (campaign, then workspace) decides an empty field."""
 
     hours = HoursField(
         label="Calling hours",
@@ -132,7 +132,7 @@ class ScheduleFields(forms.Form):
 
 
 def initial_of(schedule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the fields show of a stored schedule."""
+    """Return the initial values of the fields for a stored schedule."""
     days = schedule.get("days")
     holidays = schedule.get("holidays") or {}
     auto: Any = schedule.get("auto_callback")
@@ -148,7 +148,7 @@ def initial_of(schedule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def schedule_of(filled_in: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schedule as its checks take it."""
+    """Return the schedule in the form that ``schedule_settings`` checks."""
     days: Any = filled_in["days"]
     dates = [text for text in re.split(r"[,; ]+", filled_in["holiday_dates"]) if text]
     holidays = {"region": filled_in["holiday_region"].strip() or None, "dates": [_date(text) for text in dates] or None}

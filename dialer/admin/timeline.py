@@ -1,4 +1,4 @@
-"""Entries of a timeline in the order of time, shown alike on every page."""
+"""Timeline entries in chronological order, shown alike on every page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from dialer.workspaces.models import AuditEntry
 from webhooks.models import BatchItem, Delivery, Event
 
 MOST = 200
-"""Rows of one kind that are told; a chain has a few dozen."""
+"""Most rows of one kind to show; a chain has a few dozen."""
 
 OUTCOME_TONES = {
     Outcome.ANSWERED.value: "success",
@@ -31,7 +31,7 @@ OUTCOME_TONES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that happened: when, what, and what else is to be said of it."""
+    """One thing that happened: when, what, and details."""
 
     at: datetime
     icon: str
@@ -51,7 +51,7 @@ def calls_of_chain(workspace_id: UUID, chain_id: UUID) -> list[Call]:
 
 
 def of_calls(calls: Iterable[Call]) -> list[Entry]:
-    """Tell of calls that were handed over, and of those that ended without."""
+    """Return entries for calls that were handed over, and for calls that ended before that."""
     entries = []
     for call in calls:
         at = call.dialing_at or call.ended_at
@@ -77,7 +77,7 @@ def of_calls(calls: Iterable[Call]) -> list[Entry]:
 
 
 def of_audit(entries: Iterable[AuditEntry]) -> list[Entry]:
-    """Tell who did what, and why."""
+    """Return entries that say who did what, and why."""
     return [
         Entry(
             at=entry.at,
@@ -91,7 +91,7 @@ def of_audit(entries: Iterable[AuditEntry]) -> list[Entry]:
 
 
 def of_chain_events(workspace_id: UUID, chain_id: UUID) -> list[Entry]:
-    """Tell what other systems were told, and whether it arrived."""
+    """Return entries for the events of a chain, with their deliveries."""
     rows = Event.objects.in_workspace(workspace_id).filter(chain_id=chain_id).defer("body")
     events = list(rows.order_by("sequence")[:MOST])
     sent = _sent_of([event.pk for event in events])
@@ -121,7 +121,7 @@ _Sent = Sequence[tuple[str, Delivery | None]]
 
 
 def _sent_of(event_ids: Sequence[UUID]) -> Mapping[UUID, _Sent]:
-    """Return to whom each event goes, alone or in an array; without a delivery where it waits for others."""
+    """Return the receivers of each event, alone or in a batch; the delivery is missing while its batch still fills."""
     found: dict[UUID, list[tuple[str, Delivery | None]]] = {}
     alone = Delivery.objects.filter(event__in=event_ids).select_related("endpoint")
     for delivery in alone.defer("body", "endpoint__secret", "endpoint__next_secret")[:MOST]:
@@ -164,7 +164,7 @@ def _change(entry: AuditEntry) -> str:
 
 
 def _title(call: Call) -> str:
-    number = call.number or "a number that was forgotten"
+    number = call.number or "a forgotten number"
     if call.direction == Direction.INBOUND:
         return f"Call from {number}"
     return f"Call {call.attempt_number} to {number}"

@@ -1,4 +1,4 @@
-"""Routes that say who would receive an event, and why not."""
+"""The route that says which receivers an event would reach, and why others are left out."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class _Asked(Filters):
     type = OneOfField(EVENT_TYPES)
     call_id = ReferenceField(Call, required=False, help_text="An event of this call")
     campaign_id = ReferenceField(Campaign, required=False, help_text="Or of this campaign and its calls")
-    persona_id = ReferenceField(Persona, required=False, help_text="Or of this persona, outside of a campaign")
+    persona_id = ReferenceField(Persona, required=False, help_text="Or of this persona, outside campaigns")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         scopes = [name for name in attrs if name != "type"]
@@ -46,13 +46,13 @@ class _Verdict(serializers.Serializer[Any]):
 
 
 class _Audience(serializers.Serializer[Any]):
-    """Those that would hear first."""
+    """The receivers; those that the event reaches come first."""
 
     results = _Verdict(many=True)
 
 
 class Audience(ApiView):
-    """Who would hear of an event."""
+    """The receivers that an event would reach."""
 
     queryset = Endpoint.objects.all()
     serializer_class = _Audience
@@ -61,9 +61,9 @@ class Audience(ApiView):
         operation_id="webhooks_audience", summary="Who would hear of it", parameters=[_Asked], responses=_Audience
     )
     def get(self, request: ApiRequest) -> Response:
-        """Every endpoint, URL of the campaign and webhook given with the call, and why it would hear or would not.
+        """List every endpoint, campaign URL and webhook of the call, each with why the event reaches it or does not.
 
-        Decided as it is when the event is recorded, from what holds now.
+        Decides by the same rules as recording the event does, from the present settings.
         """
         asked = _Asked(data=request.query_params.dict(), context=self.get_serializer_context())
         asked.is_valid(raise_exception=True)

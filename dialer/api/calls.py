@@ -50,14 +50,14 @@ class CallSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=_STATUSES)
     outcome = serializers.ChoiceField(choices=["", *(outcome.value for outcome in Outcome)])
     ended_reason = TextField()
-    due_at = InstantField(help_text="When the dispatcher next looks")
-    held_reason = TextField(help_text="Why it was last put back, or withdrawn")
+    due_at = InstantField(help_text="When the dispatcher looks at the call next")
+    held_reason = TextField(help_text="Why it was last held, or withdrawn")
     queued_at = InstantField()
-    dialing_at = InstantField(allow_null=True, help_text="Handed to the carrier")
+    dialing_at = InstantField(allow_null=True, help_text="When it was handed to the carrier")
     ringing_at = InstantField(allow_null=True)
     answered_at = InstantField(allow_null=True)
     ended_at = InstantField(allow_null=True)
-    handled_at = InstantField(allow_null=True, help_text="When a person dealt with an unknown end")
+    handled_at = InstantField(allow_null=True, help_text="When a person handled its unknown outcome")
     duration_seconds = serializers.IntegerField(allow_null=True)
     recording_url = TextField(allow_null=True)
     call = ScheduleField(source="schedule", help_text="Settings of the call itself")
@@ -71,7 +71,7 @@ class CallDetail(CallSerializer):
 
 
 class NewCallSerializer(CallDetail):
-    """A call that was just queued; where its time was moved, from when and why."""
+    """A call that was just queued, with every shift of its time and the reason."""
 
     adjusted_from = InstantField(allow_null=True)
     adjusted_reason = TextField()
@@ -91,7 +91,7 @@ class CalledContact(Strict):
 
 
 class NewCall(Strict):
-    """Either ``contact_id``, or ``contact``: the newest one with that number, else a new one."""
+    """Takes either ``contact_id`` or ``contact``: the newest contact with that number, else a new one."""
 
     contact_id = ReferenceField(Contact, only={"deleted_at": None}, required=False)
     contact = CalledContact(required=False)
@@ -119,7 +119,7 @@ class Analysis(Strict):
     requests = serializers.ListField(child=serializers.JSONField(), required=False)
     in_call_tools = serializers.ListField(child=serializers.JSONField(), required=False)
     post_call_actions = serializers.ListField(child=serializers.JSONField(), required=False)
-    replace = TruthField(required=False, default=False, help_text="Take the place of the analysis that is there")
+    replace = TruthField(required=False, default=False, help_text="Replace the existing analysis")
 
 
 class CallFilter(Filters):
@@ -131,7 +131,7 @@ class CallFilter(Filters):
     persona_id = PublicIdField(Persona.public_prefix, required=False)
     chain_id = PublicIdField(CampaignContact.public_prefix, required=False)
     needs_a_person = OneOfField(
-        choices=["true"], required=False, help_text="Those of unknown fate that nobody has dealt with"
+        choices=["true"], required=False, help_text="Calls that ended `unknown` and that nobody has handled"
     )
 
 
@@ -145,7 +145,7 @@ class InboundCallFilter(Filters):
 class Calls(Lists, Reads):
     """Attempts to reach a contact, and calls received."""
 
-    queryset = Call.objects.exclude(status=CallStatus.WITHDRAWN)  # promises that were taken back before they were calls
+    queryset = Call.objects.exclude(status=CallStatus.WITHDRAWN)  # withdrawn before they became attempts
     serializer_class = CallSerializer
     filters = CallFilter
 
@@ -184,7 +184,7 @@ class Calls(Lists, Reads):
     @extend_schema(request=Reason, responses=CallDetail)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
-        """Stop a call: a queued one ends at once, of a live one the carrier is asked to hang up."""
+        """Stop a call: a queued one ends at once; for a live one, the carrier is asked to hang up."""
         call = calls.cancel(self.named_id(), **request.about, **self.given(Reason))
         shown = self.shown(call, CallDetail)
         if call.status in LIVE:
@@ -200,13 +200,13 @@ class Calls(Lists, Reads):
     @extend_schema(request=Nothing, responses=CallDetail)
     @action(detail=True, methods=["post"], url_path="request-dnc")
     def request_dnc(self, request: ApiRequest, pk: str) -> Response:
-        """The contact asked in this call not to be called: its number is suppressed at once."""
+        """Suppress the number at once because the contact asked in this call not to be called."""
         return self.shown(self.do(conversation.request_dnc), CallDetail)
 
     @extend_schema(request=Analysis, responses=CallDetail)
     @action(detail=True, methods=["post"])
     def analysis(self, request: ApiRequest, pk: str) -> Response:
-        """Tell what the talk meant, once it is over; a second time only with `replace`."""
+        """Keep the analysis of a talk that is over; replaces an earlier one only with `replace`."""
         given = self.given(Analysis)
         replace = given.pop("replace")
         analyzed = conversation.add_analysis(self.named_id(), given, replace=replace, **request.about)
@@ -214,7 +214,7 @@ class Calls(Lists, Reads):
 
 
 class InboundCalls(Lists):
-    """Calls that came in: whose they are, and how they went."""
+    """Received calls."""
 
     queryset = Call.objects.filter(direction=Direction.INBOUND.value)
     serializer_class = CallSerializer

@@ -1,4 +1,4 @@
-"""Campaigns: made, filled, started, paused, resumed, cancelled, and how they stand."""
+"""Campaigns: create, fill, start, pause, resume, cancel, statistics and report."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -42,7 +42,7 @@ from dialer.workspaces.downloads import csv_file
 from dialer.workspaces.values import LONGEST_NAME
 
 _TIMES = {
-    "timezone": {"type": "string", "description": "Where a contact's clock is not known"},
+    "timezone": {"type": "string", "description": "Used where a contact's time zone is not known"},
     "start_at": {"type": "string", "format": "date-time", "nullable": True},
     "start_at_local": {"type": "string", "nullable": True, "description": "On each contact's own clock"},
     "end_at": {"type": "string", "format": "date-time", "nullable": True},
@@ -54,9 +54,9 @@ class Config(Strict):
         child=ObjectField(),
         required=False,
         allow_null=True,
-        help_text="For `call.*` they take the place of the subscriptions, other events that they list they hear "
-        "beside them. Fields of an endpoint: `url`, `events`, `signing_method`, `secret` (to be brought where "
-        "something is signed), `profile`, `timeout_seconds`, `max_retries`, `backoff_ms`, `retry_on`, "
+        help_text="For `call.*` they replace the subscriptions; other events that they list are sent to them as well "
+        "as to the subscriptions. Fields of an endpoint: `url`, `events`, `signing_method`, `secret` (required where "
+        "requests are signed), `profile`, `timeout_seconds`, `max_retries`, `backoff_ms`, `retry_on`, "
         "`custom_headers`, `batch_size`, `batch_wait_seconds`",
     )
 
@@ -69,7 +69,7 @@ class StatusUrlField(TextField):
 
 
 class CampaignChange(Strict):
-    """What may be said of a campaign; ``schedule`` is taken as a whole."""
+    """The fields of a campaign that may change; ``schedule`` is replaced as a whole."""
 
     name = TextField(max_length=LONGEST_NAME)
     persona_id = PublicIdField(Persona.public_prefix)
@@ -84,14 +84,14 @@ class CampaignChange(Strict):
     config = Config(required=False)
     call_status_callback = StatusUrlField(help_text="URL told after every attempt")
     call_schedule_callback = StatusUrlField(help_text="URL told once per number, when its last attempt is over")
-    status_callback = StatusUrlField(help_text="URL told when the campaign has ended, and where its report lies")
+    status_callback = StatusUrlField(help_text="URL told when the campaign has ended, with the address of its report")
     status_callback_secret = TextField(
         required=False,
         allow_null=True,
         allow_blank=True,
         max_length=LONGEST_SECRET,
         trim_whitespace=False,
-        help_text="Signs what the three URLs are told (`hmac_sha256`); never shown. Without it nothing is signed",
+        help_text="Signs the requests to the three URLs (`hmac_sha256`); never shown. Without it they are not signed",
     )
     metadata = ObjectField(required=False)
 
@@ -175,11 +175,11 @@ class RefusedEntry(serializers.Serializer[Any]):
 
 
 class AddedSerializer(serializers.Serializer[Any]):
-    """What adding did; ``submitted`` is the sum of the others."""
+    """Counts of entries; ``submitted`` is the sum of the others."""
 
     submitted = serializers.IntegerField()
     added = serializers.IntegerField()
-    duplicates = serializers.IntegerField(help_text="They were in the campaign before")
+    duplicates = serializers.IntegerField(help_text="Already in the campaign")
     refused = RefusedEntry(many=True)
 
 
@@ -191,13 +191,13 @@ class CreatedCampaign(CampaignSerializer):
 
 
 class TouchedSerializer(serializers.Serializer[Any]):
-    """What the verb found under way."""
+    """Counts of what was under way when the verb ran."""
 
     callbacks = serializers.IntegerField()
-    promises = serializers.IntegerField(help_text="Callbacks that a contact asked for or an operator made")
+    promises = serializers.IntegerField(help_text="Callbacks that a contact requested or an operator made")
     waiting = serializers.IntegerField(help_text="Contacts not called yet")
-    live = serializers.IntegerField(help_text="Calls, which finish in any case")
-    overdue = serializers.IntegerField(help_text="Late retries that `resume` called, moved or cancelled")
+    live = serializers.IntegerField(help_text="Live calls, which always finish")
+    overdue = serializers.IntegerField(help_text="Overdue retries that `resume` called, moved or cancelled")
     stale = serializers.IntegerField(help_text="Retries too late to be called, which `resume` left to an operator")
 
 
@@ -223,12 +223,12 @@ class Resume(Reason):
         choices=["call", "reschedule", "cancel"],
         required=False,
         default="call",
-        help_text="What becomes of retries that fell due meanwhile; promises are always called",
+        help_text="What to do with retries that fell due during the pause; promises are always called",
     )
 
 
 class CampaignStatsSerializer(serializers.Serializer[Any]):
-    """Contacts by their best result; with ``open`` they sum up to ``total_contacts``."""
+    """Contacts by their best result; with ``open`` they add up to ``total_contacts``."""
 
     total_contacts = serializers.IntegerField()
     completed = serializers.IntegerField()
@@ -282,7 +282,7 @@ class Campaigns(Lists, Reads):
     @action(detail=True, methods=["post"], parser_classes=[StrictJSONParser, CsvParser])
     @idempotent_in_steps
     def contacts(self, request: ApiRequest, pk: str) -> Response:
-        """Add contacts: good ones go in, each bad one is named by its index; a CSV is read as an import."""
+        """Add the valid contacts and name each invalid one by its index; a CSV is read as an import."""
         if isinstance(request.data, StreamedBody):
             return self.shown(received(request, campaign=self.get_object()), ImportSerializer, status=202)
         added = membership.add(self.named_id(), self.given(Entries)["contacts"], **request.about)
@@ -296,7 +296,7 @@ class Campaigns(Lists, Reads):
     @extend_schema(request=Reason, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def pause(self, request: ApiRequest, pk: str) -> Response:
-        """Hand over nothing more: live calls finish, callbacks are held."""
+        """Start no more calls: live calls finish, callbacks are held."""
         return self.shown(self.do(lifecycle.pause, Reason), TouchedCampaign)
 
     @extend_schema(request=Resume, responses=TouchedCampaign)
@@ -307,7 +307,7 @@ class Campaigns(Lists, Reads):
     @extend_schema(request=Reason, responses=TouchedCampaign)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
-        """Stop for good: what waits is cancelled, live calls finish and are followed by nothing."""
+        """Stop for good: queued calls are cancelled, live calls finish, and no callback follows them."""
         return self.shown(self.do(lifecycle.cancel, Reason), TouchedCampaign)
 
     @extend_schema(responses=CampaignStatsSerializer)
@@ -318,13 +318,13 @@ class Campaigns(Lists, Reads):
 
     @extend_schema(operation_id="campaigns_report", responses={(200, "text/csv"): OpenApiTypes.STR})
     def report(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
-        """Give the campaign as a file: a row per contact with every attempt, times on the campaign's clock."""
+        """Stream a CSV with a row per contact and all its attempts; times are in the campaign's time zone."""
         campaign: Campaign = self.get_object()
         return csv_file(campaign_report.lines(campaign, now=request.now), name=f"{campaign.public_id}-report")
 
 
 def _fields(given: dict[str, Any]) -> CampaignFields:
-    """Return the fields under the names of the noun."""
+    """Return the fields under the names that ``campaigns.settings`` uses."""
     pacing: Mapping[str, Any] = given.pop("pacing", {})
     config: Mapping[str, Any] = given.pop("config", {})
     if "webhooks" in config:

@@ -1,4 +1,4 @@
-"""Where carriers report: verified by the carrier's own signature, stored, answered; applied afterwards."""
+"""Receives carrier reports: verifies the carrier's signature, stores, answers; reports are applied afterwards."""
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
@@ -13,10 +13,10 @@ from dialer.models import Line
 from dialer.workspaces.clock import database_now
 
 
-@csrf_exempt  # a carrier has no session; its signature is what counts
+@csrf_exempt  # a carrier has no session; its signature authenticates it
 @require_POST
 def take_reports(request: HttpRequest, carrier: str) -> JsonResponse:
-    """Store the reports in the body. Once answered with 200 none is lost; a repeated one is known and counts as old."""
+    """Store the reports in the body; after a 200 none is lost. A repeated report is recognised and not stored again."""
     if carrier not in settings.CARRIERS:
         return JsonResponse({"error": "unknown carrier"}, status=404)
     adapter = carriers.of(Line(carrier=carrier))
@@ -30,9 +30,9 @@ def take_reports(request: HttpRequest, carrier: str) -> JsonResponse:
 @csrf_exempt
 @require_POST
 def take_messages(request: HttpRequest, carrier: str) -> JsonResponse:
-    """Apply the reports about text messages in the body; one that cannot be is answered 500, and comes again."""
+    """Apply the reports about text messages; if one fails, the answer is 500 and the carrier sends them again."""
     if carrier not in settings.CARRIERS or (messenger := carriers.messenger_of(Line(carrier=carrier))) is None:
-        return JsonResponse({"error": "no carrier of messages"}, status=404)
+        return JsonResponse({"error": "this carrier sends no messages"}, status=404)
     try:
         reports = messenger.parse_messages(request.headers, request.body)
     except ReportNotAuthentic as refused:

@@ -31,17 +31,17 @@ class ContactSerializer(Strict):
     id = PublicIdField(Contact.public_prefix, read_only=True)
     external_id = TextField(required=False, allow_null=True, max_length=LONGEST_NAME)
     name = TextField(required=False, allow_blank=True, max_length=LONGEST_NAME)
-    phone = TextField(max_length=64, help_text="+ and 7 to 15 digits; punctuation is taken away")
+    phone = TextField(max_length=64, help_text="+ and 7 to 15 digits; punctuation is removed")
     time_zone = TextField(
         required=False, allow_blank=True, max_length=64, help_text="IANA name; empty: derived from the number"
     )
     metadata = ObjectField(required=False)
     zones = serializers.ListField(
-        child=serializers.CharField(), read_only=True, help_text="Zones the window is judged in"
+        child=serializers.CharField(), read_only=True, help_text="Zones in which the calling window must be open"
     )
     timezone_source = TextField(read_only=True)
     warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
-    status = TextField(read_only=True, help_text="What the last analysis meant")
+    status = TextField(read_only=True, help_text="`outcome_id` of the last analysis")
     created_at = InstantField(read_only=True)
 
 
@@ -56,13 +56,13 @@ class ImportSerializer(serializers.Serializer[Any]):
     campaign_id = PublicIdField(Campaign.public_prefix, allow_null=True)
     file_name = TextField()
     status = serializers.ChoiceField(choices=[status.value for status in ImportStatus])
-    progress = serializers.SerializerMethodField(help_text="Of the file, from 0 to 1")
+    progress = serializers.SerializerMethodField(help_text="Share of the file that was read, from 0 to 1")
     bytes_total = serializers.IntegerField()
     bytes_read = serializers.IntegerField()
     rows_read = serializers.IntegerField()
     rows_good = serializers.IntegerField()
-    rows_duplicate = serializers.IntegerField(help_text="They changed nothing")
-    rows_bad = serializers.IntegerField(help_text="Given back by `problems.csv`")
+    rows_duplicate = serializers.IntegerField(help_text="Rows that changed nothing")
+    rows_bad = serializers.IntegerField(help_text="Rows that `problems.csv` lists")
     failure = TextField()
     created_at = InstantField()
     finished_at = InstantField(allow_null=True)
@@ -75,7 +75,7 @@ class ImportSerializer(serializers.Serializer[Any]):
 
 class ImportQuery(Strict):
     file_name = TextField(required=False, default="", allow_blank=True, max_length=255)
-    campaign_id = ReferenceField(Campaign, required=False, help_text="Puts the contacts into this campaign too")
+    campaign_id = ReferenceField(Campaign, required=False, help_text="Also adds the contacts to this campaign")
 
 
 class ImportFilter(Filters):
@@ -91,7 +91,7 @@ class Contacts(Lists, Reads):
 
     @extend_schema(
         responses={200: ContactSerializer, 201: ContactSerializer},
-        description="Makes a contact; one whose `external_id` is there is changed instead, and answered with 200.",
+        description="Creates a contact; if its `external_id` exists, changes that contact instead and answers 200.",
     )
     @idempotent
     def create(self, request: ApiRequest) -> Response:
@@ -104,7 +104,7 @@ class Contacts(Lists, Reads):
 
     @extend_schema(request=Reason, responses={204: None})
     def destroy(self, request: ApiRequest, pk: str) -> Response:
-        """Forget a contact: its callbacks are cancelled, its calls lose name, number and talk."""
+        """Forget a contact: cancels its callbacks and erases name, number, transcript and recording from its calls."""
         contacts.delete(self.named_id(), **request.about, **self.given(Reason))
         return Response(status=204)
 
@@ -118,7 +118,7 @@ class Contacts(Lists, Reads):
     @action(detail=False, methods=["post"], url_path="import", parser_classes=[CsvParser])
     @idempotent_in_steps
     def bring_in(self, request: ApiRequest) -> Response:
-        """Take in a CSV of any size: `phone`, and optionally `name`, `external_id`, `time_zone`; rest is metadata."""
+        """Import a CSV of any size: `phone`, optionally `name`, `external_id`, `time_zone`; the rest is metadata."""
         query = ImportQuery(data=request.query_params.dict(), context=self.get_serializer_context())
         query.is_valid(raise_exception=True)
         asked = query.validated_data
@@ -130,7 +130,7 @@ class Contacts(Lists, Reads):
 
 
 class Imports(Lists, Reads):
-    """How far files were read, and what was wrong with them."""
+    """The progress of imports, and their bad rows."""
 
     queryset = Import.objects.all()
     serializer_class = ImportSerializer
@@ -138,13 +138,13 @@ class Imports(Lists, Reads):
 
     @extend_schema(operation_id="imports_problems", responses={(200, "text/csv"): OpenApiTypes.STR})
     def problems(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
-        """Give the bad rows back as a file with line, column and reason; mended, it can be imported as it is."""
+        """Stream the bad rows with line, column and reason; the corrected file can be imported as it is."""
         source: Import = self.get_object()
         return csv_file(imports.problems_csv(source), name=f"{source.public_id}-problems")
 
 
 def received(request: ApiRequest, *, file_name: str = "", campaign: Campaign | None = None) -> Import:
-    """Store the file in the body and wake a worker; a lost message is made up for by the sweep."""
+    """Store the file in the body and wake a worker; if the message is lost, the sweep finds the import."""
     body = request.data
     if not isinstance(body, StreamedBody):
         raise InvalidFields({"non_field_errors": ["the file is empty, or its length is not given"]})

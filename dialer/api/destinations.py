@@ -1,4 +1,4 @@
-"""Where URLs in a body lead, asked before a method opens a transaction: name servers may take seconds."""
+"""Checks the destinations of URLs in a body before a transaction opens: name servers may take seconds."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -18,9 +18,9 @@ _Method = Callable[Concatenate[_View, ApiRequest, _Rest], HttpResponseBase]
 
 
 def destinations_checked(method: _Method[_View, _Rest]) -> _Method[_View, _Rest]:
-    """Refuse a body whose webhooks, or whose URLs of a campaign, lead where they must not.
+    """Refuse a body in which a webhook or a campaign URL has a forbidden destination.
 
-    What is no URL at all, or in no place where one belongs, is left to the method to refuse.
+    Leaves malformed URLs and unknown fields for the method to refuse.
     """
 
     @wraps(method)
@@ -36,7 +36,7 @@ def destinations_checked(method: _Method[_View, _Rest]) -> _Method[_View, _Rest]
 
 
 def _urls_in(body: object) -> dict[str, str]:
-    """Return URLs by where they stand in the body."""
+    """Return the URLs by their paths in the body."""
     if not isinstance(body, Mapping):
         return {}
     config = body.get("config")

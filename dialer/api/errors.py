@@ -1,4 +1,4 @@
-"""What the dialer's exceptions mean to a client."""
+"""Maps the dialer's exceptions to API errors."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ _AS_SENT = {
     "calls_per_second": "pacing.calls_per_second",
     "max_concurrent_calls": "pacing.max_concurrent_calls",
 }
-"""Fields of campaigns and calls whose place in the body is not their name in the noun."""
+"""Fields of campaigns and calls whose path in the body differs from their name in the domain module."""
 
 
 @answers(InvalidSettings)

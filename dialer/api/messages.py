@@ -1,4 +1,4 @@
-"""Text messages: sent, listed, read."""
+"""Text messages: send, list, read."""
 
 from typing import Any
 
@@ -39,25 +39,25 @@ class MessageSerializer(serializers.Serializer[Any]):
     number = TextField(help_text="The contact's")
     caller_id = TextField(help_text="Ours")
     body = TextField()
-    segments = serializers.IntegerField(allow_null=True, help_text="Short messages that the carrier made of it")
+    segments = serializers.IntegerField(allow_null=True, help_text="Number of short messages that the carrier sent")
     status = serializers.ChoiceField(choices=_STATUSES)
-    failure = TextField(help_text="Why it failed, waits, or is not known to have arrived")
+    failure = TextField(help_text="Why it failed, waits, or has an unknown fate")
     metadata = ObjectField()
     created_at = InstantField()
-    sent_at = InstantField(allow_null=True, help_text="When the carrier had it")
-    settled_at = InstantField(allow_null=True, help_text="When it was delivered, failed, or came")
+    sent_at = InstantField(allow_null=True, help_text="When the carrier accepted it")
+    settled_at = InstantField(allow_null=True, help_text="When it was delivered, failed, or was received")
 
 
 class NewMessage(Strict):
-    """One of ``contact_id``, ``contact`` and ``call_id`` says whom it goes to."""
+    """Exactly one of ``contact_id``, ``contact`` and ``call_id`` names the recipient."""
 
     contact_id = ReferenceField(Contact, only={"deleted_at": None}, required=False)
     contact = CalledContact(required=False, help_text="The newest contact with that number, else a new one")
     call_id = ReferenceField(
-        Call, required=False, help_text="The contact of a call, over its line and for its campaign"
+        Call, required=False, help_text="Write to the contact of this call, over its line and for its campaign"
     )
     campaign_id = ReferenceField(Campaign, required=False)
-    line_id = PublicIdField(Line.public_prefix, required=False, help_text="Default: the campaign's, the default line")
+    line_id = PublicIdField(Line.public_prefix, required=False, help_text="Default: the campaign's, else the default")
     body = TextField(max_length=LONGEST_BODY)
     metadata = ObjectField(required=False, default=dict)
 
@@ -80,8 +80,7 @@ class Messages(Lists, Reads):
     @extend_schema(
         request=NewMessage,
         responses={201: MessageSerializer},
-        description="Queues a message, which is sent within moments and at most once; a number that is not to be "
-        "called is not written to either.",
+        description="Queues a message, which is sent within moments and at most once. Suppressed numbers are refused.",
     )
     @idempotent
     def create(self, request: ApiRequest) -> Response:
@@ -89,6 +88,6 @@ class Messages(Lists, Reads):
         for name in ("contact_id", "call_id", "campaign_id"):
             given[name] = given[name].pk if given.get(name) else None
         message = messages.create(**request.about, **given)
-        # A nudge; where it is lost, beat's finds the row.
+        # Only speeds it up: if the message is lost, the one that beat sends finds the row.
         transaction.on_commit(send_messages.delay, robust=True)
         return self.shown(message, status=201)

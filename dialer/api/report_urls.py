@@ -1,4 +1,4 @@
-"""Routes of campaign reports: whoever has the signed address may read the report, and nothing else."""
+"""Routes of campaign reports: anyone with the signed address may read that report, and nothing else."""
 
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.urls import path
@@ -13,7 +13,7 @@ from dialer.workspaces.ids import MalformedId, parse_public_id
 
 @require_safe
 def campaign_report(request: HttpRequest, name: str) -> StreamingHttpResponse:
-    """Stream the report; whatever is wrong with the address, the answer is the same as for one that never was."""
+    """Stream the report; a wrong or expired address gets the same answer as one that never existed."""
     now = database_now()
     given = {key: request.GET.get(key, "") for key in ("expires", "signature")}
     if not given["expires"].isdecimal() or not reports.is_permitted(name, **given, now=now):

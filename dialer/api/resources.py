@@ -1,4 +1,4 @@
-"""Personas, lines and retry policies: made, changed and archived; what is archived is listed only when asked for."""
+"""Personas, lines and retry policies: create, change, archive. Lists leave out archived rows unless asked for them."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, TypedDict
@@ -33,11 +33,11 @@ from dialer.workspaces.values import LONGEST_NAME
 
 
 class ArchivedFilter(Filters):
-    archived = serializers.BooleanField(required=False, help_text="Those that were archived, in place of the others")
+    archived = serializers.BooleanField(required=False, help_text="List archived rows instead of the others")
 
 
 class Pace(Strict):
-    """How fast calls may start; ``null`` is no limit."""
+    """How fast and how many calls may start; ``null`` means no limit."""
 
     calls_per_second = NumberField(
         required=False, allow_null=True, min_value=LEAST_CALLS_PER_SECOND, max_value=MOST_CALLS_PER_SECOND
@@ -57,14 +57,14 @@ class PersonaSerializer(Strict):
         help_text="Where calls are connected to: a SIP address, a media-stream URL, a script",
     )
     has_flow = TruthField(
-        required=False, help_text="A talk is complete when its analysis says `flow_completed`, not when it ends"
+        required=False, help_text="A talk counts as complete when its analysis says `flow_completed`, not when it ends"
     )
     archived_at = InstantField(read_only=True, allow_null=True)
     created_at = InstantField(read_only=True)
 
 
 class Health(TypedDict):
-    """Whether a line's carrier takes calls, as last seen."""
+    """Whether the carrier of a line took calls when it was last asked."""
 
     status: str
     reason: str
@@ -79,7 +79,7 @@ class LineSerializer(Pace):
         required=False,
         allow_null=True,
         write_only=True,
-        help_text="What the carrier asks of this line; set with an `admin` key, never shown again. Addresses are "
+        help_text="What the carrier requires of this line; set with an `admin` key, never shown again. Addresses are "
         "settings of the installation; a line of the carrier `simulated` has no credentials",
     )
     has_credentials = serializers.SerializerMethodField()
@@ -87,8 +87,8 @@ class LineSerializer(Pace):
         child=TextField(max_length=caller_ids.LONGEST),
         required=False,
         max_length=caller_ids.MOST,
-        help_text="Numbers that calls may show, the first by default. A number belongs to one workspace: calls and "
-        "texts to it come here, and lines of no other workspace may show it",
+        help_text="Numbers that calls may show; the first is the default. A number belongs to one workspace: calls and "
+        "texts to it arrive here, and no other workspace's lines may show it",
     )
     ring_timeout_seconds = WholeNumberField(required=False, within=RING_TIMEOUTS)
     max_duration_seconds = WholeNumberField(required=False, within=MAX_DURATIONS)
@@ -97,7 +97,7 @@ class LineSerializer(Pace):
         Campaign.public_prefix,
         required=False,
         allow_null=True,
-        help_text="Calls that come in belong to it where nothing else says to which campaign they belong",
+        help_text="The campaign of received calls that nothing else assigns to a campaign",
     )
     health = serializers.SerializerMethodField()
     archived_at = InstantField(read_only=True, allow_null=True)
@@ -123,7 +123,7 @@ class RetryPolicySerializer(Strict):
 
 
 class _Archivable(Lists, Reads):
-    """Rows that are made, changed, and archived rather than deleted, by the verbs of their noun."""
+    """Rows that are created, changed, and archived rather than deleted, by the functions of their module."""
 
     serializer_class: type[Strict]
     filters = ArchivedFilter
@@ -146,7 +146,7 @@ class _Archivable(Lists, Reads):
         fields = self.body()
         return self.shown(type(self).editing(self.named_id(), **request.about, **fields))
 
-    @extend_schema(description="Archives it: campaigns that use it go on, new ones cannot.")
+    @extend_schema(description="Archives it: campaigns that use it keep it, new ones cannot choose it.")
     def destroy(self, request: ApiRequest, pk: str) -> Response:
         type(self).archiving(self.named_id(), **request.about)
         return Response(status=204)
@@ -172,7 +172,7 @@ class Lines(_Archivable):
     archiving = staticmethod(lines.archive_line)
 
     def body(self) -> dict[str, Any]:
-        """Return the body; raises ``PermissionDenied`` where it has credentials and the key is no admin's."""
+        """Return the body; raises ``PermissionDenied`` if it has credentials and the key lacks the scope ``admin``."""
         fields = super().body()
         if "credentials" in fields and not reaches(self.request.key, "admin"):
             message = "`credentials` need an admin key."
@@ -182,7 +182,7 @@ class Lines(_Archivable):
 
 @extend_schema_view(destroy=extend_schema(description="Archives it; the default policy cannot be archived."))
 class RetryPolicies(_Archivable):
-    """Per outcome, delays in minutes and a limit."""
+    """Delays in minutes and a limit for each outcome."""
 
     queryset = RetryPolicy.objects.all()
     serializer_class = RetryPolicySerializer

@@ -1,4 +1,4 @@
-"""Shapes that several resources share: settings of calling, and how a person acts."""
+"""Serializer fields and bodies that several resources share: schedules, rules, limits, reasons."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ SCHEDULE: dict[str, Any] = {
         "items": {"type": "integer", "minimum": 1, "maximum": MAX_DELAY_MINUTES},
         "minItems": 1,
         "maxItems": MAX_DELAYS,
-        "description": "Minutes after the end of the call before",
+        "description": "Minutes after the end of the previous call",
     },
     "calling_hours": {
         "oneOf": [
@@ -65,7 +65,7 @@ _OTHER_SPELLING: dict[str, Any] = {
 
 
 class ScheduleField(ObjectField):
-    """A schedule in either spelling; ``schedule_settings`` checks it. ``extra`` are further OpenAPI properties."""
+    """A schedule in either spelling; ``schedule_settings`` checks it. ``extra`` adds OpenAPI properties."""
 
     def __init__(self, *, extra: dict[str, Any] | None = None, **kwargs: Any) -> None:
         self.extra = extra or {}
@@ -77,14 +77,14 @@ class RulesField(ObjectField):
 
 
 class LimitsField(ObjectField):
-    """Contact limits; their noun checks them."""
+    """Contact limits; the domain module checks them."""
 
-    def to_internal_value(self, data: object) -> Any:  # noqa: ANN401 — a list, which the noun reads
+    def to_internal_value(self, data: object) -> Any:  # noqa: ANN401 — a list, which the domain module checks
         return data
 
 
 class Reason(Strict):
-    """Why somebody acts; kept in the audit entry."""
+    """Why a person acts; kept in the audit entry."""
 
     reason = TextField(required=False, default="", allow_blank=True, max_length=LONGEST_REASON)
 

@@ -1,4 +1,4 @@
-"""Numbers that are not to be called."""
+"""Suppressions: numbers that must not be called."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ _LONGEST_NUMBER = 64
 
 class SuppressionSerializer(serializers.Serializer[Any]):
     id = PublicIdField(Suppression.public_prefix)
-    phone = TextField(source="number", allow_null=True, help_text="null: forgotten with its contact, and still held")
+    phone = TextField(source="number", allow_null=True, help_text="null: forgotten with its contact, still suppressed")
     reason = TextField()
     source = TextField()  # type: ignore[assignment] # a field, not where it comes from
     created_at = InstantField()
@@ -53,12 +53,12 @@ class RefusedNumber(serializers.Serializer[Any]):
 
 
 class TakenSerializer(serializers.Serializer[Any]):
-    """What became of the numbers; ``submitted`` is the sum of added, already and refused."""
+    """Counts of numbers; ``submitted`` is the sum of added, already and refused."""
 
     submitted = serializers.IntegerField()
     added = serializers.IntegerField()
-    already = serializers.IntegerField(help_text="Suppressed before, or given twice")
-    withdrawn = serializers.IntegerField(help_text="Calls that waited for these numbers")
+    already = serializers.IntegerField(help_text="Suppressed before, or listed twice")
+    withdrawn = serializers.IntegerField(help_text="Queued calls to these numbers that were withdrawn")
     refused = RefusedNumber(many=True)
 
 
@@ -83,7 +83,7 @@ class Suppressions(Lists, Reads):
     @extend_schema(
         request=NewSuppression,
         responses={200: SuppressionSerializer, 201: SuppressionSerializer},
-        description="Suppresses a number and withdraws what waits for it; 200 where it was suppressed already.",
+        description="Suppresses a number and withdraws its queued calls; answers 200 if it was suppressed already.",
     )
     @idempotent
     def create(self, request: ApiRequest) -> Response:
@@ -101,7 +101,7 @@ class Suppressions(Lists, Reads):
     @action(detail=False, methods=["post"], url_path="import")
     @idempotent
     def bring_in(self, request: ApiRequest) -> Response:
-        """Suppress many numbers; a bad one stops no other and is named by its place."""
+        """Suppress many numbers; an invalid one does not stop the others and is named by its index."""
         given = self.given(NewSuppressions)
         taken = self._take_in(given["phones"], given)
         added = len(taken.done.added)
@@ -118,7 +118,7 @@ class Suppressions(Lists, Reads):
 
     @extend_schema(request=Reason, responses={204: None})
     def destroy(self, request: ApiRequest, pk: str) -> Response:
-        """Lift a suppression; it revives nothing."""
+        """Lift a suppression; withdrawn calls stay withdrawn."""
         reason = self.given(Reason)["reason"]
         suppressions.remove(self.get_object(), actor=request.actor, reason=reason, now=request.now)
         return Response(status=204)

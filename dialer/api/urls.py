@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from dialer.api import errors as errors  # noqa: PLC0414 — what the nouns' exceptions mean is registered there
+from dialer.api import errors as errors  # noqa: PLC0414 — registers the dialer's exceptions
 from dialer.api.audience import Audience
 from dialer.api.calls import Calls, InboundCalls
 from dialer.api.campaigns import Campaigns
@@ -29,7 +29,7 @@ urlpatterns = [
     path("settings/", Settings.as_view({"get": "retrieve", "patch": "partial_update"}), name="settings"),
     path("settings/presets/", Settings.as_view({"get": "presets"}), name="settings-presets"),
     path("campaigns/<pk>/report.csv", Campaigns.as_view({"get": "report"}), name="campaign-report-csv"),
-    path("webhooks/audience/", Audience.as_view()),  # before webhooks' own: "audience" is not the id of one
+    path("webhooks/audience/", Audience.as_view()),  # before the webhooks routes, which would read "audience" as an id
     path("imports/<pk>/problems.csv", Imports.as_view({"get": "problems"}), name="import-problems"),
     path("", include(router.urls)),
 ]

@@ -1,4 +1,4 @@
-"""The workspace's defaults: the three callback fields, window, zone, limits; and what laws propose for them."""
+"""The workspace's defaults (callback fields, window, zone, limits) and the legal presets for them."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ class SettingsSerializer(Pace):
     id = PublicIdField(Workspace.public_prefix, read_only=True)
     name = TextField(required=False, max_length=LONGEST_NAME)
     time_zone = TextField(required=False, max_length=64, help_text="IANA name, such as Europe/Berlin")
-    schedule = ScheduleField(required=False, help_text="Taken as a whole")
-    contact_limits = LimitsField(required=False, help_text="Taken as a whole; empty: no limit")
+    schedule = ScheduleField(required=False, help_text="Replaced as a whole")
+    contact_limits = LimitsField(required=False, help_text="Replaced as a whole; empty: no limit")
     stale_after_hours = WholeNumberField(required=False, within=STALE_AFTER_HOURS)
     preset = OneOfField(
         list(presets()),
         required=False,
         write_only=True,
-        help_text="A jurisdiction whose limits and window take the place of contact_limits and schedule's window",
+        help_text="A jurisdiction whose limits and window replace contact_limits and the schedule's window",
     )
 
 
@@ -39,9 +39,9 @@ class SourceSerializer(serializers.Serializer[Any]):
 
 
 class PresetSerializer(serializers.Serializer[Any]):
-    """Limits and hours that the law of a place asks for, and where it says so."""
+    """The limits and hours that a jurisdiction requires, with their sources."""
 
-    code = serializers.CharField(help_text="As `preset` of the settings takes it")
+    code = serializers.CharField(help_text="The value for `preset` in the settings")
     name = serializers.CharField()
     jurisdiction = serializers.CharField(help_text="ISO 3166")
     applies_to = serializers.CharField()
@@ -56,7 +56,7 @@ class PresetsSerializer(serializers.Serializer[Any]):
 
 
 class Settings(ApiViewSet):
-    """The one row of settings that a workspace has."""
+    """The settings of the workspace."""
 
     queryset = Workspace.objects.all()
     serializer_class = SettingsSerializer
@@ -72,5 +72,5 @@ class Settings(ApiViewSet):
 
     @extend_schema(operation_id="settings_presets", summary="List presets by jurisdiction", responses=PresetsSerializer)
     def presets(self, request: ApiRequest) -> Response:
-        """What laws ask of hours and limits, with their sources; to begin with, and no legal advice."""
+        """List the hours and limits that laws require, with their sources: a starting point, not legal advice."""
         return self.shown({"results": list(presets().values())}, PresetsSerializer)

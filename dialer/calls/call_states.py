@@ -1,8 +1,8 @@
-"""Where a call stands: the only module that changes a call's status, outcome, generation and lease.
+"""The state of calls: the only module that changes a call's status, outcome, generation and lease.
 
-Each verb is one statement for a batch and leaves rows alone that may not go where it leads
-(:data:`~dialer.rules.statuses.CALL_MOVES`). A verb that changes a queued call raises its generation, which fences
-messages that are under way. All run in the caller's transaction; what follows from a change is the caller's business.
+Each verb is one statement for a batch. It skips rows whose status does not allow the move
+(:data:`~dialer.rules.statuses.CALL_MOVES`). A verb that changes a queued call raises its generation, which makes
+messages under way stale. All verbs run in the caller's transaction; the caller handles what follows from a change.
 """
 
 import json
@@ -44,12 +44,12 @@ class QueuedCall:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     generation: int = 0
     lease_until: datetime | None = None
-    """Set where the claim creates the call: it is queued and leased in one write."""
+    """Set when the claim creates the call: it is queued and leased in one write."""
     id: UUID = field(default_factory=new_id)
 
 
 def queue(calls: Sequence[QueuedCall], *, now: datetime) -> None:
-    """Put calls in the queue in one statement; the caller's transaction holds what they are needed for."""
+    """Insert queued calls in one statement, in the transaction that creates the reason for them."""
     if not calls:
         return
     run(
@@ -113,7 +113,7 @@ class Leased(NamedTuple):
 
 
 class Postponed(NamedTuple):
-    """When a call that may not start yet is due again, and why it waits."""
+    """A call that may not start yet: when it is due again, and why it waits."""
 
     call_id: UUID
     due_at: datetime
@@ -121,7 +121,7 @@ class Postponed(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """What a queued call is to be dialled by from now on; ``force`` is JSON."""
+    """The new time, and the checks that the call may pass; ``force`` is JSON."""
 
     call_id: UUID
     due_at: datetime
@@ -131,7 +131,7 @@ class Moved(NamedTuple):
 
 
 class Returned(NamedTuple):
-    """A call that its carrier did not take: queued again, or withdrawn because its chain was promised another."""
+    """A call that its carrier did not take: queued again, or withdrawn because another call replaced it."""
 
     id: UUID
     status: str
@@ -154,7 +154,7 @@ class Requeued(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far the reports of a carrier bring a live call."""
+    """The state of a live call according to its carrier's reports."""
 
     call_id: UUID
     status: CallStatus
@@ -164,7 +164,7 @@ class Progress(NamedTuple):
 
 
 def lease(starts: Mapping[UUID, datetime], *, length: timedelta) -> list[Leased]:
-    """Claim queued calls from their starts on; return those that were still queued."""
+    """Claim calls; each lease lasts ``length`` from the call's start. Returns the calls that were still queued."""
     if not starts:
         return []
     return fetch(
@@ -181,7 +181,7 @@ def lease(starts: Mapping[UUID, datetime], *, length: timedelta) -> list[Leased]
 
 
 def release_expired(*, limit: int, now: datetime) -> int:
-    """Make claimed calls whose lease ran out claimable again; their old messages find another generation."""
+    """Make calls whose lease ran out claimable again, with a new generation, which makes old messages stale."""
     rows = fetch(
         Id,
         "release_expired_leases",
@@ -199,7 +199,7 @@ def release_expired(*, limit: int, now: datetime) -> int:
 
 
 def release_claims(campaign_id: UUID) -> int:
-    """Take claimed calls of a paused campaign back from the workers: their messages become stale."""
+    """Release the claimed calls of a paused campaign; the messages that workers have become stale."""
     rows = fetch(
         Id,
         "release_claims",
@@ -214,7 +214,7 @@ def release_claims(campaign_id: UUID) -> int:
 
 
 def hold(holds: Sequence[Postponed]) -> None:
-    """Leave queued calls, which the caller holds locked, for later."""
+    """Postpone queued calls; the caller holds their locks."""
     if holds:
         run(
             "hold_calls",
@@ -233,7 +233,7 @@ def hold(holds: Sequence[Postponed]) -> None:
 
 
 def move(moves: Sequence[Moved]) -> None:
-    """Give queued calls another time and clear what held them; placing checks again."""
+    """Give queued calls another time and clear their hold; placing checks them again."""
     if moves:
         run(
             "move_calls",
@@ -255,9 +255,9 @@ def move(moves: Sequence[Moved]) -> None:
 
 
 def take_to_dialing(calls: Sequence[tuple[UUID, int, str]], *, check_at: datetime, now: datetime) -> set[UUID]:
-    """Take queued calls, each with the generation it was claimed at and the number it goes to, to ``dialing``.
+    """Move calls, given as (id, claimed generation, number to dial), from ``queued`` to ``dialing``.
 
-    Returns those that were taken: the carrier may be asked for these and no other.
+    Returns the ids that moved: only these may be handed to the carrier.
     """
     found = fetch(
         Id,
@@ -266,7 +266,7 @@ def take_to_dialing(calls: Sequence[tuple[UUID, int, str]], *, check_at: datetim
         UPDATE dialer_call c SET status = 'dialing', dialing_at = %(now)s, number = t.number, lease_until = NULL,
             held_reason = '', check_at = %(check_at)s
         FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(numbers)s::text[]) AS t(id, generation, number)
-        -- Written so that no partial index of queued rows can serve it: with old statistics the planner would walk one.
+        -- Not "=": with old statistics, the planner would scan a whole partial index of queued rows.
         WHERE c.id = t.id AND c.generation = t.generation AND c.status IS NOT DISTINCT FROM 'queued'
         RETURNING c.id
         """,
@@ -282,10 +282,10 @@ def take_to_dialing(calls: Sequence[tuple[UUID, int, str]], *, check_at: datetim
 
 
 def put_back(holds: Sequence[Postponed]) -> list[Returned]:
-    """Return calls that the carrier refused before taking them to the queue: no attempt was made.
+    """Put calls back into the queue because the carrier was too busy to take them: no attempt was made.
 
-    Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
-    One whose chain was promised another call meanwhile is withdrawn.
+    Skips calls that are not ``dialing``, or that have reports: a report proves that the carrier took the call.
+    A call is withdrawn instead if its chain got another queued call meanwhile.
     """
     return fetch(
         Returned,
@@ -313,17 +313,17 @@ def put_back(holds: Sequence[Postponed]) -> list[Returned]:
 
 
 def move_forward(progress: Sequence[Progress], *, check_at: datetime, now: datetime) -> None:
-    """Bring live calls, which the caller holds locked, as far as their reports say."""
+    """Move live calls forward to the state in their reports; the caller holds their locks."""
     if progress:
         run(
             "move_calls_forward",
             """
             UPDATE dialer_call c SET status = t.status,
-                -- Another report, or a person, may have taken the row out of the queue that a refusal put it in.
+                -- The row may be queued again after a refusal; the report proves that it was handed over.
                 dialing_at = COALESCE(c.dialing_at, %(now)s), lease_until = NULL,
                 carrier_call_id = CASE WHEN t.carrier_id = '' THEN c.carrier_call_id ELSE t.carrier_id END,
                 ringing_at = COALESCE(c.ringing_at, t.ringing_at), answered_at = COALESCE(c.answered_at, t.answered_at),
-                -- A carrier cannot be asked about a call that it brought us; its row says when it ends at the latest.
+                -- A carrier cannot be asked about an inbound call; the check_at of its row is its latest end.
                 check_at = CASE WHEN c.direction = 'inbound' THEN c.check_at ELSE %(check_at)s END
             FROM unnest(%(ids)s::uuid[], %(status)s::text[], %(carrier_ids)s::text[], %(ringing)s::timestamptz[],
                 %(answered)s::timestamptz[]) AS t(id, status, carrier_id, ringing_at, answered_at)
@@ -342,14 +342,14 @@ def move_forward(progress: Sequence[Progress], *, check_at: datetime, now: datet
 
 
 def end(ends: Sequence[CallEnd]) -> None:
-    """End calls, which the caller holds locked and has seen not to have ended."""
+    """End calls; the caller holds their locks and has checked that they have not ended."""
     run(
         "end_calls",
         """
         UPDATE dialer_call c SET status = 'ended', outcome = t.outcome, ended_reason = t.reason, ended_at = t.at,
             duration_seconds = t.duration, transcript = t.transcript, recording_url = t.recording, check_at = NULL,
             lease_until = NULL,
-            -- A report proves that a call was handed over, also one that the carrier said it refused.
+            -- A report proves that the call was handed over, even if the carrier's answer was a refusal.
             dialing_at = CASE WHEN t.carrier_id = '' THEN c.dialing_at ELSE COALESCE(c.dialing_at, t.at) END,
             ringing_at = COALESCE(c.ringing_at, t.ringing),
             answered_at = COALESCE(c.answered_at, t.answered),
@@ -376,7 +376,7 @@ def end(ends: Sequence[CallEnd]) -> None:
 
 
 def cancel(call_id: UUID, *, now: datetime) -> list[Cancelled]:
-    """End a queued call ``cancelled``, mark a live one; return nothing for a call that has ended or came in."""
+    """End a queued call ``cancelled``, mark a live one; returns nothing for an ended or an inbound call."""
     return fetch(
         Cancelled,
         "cancel_call",
@@ -395,7 +395,7 @@ def cancel(call_id: UUID, *, now: datetime) -> list[Cancelled]:
 
 
 def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
-    """End queued calls whose cancelling was asked for while they were live."""
+    """End queued calls that somebody cancelled while they were live."""
     rows = fetch(
         Id,
         "end_cancelled",
@@ -411,7 +411,7 @@ def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
 
 
 def withdraw(call_ids: Sequence[UUID], *, why: Withdrawal, only_stale: bool, now: datetime) -> list[Withdrawn]:
-    """Take queued calls out of the queue; with ``only_stale`` those alone that are too late to be dialled."""
+    """Take queued calls out of the queue; with ``only_stale``, only those that are too late to be dialled."""
     return fetch(
         Withdrawn,
         "withdraw_calls",
@@ -431,7 +431,7 @@ def withdraw(call_ids: Sequence[UUID], *, why: Withdrawal, only_stale: bool, now
 
 
 def requeue(call_id: UUID, *, due_at: datetime) -> list[Requeued]:
-    """Put a withdrawn call that was never handed over back into the queue; nothing where it is anything else."""
+    """Put a withdrawn call that was never handed over back into the queue; returns nothing for any other call."""
     return fetch(
         Requeued,
         "requeue_withdrawn",
@@ -445,7 +445,7 @@ def requeue(call_id: UUID, *, due_at: datetime) -> list[Requeued]:
 
 
 def correct_to_answered(call_id: UUID, *, ended_reason: str, now: datetime) -> None:
-    """Count a call that ended ``voicemail`` as answered, because a person knows better."""
+    """Change the outcome of a call from ``voicemail`` to ``answered``, because a person said so."""
     Call.objects.filter(pk=call_id, outcome=Outcome.VOICEMAIL.value).update(
         outcome=Outcome.ANSWERED.value, ended_reason=ended_reason, person_confirmed_at=now
     )

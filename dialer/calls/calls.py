@@ -1,4 +1,4 @@
-"""Calls that are withdrawn, requeued or cancelled, with all that follows for their chains."""
+"""Withdraws, requeues and cancels calls, with the consequences for their chains."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,13 +23,13 @@ from webhooks.outbox import NewEvent, record_events
 def withdraw(
     call_ids: Sequence[UUID], *, why: Withdrawal, now: datetime, ends_chain: bool = True, only_stale: bool = False
 ) -> list[UUID]:
-    """Take queued calls out of the queue and tell whoever promised them; return those that were still queued.
+    """Take queued calls out of the queue and tell the listener; returns those that were still queued.
 
-    ``only_stale`` withdraws only calls that are still too late: one that an operator moved meanwhile stays queued.
+    ``only_stale`` spares calls that are not too late any more, because an operator moved them meanwhile.
 
-    Their chains are finished, unless something else follows (``ends_chain`` false) or a call of theirs is live, whose
-    end then is the chain's. Runs in the caller's transaction; live calls are locked before
-    queued ones, each in the order of their ids.
+    Finishes their chains, unless something else follows (``ends_chain`` false) or a chain has a live call, which then
+    ends the chain when it ends. Runs in the caller's transaction; locks live calls before queued ones, each in the
+    order of their ids.
     """
     if not call_ids:
         return []
@@ -44,7 +44,7 @@ def withdraw(
 
 
 def _end_chains(rows: Sequence[Withdrawn], *, why: Withdrawal, now: datetime) -> None:
-    """Finish chains whose call was withdrawn; one that ran out keeps what it had reached before."""
+    """Finish the chains of withdrawn calls; an exhausted chain counts as reached if an earlier call was answered."""
     state, result = end_of_chain(why)
     ran_out = state is ContactState.EXHAUSTED
     chains = chains_of([row.chain_id for row in rows])
@@ -80,7 +80,7 @@ class _ChainId(NamedTuple):
 
 
 def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
-    """Return those chains of these calls that have a live call, which stays live until the transaction ends."""
+    """Return the chains of these calls that have a live call, and lock those live calls."""
     rows = fetch(
         _ChainId,
         "lock_live_of_chains",
@@ -96,7 +96,7 @@ def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
 
 
 def settle_live(chain_id: UUID, *, now: datetime) -> None:
-    """Make no retry after the live call of a chain, because a person ended the chain; a promise may still follow."""
+    """Prevent retries after the live call of a chain that a person has ended; a promise may still follow."""
     run(
         "settle_live",
         """
@@ -108,17 +108,17 @@ def settle_live(chain_id: UUID, *, now: datetime) -> None:
 
 
 def requeue(call_id: UUID, *, due_at: datetime) -> None:
-    """Queue a withdrawn call for the time it was promised, and let its campaign contact wait for it again.
+    """Put a withdrawn call back into the queue for ``due_at``, and set its campaign contact to ``callback_pending``.
 
-    What moved it since is asked anew before it is dialled. Runs in the caller's transaction, which holds the locks of
-    the contact and of the campaign, and has seen that nothing took the call's place. Raises ``TransitionConflict``
+    Placing checks it again. Runs in the caller's transaction; the caller holds the locks of
+    the contact and the campaign, and has checked that no other call replaced it. Raises ``TransitionConflict``
     for a call in any other state.
     """
     rows = call_states.requeue(call_id, due_at=due_at)
     if not rows:
         raise TransitionConflict(what="the call", from_="no longer withdrawn", to=CallStatus.QUEUED)
     if rows[0].campaign_contact_id:
-        # Of one that is being called, the end of that call says what follows.
+        # If the contact is being called, the end of that call sets its state.
         campaign_contacts.expect_callback(
             [rows[0].campaign_contact_id], from_=set(ContactState) - {ContactState.CALLING}
         )
@@ -139,7 +139,7 @@ def withdraw_numbers(workspace_id: UUID, numbers: Sequence[str], *, why: Withdra
 
 
 def withdraw_campaign(campaign_id: UUID, *, why: Withdrawal, limit: int, now: datetime) -> list[UUID]:
-    """Withdraw up to ``limit`` queued calls of a campaign that refuses claims already; call until none is left."""
+    """Withdraw up to ``limit`` queued calls of a stopped campaign; repeat until it returns none."""
     rows = fetch(
         Id,
         "queued_calls_of_campaign",
@@ -150,9 +150,9 @@ def withdraw_campaign(campaign_id: UUID, *, why: Withdrawal, limit: int, now: da
 
 
 def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Call:
-    """Stop one call: a queued one ends ``cancelled``, a live one is marked for its carrier to hang up.
+    """Stop one call: a queued call ends ``cancelled``, a live call is marked for its carrier to hang up.
 
-    Returns the call as it is then; raises ``TransitionConflict`` where it has ended. The caller asks the carrier to
+    Returns the changed call; raises ``TransitionConflict`` if it has ended or came in. The caller asks the carrier to
     hang up after the commit (:func:`dialer.dialing.placing.hang_up`).
     """
     from_ = Call.objects.in_workspace(workspace_id).get(pk=call_id).status
@@ -160,7 +160,7 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
         rows = call_states.cancel(call_id, now=now)
         call = Call.objects.select_related("contact", "campaign").get(pk=call_id)
         if not rows:
-            # Whoever called us ends the call, or whoever talks to them.
+            # Only the caller or the persona ends an inbound call.
             from_ = call.status if call.direction == Direction.OUTBOUND else f"{call.direction} {call.status}"
             raise TransitionConflict(what="the call", from_=from_, to=Outcome.CANCELLED)
         if call.status == CallStatus.ENDED:
@@ -173,14 +173,14 @@ def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now:
 
 
 def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> None:
-    """End queued calls whose cancelling was asked for while they were live; in the caller's transaction."""
+    """End queued calls that somebody cancelled while they were live; runs in the caller's transaction."""
     ended = call_states.end_cancelled(call_ids, now=now)
     for call in Call.objects.select_related("contact", "campaign").filter(pk__in=ended):
         _cancelled_before_dialling(call, now=now)
 
 
 def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
-    """End the promise of a call that was never handed over, and its chain unless another call of it is live."""
+    """End the callback of a call that was never handed over, and its chain unless the chain has a live call."""
     is_over = not _lock_live_chains([call.id])
     listener().calls_withdrawn([call.id], Withdrawal.CANCELLED, now=now)
     if call.campaign_contact_id and is_over:

@@ -1,6 +1,6 @@
-"""Where a campaign contact stands: the only writer of ``CampaignContact.state``.
+"""The state of campaign contacts: the only module that writes ``CampaignContact.state``.
 
-Each verb is one statement for a batch, names the state it leads to, and leaves rows alone that may not go there
+Each verb is one statement for a batch and names its target state. It skips rows whose state does not allow the move
 (:data:`~dialer.rules.statuses.CONTACT_MOVES`). All run in the caller's transaction.
 """
 
@@ -16,7 +16,7 @@ from dialer.workspaces.statements import fetch, run
 
 
 class AfterCall(NamedTuple):
-    """Where a call that ended leaves its campaign contact; ``end_reason`` is empty while something is to follow."""
+    """The state of a campaign contact after a call; ``end_reason`` is empty while another call follows."""
 
     id: UUID
     state: ContactState
@@ -29,7 +29,7 @@ class _Added(NamedTuple):
 
 
 def add(workspace_id: UUID, campaign_id: UUID, contact_ids: Sequence[UUID], *, now: datetime) -> set[UUID]:
-    """Let contacts wait for their first call; return those that were not in the campaign yet."""
+    """Add contacts, waiting for their first call; returns the ids of those that were not in the campaign yet."""
     rows = fetch(
         _Added,
         "add_campaign_contacts",
@@ -52,9 +52,9 @@ def add(workspace_id: UUID, campaign_id: UUID, contact_ids: Sequence[UUID], *, n
 
 
 def add_promised(workspace_id: UUID, campaign_id: UUID, contact_id: UUID) -> UUID:
-    """Return the campaign contact, made where there is none; no first call is claimed for it after this.
+    """Return the campaign contact, created if it does not exist; no first call is claimed for it after this.
 
-    Waits for a claim that is under way; what that queued is seen, and superseded, afterwards.
+    Waits for a claim that is under way, so that the caller can see and supersede the call that the claim queued.
     """
     row, _ = CampaignContact.objects.get_or_create(
         workspace_id=workspace_id,
@@ -68,17 +68,17 @@ def add_promised(workspace_id: UUID, campaign_id: UUID, contact_id: UUID) -> UUI
 
 
 def claim(ids: Sequence[UUID]) -> None:
-    """Take contacts whose first call was claimed, which the claim holds locked, to calling."""
+    """Set contacts whose first call was claimed to ``calling``; the claim holds their locks."""
     _call("first_calls_claimed", ids, from_=[ContactState.WAITING])
 
 
 def call(ids: Sequence[UUID]) -> None:
-    """Take contacts whose call is handed to its carrier to calling."""
+    """Set contacts whose call is handed to its carrier to ``calling``."""
     _call("contacts_calling", ids, from_=[ContactState.WAITING, ContactState.CALLBACK_PENDING])
 
 
 def expect_callback(ids: Sequence[UUID], *, from_: Collection[ContactState]) -> None:
-    """Let contacts wait for a callback, also those whose chain was over."""
+    """Set contacts to ``callback_pending``, also those whose chain was over."""
     if ids:
         run(
             "expect_callback",
@@ -106,7 +106,7 @@ def finish(ids: Sequence[UUID], *, state: ContactState, end_reason: str, now: da
 
 
 def finish_waiting(campaign_id: UUID, *, end_reason: str, limit: int, now: datetime) -> None:
-    """Cancel up to ``limit`` contacts of a campaign that wait for their first call."""
+    """Cancel up to ``limit`` contacts of a campaign that still wait for their first call."""
     run(
         "cancel_waiting_contacts",
         """
@@ -122,7 +122,7 @@ def finish_waiting(campaign_id: UUID, *, end_reason: str, limit: int, now: datet
 
 
 def move_after_calls(moved: Sequence[AfterCall], *, now: datetime) -> None:
-    """Move contacts to where their calls left them, and keep the best result of each."""
+    """Set the state of contacts after their calls, and keep the best result of each."""
     if moved:
         run(
             "move_campaign_contacts",
@@ -148,7 +148,7 @@ def move_after_calls(moved: Sequence[AfterCall], *, now: datetime) -> None:
 
 
 def count_as_reached(id_: UUID, *, is_over: bool, now: datetime) -> None:
-    """Count a contact as reached because a person says that it answered; finish it if its chain is over."""
+    """Set the result to ``answered`` because a person said so; finish the contact if its chain is over."""
     run(
         "campaign_contact_reached",
         """
@@ -164,7 +164,7 @@ def count_as_reached(id_: UUID, *, is_over: bool, now: datetime) -> None:
 
 
 def count_as_talked_to(ids: Sequence[UUID]) -> None:
-    """Note the result of contacts who were talked to in their own call."""
+    """Record the result of contacts who talked to us in a call that they made."""
     run(
         "contacts_talked_to",
         "UPDATE dialer_campaigncontact SET result = 'answered' WHERE id = ANY(%(ids)s::uuid[])",

@@ -1,4 +1,4 @@
-"""Chains: their attempts, the attempt that decides the result, and what of them is used up."""
+"""Chains: their attempts, the attempt that decides the result, and how many attempts and retries are used up."""
 
 import json
 from collections import defaultdict
@@ -15,7 +15,7 @@ from dialer.workspaces.statements import fetch, run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A call that was handed over, or came in, and has ended."""
+    """A call that was handed over or received, and has ended."""
 
     id: UUID
     outcome: Outcome
@@ -29,13 +29,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """The attempts of a chain in their order; none where nobody was dialled."""
+    """The attempts of a chain in order; empty if nobody was dialled."""
 
     attempts: tuple[Attempt, ...] = ()
 
     @property
     def was_reached(self) -> bool:
-        """Tell whether the contact was reached, also where a later promise was in vain."""
+        """Tell whether any attempt was answered, even if later ones were not."""
         return any(attempt.outcome is Outcome.ANSWERED for attempt in self.attempts)
 
     @property
@@ -61,7 +61,7 @@ NOTHING_DIALLED = Chain()
 
 
 def chains_of(chain_ids: Collection[UUID]) -> Mapping[UUID, Chain]:
-    """Read the chains in which somebody was dialled, with the calls that have ended."""
+    """Read the ended attempts of each chain; leaves out chains without any."""
     if not chain_ids:
         return {}
     found: dict[UUID, list[Attempt]] = defaultdict(list)
@@ -91,7 +91,7 @@ def chains_of(chain_ids: Collection[UUID]) -> Mapping[UUID, Chain]:
 
 
 class UsedUp(NamedTuple):
-    """Of a chain: its calls that were handed over, its retries dialled or skipped, and whether a call is open."""
+    """How many calls of a chain were handed over, how many retries were dialled or skipped, and whether one is open."""
 
     attempts: int = 0
     retries: int = 0
@@ -112,7 +112,7 @@ def used_up(chain_id: UUID) -> UsedUp:
 
 
 def renumber(chain_ids: Collection[UUID]) -> None:
-    """Renumber queued promises of chains in which a call was superseded before it was made."""
+    """Renumber the queued promises of chains in which a call was superseded before it was dialled."""
     run(
         "renumber_promises",
         f"""

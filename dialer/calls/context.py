@@ -1,6 +1,6 @@
-"""Everything that decides about calls, read for a batch in one statement.
+"""Everything that decides about a call, read for a batch in one statement.
 
-Placing asks it under locks, endings when they decide what follows, the queue's pages when they say why a row waits.
+Placing reads it under locks, completion to decide what follows, and the queue's pages to say why a row waits.
 """
 
 import json
@@ -26,7 +26,7 @@ Ledger = Mapping[tuple[UUID, str], Sequence[Handed]]
 class CallContext(NamedTuple):
     """A call with its contact, persona, campaign, line and workspace: a row of ``contexts_of``.
 
-    JSON is text as stored, so that equal texts are parsed once (:func:`parsed`).
+    JSON columns are text, so that equal texts are parsed once (:func:`parsed`).
     """
 
     id: UUID
@@ -99,7 +99,7 @@ class _Handed(NamedTuple):
     campaign_id: UUID | None
 
 
-# Planned in parts, each of a table or two: as one join of eight tables, planning took three times as long as running.
+# Subqueries of one or two tables each: planning one join of eight tables took three times as long as running it.
 _CONTEXTS = """
     WITH calls AS MATERIALIZED (
         SELECT c.id, c.workspace_id, c.contact_id, c.campaign_id, c.campaign_contact_id, c.persona_id, c.line_id,
@@ -150,7 +150,7 @@ def contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
 
 
 def locked_contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
-    """Lock calls, in the order of their ids, until the transaction ends, and read them with their context."""
+    """Lock calls in the order of their ids until the transaction ends, and read them with their context."""
     return fetch(
         CallContext,
         "lock_call_contexts",
@@ -165,7 +165,7 @@ def _contexts(*, lock: str) -> str:
 
 
 def terms_of(call: CallContext) -> Terms:
-    """Say when the contact of one row may be called."""
+    """Return the rules that say when the contact of the call may be called."""
     return terms(
         phone=call.phone,
         zones=tuple(parsed(call.contact_zones)),
@@ -195,10 +195,10 @@ def terms(
     ring_timeout: timedelta,
     campaign_id: UUID | None,
 ) -> Terms:
-    """Put the terms together; schedules are the stored JSON as text, so that equal ones are resolved once.
+    """Build the terms; schedules are stored JSON as text, so that equal ones are resolved once.
 
-    The number is asked for its country only where a level closes the weekend, which depends on it: that takes longer
-    than all the rest.
+    Derives the country from the number only if a level closes the weekend, which depends on it: that takes longer
+    than everything else.
     """
     schedules = call_schedule or "{}", campaign_schedule or "{}", workspace_schedule or "{}"
     country = country_of(phone) if any(WEEKEND_OFF in text for text in schedules) else None
@@ -213,7 +213,7 @@ def terms(
 
 
 def ledger_of(wanted: Iterable[tuple[UUID, str, Terms]], *, now: datetime) -> Ledger:
-    """Read the calls handed over to each ``(workspace, number)`` within the longest period any of them counts."""
+    """Read the calls handed over to each ``(workspace, number)`` within the longest period of all limits."""
     period = timedelta()
     keys = set()
     for workspace_id, number, its_terms in wanted:
@@ -240,7 +240,7 @@ def ledger_of(wanted: Iterable[tuple[UUID, str, Terms]], *, now: datetime) -> Le
 
 @lru_cache(maxsize=4_096)
 def parsed(text: str | None) -> Any:  # noqa: ANN401 — JSON
-    """Parse stored JSON; the value is shared, so nobody may change it."""
+    """Parse stored JSON; the value is cached and shared, so callers must not change it."""
     return None if text is None else json.loads(text)
 
 

@@ -1,6 +1,6 @@
 """Events of calls and contacts, in the envelope profile.
 
-Field names, nesting and spellings are those of the published webhook contracts that receivers are written for.
+Field names, nesting and spellings follow the published webhook contracts that receivers implement.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ def call_started(call: CallContext, *, at: datetime) -> NewEvent:
 
 
 def call_received(call: CallContext, *, at: datetime) -> NewEvent:
-    """Somebody rings us, or a callback of ours connects."""
+    """An inbound call rings, or a callback connects."""
     kind = "inbound" if call.is_inbound else "outbound-callback"
     return _call_event(
         call,
@@ -42,7 +42,7 @@ def call_received(call: CallContext, *, at: datetime) -> NewEvent:
 
 
 def call_attempted(call: CallContext, end: CallEnd) -> NewEvent:
-    """Every outbound attempt that was handed over, when it has ended."""
+    """An outbound attempt that was handed over has ended."""
     assert call.dialing_at is not None
     return _call_event(
         call,
@@ -66,7 +66,7 @@ def call_attempted(call: CallContext, end: CallEnd) -> NewEvent:
 
 
 def call_ended(call: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent:
-    """Tell the end with the decision about what follows; a call that came in has its result with that."""
+    """A call has ended, with the decision about what follows; for an inbound call, this is also its result."""
     top_level: dict[str, Any] = {"call_id": public_id("call", call.id)}
     if follow_up.pending is not None:
         top_level["callback"] = {
@@ -101,7 +101,7 @@ def call_ended(call: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent
 def call_exhausted(
     call: CallContext, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime
 ) -> NewEvent:
-    """The chain is over, whether it reached the contact or not; once per chain."""
+    """The chain is over, whether the contact was reached or not; recorded once per chain."""
     return _call_event(
         call,
         "call.exhausted",
@@ -122,7 +122,7 @@ def call_exhausted(
 
 
 def only_call(call: CallContext, end: CallEnd) -> Chain:
-    """Return the chain of a call before and after which there is none."""
+    """Return the chain that consists of this call only."""
     if call.dialing_at is None:
         return NOTHING_DIALLED
     attempt = Attempt(
@@ -228,5 +228,5 @@ def _call_event(
 
 
 def metadata_of(call: str | None, campaign: str | None) -> Mapping[str, Any]:
-    """Return what the caller gave with the call, else with the campaign."""
+    """Return the metadata of the call, else those of the campaign."""
     return parsed(call) or parsed(campaign) or {}

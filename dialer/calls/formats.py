@@ -1,6 +1,6 @@
-"""Calls in the other profiles: items of arrays, and what the status URLs of a campaign receive.
+"""Calls in the other formats: items of batches, and the requests to a campaign's status URLs.
 
-Each function takes the facts at hand and returns what the outbox renders, in the same transaction, where anybody hears
+Each function returns an item that the outbox renders in the same transaction, and only if an endpoint or URL receives
 it.
 """
 
@@ -20,7 +20,7 @@ from webhooks.outbox import NewItem
 from webhooks.rules.statuses import BatchType
 
 WAIT_FOR_ANALYSIS: Final = timedelta(minutes=10)
-"""How long after a talk its result waits for what it meant."""
+"""How long the result of a talk waits for the analysis."""
 
 Status = Callable[[], Mapping[str, object]]
 
@@ -55,9 +55,9 @@ def received_item(call: CallContext, *, kind: str, at: datetime) -> NewItem:
 
 
 def complete_item(call: CallContext, chain: Chain, *, at: datetime) -> NewItem | None:
-    """Return the result of a chain that is over, held back where its talk may yet be analyzed.
+    """Return the result of a chain that is over, held back while the analysis of its talk may still come.
 
-    Nothing where nobody was dialled.
+    Returns ``None`` if nobody was dialled.
     """
     decided = chain.deciding
     if decided is None:
@@ -72,7 +72,7 @@ def complete_item(call: CallContext, chain: Chain, *, at: datetime) -> NewItem |
 
 
 def complete(item_id: UUID, call: CallContext, decided: Attempt, *, at: datetime) -> Mapping[str, object]:
-    """Render the result of a chain by the call that decides about it."""
+    """Render the result of a chain from its deciding attempt."""
     result = Result(
         call_id=decided.id,
         chain_id=call.chain_id,
@@ -85,7 +85,7 @@ def complete(item_id: UUID, call: CallContext, decided: Attempt, *, at: datetime
 
 
 def number_done_status(call: CallContext, chain: Chain, *, at: datetime) -> Status | None:
-    """Return what is told of a number whose chain is over; nothing where it was never dialled."""
+    """Return the status request for a number whose chain is over; ``None`` if it was never dialled."""
     decided = chain.deciding
     if call.campaign_id is None or decided is None:
         return None

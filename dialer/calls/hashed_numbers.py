@@ -1,7 +1,7 @@
-"""Hashed numbers: suppressed numbers of deleted contacts, recognised when they return, and not readable.
+"""Hashed numbers: the suppressed numbers of deleted contacts, unreadable but recognised when they return.
 
-Such an entry holds a keyed hash in the number's place. Telephone numbers are few enough to try them all; so the key,
-without which nobody can, is no part of the database. SQL makes the same form of a number as Python does.
+The entry holds a keyed hash instead of the number. Phone numbers are few enough to try them all, so the key that this
+needs is not in the database. SQL and Python compute the same hash.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dialer.models import Suppression
 _LENGTH = 32
 
 HASHED_PHONE = f"'#' || left(encode(sha256(convert_to(%(number_key)s::text || p.phone, 'UTF8')), 'hex'), {_LENGTH})"
-"""The hashed form of ``p.phone``; the statement is given ``number_key``."""
+"""The hashed form of ``p.phone``; the statement needs the parameter ``number_key``."""
 
 
 def number_key() -> str:
@@ -23,12 +23,12 @@ def number_key() -> str:
 
 
 def hashed(phone: str) -> str:
-    """Return what is kept of a number; cut short, so that knowing it for one number helps with no longer one."""
+    """Return the keyed hash of a number, truncated so that it cannot be extended to the hash of a longer number."""
     return "#" + hashlib.sha256((number_key() + phone).encode()).hexdigest()[:_LENGTH]
 
 
 def forms_of(phones: Iterable[str]) -> list[str]:
-    """Return numbers as they may stand in the list: as they are, and hashed."""
+    """Return both forms in which each number may be stored: plain and hashed."""
     return [form for phone in phones for form in (phone, hashed(phone))]
 
 
@@ -38,5 +38,5 @@ def is_suppressed(workspace_id: UUID, phone: str) -> bool:
 
 
 def hash_suppressions(workspace_id: UUID, phone: str) -> None:
-    """Take a number out of its suppression, which goes on holding; in the caller's transaction, under its lock."""
+    """Replace a number by its hash in its suppression; the caller's transaction holds the number's lock."""
     Suppression.objects.in_workspace(workspace_id).filter(phone=phone).update(phone=hashed(phone))

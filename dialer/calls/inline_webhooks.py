@@ -1,4 +1,4 @@
-"""Webhooks that are given with a call or a campaign."""
+"""Webhooks that a client gives with a call or a campaign."""
 
 from dialer.rules.schedule_settings import InvalidSettings
 from webhooks import hidden_endpoints
@@ -6,7 +6,7 @@ from webhooks.hidden_endpoints import InlineWebhook, InvalidInline
 
 
 def inline_webhooks(given: object, *, path: str) -> list[InlineWebhook] | None:
-    """Check the webhooks of a call or campaign, ``None`` where none are given; raises :class:`InvalidSettings`."""
+    """Check the webhooks of a call or campaign, ``None`` if there are none; raises :class:`InvalidSettings`."""
     if given is None:
         return None
     try:

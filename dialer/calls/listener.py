@@ -1,6 +1,6 @@
 """The listener of calls: the dialer tells it each fact in the transaction of the fact.
 
-A queued call is the body of a promise that somebody above made. The implementation is named by the setting
+A queued call carries out a callback that the package above keeps. The implementation is named by the setting
 ``CALL_LISTENER``; ``NoListener`` is a dialer without callbacks.
 """
 
@@ -23,7 +23,7 @@ from webhooks.outbox import NewEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnd:
-    """The end of one call: as its carrier, or a deadline, says it, and then as it counts (:mod:`completion`)."""
+    """The end of one call: first as the carrier or a deadline gives it, then as :mod:`completion` corrects it."""
 
     call_id: UUID
     outcome: Outcome
@@ -39,19 +39,19 @@ class CallEnd:
 
 @dataclass(frozen=True, kw_only=True)
 class EndedCall:
-    """A call that has ended: its context as it was before, and its end."""
+    """A call that has ended: its context before the end, and the end."""
 
     call: CallContext
     end: CallEnd
 
     @cached_property
     def terms(self) -> Terms:
-        """When the contact may be called next."""
+        """The rules that say when the contact may be called next."""
         return terms_of(self.call)
 
     @property
     def talked_seconds(self) -> float:
-        """How long a talk lasted: as the carrier counts it, else from the answer to the end."""
+        """The length of the talk: the carrier's figure, else the time from answer to end."""
         if self.end.duration_seconds is not None or self.call.answered_at is None:
             return self.end.duration_seconds or 0
         return max((self.end.at - self.call.answered_at).total_seconds(), 0)
@@ -59,7 +59,7 @@ class EndedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingCallback:
-    """The promise that a chain waits for."""
+    """The callback that a chain waits for."""
 
     id: int
     scheduled_at: datetime
@@ -69,8 +69,8 @@ class PendingCallback:
 class FollowUp:
     """What follows a call that ended.
 
-    ``next_retry_at`` speaks of an automatic retry, ``pending`` of whatever the chain waits for; a chain with nothing
-    pending is over, ``stop`` being the reason. ``events`` are told before the call's end.
+    ``next_retry_at`` is the time of an automatic retry, ``pending`` the callback that the chain waits for. Without
+    ``pending`` the chain is over, for the reason ``stop``. ``events`` are recorded before the call's end.
     """
 
     next_retry_at: datetime | None = None
@@ -81,7 +81,7 @@ class FollowUp:
 
 
 class CallListener(Protocol):
-    """The facts; each in the caller's transaction, for a batch."""
+    """One method per fact; each takes a batch and runs in the caller's transaction."""
 
     def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None: ...
 
@@ -90,17 +90,17 @@ class CallListener(Protocol):
     def calls_withdrawn(self, call_ids: Sequence[UUID], why: Withdrawal, *, now: datetime) -> None: ...
 
     def calls_put_back(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
-        """Their carrier was too busy to take these calls: they are queued again, and no attempt was made."""
+        """The carrier was too busy to take these calls: they are queued again, and no attempt was made."""
 
     def calls_missed(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
-        """The time of these retries passed while their campaign was paused; it resumes and wants them moved."""
+        """These retries fell due while their campaign was paused; it resumes, and they are to be moved."""
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
-        """These contacts live by another clock now, or may: their number or their zone has changed."""
+        """The number or the zone of these contacts has changed, so their local time may have changed too."""
 
 
 class NoListener:
-    """Nobody promised anything: every chain is over with its first call."""
+    """A dialer without callbacks: every chain is over after its first call."""
 
     def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
         """Nothing waits for these calls."""
@@ -115,10 +115,10 @@ class NoListener:
         """Nothing waits for these calls."""
 
     def calls_missed(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
-        """Nobody made a retry."""
+        """There are no retries."""
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
-        """Nothing was promised for a time on anybody's clock."""
+        """There are no callbacks to move."""
 
 
 @cache

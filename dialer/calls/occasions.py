@@ -1,4 +1,4 @@
-"""What an event of a call, campaign or persona would carry that decides who hears it."""
+"""The properties of an event that decide which endpoints receive it."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from webhooks.rules.audience import Occasion
 from webhooks.rules.statuses import ARRAY_OF, BatchType
 
 _OF_NOBODY = ("contact.suppressed", "endpoint.disabled")
-"""Events of the whole workspace: they carry no campaign and no persona."""
+"""Events of the whole workspace: they have no campaign and no persona."""
 _ALERTS = (*_OF_NOBODY, "callback.late")
-"""Events that are never for webhooks given with a call."""
+"""Events that webhooks of a call never receive."""
 
 
 def occasion_of(
     event_type: str, *, call: Call | None = None, campaign: Campaign | None = None, persona: Persona | None = None
 ) -> tuple[Occasion, list[dict[str, Any]] | None]:
-    """Return what an event of a call, campaign or persona would carry, and the webhooks given with it."""
+    """Return the properties of an event of a call, campaign or persona, and the webhooks given with it."""
     about = call or campaign
     inline = about.config_webhooks if about is not None and event_type not in _ALERTS else None
     batch_type = ARRAY_OF.get(event_type)

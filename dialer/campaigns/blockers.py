@@ -12,35 +12,35 @@ from dialer.rules.waits import TEXTS, Waits
 from dialer.workspaces.statements import fetch
 
 _SLOW = 15
-"""Seconds after which a due call that is held by nothing means that nobody dials."""
+"""After so many seconds, a due call that nothing holds means that beat or the workers do not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a campaign stands at this moment."""
+    """What a campaign is doing now."""
 
     live: int
     next_at: datetime | None
-    """When the next call is due; in the past: it is due and waits."""
+    """When the next call is due; a time in the past means that it waits."""
     obstacles: list[str]
-    """Sentences; none while calls go out."""
+    """Sentences; empty while calls go out."""
 
 
 def standing(campaign: Campaign, *, now: datetime, say: Callable[[datetime], str]) -> Standing:
-    """Say how many calls are live, when the next is due, and what hinders it; a handful of indexed statements.
+    """Return how many calls are live, when the next is due, and what blocks it; runs a few indexed statements.
 
-    ``say`` writes a time for whoever reads the sentences.
+    ``say`` formats a time for the reader of the sentences.
     """
     live = _live(workspace_id=campaign.workspace_id, campaign_id=campaign.pk)
     next_at, held = _next(campaign)
-    sentences = list(_hindered(campaign, live=live, now=now, say=say))
+    sentences = list(_blocked(campaign, live=live, now=now, say=say))
     if campaign.status == CampaignStatus.RUNNING and not sentences:
         sentences = list(_idle(campaign, live=live, next_at=next_at, held=held, now=now, say=say))
     return Standing(live=live, next_at=next_at, obstacles=sentences)
 
 
-def _hindered(campaign: Campaign, *, live: int, now: datetime, say: Callable[[datetime], str]) -> list[str]:
-    """Name what would hold back any call of the campaign."""
+def _blocked(campaign: Campaign, *, live: int, now: datetime, say: Callable[[datetime], str]) -> list[str]:
+    """Name what blocks every call of the campaign."""
     match CampaignStatus(campaign.status):
         case CampaignStatus.DRAFT:
             return ["It has not been started."]
@@ -52,10 +52,10 @@ def _hindered(campaign: Campaign, *, live: int, now: datetime, say: Callable[[da
             return [f"It is {campaign.status}{reason}."]
         case CampaignStatus.RUNNING:
             pass
-    return [*_held_back(campaign, now=now, say=say), *_taken(campaign, live=live)]
+    return [*_blocked_by_settings(campaign, now=now, say=say), *_slots_taken(campaign, live=live)]
 
 
-def _held_back(campaign: Campaign, *, now: datetime, say: Callable[[datetime], str]) -> list[str]:
+def _blocked_by_settings(campaign: Campaign, *, now: datetime, say: Callable[[datetime], str]) -> list[str]:
     found = []
     line = campaign.line
     if campaign.start_at is not None and campaign.start_at > now:
@@ -70,8 +70,8 @@ def _held_back(campaign: Campaign, *, now: datetime, say: Callable[[datetime], s
     return found
 
 
-def _taken(campaign: Campaign, *, live: int) -> list[str]:
-    """Name the limits that are reached by others; its own calls going out are no obstacle."""
+def _slots_taken(campaign: Campaign, *, live: int) -> list[str]:
+    """Name the limits that other campaigns have used up; the campaign's own live calls do not count."""
     found = []
     limits: tuple[tuple[str, int | None, dict[str, UUID]], ...] = (
         ("The campaign's", campaign.max_concurrent_calls, {"campaign_id": campaign.pk}),
@@ -93,7 +93,7 @@ def _idle(
     now: datetime,
     say: Callable[[datetime], str],
 ) -> list[str]:
-    """Say what a running campaign waits for, where no call is live."""
+    """Say what a running campaign without live calls waits for."""
     if live:
         return []
     if next_at is None:
@@ -105,7 +105,7 @@ def _idle(
         why = f" ({TEXTS[Waits(held)] if held in set(Waits) else held.replace('_', ' ')})" if held else ""
         return [f"The next call is due at {say(next_at)}{why}."]
     if (now - next_at).total_seconds() > _SLOW:
-        return [f"A call is due since {say(next_at)} and nobody dials it: do beat and the workers run?"]
+        return [f"A call has been due since {say(next_at)} and nothing dials it: do beat and the workers run?"]
     return []
 
 
@@ -121,7 +121,7 @@ class _Queued(NamedTuple):
 
 
 def _next(campaign: Campaign) -> tuple[datetime | None, str]:
-    """Find the earliest queued call, and why it was put back, or the earliest first call."""
+    """Find the earliest queued call, with the reason that holds it, or the earliest first call."""
     rows = fetch(
         _Queued,
         "next_calls_of_campaign",

@@ -1,7 +1,7 @@
-"""Completes campaigns by looking at the states of their contacts, never by counting last calls.
+"""Completes campaigns by the states of their contacts, not by counting calls that end.
 
-Two last calls that end together would each see the other. ``ended_at`` is set, and ``campaign.ended`` recorded, when
-nothing is under way any more; a cancelled or failed campaign has that status long before.
+Two last calls that end at the same time would each see the other as live. ``ended_at`` is set and ``campaign.ended``
+recorded when nothing is under way any more; a cancelled or failed campaign has that status long before.
 """
 
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ _STOPPED = (CampaignStatus.CANCELLED, CampaignStatus.FAILED)
 
 
 def sweep(*, limit: int = 100, now: datetime) -> dict[str, int]:
-    """Do one round of everything that campaigns need in time, and count it; what is left is for the next round."""
+    """Schedule, complete, pause and wind down what is due, at most ``limit`` of each; returns the counts."""
     return {
         "scheduled": schedule_waiting(limit=limit, now=now),
         "completed": len(complete_finished(limit=limit, now=now)),
@@ -40,14 +40,14 @@ def sweep(*, limit: int = 100, now: datetime) -> dict[str, int]:
 
 
 def complete_finished(*, limit: int = 100, now: datetime) -> list[UUID]:
-    """Complete campaigns whose last contact is at its end, no import runs, and nobody added a contact lately."""
+    """Complete campaigns whose contacts are all finished, without a running import or a contact added lately."""
     grace = now - timedelta(seconds=settings.CAMPAIGN_COMPLETION_GRACE_SECONDS)
     nobody_came = Q(contact_added_at=None, started_at__lte=grace)
     candidates = _finished().filter(Q(completes_at_once=True) | Q(contact_added_at__lte=grace) | nobody_came)
     completed = []
     for campaign_id in candidates.values_list("id", flat=True)[:limit]:
         with transaction.atomic():
-            # Whoever adds a contact holds the row: what is looked at below cannot change any more.
+            # Adding a contact locks the row too, so the checks below stay true until the commit.
             locked = Campaign.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=campaign_id)
             campaign = locked.filter(status__in=_STARTED).first()
             if campaign is None or not _finished().filter(pk=campaign_id).exists():
@@ -63,7 +63,7 @@ def complete_finished(*, limit: int = 100, now: datetime) -> list[UUID]:
 
 
 def pause_at_end(*, limit: int = 100, now: datetime) -> list[UUID]:
-    """Pause running campaigns whose ``end_at`` has come; what they promised is held and listed."""
+    """Pause running campaigns whose ``end_at`` has passed; their callbacks are held and stay listed."""
     due = Campaign.objects.filter(status=CampaignStatus.RUNNING, end_at__lte=now)
     paused = []
     for campaign in due.order_by("end_at")[:limit]:
@@ -81,7 +81,7 @@ def pause_at_end(*, limit: int = 100, now: datetime) -> list[UUID]:
 
 
 def schedule_waiting(*, limit: int = 100, now: datetime) -> int:
-    """Give contacts of large campaigns their first time, some thousands at a time, after the start gave the first."""
+    """Schedule the first calls that ``start`` left over in large campaigns, some thousands at a time."""
     unscheduled = CampaignContact.objects.filter(
         campaign=OuterRef("pk"), state=ContactState.WAITING, due_at__isnull=True
     )
@@ -94,9 +94,9 @@ def schedule_waiting(*, limit: int = 100, now: datetime) -> int:
 
 
 def wind_down(campaign_id: UUID, *, now: datetime) -> bool:
-    """Withdraw and cancel a batch of what a stopped campaign still holds; tell its end when nothing is left.
+    """Withdraw and cancel one batch of what a stopped campaign still holds; record its end when nothing is left.
 
-    Live calls finish by themselves. Returns whether this call ended it; repeating it is safe.
+    Live calls finish first. Returns whether this call ended the campaign; safe to repeat.
     """
     with transaction.atomic():
         campaign = (
@@ -118,16 +118,16 @@ def wind_down(campaign_id: UUID, *, now: datetime) -> bool:
 
 
 def changed(campaign: Campaign, verb: str, *, from_: str, to: str, reason: str = "") -> Change:
-    """Say for the audit which way a campaign's status went."""
+    """Return the audit change for a campaign's status."""
     return Change.of(
         campaign, "campaign", verb, from_state={"status": str(from_)}, to_state={"status": str(to)}, reason=reason
     )
 
 
 def _finished() -> QuerySet[Campaign]:
-    """Return campaigns that have started, of whose contacts none is open, with no import under way.
+    """Return started campaigns that have no open contact and no import under way.
 
-    A contact with a queued, live or undecided call, or with a callback, is open; so nobody asks for calls.
+    A contact with a queued, live or undecided call, or with a callback, is open, so calls need no check.
     """
     mine = OuterRef("pk")
     found: QuerySet[Campaign] = Campaign.objects.filter(

@@ -42,7 +42,7 @@ def campaign_failed(campaign: Campaign, *, reason: str, now: datetime) -> NewEve
 def campaign_ended(
     campaign: Campaign, *, end_reason: str, stats: Mapping[str, int], performance: Mapping[str, float], now: datetime
 ) -> NewEvent:
-    """The last contact reached its end: no call is live, no callback pending; once per campaign."""
+    """The campaign is over: no call is live, no callback pending; recorded once per campaign."""
     return _campaign_event(
         campaign,
         "campaign.ended",

@@ -1,8 +1,8 @@
 """Imports of contacts: a CSV of any size, kept in parts and read in batches by any worker.
 
-A batch is one transaction: contacts, problems, counts and the position move together, so that a killed worker costs
-a batch's work and nothing is read twice. The import's row is locked while a batch is read; the lease only tells the
-sweep that somebody is at it.
+A batch is one transaction: contacts, problems, counts and position change together, so that a killed worker loses one
+batch of work and no row is read twice. The import's row is locked while a batch is read; the lease only tells the
+sweep that a worker has it.
 """
 
 import csv
@@ -30,9 +30,9 @@ from dialer.workspaces.transitions import TransitionConflict
 PART_BYTES = 1_048_576
 ROWS = 1_000
 LEASE = timedelta(seconds=60)
-"""A batch takes a second or two; after this its worker is taken for dead."""
+"""A batch takes a second or two; after this time its worker counts as dead."""
 UPLOAD_LASTS = timedelta(hours=6)
-"""An upload whose end did not come within this was broken off."""
+"""An upload that takes longer than this counts as broken off."""
 _OPEN = (ImportStatus.WAITING, ImportStatus.RUNNING)
 _LONGEST_SHOWN_CELL = 500
 _MOST_SHOWN_CELLS = 100
@@ -40,7 +40,7 @@ _MOST_SHOWN_CELLS = 100
 
 @dataclass(slots=True, kw_only=True)
 class _Batch:
-    """What one batch of rows came to."""
+    """The result of one batch of rows."""
 
     good: int = 0
     duplicate: int = 0
@@ -56,11 +56,11 @@ def receive(
     actor: Actor,
     now: datetime,
 ) -> Import:
-    """Store an upload as it arrives, never more than a part of it in memory; reading it is the worker's.
+    """Store an upload as it arrives, with at most one part in memory; a worker reads it later.
 
-    Nothing is read of it before the audit says who brought it.
-    With a campaign its contacts are put into it too: raises ``Campaign.DoesNotExist``, and ``TransitionConflict``
-    where it has ended. Publish ``dialer.import_contacts`` with the id afterwards; the sweep does if nobody does.
+    Reading starts only after the audit entry exists.
+    With ``campaign_id`` the contacts are added to the campaign too: raises ``Campaign.DoesNotExist``, and
+    ``TransitionConflict`` if it has ended. Publish ``dialer.import_contacts`` afterwards, or wait for the sweep.
     """
     if campaign_id is not None:
         campaign: Campaign = Campaign.objects.in_workspace(workspace_id).get(pk=campaign_id)
@@ -81,9 +81,9 @@ def receive(
 
 
 def read_batch(import_id: UUID, *, now: datetime) -> bool:
-    """Read the next rows of an import and commit; tell whether there are more.
+    """Read the next rows of an import and commit; returns whether there are more.
 
-    Safe to call from anywhere at any time: while another worker reads the same import it does nothing.
+    Safe to call at any time: it does nothing while another worker reads the same import.
     """
     with transaction.atomic():
         source = (
@@ -106,7 +106,7 @@ def read_batch(import_id: UUID, *, now: datetime) -> bool:
 
 
 def resume_open(*, now: datetime) -> list[UUID]:
-    """Return imports whose worker died, to resume; give up uploads that were broken off."""
+    """Return the ids of imports whose worker died, and fail uploads that were broken off."""
     Import.objects.filter(status=ImportStatus.UPLOADING, created_at__lte=now - UPLOAD_LASTS).update(
         status=ImportStatus.FAILED, failure="the upload was broken off", finished_at=now
     )
@@ -115,9 +115,9 @@ def resume_open(*, now: datetime) -> list[UUID]:
 
 
 def problems_csv(source: Import) -> Iterator[str]:
-    """Give the bad rows back, line by line, under the columns of the file, behind line, column and reason.
+    """Yield a CSV of the bad rows: line, column and reason, then the columns of the file.
 
-    Mended, the file can be imported as it is.
+    The corrected file can be imported as it is.
     """
     try:
         header: Sequence[str] = _layout(source).header
@@ -129,7 +129,7 @@ def problems_csv(source: Import) -> Iterator[str]:
 
 
 def _read_rows(source: Import, layout: Layout, *, now: datetime) -> None:
-    """Read one batch from where the import stands and move it on."""
+    """Read one batch from the import's position and advance the position."""
     data = _bytes(source, at=source.bytes_read, size=LONGEST_ROW)
     at_end = source.bytes_read + len(data) >= source.bytes_total
     stretch = read_rows(data, delimiter=layout.delimiter, at_end=at_end, limit=ROWS)
@@ -180,7 +180,7 @@ def _new_in_campaign(source: Import, answers: Sequence[Taken | Bad], *, now: dat
 
 
 def _settle(source: Import, *, now: datetime) -> None:
-    """Write where the import stands, and its end where that was it: then nothing is kept of the file but its header."""
+    """Save the position; at the end of the file, finish the import and delete all of the file but its header."""
     if source.failure:
         source.status = ImportStatus.FAILED
     elif source.bytes_read >= source.bytes_total:
@@ -198,7 +198,7 @@ def _settle(source: Import, *, now: datetime) -> None:
 
 def _layout(source: Import) -> Layout:
     head = _bytes(source, at=0, size=LONGEST_ROW)
-    # Of an import that has ended only the header is left.
+    # Only the header is left of a finished import.
     return layout_of(head, at_end=len(head) < LONGEST_ROW or len(head) >= source.bytes_total)
 
 
@@ -207,7 +207,7 @@ class _Piece(NamedTuple):
 
 
 def _bytes(source: Import, *, at: int, size: int) -> bytes:
-    """Read a stretch of the file, over the borders of its parts, without reading the parts whole."""
+    """Read a stretch of the file, which may span several parts, without loading whole parts."""
     first, offset = divmod(at, PART_BYTES)
     pieces = fetch(
         _Piece,
@@ -228,7 +228,7 @@ def _bytes(source: Import, *, at: int, size: int) -> bytes:
 
 
 def _size_of_line(source: Import) -> int:
-    """Measure a line that is longer than any row may be."""
+    """Measure a line that is longer than a row may be."""
     size = 0
     while data := _bytes(source, at=source.bytes_read + size, size=PART_BYTES):
         ending = data.find(b"\n")
@@ -239,7 +239,7 @@ def _size_of_line(source: Import) -> int:
 
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut what arrives into parts of the same size, the last one excepted."""
+    """Cut the upload into parts of the same size, except for the last one."""
     buffer = bytearray()
     for chunk in chunks:
         buffer += chunk

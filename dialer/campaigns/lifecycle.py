@@ -1,7 +1,7 @@
-"""Campaigns: made, changed, started, paused, resumed, cancelled, failed.
+"""The life of a campaign: create, edit, start, pause, resume, cancel, fail.
 
-Every verb changes the campaign's row first: placing a call shares that row, so that a pause waits for calls that are
-just being handed over, and no call is handed over after it.
+Every verb changes the campaign's row first. Placing holds a shared lock on that row, so a pause waits for calls that
+are being handed over, and none is handed over after it.
 """
 
 from collections.abc import Sequence
@@ -55,23 +55,23 @@ class CampaignNotStartable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
-    """What a verb found under way: callbacks promised, contacts not called yet, live calls (which always finish)."""
+    """What was under way when a verb ran: pending callbacks, contacts not called yet, live calls (which finish)."""
 
     campaign: Campaign
     callbacks: int = 0
     promises: int = 0
-    """Of the callbacks, those that a contact asked for or an operator made."""
+    """Of the callbacks, those that a contact requested or an operator made."""
     waiting: int = 0
     live: int = 0
     overdue: int = 0
     """Overdue retries that a resume called, moved or cancelled."""
     stale: int = 0
-    """Retries too late to be called by themselves, which a resume left to an operator."""
+    """Stale retries, which a resume left to an operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """A new campaign, and what became of the contacts that came with it."""
+    """A new campaign, and the result of adding the contacts given with it."""
 
     campaign: Campaign
     contacts: Added = field(default_factory=Added)
@@ -86,9 +86,9 @@ def create(
     now: datetime,
     **fields: Unpack[CampaignFields],
 ) -> Created:
-    """Make a draft, add contacts (ids and objects), and start it if asked; all of it or nothing.
+    """Make a draft, add contacts (ids and objects), and start it if ``auto_start``; all of it or nothing.
 
-    One that is started with its contacts completes as soon as the last of them is at its end. Raises
+    A campaign that is started with its contacts completes as soon as all of them are finished. Raises
     :class:`~dialer.campaigns.settings.InvalidCampaign`, :class:`CampaignNotStartable`.
     """
     columns = columns_of(workspace_id, fields, current=None, now=now)
@@ -112,9 +112,9 @@ def create(
 def edit(
     campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[CampaignFields]
 ) -> Campaign:
-    """Change what is given. Callbacks that are pending keep their time; first calls follow the new schedule.
+    """Change the given fields. Pending callbacks keep their time; first calls follow the new schedule.
 
-    Raises ``TransitionConflict`` where the campaign has ended.
+    Raises ``TransitionConflict`` if the campaign has ended.
     """
     with transaction.atomic():
         campaign = _locked(campaign_id, workspace_id)
@@ -152,7 +152,7 @@ def start(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime)
 
 
 def pause(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
-    """Hand over nothing more: live calls finish, their retries are made and held. Raises ``TransitionConflict``."""
+    """Start no more calls: live calls finish, their retries are made and held. Raises ``TransitionConflict``."""
     with transaction.atomic():
         campaign = _get(campaign_id, workspace_id)
         _move(campaign, CampaignStatus.PAUSED, from_=(CampaignStatus.RUNNING,), pause_reason=reason[:64])
@@ -172,12 +172,12 @@ def resume(
     reason: str = "",
     now: datetime,
 ) -> Touched:
-    """Go on. Retries that fell due meanwhile are called, moved, or cancelled; promises are always called.
+    """Run again. Retries that fell due meanwhile are called, moved or cancelled; promises are always called.
 
-    Moved means: by their own delay from now on, to when the contact may be called. Moving and cancelling take stale
-    ones too, since an operator decides here; called by themselves they are not. They take a transaction per thousand,
-    before the campaign runs again: where that breaks off it is still paused, and a repetition goes on with the rest.
-    Raises ``TransitionConflict``, and :class:`CampaignNotStartable` where ``end_at`` has passed.
+    Moving gives a retry its own delay from now, shifted to when the contact may be called. Moving and cancelling
+    include stale retries; calling leaves them to an operator. Both commit per thousand retries, before the campaign
+    runs again: if that is interrupted, the campaign is still paused, and repeating the verb does the rest.
+    Raises ``TransitionConflict``, and :class:`CampaignNotStartable` if ``end_at`` has passed.
     """
     touched = _touched(_get(campaign_id, workspace_id))
     settled = 0
@@ -205,21 +205,21 @@ def resume(
 
 
 def cancel(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Touched:
-    """Stop for good: what waits is cancelled, live calls finish and are followed by nothing.
+    """Stop for good: queued calls are cancelled, live calls finish, and no callback follows them.
 
-    A large campaign is wound down in batches after this returned; ``campaign.ended`` comes when nothing is under way.
+    A large campaign is wound down in batches afterwards; ``campaign.ended`` follows when nothing is under way.
     Raises ``TransitionConflict``.
     """
     return _stop(campaign_id, CampaignStatus.CANCELLED, workspace_id=workspace_id, actor=actor, reason=reason, now=now)
 
 
 def fail(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Touched:
-    """Stop a campaign whose line or persona cannot be used; ``campaign.failed`` now, ``campaign.ended`` when over."""
+    """Stop a campaign whose line or persona is unusable; records ``campaign.failed`` now, ``campaign.ended`` later."""
     return _stop(campaign_id, CampaignStatus.FAILED, workspace_id=workspace_id, actor=actor, reason=reason, now=now)
 
 
 def fail_unusable(*, limit: int = 100, now: datetime) -> int:
-    """Fail running campaigns whose line is rejected for good; return how many. An outage never fails a campaign."""
+    """Fail running campaigns whose credentials are rejected for good; returns how many. An outage fails none."""
     found = Campaign.objects.filter(
         status=CampaignStatus.RUNNING, line__down_reason=REJECTED, line__outages_in_a_row__gte=REJECTIONS
     )
@@ -228,7 +228,7 @@ def fail_unusable(*, limit: int = 100, now: datetime) -> int:
         try:
             fail(campaign.pk, workspace_id=campaign.workspace_id, reason=REJECTED, actor=SYSTEM, now=now)
         except TransitionConflict:
-            # Somebody stopped it meanwhile.
+            # Another process stopped it meanwhile.
             continue
         count += 1
     return count
@@ -255,7 +255,7 @@ def _stop(
 
 
 def _freeze_webhooks(workspace_id: UUID, columns: dict[str, Any], *, now: datetime) -> None:
-    """Put in the place of webhooks that were given what the campaign keeps of them."""
+    """Replace the given webhooks by the form that the campaign stores."""
     given = columns.get("config_webhooks")
     if given is not None:
         columns["config_webhooks"] = hidden_endpoints.freeze_inline(workspace_id, given, now=now)
@@ -290,7 +290,7 @@ def _locked(campaign_id: UUID, workspace_id: UUID) -> Campaign:
 
 
 def _move(campaign: Campaign, to: CampaignStatus, *, from_: Sequence[CampaignStatus], **columns: object) -> None:
-    """Change the status where it is still one of ``from_``; raises ``TransitionConflict``."""
+    """Change the status if it is still one of ``from_``; raises ``TransitionConflict`` otherwise."""
     found = Campaign.objects.filter(pk=campaign.pk)
     if not found.filter(status__in=from_).update(status=to, **columns):
         raise TransitionConflict(what="the campaign", from_=found.get().status, to=to)
@@ -314,7 +314,7 @@ def _check_startable(campaign: Campaign, *, now: datetime) -> None:
 
 
 def _has_contacts(campaign: Campaign) -> bool:
-    """Tell whether there are contacts, or an import that will bring some."""
+    """Tell whether there are contacts, or an import that will add some."""
     coming = (ImportStatus.UPLOADING, ImportStatus.WAITING, ImportStatus.RUNNING)
     found: bool = (
         CampaignContact.objects.filter(campaign=campaign).exists()
@@ -329,7 +329,7 @@ def _touched(campaign: Campaign) -> Touched:
     return Touched(
         campaign=campaign,
         callbacks=promised.count(),
-        # A retry becomes stale; what was promised to, or by, a person does not.
+        # Only retries become stale; promises have no ``not_after``.
         promises=promised.filter(not_after=None).count(),
         waiting=CampaignContact.objects.filter(campaign=campaign, state=ContactState.WAITING).count()
         + mine.filter(status=CallStatus.QUEUED, rank=Rank.NEW).count(),
@@ -338,7 +338,7 @@ def _touched(campaign: Campaign) -> Touched:
 
 
 def _resumable(campaign_id: UUID, workspace_id: UUID, *, now: datetime) -> Campaign:
-    """Lock a campaign that is paused and could run."""
+    """Lock and return a paused campaign; raises as :func:`resume` does."""
     campaign = _locked(campaign_id, workspace_id)
     if campaign.status != CampaignStatus.PAUSED:
         raise TransitionConflict(what="the campaign", from_=campaign.status, to=CampaignStatus.RUNNING)
@@ -347,7 +347,7 @@ def _resumable(campaign_id: UUID, workspace_id: UUID, *, now: datetime) -> Campa
 
 
 def _overdue_retries(campaign_id: UUID, *, after: UUID | None = None, now: datetime) -> QuerySet[Call]:
-    """Find retries that are late, in the order of their ids."""
+    """Return overdue retries in the order of their ids."""
     late: QuerySet[Call] = Call.objects.filter(
         campaign_id=campaign_id, status=CallStatus.QUEUED, rank=Rank.RETRY, due_at__lte=now
     ).order_by("id")

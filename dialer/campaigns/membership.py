@@ -1,4 +1,4 @@
-"""Contacts of campaigns: added by id, as objects or by an import; each at most once per campaign."""
+"""Adds contacts to campaigns by id, as objects or by an import; each at most once per campaign."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """An entry that was not added, by its place in the list."""
+    """An entry that was not added, with its index in the list."""
 
     index: int
     field: str
@@ -32,7 +32,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What adding did; ``submitted`` is the sum of the others."""
+    """Counts of entries; ``submitted`` is the sum of the others."""
 
     submitted: int = 0
     added: int = 0
@@ -41,17 +41,17 @@ class Added:
 
 
 def add(campaign_id: UUID, entries: Sequence[object], *, workspace_id: UUID, actor: Actor, now: datetime) -> Added:
-    """Add contacts, given as public ids (or UUIDs) and objects; good ones go in, each bad one is named.
+    """Add contacts, given as public ids (or UUIDs) and objects; adds the valid ones and names each invalid one.
 
-    An object is the contact with its ``external_id``, else the newest with its number, else a new one. Adding twice
-    changes nothing. A campaign that has started calls them from now on. Raises ``TransitionConflict`` where it has
+    An object means the contact with its ``external_id``, else the newest with its number, else a new one. Adding twice
+    changes nothing. A started campaign calls them from now on. Raises ``TransitionConflict`` if it has
     ended, :class:`~dialer.contacts.contacts.InvalidContact` for more than 10,000 entries.
     """
     if len(entries) > MOST_AT_ONCE:
         raise InvalidContact({"contacts": [f"must have at most {MOST_AT_ONCE:,} items, not {len(entries):,}"]})
     read = [_entry(entry) for entry in entries]
     with transaction.atomic():
-        # Makers of contacts lock before campaigns do.
+        # Lock order: making contacts comes before locking the campaign.
         objects = [entry for entry in read if isinstance(entry, dict)]
         taken = iter(contacts.take_in(workspace_id, objects, now=now))  # type: ignore[arg-type]
         answers = [next(taken) if isinstance(entry, dict) else entry for entry in read]
@@ -84,7 +84,7 @@ def add(campaign_id: UUID, entries: Sequence[object], *, workspace_id: UUID, act
 
 
 def put_in(campaign_id: UUID, contact_ids: Iterable[UUID], *, workspace_id: UUID, now: datetime) -> set[UUID]:
-    """Put contacts of the workspace into a campaign that has not ended; return those that were not in it yet."""
+    """Add contacts of the workspace to a campaign; returns the new ones. Raises ``TransitionConflict`` if it ended."""
     ids = list(dict.fromkeys(contact_ids))
     with transaction.atomic():
         campaign: Campaign = (
@@ -108,7 +108,7 @@ def _effects(answers: Iterable[object], effect: Effect) -> int:
 
 
 def _entry(entry: object) -> dict[str, Any] | UUID | Bad:
-    """Read one entry: the fields of a contact, or the id of one."""
+    """Read one entry: the fields of a contact, or its id."""
     if isinstance(entry, UUID):
         return entry
     if isinstance(entry, str):

@@ -1,6 +1,6 @@
-"""The report of a campaign: a CSV with a row per contact and every attempt, and a signed address.
+"""The report of a campaign: a CSV with a row per contact and all its attempts, and a signed address.
 
-The address carries its permission: whoever has it may read this report until it expires, and nothing else.
+The address is the permission: anyone who has it may read this report until it expires, and nothing else.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
 
 KEPT: Final = timedelta(days=30)
-"""How long an address serves: as long as the delivery that brought it can be replayed."""
+"""How long an address is valid: as long as the delivery that contains it can be replayed."""
 PAGE: Final = 2_000
 """Contacts read at a time: memory stays the same however long the report is."""
 OF_CONTACT: Final = ("contact_id", "external_id", "name", "phone", "status", "end_reason", "ended_at", "attempts")
@@ -34,23 +34,23 @@ _ATTEMPT: Final = "direction = 'outbound' AND dialing_at <= %(now)s"
 
 
 def report_url(campaign_id: UUID, *, now: datetime) -> str:
-    """Return the address at which anybody who has it gets the report, for 30 days."""
+    """Return the address of the report; it needs no other permission and is valid for 30 days."""
     name, expires = public_id(Campaign.public_prefix, campaign_id), str(int((now + KEPT).timestamp()))
     query = urlencode({"expires": expires, "signature": _signature(name, expires, settings.SECRET_KEY)})
     return f"{settings.PUBLIC_URL}/reports/{name}/campaign_report.csv?{query}"
 
 
 def is_permitted(name: str, *, expires: str, signature: str, now: datetime) -> bool:
-    """Tell whether an address is one that :func:`report_url` made, and still serves."""
+    """Tell whether :func:`report_url` made the address and it is still valid."""
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     fits = [constant_time_compare(signature, _signature(name, expires, key)) for key in keys]
     return any(fits) and datetime.fromtimestamp(int(expires), UTC) > now
 
 
 def lines(campaign: Campaign, *, now: datetime) -> Iterator[str]:
-    """Give the report line by line, with the attempts begun by ``now``; each page of it is a question of its own.
+    """Yield the report line by line, with the attempts begun by ``now``; runs one query per page of contacts.
 
-    Times are on the campaign's clock.
+    Times are in the campaign's time zone.
     """
     zone = ZoneInfo(campaign.time_zone or campaign.workspace.time_zone)
     most = _most_attempts(campaign.pk, now=now)

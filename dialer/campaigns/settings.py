@@ -1,4 +1,4 @@
-"""Settings of a campaign: every field checked and turned into columns."""
+"""Settings of a campaign: checks every field and turns it into columns."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -24,20 +24,20 @@ LONGEST_URL = 2_000
 LONGEST_SECRET = 500
 PRIORITIES = range(-100, 101)
 _YEARS = range(1970, 2201)
-"""Times near the ends of the calendar leave it when they are converted."""
+"""Times near the ends of the calendar overflow when they are converted to another zone."""
 _FROZEN_AT_START = (*StatusUrl, "status_callback_secret")
 _OF_TIME = ("timezone", "start_at", "start_at_local", "end_at")
 
 
 class InvalidCampaign(InvalidSettings):
-    """What was given is no campaign; ``errors`` names every field at fault."""
+    """A campaign cannot have these settings; ``errors`` names every field at fault."""
 
 
 class CampaignFields(TypedDict, total=False):
-    """What may be said of a campaign; a field that is left out stays as it is.
+    """The settings of a campaign; a field that is left out stays as it is.
 
-    ``schedule`` is taken as a whole, in either spelling, with ``timezone``, ``start_at`` (with an offset),
-    ``start_at_local`` (without one: on each contact's clock) and ``end_at`` in it.
+    ``schedule`` is replaced as a whole; it takes either spelling, ``timezone``, ``start_at`` (with an offset),
+    ``start_at_local`` (without one: on each contact's clock) and ``end_at``.
     """
 
     name: str
@@ -61,9 +61,9 @@ class CampaignFields(TypedDict, total=False):
 def columns_of(
     workspace_id: UUID, fields: CampaignFields, *, current: Campaign | None, now: datetime
 ) -> dict[str, Any]:
-    """Return the columns to write; ``current`` is the campaign that is edited. Raises :class:`InvalidCampaign`.
+    """Return the columns to write; ``current`` is the campaign to edit. Raises :class:`InvalidCampaign`.
 
-    Of ``config_webhooks`` it returns what is yet to be frozen.
+    ``config_webhooks`` are checked but not frozen yet.
     """
     errors: dict[str, list[str]] = {}
     columns: dict[str, Any] = {}
@@ -89,7 +89,7 @@ def columns_of(
 
 
 def _frozen(columns: Mapping[str, Any], current: Campaign | None) -> dict[str, list[str]]:
-    """Say which of the URLs would change that were frozen when the campaign started."""
+    """Return an error for every change to a URL that was frozen when the campaign started."""
     if current is None or current.status == CampaignStatus.DRAFT:
         return {}
     late = [name for name in _FROZEN_AT_START if name in columns and columns[name] != getattr(current, name)]
@@ -99,7 +99,7 @@ def _frozen(columns: Mapping[str, Any], current: Campaign | None) -> dict[str, l
 def _used(
     workspace_id: UUID, fields: CampaignFields, errors: dict[str, list[str]], *, current: Campaign | None
 ) -> dict[str, Any]:
-    """Look for the persona, line and policy named; a new campaign that names no line takes the default one."""
+    """Find the named persona, line and policy; a new campaign without a line gets the default line."""
     columns: dict[str, Any] = {}
     models: dict[str, Any] = {"persona_id": Persona, "line_id": Line, "retry_policy_id": RetryPolicy}
     for name, model in models.items():

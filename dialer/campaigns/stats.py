@@ -1,4 +1,4 @@
-"""Statistics of a campaign: the best result of each contact, and the rates that follow."""
+"""Statistics of a campaign: the best result of each contact, and the rates computed from them."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from dialer.workspaces.statements import fetch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """Contacts by their best result; with ``open`` (not finished yet) they sum up to the total."""
+    """Contacts by their best result; with ``open`` (not finished yet) they add up to the total."""
 
     total_contacts: int
     completed: int
@@ -25,7 +25,7 @@ class Stats:
     average_call_duration_seconds: int
 
     def counts(self) -> dict[str, int]:
-        """Return what ``campaign.ended`` tells as ``stats``, where nothing is open any more."""
+        """Return the ``stats`` of the event ``campaign.ended``, when no contact is open any more."""
         counts: dict[str, Any] = asdict(self)
         del counts["open"], counts["average_call_duration_seconds"]
         return counts
@@ -38,12 +38,12 @@ class Stats:
         }
 
     def _percent(self, part: int) -> float:
-        """Return a share with one decimal, halves rounded up as people do."""
+        """Return a percentage with one decimal, halves rounded up."""
         total = self.total_contacts
         return (2_000 * part + total) // (2 * total) / 10 if total else 0.0
 
 
-# One statement, so that contacts and talks are those of one moment; a row at least, also where there are no contacts.
+# One statement, so that contacts and talks are of the same moment; returns a row even if there are no contacts.
 _RESULTS = """
     WITH contacts AS (
         SELECT state, result, count(*)::int AS contacts FROM dialer_campaigncontact
@@ -59,7 +59,7 @@ _RESULTS = """
 
 
 class _Result(NamedTuple):
-    """How long talks took, and how many contacts came to what; nothing of these where there are none."""
+    """The length of talks and the number of contacts per result; null if there are none."""
 
     seconds: int
     state: str | None
@@ -68,7 +68,7 @@ class _Result(NamedTuple):
 
 
 def stats(campaign_id: UUID) -> Stats:
-    """Count the contacts of a campaign; a talk counts as completed whatever became of the contact afterwards."""
+    """Count the contacts of a campaign; a contact with a talk counts as completed whatever happened afterwards."""
     rows = fetch(_Result, "campaign_results", _RESULTS, {"campaign": campaign_id})
     found: Counter[str] = Counter()
     for row in rows:
@@ -83,7 +83,7 @@ def stats(campaign_id: UUID) -> Stats:
 
 
 def bucket(state: str, result: str) -> str:
-    """Return what one contact counts as: the status of its best result, unless it was stopped without a talk."""
+    """Return the bucket of one contact: the status of its best result, unless it was stopped without a talk."""
     if state in OPEN_STATES:
         return "open"
     status = ENVELOPE_STATUS[Outcome(result)] if result else "failed"

@@ -1,6 +1,6 @@
 """Carriers: one adapter per vendor behind one protocol.
 
-``settings.CARRIERS`` names the class of each; a class is made from the line whose credentials it uses.
+``settings.CARRIERS`` names the class of each adapter; an adapter is made for the line whose credentials it uses.
 """
 
 from functools import cache
@@ -30,16 +30,16 @@ def _adapter(path: str) -> _Adapter:
 
 
 def credential_names(carrier: str) -> frozenset[str]:
-    """Return what the credentials of a line of ``carrier`` may hold; raises ``KeyError`` as :func:`of` does."""
+    """Return the allowed names of credentials for a line of ``carrier``; raises ``KeyError`` if it is unknown."""
     return _adapter(settings.CARRIERS[carrier]).credential_names
 
 
 def of(line: "Line") -> Carrier:
-    """Return the adapter that speaks to the carrier of ``line``; raises ``KeyError`` for a carrier nobody knows."""
+    """Return the adapter for the carrier of ``line``; raises ``KeyError`` if the carrier is unknown."""
     return _adapter(settings.CARRIERS[line.carrier])(line)
 
 
 def messenger_of(line: "Line") -> Messenger | None:
-    """Return the adapter of a line whose carrier takes text messages; ``None`` where it takes calls only."""
+    """Return the adapter of a line for text messages; ``None`` if its carrier takes calls only."""
     adapter = of(line)
     return adapter if isinstance(adapter, Messenger) else None

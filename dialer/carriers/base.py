@@ -1,4 +1,4 @@
-"""What every carrier can do, in the words of the domain; a vendor's words stop at its adapter."""
+"""The protocol of carriers, in the words of the domain; each adapter translates its vendor's words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class ReportNotAuthentic(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceRequest:
-    """One call to be placed; ``call_id`` is the carrier's key for it, at most one is ever accepted."""
+    """One call to place; the carrier accepts at most one request per ``call_id``."""
 
     call_id: UUID
     public_id: str
@@ -26,12 +26,12 @@ class PlaceRequest:
 
 
 class Health(StrEnum):
-    """What an answer, or its absence, says of the carrier itself."""
+    """What an answer, or a missing one, says about the carrier itself."""
 
-    ALIVE = "alive"  # it answers, whatever it says
+    ALIVE = "alive"  # it answers, even if it refuses
     OUT_OF_REACH = "out_of_reach"  # refused connection, no answer in time, an error of its own
     REJECTED = "rejected"  # it does not know our credentials
-    UNSAID = "unsaid"  # nothing: the failure was on our side, or may have been
+    UNSAID = "unsaid"  # nothing: the failure may be on our side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The carrier will never place this call; ``outcome`` is one of the domain's."""
+    """The carrier will never place this call; ``outcome`` is an ``Outcome`` of the domain."""
 
     outcome: str
     reason: str
@@ -51,7 +51,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Busy:
-    """Refused before it was taken (rate, capacity, trunk, nobody there): no attempt was made, it may be asked again."""
+    """The carrier did not take the call (rate, capacity, no connection): no attempt was made, it may be asked again."""
 
     reason: str
     retry_after: timedelta
@@ -60,7 +60,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """The answer may mean either; only a look at the carrier can tell."""
+    """The carrier may or may not have taken the call; only a look-up can tell."""
 
     reason: str
     health: Health = Health.UNSAID
@@ -71,10 +71,10 @@ Answer = Accepted | Refused | Busy | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A carrier's report about a call; ``event_id`` is the carrier's id of it and makes a repetition known.
+    """A carrier's report about a call; ``event_id``, the carrier's id of the report, identifies repetitions.
 
-    Every report of an inbound call says who rang which number: any of them may be the first that arrives, and the
-    carrier knows none of our ids.
+    Every report of an inbound call names caller and called number: any of them may arrive first, and the carrier does
+    not know our ids.
     """
 
     kind: Literal["ringing", "answered", "machine", "ended"]
@@ -95,7 +95,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The carrier knows the call: what it reported or would report, and whether it goes on."""
+    """The carrier knows the call: the reports so far, sent or not, and whether the call is live."""
 
     reports: Sequence[Report]
     is_live: bool
@@ -103,12 +103,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """The carrier does not know the call now; a request under way may still arrive."""
+    """The carrier does not know the call yet; a request under way may still reach it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CannotSay:
-    """The carrier cannot be asked at this time."""
+    """The carrier could not answer this time."""
 
     reason: str
 
@@ -117,16 +117,16 @@ LookUp = Found | NotFound | CannotSay
 
 
 class Carrier(Protocol):
-    """An adapter; instances are cheap and safe to use from several threads. No method retries by itself."""
+    """An adapter; instances are cheap and thread-safe. No method retries."""
 
     credential_names: ClassVar[frozenset[str]]
-    """What the credentials of a line may hold. An address is none of it: whoever may write a line would choose where
-    our requests go, and what secret goes with them."""
+    """Allowed names of a line's credentials. No addresses: otherwise anyone who may edit a line could redirect
+    our requests, and the secret in them."""
 
     def place(self, request: PlaceRequest) -> Answer: ...
 
     def look_up(self, call_id: UUID) -> LookUp:
-        """Return what the carrier knows of the call, with reports of this call and of no other."""
+        """Return what the carrier knows about the call, with the reports of this call only."""
         ...
 
     def hang_up(self, call_id: UUID) -> None: ...
@@ -138,7 +138,7 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
-    """One text message to be sent; ``message_id`` is the carrier's key for it, at most one is ever accepted."""
+    """One text message to send; the carrier accepts at most one request per ``message_id``."""
 
     message_id: UUID
     public_id: str
@@ -149,7 +149,7 @@ class SendRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The carrier has the message, and made so many short ones of it where it says so."""
+    """The carrier has the message; ``segments`` is the number of short messages, if the carrier says so."""
 
     carrier_message_id: str
     segments: int | None = None
@@ -160,7 +160,7 @@ SendAnswer = Sent | Refused | Busy | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageReport:
-    """What became of a message that we sent, or one that somebody sent us: that has the carrier's own id only."""
+    """The fate of a message that we sent, or a received message, which has the carrier's id only."""
 
     kind: Literal["delivered", "failed", "received"]
     message_id: UUID | None
@@ -174,7 +174,7 @@ class MessageReport:
 
 @runtime_checkable
 class Messenger(Protocol):
-    """An adapter whose carrier also takes text messages. No method retries by itself."""
+    """An adapter whose carrier also takes text messages. No method retries."""
 
     def send(self, request: SendRequest) -> SendAnswer: ...
 

@@ -1,7 +1,7 @@
-"""Reads what a carrier sends into values that the database can keep.
+"""Converts what a carrier sends into values that the database can store.
 
-A report that says something about a call is worth more than its flaws: what cannot be kept is cut or replaced, and
-stays readable in the raw evidence. Only what names no event, no call or no time is of no use.
+A flawed report about a call is still worth keeping: values that cannot be stored are cut or replaced, and stay
+readable in the raw evidence. Only a report without an event id, a call or a time is useless.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ LONGEST_REASON: Final = 200
 MOST_SEGMENTS: Final = 1_000
 LONGEST_TALK: Final = timedelta(days=7)
 LONGEST_RAW: Final = 100_000
-"""Characters of a report that are kept as text where it cannot be kept as JSON."""
+"""Characters to keep of a report that is stored as text because it cannot be stored as JSON."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD: Final = timedelta(minutes=5)
-"""How far a carrier's clock may be ahead of ours; what is later, or before :data:`EARLIEST`, happened now."""
+"""How far a carrier's clock may be ahead; times beyond that, or before :data:`EARLIEST`, are replaced by now."""
 ENDED_REASONS: Final = frozenset(
     {
         "agent_hangup",
@@ -61,12 +61,12 @@ _LONGEST_SAID: Final = 200
 
 
 def reports(body: Mapping[str, Any], *, now: datetime) -> list[Report]:
-    """Return the reports in a request or an answer; one that is of no use is logged and left out."""
+    """Return the reports in a request or an answer; logs and leaves out useless ones."""
     return _read(body, partial(_report, now=now))
 
 
 def of_call(call_id: UUID, told: Sequence[Report]) -> list[Report]:
-    """Return what a look-up tells of the call it asked about; whatever it tells of others is logged and left out."""
+    """Return the reports about the call that was looked up; logs and leaves out those about other calls."""
     mine = [report for report in told if report.call_id == call_id]
     if len(mine) < len(told):
         log.warning("carrier.look_up_told_of_others call=%s reports=%s", call_id, len(told) - len(mine))
@@ -74,14 +74,14 @@ def of_call(call_id: UUID, told: Sequence[Report]) -> list[Report]:
 
 
 def message_reports(body: Mapping[str, Any], *, now: datetime) -> list[MessageReport]:
-    """Return the reports about text messages in a request; one that is of no use is logged and left out."""
+    """Return the reports about text messages in a request; logs and leaves out useless ones."""
     return _read(body, partial(_message_report, now=now))
 
 
 def identifier(value: object) -> str:
-    """Return a carrier's id, or a digest of one that is too long or cannot be kept: equal ids stay equal.
+    """Return a carrier's id, or its digest if it is too long or cannot be stored; equal ids stay equal.
 
-    Raises ``ValueError`` where there is none.
+    Raises ``ValueError`` if there is none.
     """
     given = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(given, str) or not given:
@@ -93,18 +93,18 @@ def identifier(value: object) -> str:
 
 
 def outcome(word: object) -> str:
-    """Keep the carrier's word where it is one of ours; a fault of the network is what is left."""
+    """Return the outcome if it is one of ours, else ``network_error``."""
     return word if isinstance(word, str) and word in _OUTCOMES else Outcome.NETWORK_ERROR.value
 
 
 def segments(value: object) -> int | None:
-    """Return how many short messages a carrier made of one, where it says so."""
+    """Return the number of short messages that a carrier made of one, ``None`` if it does not say."""
     is_number = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEGMENTS
     return value if is_number else None  # type: ignore[return-value]
 
 
 def text(value: object, *, longest: int) -> str | None:
-    """Return a text without what cannot be kept, cut at ``longest`` characters."""
+    """Return a text without characters that cannot be stored, cut at ``longest`` characters."""
     return _UNCLEAN.sub("\N{REPLACEMENT CHARACTER}", value[:longest]) if isinstance(value, str) else None
 
 
@@ -171,7 +171,7 @@ def _moment(value: str, *, now: datetime) -> datetime:
 
 
 def _ended_reason(word: object, told: object) -> str | None:
-    """Keep a word that is known; the outcome says as much as one that is not."""
+    """Return the reason if it is known; an unknown one adds nothing to the outcome."""
     if word is None:
         return None
     known = (candidate for candidate in (word, told) if isinstance(candidate, str) and candidate in ENDED_REASONS)
@@ -195,6 +195,6 @@ def _url(value: object) -> str | None:
 
 
 def _raw(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a report as it came, or its JSON as a text, in which NUL is an escape that can be kept and read."""
+    """Return the report as it came; if it cannot be stored, its JSON as a text, in which NUL is an escape sequence."""
     reason = object_error(entry)
     return entry if reason is None else {"not_kept_as_json": reason, "as_sent": json.dumps(entry)[:LONGEST_RAW]}

@@ -1,6 +1,6 @@
-"""The simulated carrier's adapter: HTTP with a bearer secret there, signed reports back.
+"""The adapter for the simulated carrier: HTTP requests with a bearer secret, signed reports in return.
 
-One request per question: nothing is repeated here, because a request that failed may have arrived.
+Never repeats a request, because a request that failed may have arrived.
 """
 
 import hmac
@@ -47,15 +47,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIMEOUT: Final = (2.0, 5.0)
-"""Seconds until a connection stands, and between two pieces of an answer."""
+"""Seconds to connect, and seconds between two pieces of an answer."""
 TOLERANCE: Final = timedelta(minutes=5)
-"""How far a report's timestamp may lie from our clock; an older one may be a copy."""
+"""How far a report's timestamp may lie from our clock; an older report may be a replay."""
 CARRIER_DOWN: Final = Busy(reason="carrier_down", retry_after=timedelta(seconds=5), health=Health.OUT_OF_REACH)
 REFUSES_US: Final = Busy(
     reason="carrier_refuses_credentials", retry_after=timedelta(seconds=60), health=Health.REJECTED
 )
 LONGEST_WAIT: Final = timedelta(hours=1)
-"""A carrier that asks us to wait longer is asked again after this."""
+"""The longest wait before the carrier is asked again, even if it demands more."""
 
 _LONGEST_REASON: Final = 200
 
@@ -63,7 +63,7 @@ _thread = threading.local()
 
 
 def _forget_sessions() -> None:
-    global _thread  # noqa: PLW0603 — the child of a fork must not write into its parent's connections
+    global _thread  # noqa: PLW0603 — a forked child must not use its parent's connections
     _thread = threading.local()
 
 
@@ -71,7 +71,7 @@ os.register_at_fork(after_in_child=_forget_sessions)
 
 
 class SimulatedCarrier:
-    """Speaks to the installation's own carrier; its address and its secret are settings, the same for every line."""
+    """The adapter for the installation's own carrier; address and secret are settings, the same for every line."""
 
     credential_names: ClassVar[frozenset[str]] = frozenset()
 
@@ -88,7 +88,7 @@ class SimulatedCarrier:
         self._clock = clock
 
     def place(self, request: PlaceRequest) -> Answer:
-        """Ask once for a call. What could have been taken by a carrier that fell silent is ``Unknown``."""
+        """Request a call once; returns ``Unknown`` if the carrier may have taken it without an answer."""
         try:
             response = self._request(
                 "POST",
@@ -108,7 +108,7 @@ class SimulatedCarrier:
         return _answer(response.status_code, _object(response.content))
 
     def look_up(self, call_id: UUID) -> LookUp:
-        """Ask for a call by our id. Only the carrier's own word counts for "not found": a proxy's 404 says nothing."""
+        """Look up a call by our id. Only the carrier's own body means "not found": a proxy's 404 says nothing."""
         try:
             response = self._request("GET", f"/calls/{call_id}")
         except requests.RequestException as error:
@@ -121,7 +121,7 @@ class SimulatedCarrier:
         return Found(reports=reading.of_call(call_id, self._reports(body)), is_live=body["is_live"])
 
     def hang_up(self, call_id: UUID) -> None:
-        """Ask for the end of a call; the carrier's report tells whether it came, so a failure here is only logged."""
+        """Request the end of a call; only logs a failure, because the carrier's report tells whether the call ended."""
         try:
             response = self._request("POST", f"/calls/{call_id}/hang-up", {})
             response.raise_for_status()
@@ -129,11 +129,11 @@ class SimulatedCarrier:
             log.warning("carrier.hang_up_failed call=%s error=%s", call_id, type(error).__name__)
 
     def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
-        """Return the reports of a signed request; what is authentic but not understood is logged and left out."""
+        """Return the reports of a signed request; logs and leaves out those that are not understood."""
         return self._reports(self._authentic(headers, body))
 
     def send(self, request: SendRequest) -> SendAnswer:
-        """Ask once for a message to be sent. What a silent carrier could have taken is ``Unknown``."""
+        """Request a message once; returns ``Unknown`` if the carrier may have taken it without an answer."""
         asked = {
             "message_id": str(request.message_id),
             "public_id": request.public_id,
@@ -158,7 +158,7 @@ class SimulatedCarrier:
                 return _not_taken(status, content)
 
     def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:
-        """Return the reports about messages of a signed request, as :meth:`parse_reports` does with calls."""
+        """Return the reports about messages of a signed request, as :meth:`parse_reports` does for calls."""
         content = self._authentic(headers, body)
         return reading.message_reports(content, now=datetime.fromtimestamp(self._clock(), UTC))
 
@@ -197,12 +197,12 @@ def _session() -> requests.Session:
     session: requests.Session | None = getattr(_thread, "session", None)
     if session is None:
         session = _thread.session = requests.Session()
-        session.trust_env = False  # no proxy and no .netrc of whoever started us
+        session.trust_env = False  # ignore the environment's proxy and .netrc
     return session
 
 
 def _never_connected(error: requests.RequestException) -> bool:
-    """Say whether the failure came before there was a connection, so that nothing can have been sent."""
+    """Tell whether the connection failed, so that nothing can have been sent."""
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError | ConnectTimeoutError)
 

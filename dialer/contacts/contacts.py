@@ -1,7 +1,7 @@
-"""Contacts: taken in one by one or in batches, changed, and forgotten.
+"""Contacts: creates them one by one or in batches, changes them, and forgets them.
 
-A row with an ``external_id`` is the contact of that id, whatever its number; a row without one is the newest contact
-with its number. So taking in the same rows again changes nothing.
+A row with an ``external_id`` means the contact with that id, whatever its number; a row without one means the newest
+contact with its number. So taking in the same rows again changes nothing.
 """
 
 import hashlib
@@ -34,19 +34,19 @@ from dialer.workspaces.storable import object_error, text_error
 LONGEST_NAME = 200
 _WRITTEN = ("external_id", "name", "phone", "time_zone", "zones", "timezone_source", "warnings", "metadata")
 _SHARDS = 32
-"""Locks that makers of contacts share per workspace: a batch takes most of them, a single contact one."""
+"""Number of locks per workspace for creating contacts: a batch takes most of them, a single contact one."""
 
 
 class InvalidContact(InvalidSettings):
-    """What was given is no contact; ``errors`` names every field at fault."""
+    """The fields do not make a valid contact; ``errors`` names every field at fault."""
 
 
 class ContactOnACall(Exception):
-    """The contact is being called right now, and cannot be deleted before the call has ended."""
+    """The contact is on a call and cannot be deleted before the call has ended."""
 
 
 class ContactFields(TypedDict, total=False):
-    """What may be said of a contact; a field that is left out stays as it is."""
+    """The fields of a contact; a field that is left out stays as it is."""
 
     external_id: str | None
     name: str
@@ -56,7 +56,7 @@ class ContactFields(TypedDict, total=False):
 
 
 class Effect(StrEnum):
-    """What taking in a row did."""
+    """The effect of taking in a row."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -65,7 +65,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A row that is a contact now."""
+    """A row that was taken in, with its contact."""
 
     contact: Contact
     effect: Effect
@@ -75,7 +75,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bad:
-    """A row that was refused: the first field at fault, and why."""
+    """A refused row: the first field at fault, and the reason."""
 
     field: str
     reason: str
@@ -84,7 +84,7 @@ class Bad:
 def create(
     workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[ContactFields]
 ) -> tuple[Contact, Effect]:
-    """Make a contact, or change the one that has this ``external_id``; raises :class:`InvalidContact`.
+    """Make a contact, or change the one with this ``external_id``; raises :class:`InvalidContact`.
 
     Without an ``external_id`` the contact is always new: one number may belong to several contacts.
     """
@@ -108,7 +108,7 @@ def create(
 
 
 def find_or_create(workspace_id: UUID, *, name: str = "", phone: str, now: datetime) -> Contact:
-    """Return the newest contact with this number as it is, else make one; raises :class:`InvalidContact`."""
+    """Return the newest contact with this number unchanged, else make one; raises :class:`InvalidContact`."""
     row: ContactFields = {"name": name, "phone": phone}
     _checked(row)
     taken = take_in(workspace_id, [row], now=now)[0]
@@ -117,9 +117,9 @@ def find_or_create(workspace_id: UUID, *, name: str = "", phone: str, now: datet
 
 
 def take_in(workspace_id: UUID, rows: Sequence[ContactFields], *, now: datetime) -> list[Taken | Bad]:
-    """Make or change a contact for each row, in their order, and answer for each; a bad row stops no other.
+    """Make or change a contact for each row; returns one answer per row, in order. A bad row does not stop the others.
 
-    A handful of statements however many rows there are. Two that take in the same row at once make one contact.
+    Runs a fixed number of statements. Concurrent calls with the same row make one contact.
     """
     checked = [_checked_or_bad(row) for row in rows]
     good = [row for row in checked if not isinstance(row, Bad)]
@@ -134,7 +134,7 @@ def take_in(workspace_id: UUID, rows: Sequence[ContactFields], *, now: datetime)
 def edit(
     contact_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[ContactFields]
 ) -> Contact:
-    """Change what is given and derive zones and warnings anew; calls that wait go to the number valid when dialled.
+    """Change the given fields and derive zones and warnings again; queued calls go to the number valid when dialled.
 
     Raises :class:`InvalidContact`, also where the ``external_id`` belongs to another contact.
     """
@@ -151,15 +151,15 @@ def edit(
         changed = _change(contact, given)
         contact.save(update_fields=_WRITTEN)
         if changed & {"phone", "time_zone"}:
-            _look_at_clocks([contact_id], now=now)
+            _reschedule([contact_id], now=now)
         record(actor, [_audited(contact, "edit", to_state={"changed": sorted(changed)})], now=now)
     return contact
 
 
 def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
-    """Forget a contact: withdraw what waits for it, and take its name, number and talks out of its rows.
+    """Forget a contact: withdraw its queued calls, and erase its name, number and talks from its rows.
 
-    A suppression of its number goes on holding, as a keyed hash where no other contact has the number. Raises
+    A suppression of its number stays in force, as a keyed hash unless another contact has the number. Raises
     :class:`ContactOnACall` while it is being called.
     """
     with transaction.atomic():
@@ -208,7 +208,7 @@ def living(workspace_id: UUID) -> QuerySet[Contact]:
 
 
 class _Batch:
-    """Rows taken in one after the other over what the database holds, written at the end in few statements."""
+    """Applies rows one after the other to the contacts in memory, and writes the result in a few statements."""
 
     def __init__(self, workspace_id: UUID, rows: Sequence[ContactFields], *, now: datetime) -> None:
         self.workspace_id = workspace_id
@@ -219,7 +219,7 @@ class _Batch:
             contact.external_id: contact
             for contact in living(workspace_id).filter(external_id__in=ids).select_for_update(no_key=True)
         }
-        # Rising ids: the newest contact with a number is the one that stays.
+        # Ordered by id, so that the newest contact with a number wins.
         self.by_phone: dict[str, Contact] = {
             contact.phone: contact for contact in living(workspace_id).filter(phone__in=phones).order_by("id")
         }
@@ -253,7 +253,7 @@ class _Batch:
             self.updated.values(), update_conflicts=True, unique_fields=["id"], update_fields=_WRITTEN
         )
         if self.moved:
-            _look_at_clocks(sorted(self.moved), now=self.now)
+            _reschedule(sorted(self.moved), now=self.now)
 
 
 def _checked(fields: ContactFields, *, is_whole: bool = True) -> ContactFields:
@@ -316,7 +316,7 @@ def _checked_or_bad(fields: ContactFields) -> ContactFields | Bad:
 
 
 def _derived(row: ContactFields) -> dict[str, Any]:
-    """Return the columns of a row with what follows from number and zone."""
+    """Return the columns of a row, with those derived from number and zone."""
     columns = {"name": "", "time_zone": "", "metadata": {}, **row}
     zones = zones_for(time_zone=columns["time_zone"], phone=columns["phone"])
     return columns | {
@@ -327,7 +327,7 @@ def _derived(row: ContactFields) -> dict[str, Any]:
 
 
 def _change(contact: Contact, row: ContactFields) -> set[str]:
-    """Write a row over a contact in memory; return the names of the fields that changed."""
+    """Apply a row to a contact in memory; returns the names of the fields that changed."""
     changed = {name for name, value in row.items() if getattr(contact, name) != value}
     if changed:
         known: ContactFields = {
@@ -342,16 +342,16 @@ def _change(contact: Contact, row: ContactFields) -> set[str]:
     return changed
 
 
-def _look_at_clocks(contact_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Follow contacts whose number or zone has changed: what was promised on their clock, and their first calls."""
+def _reschedule(contact_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Move callbacks and first calls of contacts whose number or zone, and so perhaps whose clock, has changed."""
     listener().contacts_rezoned(contact_ids, now=now)
     first_calls.look_again(contact_ids, now=now)
 
 
 def _lock_makers(workspace_id: UUID, rows: Iterable[ContactFields]) -> None:
-    """Let only one transaction at a time look for, and then make, contacts of the same number or id.
+    """Let only one transaction at a time look up and create contacts with the same number or external id.
 
-    The first lock of any transaction that makes contacts, before those of numbers and rows.
+    Lock order: this lock comes before those of numbers and rows.
     """
     keys = {
         _shard(workspace_id, str(value))
@@ -373,5 +373,5 @@ def _shard(workspace_id: UUID, key: str) -> int:
 
 
 def _audited(contact: Contact, verb: str, *, to_state: Mapping[str, Any] | None = None, reason: str = "") -> Change:
-    """Say what was done to a contact without its name and number, which the entry would outlive."""
+    """Return the audit change for a contact, without name and number, because the entry outlives the contact."""
     return Change.of(contact, "contact", verb, to_state=to_state or {}, reason=reason)

@@ -1,7 +1,7 @@
-"""First calls of campaign contacts: the earliest time of each (``due_at``).
+"""First calls of campaign contacts: computes the earliest time of each (``due_at``).
 
-The time is a lower bound, found once per set of zones rather than per contact: limits, and a weekend that depends on
-the contact's country, are left to the check at dialling, which moves what comes too early.
+The time is a lower bound, computed once per set of zones rather than per contact. Placing checks contact limits and
+weekends that depend on the contact's country, and postpones calls that come too early.
 """
 
 import json
@@ -25,9 +25,9 @@ class _Unscheduled(NamedTuple):
 
 
 def schedule(campaign: Campaign, *, limit: int, now: datetime) -> int:
-    """Give up to ``limit`` waiting contacts that have no time yet their first; return how many that were.
+    """Set ``due_at`` for up to ``limit`` waiting contacts that have none yet; returns how many there were.
 
-    A contact whose window has no opening within 366 days comes to its end with ``no_opening``. Runs in the caller's
+    A contact whose window has no opening within 366 days is finished with ``no_opening``. Runs in the caller's
     transaction.
     """
     rows = fetch(
@@ -63,14 +63,14 @@ def schedule(campaign: Campaign, *, limit: int, now: datetime) -> int:
 
 
 def forget(campaign_id: UUID) -> None:
-    """Take back the times of contacts that wait, because what they follow from has changed."""
+    """Clear ``due_at`` of the waiting contacts of a campaign whose schedule has changed."""
     CampaignContact.objects.filter(campaign_id=campaign_id, state=ContactState.WAITING, due_at__isnull=False).update(
         due_at=None
     )
 
 
 def look_again(contact_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Find the first opening anew for these contacts, whose clock has changed, in every campaign where they wait."""
+    """Recompute the first opening for contacts whose clock has changed, in every campaign where they wait."""
     waiting = CampaignContact.objects.filter(
         contact_id__in=contact_ids, state=ContactState.WAITING, due_at__isnull=False
     )
@@ -101,10 +101,10 @@ def _first_opening(campaign: Campaign, zones: tuple[str, ...], *, now: datetime)
 
 
 def _on_clock(text: str, zone: str) -> datetime:
-    """Return the instant at which a clock in ``zone`` first shows ``text``, or the hour it skipped has passed."""
+    """Return the first instant at which a clock in ``zone`` shows ``text``, with the offset before a gap."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def _any_weekend(schedule_: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Open the days that are closed only in some countries."""
+    """Return the schedule without the closed weekend, which depends on the country."""
     return {**schedule_, "days": list(WEEKDAYS)} if schedule_.get("days") == WEEKEND_OFF else schedule_

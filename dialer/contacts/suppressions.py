@@ -1,7 +1,7 @@
-"""Suppressions: a suppressed number is stopped in every campaign, and nothing queued is called.
+"""Suppressions: a suppressed number is not called by any campaign, and its queued calls are withdrawn.
 
-The number's lock makes it exact: placing asks under the same lock, so a suppression is either seen by it or comes
-after the carrier has the call.
+The number's lock makes this exact: placing checks under the same lock, so it either sees the suppression or has handed
+the call to the carrier before.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from webhooks.outbox import record_events
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What a suppression did: entries made, numbers that were suppressed already, queued calls withdrawn."""
+    """Counts: entries made, numbers that were suppressed already, queued calls withdrawn."""
 
     added: list[Suppression]
     already: list[str]
@@ -43,9 +43,9 @@ def add(
     actor: Actor,
     now: datetime,
 ) -> Added:
-    """Suppress numbers (E.164) in the workspace and withdraw what waits for them; repeating it changes nothing.
+    """Suppress numbers (E.164) in the workspace and withdraw their queued calls; repeating it changes nothing.
 
-    ``why`` is what the audit says in place of the entry's ``reason``: a person's own words.
+    ``why``, a person's own words, replaces ``reason`` in the audit entry.
     """
     with transaction.atomic():
         lock_numbers((workspace_id, phone) for phone in phones)
@@ -56,7 +56,7 @@ def add(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What became of numbers as people write them; ``refused`` are those that are none, by their place."""
+    """The result for numbers as people write them; ``refused`` has the invalid ones by their index."""
 
     done: Added
     refused: dict[int, str]
@@ -65,7 +65,7 @@ class Taken:
 def take_in(
     workspace_id: UUID, texts: Sequence[str], *, reason: str, source: str = "", actor: Actor, now: datetime
 ) -> Taken:
-    """Suppress numbers as people write them; a bad one stops no other."""
+    """Suppress numbers as people write them; an invalid one does not stop the others."""
     phones: list[str] = []
     refused: dict[int, str] = {}
     for index, text in enumerate(texts):
@@ -114,7 +114,7 @@ def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str
 
 
 def remove(suppression: Suppression, *, actor: Actor, reason: str, now: datetime) -> bool:
-    """Lift a suppression, which revives nothing; tell whether it was still there."""
+    """Lift a suppression; returns whether it still existed. Withdrawn calls stay withdrawn."""
     with transaction.atomic():
         lock_numbers([(suppression.workspace_id, suppression.phone)])
         removed, _ = Suppression.objects.in_workspace(suppression.workspace_id).filter(pk=suppression.pk).delete()

@@ -1,6 +1,6 @@
-"""What the claim may take: queues that have something due, the owners that limit them, and the capacity these leave.
+"""What the claim may take: queues with due calls, the owners that limit them, and the capacity that is left.
 
-Everything is read under the lock of the workspaces, which the claim holds: nobody else gives out starts meanwhile.
+The claim holds the locks of the workspaces while it reads this, so no other claim gives out starts meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ from dialer.rules.statuses import CampaignStatus
 from dialer.workspaces.statements import fetch
 
 SOON = timedelta(seconds=2)
-"""How far ahead starts are given out where a pace or a number of slots decides: two ticks, so that what is more urgent
-does not wait behind what was claimed long before."""
+"""How far ahead calls are claimed if a pace or a number of slots limits them: two ticks, so that an urgent call does
+not wait behind calls that were claimed long before."""
 MAX_CLAIMED = 4_000
-"""Claimed and not yet handed over, per workspace: more would only wait in the workers' queue."""
+"""Most calls per workspace that are claimed and not yet handed over: more would only wait in the workers' queue."""
 
 IS_OPEN = """
     (k.status = 'running' OR (k.status = 'paused' AND EXISTS (
@@ -27,12 +27,12 @@ IS_OPEN = """
             AND f.lease_until IS NULL AND f.rank = 0 AND f.force->'checks' ? 'campaign_paused'
             AND (f.force->>'until')::timestamptz >= %(now)s)))
 """
-"""A paused campaign is claimed from where an operator wants a call at once and forces it past the pause, and while that
+"""A paused campaign may be claimed from while it has a call that an operator forces past the pause, as long as the
 force lasts."""
 
 
 class Limited(NamedTuple):
-    """What has a pace and a number of slots: a workspace or a line."""
+    """A workspace or a line, with its pace and its number of slots."""
 
     id: UUID
     calls_per_second: float | None
@@ -90,7 +90,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What may be claimed of one queue: so many calls of each rank, due before ``until``."""
+    """How many calls of each rank may be claimed from one queue, due before ``until``."""
 
     queue: Queue
     calls: int
@@ -98,7 +98,7 @@ class Capacity:
 
 
 def budget_of(workspaces: Sequence[Limited], *, now: datetime) -> tuple[Budget, dict[UUID, int]]:
-    """Read when each owner may start again, and what it has in use: claimed rows and live ones."""
+    """Read when each owner may start its next call, and how many slots its claimed and live calls use."""
     ids = [row.id for row in workspaces]
     paces = fetch(
         _Pace,
@@ -153,7 +153,7 @@ def _owner(row: Limited | OpenCampaign) -> Owner:
 
 
 def queues_of(workspaces: Sequence[Limited], lines: Mapping[UUID, Owner], *, now: datetime) -> list[Queue]:
-    """List what may be claimed from: open campaigns, then the calls outside campaigns."""
+    """Return the queues to claim from: open campaigns first, then calls outside campaigns."""
     by_id = {row.id: _owner(row) for row in workspaces}
     campaigns = fetch(
         OpenCampaign,
@@ -177,7 +177,7 @@ def queues_of(workspaces: Sequence[Limited], lines: Mapping[UUID, Owner], *, now
         queues.append(
             Queue(workspace_id=row.workspace_id, campaign_id=row.id, owners=owners, is_limited=is_limited, campaign=row)
         )
-    # Outside campaigns each call names its line.
+    # Calls outside campaigns may use any line.
     any_line_is_limited = any(line.is_limited for line in lines.values())
     return queues + [
         Queue(workspace_id=id_, campaign_id=None, owners=(owner,), is_limited=owner.is_limited or any_line_is_limited)
@@ -188,7 +188,7 @@ def queues_of(workspaces: Sequence[Limited], lines: Mapping[UUID, Owner], *, now
 def capacities_of(
     queues: Sequence[Queue], budget: Budget, late: Mapping[UUID, int], *, limit: int, now: datetime
 ) -> list[Capacity]:
-    """Say how much of each queue that has something due may be claimed; together about ``limit`` of each rank."""
+    """Return how many calls may be claimed from each queue with due calls; about ``limit`` of each rank in total."""
     capacities = []
     for queue in queues:
         ahead = SOON if queue.is_limited else timedelta(seconds=settings.HORIZON_SECONDS)
@@ -204,7 +204,7 @@ def capacities_of(
 
 
 def _with_something_due(capacities: Sequence[Capacity], *, now: datetime) -> list[Capacity]:
-    """Leave out the campaigns of which nothing is due: with a thousand of them, the others would share too little."""
+    """Leave out campaigns without due calls: a thousand of them would shrink the share of the others."""
     mine = [capacity for capacity in capacities if capacity.queue.campaign_id]
     due = fetch(
         _Due,

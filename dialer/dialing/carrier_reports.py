@@ -1,8 +1,8 @@
-"""Carrier reports: stored first, answered, and applied in batches.
+"""Carrier reports: stores them first, then applies them in batches.
 
-Applying is idempotent and monotonic: reports may come late, twice, out of order or before the carrier answered the
-request; a call only ever moves forward, and what cannot move it is kept as evidence. A carrier's word counts for calls
-over its own lines.
+Applying is idempotent and monotonic: reports may come late, twice, out of order, or before the carrier's answer to the
+request. A call only moves forward; reports that cannot move it are kept as evidence. A carrier's reports count only for
+calls over its own lines.
 """
 
 import json
@@ -36,12 +36,12 @@ _STATUS_OF = {
     "machine": CallStatus.IN_PROGRESS,
 }
 QUIET = timedelta(seconds=60)
-"""A live call of which nothing was heard for this long after a report is looked up."""
+"""A live call is looked up after so long without another report."""
 
 
 @dataclass(slots=True)
 class _Progress:
-    """What a batch of reports makes of one call."""
+    """The effect of a batch of reports on one call."""
 
     status: CallStatus
     carrier_call_id: str = ""
@@ -69,7 +69,7 @@ class _EventId(NamedTuple):
 
 
 def store(carrier: str, reports: Sequence[Report]) -> int:
-    """Keep reports as they came; return how many were new. A repeated one is known by the carrier's event id."""
+    """Store reports as received; returns how many were new. The carrier's event id identifies repetitions."""
     rows = fetch(
         _EventId,
         "store_carrier_events",
@@ -98,9 +98,9 @@ def store(carrier: str, reports: Sequence[Report]) -> int:
 
 
 def apply_stored(*, limit: int, now: datetime) -> int:
-    """Apply up to ``limit`` stored reports in one transaction; return how many were taken.
+    """Apply up to ``limit`` stored reports in one transaction; returns how many.
 
-    Several workers may do it at once: a report that another holds is skipped.
+    Several workers may run it at once: each skips the reports that another has locked.
     """
     with transaction.atomic():
         rows = fetch(
@@ -130,18 +130,18 @@ def apply_stored(*, limit: int, now: datetime) -> int:
 
 
 def has_unapplied(call_id: UUID) -> bool:
-    """Tell whether reports of this call are stored that nobody has applied yet."""
+    """Tell whether there are stored reports of this call that are not applied yet."""
     found: bool = CarrierEvent.objects.filter(call_id=call_id, applied_at=None).exists()
     return found
 
 
 def _apply_or_isolate(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
-    """Apply a batch; where one report breaks it, apply them one by one and note the one that cannot be."""
+    """Apply a batch; if a report breaks it, apply them one by one and note the error on the broken one."""
     try:
         with transaction.atomic():
             return _apply(rows, now=now)
     except OperationalError:
-        # A deadlock or a lost connection is nobody's report: the batch is taken again.
+        # A deadlock or a lost connection is no report's fault: the batch is tried again.
         raise
     except Exception:
         log.exception("carrier_events.batch_failed first=%s count=%s", rows[0].id, len(rows))
@@ -159,9 +159,9 @@ def _apply_or_isolate(rows: Sequence[_Stored], *, now: datetime) -> dict[int, st
 
 
 def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
-    """Apply a batch: find the calls, lock them, bring each as far as its reports say; return why a report did nothing.
+    """Apply a batch: find and lock the calls, move each forward; returns notes on the reports that had no effect.
 
-    Numbers are locked before calls: whoever asked not to be called is suppressed first.
+    Suppresses the numbers of people who asked not to be called first, because numbers are locked before calls.
     """
     by_call, notes = _by_call(rows, now=now)
     suppress_who_asked([call_id for call_id, reports in by_call.items() if _asked_not_to_be_called(reports)], now=now)
@@ -184,7 +184,7 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
 
 
 def _by_call(rows: Sequence[_Stored], *, now: datetime) -> tuple[dict[UUID, list[_Stored]], dict[int, str]]:
-    """Group reports by the call they are about, calls that come in made here; return why others are about none."""
+    """Group reports by call, and create new inbound calls; also returns notes on the reports without a call."""
     by_call: dict[UUID, list[_Stored]] = defaultdict(list)
     notes: dict[int, str] = {}
     adopted = inbound.adopt(rows, now=now)
@@ -227,7 +227,7 @@ def _end_of(step: _Progress) -> CallEnd | None:
 
 
 def _connected(call: CallContext, step: _Progress) -> list[NewEvent]:
-    """Tell the first time that a person answered; a callback that connects is a call received as well."""
+    """Return the events for the first answer by a person; a callback that connects is also ``call.received``."""
     at = step.answered_at
     if at is None or step.is_machine or call.answered_at is not None:
         return []
@@ -264,7 +264,7 @@ def _end(call_id: UUID, row: _Stored, details: Mapping[str, Any]) -> CallEnd:
     return CallEnd(
         call_id=call_id,
         outcome=outcome,
-        # A carrier that does not say who hung up leaves that open; of other ends the outcome says why.
+        # After an answer, only the carrier knows who hung up; otherwise the outcome is the reason.
         ended_reason=details.get("ended_reason") or ("unknown" if outcome is Outcome.ANSWERED else outcome.value),
         at=row.occurred_at,
         duration_seconds=details.get("duration_seconds"),

@@ -1,8 +1,8 @@
-"""The claim: takes due calls for the workers, and gives each its start.
+"""The claim: takes due calls for the workers and gives each its start.
 
-The workspace row is the claim's lock: two dispatchers never claim for one workspace at once, so pace and slots of its
-campaigns and lines are counted exactly, and each waits for nothing (``SKIP LOCKED``). The claim commits before
-anything is published; a lost message costs the lease, never a call.
+The claim locks the workspace row, so that two dispatchers never claim for one workspace at once and count the pace and
+slots of its campaigns and lines exactly. It never waits (``SKIP LOCKED``), and commits before
+anything is published: a lost message delays a call until its lease runs out, but never loses it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,10 +69,10 @@ class _Waiting(NamedTuple):
 
 
 def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
-    """Claim up to ``limit`` calls that fall due within the horizon, fairly over campaigns, and commit.
+    """Claim up to ``limit`` calls that fall due within the horizon, shared fairly among campaigns, and commit.
 
-    Calls without a pace are claimed ``HORIZON_SECONDS`` ahead, each for its own second; the rest, and first calls,
-    as they come near. There may be more to claim until a claim finds nothing.
+    Calls without a limit on pace or slots are claimed ``HORIZON_SECONDS`` ahead, each for its own time; the others, and
+    first calls, shortly before. There may be more to claim until a claim returns nothing.
     """
     with transaction.atomic():
         workspaces = _lock_workspaces(now=now)
@@ -125,7 +125,7 @@ _QUEUED_OF = """
 
 
 def _take_queued(capacities: Sequence[Capacity], *, now: datetime) -> list[_Queued]:
-    """Lock due queued calls of each queue; the index serves one rank of one queue, so each is asked for by itself."""
+    """Lock due queued calls of each queue; queries each rank of each queue separately, as the index requires."""
     rows: list[_Queued] = []
     for name, condition, mine in (
         ("take_due_of_campaigns", "q.campaign_id = o.campaign_id", [r for r in capacities if r.queue.campaign_id]),
@@ -169,8 +169,8 @@ def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_Wai
         CROSS JOIN LATERAL (
             SELECT * FROM dialer_campaigncontact w
             WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= o.until
-                -- One row that cannot be queued must not stop the claim of everybody.
-                -- (OFFSET: looked up row by row, where a join would hash every queued call.)
+                -- One row that cannot be queued must not break the whole claim.
+                -- (OFFSET forces a look-up per row; a join would hash every queued call.)
                 AND NOT EXISTS (
                     SELECT FROM dialer_call q WHERE q.campaign_contact_id = w.id AND q.status = 'queued' OFFSET 0)
             ORDER BY w.due_at, w.id LIMIT o.capacity FOR NO KEY UPDATE OF w SKIP LOCKED
@@ -184,7 +184,7 @@ def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_Wai
             "lines": [campaign.line_id for _, campaign in mine],
             "callers": [_caller_id(campaign) for _, campaign in mine],
             "capacities": [capacity.calls for capacity, _ in mine],
-            # A first call waits for no second of its own: it is taken when it can start.
+            # A first call has no exact time: it is claimed when it can start.
             "untils": [now + SOON for _ in mine],
         },
     )
@@ -204,7 +204,7 @@ def _assign(
     limit: int,
     now: datetime,
 ) -> dict[UUID, datetime]:
-    """Give up to ``limit`` rows their starts while the owners' budgets last; a row without one stays where it is."""
+    """Return the starts of up to ``limit`` rows, as far as the owners' budgets last; other rows stay unclaimed."""
     capacity_of = {(capacity.queue.workspace_id, capacity.queue.campaign_id): capacity for capacity in capacities}
     weights: dict[UUID | None, float] = {
         campaign.id: weight(campaign.priority) for capacity in capacities if (campaign := capacity.queue.campaign)
@@ -217,7 +217,7 @@ def _assign(
         capacity = capacity_of[row.workspace_id, row.campaign_id]
         key = (row.workspace_id, row.campaign_id, row.line_id)
         if key not in limited:
-            # A promise keeps the line it was made on, whatever its campaign calls over by now.
+            # A callback keeps its line, even if its campaign has changed to another.
             owners = [owner for owner in capacity.queue.owners if owner.id not in lines] + [lines[row.line_id]]
             limited[key] = [owner for owner in owners if owner.is_limited]
         start = budget.take(limited[key], due_at=max(row.due_at, now), until=capacity.until)
@@ -229,7 +229,7 @@ def _assign(
 def _queue_first_calls(
     rows: Sequence[_Waiting], starts: Mapping[UUID, datetime], queues: Sequence[Queue], *, now: datetime
 ) -> list[Dispatched]:
-    """Make the calls of waiting contacts, claimed from the start: the table's indexes see one write, not two."""
+    """Create the calls of waiting contacts, already claimed: one write to the table's indexes instead of two."""
     campaigns = {queue.campaign.id: queue.campaign for queue in queues if queue.campaign}
     made = [
         QueuedCall(

@@ -1,7 +1,7 @@
-"""Completes calls: writes the outcome, decides what follows, records the events.
+"""Completion: writes the outcome of calls, decides what follows, records the events.
 
-One transaction for a batch. The decision runs in a savepoint: where it fails, the outcomes stand, and the sweep
-decides later, one call at a time, and tells both then.
+A batch is one transaction. The decision runs in a savepoint: if it fails, the outcomes stand, and the sweep
+decides later, one call at a time, and records the events then.
 """
 
 import logging
@@ -27,11 +27,11 @@ from webhooks.outbox import NewEvent, record_events
 log = logging.getLogger(__name__)
 
 UNDECIDED_WAIT = timedelta(minutes=1)
-"""When a decision that failed again is tried the next time."""
+"""How long to wait after a decision has failed again."""
 
 _FINAL = (CallStatus.ENDED, CallStatus.WITHDRAWN)
 _STANDS_AFTER_CANCEL = (Outcome.ANSWERED, Outcome.UNKNOWN)
-"""Outcomes that a cancel does not change: the call connected, or may have connected."""
+"""Outcomes that a cancel does not change, because the call connected or may have connected."""
 _STATE_BY_OUTCOME = {
     Outcome.ANSWERED: ContactState.REACHED,
     Outcome.DNC_REQUEST: ContactState.SUPPRESSED,
@@ -41,10 +41,10 @@ _STATE_BY_OUTCOME = {
 
 
 def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[CallContext] | None = None) -> list[UUID]:
-    """End calls that have not ended; return their ids. The first of several ends of one call counts.
+    """End calls that have not ended; returns their ids. The first of several ends of one call counts.
 
-    Runs in one transaction, inside the caller's where there is one. A caller that holds the calls' locks gives their
-    contexts as ``locked``, and has called :func:`suppress_who_asked` before it took them.
+    Runs in one transaction, or in the caller's. A caller that holds the calls' locks passes their
+    contexts as ``locked``, and must have called :func:`suppress_who_asked` before it locked them.
     """
     first: dict[UUID, CallEnd] = {}
     for end in ends:
@@ -56,7 +56,7 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
         rows = [call for call in locked if call.id in first and call.status not in _FINAL]
         if not rows:
             return []
-        ended = [EndedCall(call=call, end=_as_it_counts(first[call.id], call, now=now)) for call in rows]
+        ended = [EndedCall(call=call, end=_corrected(first[call.id], call, now=now)) for call in rows]
         call_states.end([each.end for each in ended])
         attempted = [
             events.call_attempted(each.call, each.end)
@@ -67,10 +67,10 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
             with transaction.atomic():
                 record_events([*attempted, *_decide(ended, now=now)], now=now)
         except OperationalError:
-            # A deadlock or a lost connection is no reason to leave anything undecided: the caller does all of it again.
+            # After a deadlock or a lost connection nothing stays undecided: the caller repeats the whole transaction.
             raise
         except Exception:
-            # The outcomes are facts and must stand, whatever is wrong with the decision.
+            # The outcomes are facts and must be kept, even if the decision fails.
             log.exception("follow_up.failed calls=%s", [str(call.id) for call in rows])
             record_events(attempted, now=now)
             run(
@@ -82,9 +82,9 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
 
 
 def decide_undecided(*, limit: int, now: datetime) -> int:
-    """Decide what follows calls whose decision failed, each in a transaction of its own; return how many were.
+    """Decide what follows calls whose decision failed, each in its own transaction; returns how many succeeded.
 
-    One that fails again is left alone for a while, so that those behind it have their turn.
+    A call that fails again is skipped for a while, so that the others have their turn.
     """
     decided = 0
     for row in fetch(
@@ -100,7 +100,7 @@ def decide_undecided(*, limit: int, now: datetime) -> int:
             with transaction.atomic():
                 decided += _decide_later(row.id, now=now)
         except Exception:
-            # One call that cannot be decided must not keep the others waiting; it stays marked and is tried again.
+            # One call that cannot be decided must not block the others; it stays marked and is tried again.
             log.exception("follow_up.failed_again call=%s", row.id)
             run(
                 "decide_later",
@@ -153,11 +153,11 @@ def _decide_later(call_id: UUID, *, now: datetime) -> bool:
 
 
 def suppress_who_asked(call_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Suppress the numbers of calls that end with the wish not to be called; before any call is locked (lock order)."""
+    """Suppress the numbers of calls that end ``dnc_request``; must run before any call is locked (lock order)."""
     if not call_ids:
         return
     rows = context.contexts_of(call_ids)
-    # Whoever asked was on the number that was dialled; the contact may have another since, or be forgotten.
+    # The wish came from the number that was dialled; the contact may have another by now, or be forgotten.
     numbers = {call.id: sorted({call.number, call.phone} - {""}) for call in rows}
     lock_numbers((call.workspace_id, number) for call in rows for number in numbers[call.id])
     for call in rows:
@@ -166,8 +166,8 @@ def suppress_who_asked(call_ids: Sequence[UUID], *, now: datetime) -> None:
         )
 
 
-def _as_it_counts(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
-    """Return the end with what people said of the call before it, and with the call's own times."""
+def _corrected(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
+    """Return the end corrected by what people said about the call earlier, and with the times of the call."""
     outcome, reason = end.outcome, end.ended_reason
     if outcome is Outcome.VOICEMAIL and call.person_confirmed_at is not None:
         outcome, reason = Outcome.ANSWERED, reason_of_a_talk(reason)
@@ -179,7 +179,7 @@ def _as_it_counts(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
         end,
         outcome=outcome,
         ended_reason=reason,
-        # A carrier's clock may be ahead or behind; retries are scheduled from a time at which the call can have ended.
+        # A carrier's clock may be wrong; retries need a time between hand-over and now.
         at=min(max(end.at, call.dialing_at or end.at), now),
         transcript=end.transcript or call.transcript,
         recording_url=end.recording_url or call.recording_url,
@@ -189,12 +189,12 @@ def _as_it_counts(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
 
 
 def reason_of_a_talk(reason: str) -> str:
-    """Return the reason of a call first counted as voicemail: nobody knows who hung up."""
+    """Return ``ended_reason`` for a call that first counted as voicemail: nobody knows who hung up."""
     return "unknown" if reason == Outcome.VOICEMAIL else reason
 
 
 def _decide(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:
-    """Let the listener decide, move the campaign contacts, and return what is to be told, in its order."""
+    """Let the listener decide, move the campaign contacts, and return the events in their order."""
     follow_ups = listener().calls_ended(ended, now=now)
     chains = chains_of(
         [each.call.chain_id for each in ended if not follow_ups[each.call.id].pending and each.call.attempt_number > 1]

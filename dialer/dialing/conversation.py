@@ -1,4 +1,4 @@
-"""What the conversation reports about a call: wishes of the contact, the recording, the analysis."""
+"""What the persona reports about a call: the contact's wish not to be called, the recording, the analysis."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,19 +27,19 @@ LONGEST_TRANSCRIPT = 1_000_000
 LONGEST_URL = 2_000
 LONGEST_SUMMARY = 10_000
 _TALKED = (Outcome.ANSWERED, Outcome.DNC_REQUEST, Outcome.VOICEMAIL)
-"""Ends of calls in which something was said."""
+"""Outcomes of calls in which something was said."""
 
 
 class InvalidTalk(InvalidSettings):
-    """What was told cannot be kept; ``errors`` names every field at fault."""
+    """The recording or analysis is invalid; ``errors`` names every field at fault."""
 
 
 class AlreadyAnalyzed(Exception):
-    """The call has an analysis; another one must say that it replaces it."""
+    """The call has an analysis, and the new one does not say that it replaces it."""
 
 
 def request_dnc(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Call:
-    """Suppress the number because the contact asked so in this call; a live call then ends ``dnc_request``.
+    """Suppress the number because the contact asked for it in this call; a live call then ends ``dnc_request``.
 
     The outcome of a call that has ended stays. Repeating it changes nothing. Raises ``TransitionConflict`` for a call
     that was never handed over.
@@ -63,9 +63,9 @@ def add_recording(
     actor: Actor,
     now: datetime,
 ) -> Call:
-    """Keep the transcript or the address of the recording; what is given replaces what was there.
+    """Keep the transcript or the address of the recording; each replaces an earlier one.
 
-    What comes before the call's end is told with it. Raises :class:`InvalidTalk`, ``TransitionConflict``.
+    If it comes before the call's end, ``call.ended`` includes it. Raises :class:`InvalidTalk`, ``TransitionConflict``.
     """
     given = {"transcript": transcript, "recording_url": recording_url}
     changes = {name: value for name, value in given.items() if value is not None}
@@ -94,10 +94,10 @@ def add_analysis(
     actor: Actor,
     now: datetime,
 ) -> Call:
-    """Keep what the talk meant, give the contact the status ``outcome_id``, and tell ``call.analyzed``.
+    """Keep the analysis, set the contact's status to ``outcome_id``, and record ``call.analyzed``.
 
-    Only for a call that has ended and in which something was said, so that ``call.ended`` is told before. Raises
-    :class:`InvalidTalk`, :class:`AlreadyAnalyzed` unless it is to ``replace``, ``TransitionConflict``.
+    Only for a call that has ended and in which something was said, so that ``call.ended`` comes first. Raises
+    :class:`InvalidTalk`, ``TransitionConflict``, and :class:`AlreadyAnalyzed` without ``replace``.
     """
     _check_analysis(analysis)
     with transaction.atomic():
@@ -165,9 +165,9 @@ def _change(call: Call, verb: str, to_state: Mapping[str, Any]) -> Change:
 
 
 def _release_result(call: CallContext, analysis: Mapping[str, Any], *, now: datetime) -> None:
-    """Let the result of a chain go that waited for what this talk meant; in the caller's transaction.
+    """Release the result of a chain that waited for this analysis; runs in the caller's transaction.
 
-    Where the chain is not over yet, or has told its result, there is nothing to do.
+    Does nothing if the chain is not over, or has sent its result already.
     """
     decided = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED).deciding
     if decided is None or decided.id != call.id:

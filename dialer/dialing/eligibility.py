@@ -1,6 +1,6 @@
-"""Eligibility: whether each call of a batch may start now, with everything that decides read at once.
+"""Eligibility: whether each call of a batch may start now; reads everything that decides at once.
 
-Placing asks it under its locks, the queue's pages without any: the same look, so that what a page says is what happens.
+Placing checks under its locks, the queue's pages without: the same check, so that pages predict what placing does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ from dialer.rules.waits import Waits
 from dialer.workspaces.statements import fetch
 
 TRIAL = timedelta(seconds=2)
-"""While one call tries whether a carrier is back, the others over its line wait for its answer."""
+"""How long the other calls over a line wait while one call tries whether its carrier is back."""
 
 
 _Taken = set[tuple[UUID, str | UUID]]
-"""Numbers and contacts that are in a call, each with its workspace."""
+"""Numbers and contacts with a live call, each with its workspace."""
 
 
 class _Live(NamedTuple):
@@ -33,7 +33,7 @@ class _Live(NamedTuple):
 
 
 def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datetime) -> dict[UUID, Eligibility]:
-    """Judge a batch of locked calls that would start together; ``phones`` are the numbers that are locked for them."""
+    """Judge a batch of locked calls that would start together; ``phones`` are the numbers locked for them."""
     terms = {call.id: context.terms_of(call) for call in rows}
     ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
     taken = _taken(rows)
@@ -41,7 +41,7 @@ def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datet
     tried: set[UUID] = set()
     for call in rows:
         if phones[call.id] != call.phone:
-            # The number changed between reading and locking it; the new one is not locked.
+            # The number changed before it was locked; the new one is not locked.
             answers[call.id] = Hold(reason=Waits.NUMBER_CHANGED, due_at=call.due_at)
             continue
         answer = eligibility_of(
@@ -53,7 +53,7 @@ def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datet
             answer = Hold(reason=Waits.CARRIER_DOWN, due_at=now + TRIAL)
         if isinstance(answer, Go):
             tried.add(call.line_id)
-            # The batch counts itself: the next call to this number, or to this contact, sees this one as live.
+            # Within the batch, this call counts as live for later calls to the same number or contact.
             taken |= {(call.workspace_id, call.phone), (call.workspace_id, call.contact_id)}
         answers[call.id] = answer
     return answers
@@ -62,7 +62,7 @@ def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datet
 def check_unlocked(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[CallContext, Eligibility]]:
     """Predict Go, Hold or Drop for queued calls, each with its context, by id.
 
-    The very look that placing takes, without locks, and each call by itself; nothing is changed.
+    Runs the same check as placing, but without locks and for each call separately; changes nothing.
     """
     rows = [call for call in context.contexts_of(call_ids) if call.status == CallStatus.QUEUED]
     terms = {call.id: context.terms_of(call) for call in rows}
@@ -92,20 +92,20 @@ def _candidate(call: CallContext, terms: Terms, taken: _Taken, *, now: datetime)
 
 
 def _campaign_status(call: CallContext, *, now: datetime) -> str | None:
-    """Return the campaign's status; one whose ``end_at`` has come is paused, a moment before the sweep says so."""
+    """Return the campaign's status; ``paused`` as soon as ``end_at`` has passed, even before the sweep pauses it."""
     status = call.campaign_status
     is_over = status == CampaignStatus.RUNNING and call.campaign_end_at is not None and call.campaign_end_at <= now
     return CampaignStatus.PAUSED.value if is_over else status
 
 
 def _taken(rows: Sequence[CallContext]) -> _Taken:
-    """Return the numbers and contacts of these rows that have a live call, one that they made to us included."""
+    """Return the numbers and contacts of these rows that have a live call, inbound calls included."""
     live = fetch(
         _Live,
         "live_calls",
         """
-        -- By number and by contact, not by the partial indexes of live calls: to the planner those have a row or none,
-        -- so it walks all of one, dead rows too (measured with 4,000 live: 12 to 47 ms instead of 0.3).
+        -- By number and by contact, not by the partial indexes of live calls: the planner takes those for tiny and
+        -- scans a whole one, dead rows too (measured with 4,000 live: 12 to 47 ms instead of 0.3).
         SELECT c.workspace_id, c.number, c.contact_id
         FROM unnest(%(workspaces)s::uuid[], %(numbers)s::text[]) AS t(workspace_id, number)
         CROSS JOIN LATERAL (

@@ -1,7 +1,7 @@
-"""Inbound calls: found, or inserted, when a carrier first reports one.
+"""Inbound calls: finds the row of a reported call, or inserts it at the first report.
 
-A carrier knows such a call by its own id only, and any of its reports may come first, so each of them says who rang
-whom. The call is no attempt of ours: it has a chain of its own, and counts in no limit, no pace and no attempt number.
+A carrier knows an inbound call by its own id only, and any of its reports may come first, so each names caller and
+called number. The call is not an attempt: it has its own chain, and no limit, pace or attempt number counts it.
 """
 
 import json
@@ -28,17 +28,17 @@ from webhooks.outbox import record_events
 log = logging.getLogger(__name__)
 
 SLACK = timedelta(minutes=5)
-"""A call longer than its ring timeout, its longest talk and this has ended, whatever its carrier did not report."""
+"""A call older than its ring timeout, its longest talk and this counts as ended, even without a report."""
 _FIRST_CALL = Rank.NEW.value
 
 
 class NotOurs(Exception):
-    """The report is of a call that cannot be anybody's here; the message says why."""
+    """The reported call belongs to no workspace; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ring:
-    """Who rang which number of ours, as the carrier says."""
+    """The caller and the called number, as the carrier reports them."""
 
     carrier: str
     carrier_call_id: str
@@ -48,14 +48,14 @@ class _Ring:
 
 
 def adopt(rows: Sequence[Any], *, now: datetime) -> Mapping[int, UUID | str]:
-    """Return for each stored report of an inbound call the id of its row, or why there is none.
+    """Return, for each stored report of an inbound call, the id of its row or the reason why there is none.
 
-    Runs in the caller's transaction, before it locks numbers or calls: a caller whom nobody knows becomes a contact.
+    Runs in the caller's transaction before it locks numbers or calls, since an unknown caller becomes a contact.
     """
     found: dict[tuple[str, str], UUID | str] = {}
     answers: dict[int, UUID | str] = {}
     for row in rows:
-        # Nearly all reports are of our own calls, and name them.
+        # Nearly all reports are about outbound calls and name them.
         said = json.loads(row.facts) if row.call_id is None else {}
         if said.get("direction") != Direction.INBOUND:
             continue
@@ -66,7 +66,7 @@ def adopt(rows: Sequence[Any], *, now: datetime) -> Mapping[int, UUID | str]:
                 carrier_call_id=row.carrier_call_id,
                 from_number=said.get("from_number", ""),
                 to_number=said.get("to_number", ""),
-                # Where the end is heard of first, the call began before its talk.
+                # If the end is reported first, the call began before its talk.
                 at=min(row.occurred_at, now) - timedelta(seconds=said.get("duration_seconds") or 0),
             )
             try:
@@ -79,7 +79,7 @@ def adopt(rows: Sequence[Any], *, now: datetime) -> Mapping[int, UUID | str]:
 
 
 def _bind(adopted: Mapping[int, UUID]) -> None:
-    """Store the call's id on its reports, so that they are forgotten with the contact."""
+    """Store the call's id on its reports, so that they are erased with the contact."""
     if adopted:
         run(
             "bind_inbound_reports",
@@ -103,7 +103,7 @@ def _known(ring: _Ring) -> UUID | None:
 
 
 def _receive(ring: _Ring, *, now: datetime) -> UUID:
-    """Make the row of a call that rings, and tell it."""
+    """Insert the row of a ringing call, and record ``call.received``."""
     try:
         number = phone_number.parse(ring.from_number)
     except ValueError:
@@ -115,7 +115,7 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
     expected = _expected(contact)
     campaign = _campaign(expected, last, line)
     call_id = new_id()
-    # Another worker may be at it with another report of the same call: one of them makes the row.
+    # Another worker may process another report of the same call: only one of them inserts the row.
     Call.objects.bulk_create(
         [
             Call(
@@ -154,11 +154,11 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
 
 
 def line_of(*, carrier: str, called: str, caller: str) -> Line:
-    """Return the carrier's line that shows the number called, in the workspace that has it; raises :class:`NotOurs`.
+    """Return the carrier's line that shows the called number, in the workspace that owns it; raises :class:`NotOurs`.
 
-    Where several show it, the one over which the caller was called last, else the oldest. A number that nobody has goes
-    to the carrier's only line where the installation has one workspace, and to nobody where it has more: which of them
-    is meant would be a guess, and a wrong one tells a stranger who called.
+    If several lines show it, returns the one over which the caller was last called, else the oldest. A call to a number
+    without an owner goes to the carrier's only line if the installation has one workspace, else to nobody:
+    a wrong guess would tell a stranger who called.
     """
     digits = phone_number.digits_of(called)
     owner = caller_ids.owner_of(digits)
@@ -222,7 +222,7 @@ def contact_of(workspace_id: UUID, number: str, last: Call | None, *, now: datet
 
 
 def _expected(contact: Contact) -> Call | None:
-    """Return the promised call that this one may make needless: a retry, which any talk does, before a promise."""
+    """Return the queued callback that this call may replace: a retry first, since any talk replaces it."""
     expected: Call | None = (
         Call.objects.in_workspace(contact.workspace_id)
         .filter(contact=contact, status=CallStatus.QUEUED.value, rank__lt=_FIRST_CALL)
@@ -240,7 +240,7 @@ def _campaign(expected: Call | None, last: Call | None, line: Line) -> Campaign 
 
 
 def _persona(workspace_id: UUID, expected: Call | None, last: Call | None, campaign: Campaign | None) -> UUID:
-    """Say who talks: whoever would have called, else who did, else the campaign's, else the workspace's first."""
+    """Return the persona of the expected call, else the last call's, the campaign's, or the workspace's first."""
     if expected is not None:
         return expected.persona_id
     if last is not None:

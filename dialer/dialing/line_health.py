@@ -1,6 +1,6 @@
-"""Line health: a line whose carrier is out of reach, or rejects us, is left alone for a while.
+"""Line health: a line whose carrier is out of reach or rejects us is not used for a while.
 
-The calls stay queued and say ``carrier_down``. When the time is over one call tries; its answer closes the circuit, its
+Its calls stay queued with the reason ``carrier_down``. Afterwards one call tries: an answer closes the circuit, a
 failure opens it for longer.
 """
 
@@ -24,9 +24,9 @@ REJECTED = "credentials_rejected"
 
 
 def note(answers: Iterable[tuple[Line, Answer]], *, now: datetime) -> None:
-    """Take note of what answers say of the lines they came over; writes nothing while all is well.
+    """Update the health of lines from carriers' answers; writes nothing while all is well.
 
-    One answer among failures proves the carrier alive. Runs in a transaction of its own, after the calls' results.
+    One answer among failures proves the carrier alive. Runs in its own transaction, after the calls' results.
     """
     alive: dict[UUID, Line] = {}
     failures: Counter[UUID] = Counter()

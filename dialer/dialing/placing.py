@@ -1,8 +1,8 @@
-"""Placing: the only door through which a call reaches a carrier.
+"""Placing: the only code that hands calls to carriers.
 
-Everything is asked again under the locks of the numbers, then a compare-and-set takes the rows to ``dialing`` and
-commits; only then is the carrier asked, once. An answer that may mean either is never followed by a second request:
-the call is looked up by its id later (``dialer.dialing.reconciliation``).
+It checks everything again under the locks of the numbers, moves the rows to ``dialing`` by compare-and-set, and
+commits; only then does it ask the carrier, once. After an ambiguous answer it never sends a second request:
+``dialer.dialing.reconciliation`` looks the call up by its id later.
 """
 
 import logging
@@ -38,26 +38,26 @@ from dialer.workspaces.statements import fetch, run
 log = logging.getLogger(__name__)
 
 FIRST_LOOK = timedelta(seconds=15)
-"""When a call of which nothing was heard since it was handed over is looked up at its carrier."""
+"""How long after hand-over a call without any report is looked up at its carrier."""
 SOON = timedelta(seconds=2)
-"""When a call with an ambiguous answer is looked up."""
+"""How long after an ambiguous answer a call is looked up."""
 
 STALLED_SECONDS = 10.0
-"""After so long the carrier is not asked any more: another worker may have taken over the call."""
+"""After so long the carrier is not asked any more, because another worker may have taken over the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A call and the generation it was claimed at; a row of another generation is somebody else's."""
+    """A call and the generation of its claim; a row of another generation was claimed or changed by others since."""
 
     call_id: UUID
     generation: int
 
 
 def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
-    """Place a batch of claimed calls; return how many were placed, held, dropped, or no longer ours.
+    """Place a batch of claimed calls; returns how many were placed, held, dropped, or no longer ours.
 
-    Safe to repeat: a second run finds other generations. The database connection is given back before the carrier
+    Safe to repeat: a second run finds other generations. Gives the database connection back before the carrier
     is asked.
     """
     before = (began := time.monotonic()) + STALLED_SECONDS
@@ -66,7 +66,7 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
             cleared, counts = _clear(claims, now=now)
             requests = _requests(cleared)
     except OperationalError:
-        # A deadlock or a lost connection is nobody's call: the lease runs out, and the batch comes again.
+        # A deadlock or a lost connection is no call's fault: the lease runs out, and the batch is claimed again.
         raise
     except Exception:
         if len(claims) == 1:
@@ -78,17 +78,17 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
     connection.close()
     answers = _ask(requests, before=before)
     _record(cleared, answers, now=now)
-    # A line is left alone from now on, not from when its carrier was asked.
+    # The pause of a line starts now, not when its carrier was asked.
     waited = timedelta(seconds=time.monotonic() - began)
     line_health.note(zip((line for line, _ in requests), answers, strict=True), now=now + waited)
     return counts
 
 
 def _place_one_by_one(claims: Sequence[Claim], *, now: datetime, began: float) -> dict[str, int]:
-    """Place calls of which one breaks the batch; that one waits for the end of its lease, alone.
+    """Place calls one by one because one of them breaks the batch; only that one waits until its lease runs out.
 
-    Each at its own time, ``now`` being when the monotonic clock showed ``began``: a carrier may have taken long over
-    the calls before it.
+    Each is placed at its own time; ``now`` is when the monotonic clock showed ``began``. The carrier may have taken
+    long over the calls before it.
     """
     counts: Counter[str] = Counter()
     for claim in claims:
@@ -100,7 +100,7 @@ def _place_one_by_one(claims: Sequence[Claim], *, now: datetime, began: float) -
 
 
 def hang_up(call_id: UUID) -> None:
-    """Ask the carrier to end a live call; its report tells whether it did."""
+    """Ask the carrier to end a live call; a report tells whether it did."""
     call = context.contexts_of([call_id])[0]
     line = Line.objects.get(pk=call.line_id)
     connection.close()
@@ -108,7 +108,7 @@ def hang_up(call_id: UUID) -> None:
 
 
 def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext], dict[str, int]]:
-    """Take what may be called to ``dialing``; hold or drop the rest."""
+    """Move eligible calls to ``dialing``; hold or drop the rest."""
     wanted = {claim.call_id: claim.generation for claim in claims}
     phones = {row.id: row.phone for row in _lock_numbers_of(list(wanted))}
     _lock_campaigns(list(wanted))
@@ -147,7 +147,7 @@ def _lock_numbers_of(call_ids: list[UUID]) -> list[_Number]:
         """,
         {"ids": call_ids},
     )
-    # The contact is locked beside the number: one contact whose number was just changed is still one person.
+    # Also lock the contact: it stays the same person even if its number has just changed.
     lock_numbers(
         key for row in rows for key in ((row.workspace_id, row.phone), (row.workspace_id, str(row.contact_id)))
     )
@@ -155,7 +155,7 @@ def _lock_numbers_of(call_ids: list[UUID]) -> list[_Number]:
 
 
 def _lock_campaigns(call_ids: list[UUID]) -> None:
-    """Wait for a pause or cancel that is under way, and make the next one wait until these calls are decided."""
+    """Wait for a pause or cancel that is under way, and block the next one until these calls are decided."""
     run(
         "share_campaigns",
         """
@@ -167,14 +167,14 @@ def _lock_campaigns(call_ids: list[UUID]) -> None:
 
 
 def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[CallContext]:
-    """Return those rows that were taken: the carrier is asked for these and no other."""
+    """Move rows to ``dialing`` and return those that moved: only these go to the carrier."""
     if not rows:
         return []
     ids = call_states.take_to_dialing(
         [(call.id, call.generation, call.phone) for call in rows], check_at=now + FIRST_LOOK, now=now
     )
     taken = [call for call in rows if call.id in ids]
-    # First calls have no callback to tell of it, and the claim has set their contacts to calling already.
+    # First calls have no callback, and the claim has set their contacts to ``calling`` already.
     later = [call for call in taken if call.rank != Rank.NEW]
     if not later:
         return taken
@@ -240,7 +240,7 @@ def _ask_one(line: Line, request: PlaceRequest, *, before: float) -> Answer:
     try:
         return carriers.of(line).place(request)
     except Exception as error:
-        # Whatever went wrong, the request may have arrived: only a look at the carrier can tell.
+        # Whatever failed, the request may have arrived: only a look-up can tell.
         log.exception("call.place_failed call=%s", request.public_id)
         return Unknown(reason=type(error).__name__)
 
@@ -291,17 +291,17 @@ def _record_accepted(accepted: Sequence[tuple[UUID, str]]) -> None:
             """
             UPDATE dialer_call c SET carrier_call_id = t.carrier_call_id
             FROM unnest(%(ids)s::uuid[], %(carrier_ids)s::text[]) AS t(id, carrier_call_id)
-            WHERE c.id = t.id AND c.carrier_call_id = ''  -- else a report was quicker
+            WHERE c.id = t.id AND c.carrier_call_id = ''  -- else a report came first
             """,
             {"ids": [call_id for call_id, _ in accepted], "carrier_ids": [text for _, text in accepted]},
         )
 
 
 def _put_back(holds: Sequence[Postponed], *, now: datetime) -> None:
-    """Return calls to the queue that the carrier was too busy to take: no attempt was made.
+    """Put calls back into the queue because the carrier was too busy to take them: no attempt was made.
 
-    Only from ``dialing`` and only where nothing was heard of the call; a report proves that it was taken after all.
-    One whose chain was promised another call meanwhile is withdrawn, one that was cancelled meanwhile ends.
+    Skips calls that are not ``dialing``, or that have reports: a report proves that the carrier took the call.
+    A call is withdrawn if its chain got another queued call meanwhile, and ends if it was cancelled meanwhile.
     """
     rows = call_states.put_back(holds)
     superseded = [row for row in rows if row.status == CallStatus.WITHDRAWN]

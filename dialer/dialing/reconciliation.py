@@ -1,8 +1,8 @@
-"""Reconciliation: looks up calls of which nothing was heard since they were handed over.
+"""Reconciliation: looks up calls at their carrier that were handed over but have no recent report.
 
-They are looked up at their carrier by our id and adopted where found. Where the carrier does not know them, or cannot
-say, until the window closes, they end ``unknown``: never dialled again, listed for a person, who may call back or mark
-the contact as reached.
+A call that the carrier knows by our id continues with the reports found. If the carrier does not know it, or cannot
+say until the window closes, the call ends ``unknown``: it is never dialled again, but listed for a person, who may call
+back or mark the contact as reached.
 """
 
 import logging
@@ -32,11 +32,11 @@ from dialer.workspaces.transitions import TransitionConflict
 log = logging.getLogger(__name__)
 
 RECONCILE_WINDOW = timedelta(seconds=45)
-"""How long after hand-over a carrier that does not know a call is asked again before the call ends ``unknown``."""
+"""How long after hand-over a carrier is asked about a call that it does not know, before the call ends ``unknown``."""
 RECHECK = timedelta(seconds=5)
 LIVE_RECHECK = timedelta(seconds=60)
 SLACK = timedelta(minutes=5)
-"""A call longer than its ring timeout, its longest talk and this has ended, whatever its carrier says."""
+"""A call older than its ring timeout, its longest talk and this counts as ended, whatever its carrier says."""
 
 LOOK_UPS_AT_ONCE = 8
 
@@ -54,10 +54,10 @@ class _Open:
 
 
 def check_due(*, limit: int, now: datetime) -> int:
-    """Look up live calls that were quiet for too long; return how many were looked up.
+    """Look up live calls without a report for too long; returns how many.
 
-    The rows' next look is set before the carrier is asked, so two workers do not ask about one call at once. Of one
-    process only one thread does it: a carrier that hangs must not keep them all from placing calls.
+    Sets the time of the next look before it asks the carrier, so that two workers do not ask about the same call. Only
+    one thread per process runs it: a carrier that hangs must not keep all threads from placing calls.
     """
     if not _checking.acquire(blocking=False):
         return 0
@@ -78,14 +78,14 @@ def _check(*, limit: int, now: datetime) -> int:
         try:
             _settle(call, answer, now=now)
         except Exception as error:
-            # One that cannot be settled holds up no other; nothing was learnt of it, and the deadline decides.
+            # One broken call must not stop the others; its deadline decides in the end.
             log.exception("call.not_settled call=%s", call.call_id)
             _settle(call, CannotSay(reason=type(error).__name__), now=now)
     return len(open_calls)
 
 
 def mark_handled(call_id: UUID, *, workspace_id: UUID, verb: str, actor: Actor, reason: str, now: datetime) -> None:
-    """Take an ``unknown`` call off the list of what needs a person; raises ``TransitionConflict`` otherwise."""
+    """Take an ``unknown`` call off the list of calls that need a person; raises ``TransitionConflict`` for others."""
     with transaction.atomic():
         call = Call.objects.in_workspace(workspace_id).get(pk=call_id)
         changed = Call.objects.filter(pk=call_id, outcome=Outcome.UNKNOWN.value, handled_at=None).update(handled_at=now)
@@ -148,7 +148,7 @@ def _look_up(line: Line, call_id: UUID) -> LookUp:
     try:
         return carriers.of(line).look_up(call_id)
     except Exception as error:
-        # An adapter that breaks knows nothing; the deadline decides.
+        # A broken adapter counts as no answer; the deadline decides.
         log.exception("call.look_up_failed call=%s", call_id)
         return CannotSay(reason=type(error).__name__)
 
@@ -157,12 +157,12 @@ def _settle(call: _Open, answer: LookUp, *, now: datetime) -> None:
     is_over = now > call.last_end
     match answer:
         case Found():
-            # An adapter's answer is a stranger's word: it may settle the call asked about, and touch no other.
+            # The carrier's answer is not trusted: it may affect only the call that was looked up.
             is_news = carrier_reports.store(call.carrier, of_call(call.call_id, answer.reports)) > 0
             if answer.is_live and not is_over:
                 _check_again(call.call_id, at=now + LIVE_RECHECK)
             elif not is_news and not carrier_reports.has_unapplied(call.call_id):
-                # All that the carrier says was applied, and did not end it.
+                # All reports of the carrier are applied and did not end the call.
                 _end_unknown(call.call_id, now=now)
         case NotFound():
             if now > call.handed_over_at + RECONCILE_WINDOW:

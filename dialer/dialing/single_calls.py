@@ -1,4 +1,4 @@
-"""Calls outside campaigns: one contact, called once at a given time, or as soon as permitted."""
+"""Calls outside campaigns: one contact, called at a given time or as soon as permitted."""
 
 import json
 from collections.abc import Mapping
@@ -31,19 +31,19 @@ from webhooks import hidden_endpoints
 
 FURTHEST_AHEAD = timedelta(days=30)
 PAST_GRACE = timedelta(seconds=60)
-"""A time up to this long ago is taken as now."""
+"""A requested time up to this long ago counts as now."""
 
 
 class InvalidCall(InvalidSettings):
-    """What was given is no call; ``errors`` names every field at fault."""
+    """The fields do not make a valid call; ``errors`` names every field at fault."""
 
 
 class NumberSuppressed(Exception):
-    """The contact's number is not to be called."""
+    """The contact's number is suppressed."""
 
 
 class CallFields(TypedDict, total=False):
-    """What may be said of a call. ``schedule`` is taken in either spelling and stays with the call and its retries."""
+    """The fields of a call. ``schedule`` takes either spelling and applies to the call and its retries."""
 
     persona_id: UUID | None
     line_id: UUID | None
@@ -55,7 +55,7 @@ class CallFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """A queued call; where its time was moved, from when and why."""
+    """A queued call, with every shift of its time and the reason."""
 
     call: Call
     adjusted_from: datetime | None
@@ -71,9 +71,9 @@ def create(
     now: datetime,
     **fields: Unpack[CallFields],
 ) -> Created:
-    """Queue a call to a contact, given by id or as ``{name, phone}``: then the newest one with that number, or a new.
+    """Queue a call to a contact, given by id or as ``{name, phone}``: the newest with that number, else a new one.
 
-    Outside the window, or where a limit forbids it, the time moves to the next permitted one; a contact that is on
+    Outside the window, or if a limit forbids it, the time moves to the next permitted one; a contact that is on
     the phone is called afterwards. Raises :class:`InvalidCall`, :class:`NumberSuppressed`, ``Contact.DoesNotExist``.
     """
     given = _read(workspace_id, fields, now=now)
@@ -111,7 +111,7 @@ def create(
 
 
 def _read(workspace_id: UUID, fields: CallFields, *, now: datetime) -> dict[str, Any]:
-    """Return what a call is queued with; raises :class:`InvalidCall` naming all that is at fault."""
+    """Return the checked fields with their defaults; raises :class:`InvalidCall` naming every field at fault."""
     errors: dict[str, list[str]] = {}
     read: dict[str, Any] = {"schedule": {}, "metadata": {}, "wanted": fields.get("scheduled_at") or now}
     try:
@@ -139,10 +139,10 @@ def _read(workspace_id: UUID, fields: CallFields, *, now: datetime) -> dict[str,
 
 
 def _persona(workspace_id: UUID, wanted: UUID | None, errors: dict[str, list[str]]) -> UUID | None:
-    """Return the persona named, else the only one there is."""
+    """Return the named persona, else the workspace's only one."""
     if wanted is None:
         if (only := default_persona(workspace_id)) is None:
-            errors["persona_id"] = ["is required: there is not just one"]
+            errors["persona_id"] = ["is required: the workspace does not have exactly one"]
         return only
     if not Persona.objects.in_workspace(workspace_id).filter(archived_at=None, pk=wanted).exists():
         errors["persona_id"] = ["is not one of yours, or archived"]

@@ -1,7 +1,7 @@
-"""Text messages: written by other programs, sent at most once, and answered by people.
+"""Text messages: clients write them, each is sent at most once, and people answer.
 
-A message is handed to its carrier once, as a call is: one whose fate is in doubt is never sent again, and waits for a
-report that tells. Whoever is not to be called is not written to either.
+A message is handed to its carrier once, like a call: one with an unknown fate is never sent again, and waits for a
+report. Suppressed numbers get no messages either.
 """
 
 import logging
@@ -32,20 +32,20 @@ from webhooks.outbox import record_events
 log = logging.getLogger(__name__)
 
 LONGEST_BODY = 1_600
-"""What carriers take at most, in ten or so short messages."""
+"""Most characters that carriers take, as about ten short messages."""
 PATIENCE = timedelta(hours=24)
-"""How long a message waits for a carrier that takes none; an older one would surprise its reader."""
+"""How long a message waits for a carrier that takes none; after that it would surprise its reader."""
 IN_DOUBT_AFTER = timedelta(minutes=2)
-"""A message is being sent for so long only where its worker is gone."""
+"""A message that is ``sending`` for longer has lost its worker."""
 _LONGEST_FAILURE = 200
 
 
 class InvalidMessage(InvalidSettings):
-    """What was given is no message; ``errors`` names every field at fault."""
+    """The fields do not make a valid message; ``errors`` names every field at fault."""
 
 
 class MessageFields(TypedDict, total=False):
-    """Whom it goes to: a contact, ``{name, phone}`` of one, or the contact of a call, with its line and campaign."""
+    """The recipient: a contact, its ``{name, phone}``, or the contact of a call, with the call's line and campaign."""
 
     contact_id: UUID | None
     contact: Mapping[str, str] | None
@@ -56,7 +56,7 @@ class MessageFields(TypedDict, total=False):
 
 
 def create(workspace_id: UUID, *, body: str, actor: Actor, now: datetime, **fields: Unpack[MessageFields]) -> Message:
-    """Queue a message; it is sent within moments, whatever the hour: whoever writes knows why.
+    """Queue a message; it is sent within moments, also outside the calling window: that is the client's decision.
 
     Raises :class:`InvalidMessage`, :class:`NumberSuppressed`, ``Contact.DoesNotExist``, ``Call.DoesNotExist``.
     """
@@ -86,9 +86,9 @@ def create(workspace_id: UUID, *, body: str, actor: Actor, now: datetime, **fiel
 
 
 def send_due(*, limit: int, now: datetime) -> int:
-    """Hand messages that are due to their carriers, each once; return how many were taken up.
+    """Hand due messages to their carriers, each once; returns how many were claimed.
 
-    The connection is given back while a carrier is asked. A worker that dies meanwhile leaves its messages to
+    Gives the database connection back while it asks a carrier. If the worker dies, its messages are left to
     :func:`give_up_on_lost`.
     """
     claimed = _claim(limit=limit, now=now)
@@ -99,14 +99,14 @@ def send_due(*, limit: int, now: datetime) -> int:
 
 
 def give_up_on_lost(*, now: datetime) -> int:
-    """Call messages unknown whose worker is gone: the carrier may have them."""
+    """Set messages whose worker is lost to ``unknown``, because the carrier may have them; returns how many."""
     lost = Message.objects.filter(status=MessageStatus.SENDING, handed_at__lte=now - IN_DOUBT_AFTER)
     count: int = lost.update(status=MessageStatus.UNKNOWN, failure="the worker was lost while it was sent")
     return count
 
 
 def was_sent(message: Message, *, at: datetime, **columns: str | int | None) -> None:
-    """Write that the carrier has the message, and tell it once; for a caller that holds the row."""
+    """Record that the carrier has the message, with its event; the caller holds the row's lock and calls it once."""
     Message.objects.filter(pk=message.pk).update(sent_at=at, **columns)
     message.segments = columns.get("segments", message.segments)
     record_events([message_events.message_sent(message, at=at)], now=at)
@@ -124,7 +124,7 @@ class _Claimed(NamedTuple):
 
 
 def _claim(*, limit: int, now: datetime) -> list[Message]:
-    """Take due messages, and fail those that are not to be sent any more, under the locks of their numbers."""
+    """Claim due messages, and fail those that must not be sent any more, under the locks of their numbers."""
     due = fetch(
         _Due,
         "messages_due",
@@ -182,13 +182,13 @@ def _ask(message: Message) -> SendAnswer:
             )
         )
     except Exception as error:
-        # Whatever broke, it may have broken after the carrier took the message.
+        # The failure may have come after the carrier took the message.
         log.exception("message.failed id=%s", message.id)
         return Unknown(reason=type(error).__name__)
 
 
 def _settle(message: Message, answer: SendAnswer, *, now: datetime) -> None:
-    """Write down what the carrier answered, unless its report was faster."""
+    """Store the carrier's answer, unless a report came first."""
     with transaction.atomic():
         mine = Message.objects.select_for_update(no_key=True).filter(pk=message.pk, status=MessageStatus.SENDING)
         if not mine.exists():
@@ -241,7 +241,7 @@ def _read(body: str, fields: MessageFields) -> tuple[str, dict[str, Any]]:
 
 
 def _addressed(workspace_id: UUID, fields: MessageFields, *, now: datetime) -> tuple[Contact, Campaign | None, Line]:
-    """Return whom the message goes to, for which campaign, and over which line."""
+    """Return the recipient, the campaign and the line of the message."""
     call_id, campaign_id = fields.get("call_id"), fields.get("campaign_id")
     if call_id is not None:
         calls = Call.objects.in_workspace(workspace_id).select_related("contact", "campaign", "line")
@@ -289,5 +289,5 @@ def _caller_id(campaign: Campaign | None, line: Line) -> str:
 
 
 def change(message: Message, verb: str) -> Change:
-    """Say for the audit what was done with a message, or by it."""
+    """Return the audit change for a message."""
     return Change.of(message, "message", verb, to_state={"contact_id": message.contact.public_id})

@@ -1,7 +1,7 @@
-"""What carriers report about text messages: the fate of sent ones, and received ones.
+"""Carrier reports about text messages: the fate of sent ones, and received ones.
 
-Each report is applied at once, in a transaction of its own, before the carrier is answered: there are few of them, a
-wish not to be called must count from then on, and what fails is not taken, so that the carrier tells it again.
+Each report is applied at once, in its own transaction, before the carrier gets its answer: there are few of them, a
+wish not to be called must count immediately, and a failed report is refused, so that the carrier sends it again.
 """
 
 import logging
@@ -32,9 +32,9 @@ _LONGEST_FAILURE = 200
 
 
 def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> int:
-    """Apply reports in their order; return how many changed anything. Repeated and late ones change nothing.
+    """Apply reports in order; returns how many changed anything. Repeated and late reports change nothing.
 
-    Where one cannot be applied the others are, and then what was wrong with the first such is raised.
+    If some fail, applies the others and then raises the first error.
     """
     changed = 0
     failed: Exception | None = None
@@ -52,7 +52,7 @@ def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> i
 
 
 def _conclude(carrier: str, report: MessageReport, *, now: datetime) -> bool:
-    """Write down what became of a message over a line of the carrier; that it arrived proves that it was sent."""
+    """Store the fate of a message over a line of this carrier; a delivery proves that the message was sent."""
     message: Message | None = (
         Message.objects.select_for_update(of=("self",), no_key=True)
         .select_related("contact", "campaign")
@@ -77,14 +77,14 @@ def _conclude(carrier: str, report: MessageReport, *, now: datetime) -> bool:
 
 
 def _receive(carrier: str, report: MessageReport, *, now: datetime) -> bool:
-    """Make the row of a message that came in, tell it, and do what it asks for; once per the carrier's id of it."""
+    """Insert a received message, record its event, and honour a stop word; once per carrier's id of the message."""
     try:
         number = phone_number.parse(report.from_number)
         line = inbound.line_of(carrier=carrier, called=report.to_number, caller=number)
     except (phone_number.NumberNotDialable, inbound.NotOurs) as refused:
         log.warning("message.not_ours carrier_message=%s reason=%s", report.carrier_message_id, refused)
         return False
-    # The number's lock comes first of all, and makes two reports of one message wait for each other.
+    # The number's lock comes first in the lock order, and serialises two reports of one message.
     lock_numbers([(line.workspace_id, number)])
     if Message.objects.filter(
         line=line, direction=Direction.INBOUND.value, carrier_message_id=report.carrier_message_id
@@ -119,7 +119,7 @@ def _receive(carrier: str, report: MessageReport, *, now: datetime) -> bool:
 
 
 def _whose(line: Line, number: str, *, now: datetime) -> tuple[Contact, Campaign | None]:
-    """Return who wrote, and of which campaign: as of what is answered, the last message or the last call to them."""
+    """Return the sender and the campaign: those of the last message or the last call to the number."""
     message, call = _last_message_to(line.workspace_id, number), inbound.last_call_to(line.workspace_id, number)
     if message is not None and (call is None or _handed(message.handed_at) > _handed(call.dialing_at)):
         return message.contact, message.campaign
@@ -128,7 +128,7 @@ def _whose(line: Line, number: str, *, now: datetime) -> tuple[Contact, Campaign
 
 
 def _handed(at: datetime | None) -> datetime:
-    assert at is not None  # only what was handed over is asked for
+    assert at is not None  # both queries return only rows that were handed over
     return at
 
 

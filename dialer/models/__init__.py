@@ -1,4 +1,4 @@
-"""What the dialer keeps: people, campaigns, and the calls made to them."""
+"""The dialer's models: contacts, campaigns, calls, messages, and what they are set up with."""
 
 from dialer.models.calls import Call, CarrierEvent
 from dialer.models.campaigns import Campaign, CampaignContact, Pace

@@ -1,4 +1,4 @@
-"""Calls and what carriers report about them."""
+"""Calls and carrier reports."""
 
 from django.db import models
 from django.db.models import Q
@@ -17,11 +17,11 @@ _INBOUND = Q(direction=Direction.INBOUND.value)
 
 
 class Call(Owned, PublicId):
-    """One attempt to reach one contact on one number, or one call received; queued rows are the queue of record."""
+    """One attempt to reach one contact on one number, or one received call; the queued rows are the dialer's queue."""
 
     public_prefix = "call"
 
-    # The indexes below begin with these columns; one more per foreign key would be written with every change.
+    # The indexes below begin with these columns; another index per foreign key would slow down every write.
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
     direction = models.CharField(
         max_length=8, choices=[(d.value, d.value) for d in Direction], default=Direction.OUTBOUND.value
@@ -105,7 +105,7 @@ class Call(Owned, PublicId):
             models.UniqueConstraint(
                 fields=["campaign_contact"], condition=_QUEUED, name="call_one_queued_per_campaign_contact"
             ),
-            # A carrier knows a call that it brings us by its own id only; two reports of it make one row.
+            # A carrier knows an inbound call by its own id only; two reports of it must not make two rows.
             models.UniqueConstraint(
                 fields=["line", "carrier_call_id"],
                 condition=_INBOUND & ~Q(carrier_call_id=""),
@@ -131,7 +131,7 @@ class Call(Owned, PublicId):
                 fields=["workspace", "-id"], condition=Q(outcome="unknown", handled_at=None), name="call_needs_a_person"
             ),
             models.Index(fields=["id"], condition=Q(follow_up_pending=True), name="call_undecided"),
-            # Who is on the phone with us is not dialled; there are few of them, and outbound calls write nothing here.
+            # Finds contacts on inbound calls, who must not be dialled; a small index that outbound calls never write.
             models.Index(
                 fields=["workspace", "number"],
                 condition=_INBOUND & Q(status__in=[s.value for s in LIVE]),

@@ -1,4 +1,4 @@
-"""Campaigns, their contacts, and the pace at which owners of calls may start them."""
+"""Campaigns, their contacts, and the paces of campaigns, lines and workspaces."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -74,7 +74,7 @@ class Campaign(Owned, PublicId):
 
 
 class CampaignContact(Owned, PublicId):
-    """A contact within a campaign; its id is the id of the chain of calls made to it there."""
+    """A contact in a campaign; its id is also the id of its chain of calls."""
 
     public_prefix = "chn"
 

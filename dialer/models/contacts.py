@@ -1,4 +1,4 @@
-"""Contacts, how they come in, and who is not to be called."""
+"""Contacts, suppressions and imports."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
@@ -47,7 +47,7 @@ class Contact(Owned, PublicId):
 
 
 class Suppression(Owned, PublicId):
-    """A do-not-call entry for a number, workspace-wide; of a forgotten contact's number only a keyed hash is kept."""
+    """A do-not-call entry for a number, workspace-wide; holds only a keyed hash once the contact is forgotten."""
 
     public_prefix = "sup"
 
@@ -70,14 +70,14 @@ class Suppression(Owned, PublicId):
 
     @property
     def number(self) -> str | None:
-        """The number, unless it was forgotten with its contact."""
+        """The number, ``None`` if it was forgotten with its contact."""
         return None if self.phone.startswith("#") else self.phone
 
 
 class Import(Owned, PublicId):
-    """One CSV of contacts: its parts, how far it was read, and what was wrong with it.
+    """One CSV of contacts: its progress, its counts, and its failure.
 
-    The file lives in the database in parts, so that any worker on any host can read on where another was killed.
+    The database stores the file in parts, so that any worker on any host can continue after another was killed.
     """
 
     public_prefix = "imp"
@@ -127,7 +127,7 @@ class ImportPart(models.Model):
 
 
 class ImportProblem(models.Model):
-    """A row that was not taken, to be given back as a file."""
+    """A bad row of an import, for the file of bad rows."""
 
     source = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="problems")
     line = models.PositiveIntegerField()

@@ -53,7 +53,7 @@ class Message(Owned, PublicId):
                 condition=(_QUEUED & Q(due_at__isnull=False, handed_at=None)) | (~_QUEUED & Q(due_at=None)),
                 name="message_waits_while_queued",
             ),
-            # A carrier knows what it brings us by its own id only; two reports of it make one row.
+            # A carrier knows a received message by its own id only; two reports of it must not make two rows.
             models.UniqueConstraint(
                 fields=["line", "carrier_message_id"], condition=_INBOUND, name="message_inbound_once_per_carrier_id"
             ),

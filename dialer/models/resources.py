@@ -1,4 +1,4 @@
-"""What a campaign calls with: who talks, over which line, and by which retry policy."""
+"""What a campaign calls with: personas, lines and retry policies."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -88,7 +88,7 @@ class Line(Owned, PublicId):
 
 
 class CallerId(Owned):
-    """A number of the installation, and the workspace whose lines may show it; kept by ``dialer.setup.caller_ids``."""
+    """A number, and the workspace whose lines may show it; written by ``dialer.setup.caller_ids``."""
 
     digits = models.CharField(primary_key=True, max_length=32)
 
@@ -100,7 +100,7 @@ class CallerId(Owned):
 
 
 class RetryPolicy(Owned, PublicId):
-    """Per outcome, delays in minutes and a limit; what they mean is the business of ``callbacks``."""
+    """Delays in minutes and a limit for each outcome; ``callbacks`` applies them."""
 
     public_prefix = "pol"
 

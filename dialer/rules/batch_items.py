@@ -1,7 +1,7 @@
-"""What calls and messages are in the words of the batch profile: the items of its arrays, field by field.
+"""Calls and messages in the batch profile: the items of its arrays, field by field.
 
-Names, order and spellings are those of the published contract. Ids are bare UUIDs, numbers are digits, times have
-milliseconds; what the contract calls optional is left out where there is nothing to say.
+Names, order and spellings follow the published contract. Ids are bare UUIDs, numbers are digits, times have
+milliseconds; optional fields without a value are left out.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ PARTIAL = "Partial"
 NOT_COMPLETE = "Not Complete"
 
 TALKS = frozenset({Outcome.ANSWERED, Outcome.DNC_REQUEST})
-"""Ends of calls in which a person talked."""
+"""Outcomes of calls in which a person talked."""
 _RANG = TALKS | {Outcome.VOICEMAIL, Outcome.NO_ANSWER, Outcome.DECLINED}
 _NOTE = {
     Outcome.INVALID_NUMBER: "invalid phone",
@@ -43,7 +43,7 @@ _IN_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who was called or written to, and for which campaign."""
+    """The contact of a call or message, with its campaign."""
 
     phone: str
     name: str = ""
@@ -53,14 +53,14 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The call that decides about a contact, and what its talk meant."""
+    """The call that decides the result of a contact, and its analysis."""
 
     call_id: UUID
     chain_id: UUID
     outcome: Outcome
     started_at: datetime
     has_flow: bool
-    """The persona asks questions one after another, so that only the analysis knows whether all were answered."""
+    """Whether the persona asks a list of questions, so that only the analysis knows if all were answered."""
     analysis: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -81,7 +81,7 @@ class Result:
 
 
 def call_complete(item_id: UUID, party: Party, result: Result, *, at: datetime) -> dict[str, object]:
-    """Tell what became of a contact, once its result is conclusive."""
+    """Return the item with the final result of a contact."""
     flow = steps(result.analysis.get("flow"))
     asked = [name for step in flow if isinstance(step, Mapping) and (name := step.get("questionName"))]
     last_step = result.analysis.get("last_step_name") or (asked[-1] if asked else None)
@@ -107,7 +107,7 @@ def call_complete(item_id: UUID, party: Party, result: Result, *, at: datetime) 
 
 
 def call_attempted(party: Party, *, outcome: Outcome, rang: bool, at: datetime) -> dict[str, object]:
-    """Tell of one attempt: a success where a phone rang or somebody answered."""
+    """Return the item of one attempt; it is a success if the phone rang or somebody answered."""
     succeeded = rang or outcome in _RANG
     said = {"status": "success"} if succeeded else {"status": "failed", "note": _NOTE[outcome]}
     return {
@@ -120,7 +120,7 @@ def call_attempted(party: Party, *, outcome: Outcome, rang: bool, at: datetime) 
 
 
 def call_received(party: Party, *, kind: str, at: datetime) -> dict[str, object]:
-    """Tell of a call that came in (``inbound``), or of a callback that connects (``outbound-callback``)."""
+    """Return the item of an inbound call (``inbound``) or of a callback that connects (``outbound-callback``)."""
     return {
         "time": written_with_milliseconds(at),
         "phone": digits(party.phone),
@@ -131,7 +131,7 @@ def call_received(party: Party, *, kind: str, at: datetime) -> dict[str, object]
 
 
 def sms(party: Party, *, from_number: str, to_number: str, text: str, at: datetime) -> dict[str, object]:
-    """Tell of a message sent or received."""
+    """Return the item of a message sent or received."""
     return {
         "time": written_with_milliseconds(at),
         "from": digits(from_number),
@@ -143,12 +143,12 @@ def sms(party: Party, *, from_number: str, to_number: str, text: str, at: dateti
 
 
 def digits(number: str) -> str:
-    """Return a number's digits; what has none, such as a sender's name, as it is."""
+    """Return the digits of a number; a text without digits, such as a sender's name, unchanged."""
     return "".join(character for character in number if character in "0123456789") or number
 
 
 def steps(value: object) -> list[Any]:
-    """Return what an analysis gave as a list; where it gave no list, it said nothing that fits the contract."""
+    """Return a list from an analysis; anything else does not fit the contract and becomes an empty list."""
     return list(value) if isinstance(value, list | tuple) else []
 
 

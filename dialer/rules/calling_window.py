@@ -1,9 +1,9 @@
 """When a contact may be called: the calling window as a set of instants.
 
-One sentence decides everything here: an instant is open when the contact's local wall clock shows a permitted day and
-a time ``start <= t < end``. The clock on the wall is a UTC instant plus an offset, and an offset is constant between
-two transitions of its zone; so each stretch of constant offset is turned into open spans in UTC, exactly, and daylight
-saving needs no case of its own.
+One rule decides everything: an instant is open when the contact's local wall clock shows a permitted day and
+a time ``start <= t < end``. Local time is UTC plus an offset, and the offset is constant between two transitions of
+the zone. So each stretch of constant offset is converted exactly into open spans in UTC, and daylight
+saving needs no special case.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import holidays
 
 DAY = timedelta(days=1)
 LONGEST_WAIT = timedelta(days=366)
-"""No opening within this long after the candidate means that there is none."""
+"""How far ahead to search; a window without an opening in this time counts as never opening."""
 
 _PROBE_STEP = timedelta(hours=6)
-"""Distance of the looks for a change of offset; no zone changes twice within it."""
+"""The step of the search for a change of offset; no zone changes twice within it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -35,7 +35,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingWindow:
-    """Local hours per weekday (Monday first) and the dates that are closed whatever their weekday."""
+    """Local hours per weekday (Monday first), and dates that are closed on any weekday."""
 
     hours: tuple[tuple[Interval, ...], ...]
     closed_dates: frozenset[date] = frozenset()
@@ -47,7 +47,7 @@ class CallingWindow:
         return self.hours[day.weekday()]
 
     def cut_to(self, limits: Interval) -> CallingWindow:
-        """Keep what lies within ``limits`` on every day."""
+        """Return the window reduced to ``limits`` on every day."""
         return CallingWindow(
             hours=tuple(
                 tuple(
@@ -80,7 +80,7 @@ def next_opening(
 ) -> datetime | None:
     """Return the first instant not before ``at`` at which a call may start in *all* ``zones``.
 
-    A call may not start less than ``ring_timeout`` before a closing. ``None`` where no such instant lies within
+    A call may not start less than ``ring_timeout`` before a closing. Returns ``None`` if no such instant lies within
     ``within`` of ``at``.
     """
     for span in _merged_spans(window, zones, start=at - ring_timeout, stop=at + within + DAY):
@@ -93,15 +93,15 @@ def next_opening(
 
 
 def is_open(window: CallingWindow, zones: tuple[str, ...], *, at: datetime, ring_timeout: timedelta) -> bool:
-    """Tell whether a call may start at ``at``, in all ``zones``, with room for the ring timeout."""
+    """Tell whether a call may start at ``at`` in all ``zones``, with enough time left for the ring timeout."""
     return next_opening(window, zones, at=at, ring_timeout=ring_timeout, within=timedelta()) == at
 
 
 def _merged_spans(window: CallingWindow, zones: tuple[str, ...], *, start: datetime, stop: datetime) -> Iterator[Span]:
-    """Yield growing versions of each open span: one that joins the one before it comes again, longer.
+    """Yield open spans; when a span continues the one before it, yields the merged, longer span.
 
-    Intervals that join (at midnight, say) have no closing between them. A reader who is content with a short version
-    stops early, so that a window that never closes costs nothing.
+    Adjoining intervals (such as at midnight) have no closing between them. A caller that needs only a short version
+    stops early, so a window that never closes costs nothing.
     """
     day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     last: Span | None = None
@@ -117,7 +117,7 @@ def _merged_spans(window: CallingWindow, zones: tuple[str, ...], *, start: datet
 
 @lru_cache(maxsize=16_384)
 def _open_spans(window: CallingWindow, zone: str, utc_day: datetime) -> tuple[Span, ...]:
-    """Open spans of one UTC day in one zone, ascending, disjoint; spans that touch are left as they are."""
+    """Return the open spans of one UTC day in one zone, ascending and disjoint; adjoining spans are not merged."""
     spans = []
     for start, end, offset in _constant_offsets(zone, utc_day):
         local_start, local_end = start + offset, end + offset
@@ -149,7 +149,7 @@ def _constant_offsets(zone: str, utc_day: datetime) -> tuple[tuple[datetime, dat
 
 
 def _transition(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """Find the first second with the new offset, the offsets at the two ends being different."""
+    """Find the first second with the new offset by bisection; the offsets at the two ends must differ."""
     old = _offset(info, before)
     low, high = 0, int((after - before).total_seconds())
     while high - low > 1:

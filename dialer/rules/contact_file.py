@@ -1,8 +1,8 @@
-"""CSV files of contacts, read a stretch of bytes at a time: rows, where they end, and which column means what.
+"""Reads CSV files of contacts, one stretch of bytes at a time: rows, their ends, and the meaning of columns.
 
-Nothing is lost for what surrounds it: a row that is no CSV is named by its line and reading goes on with the next
-line, also where a quote was never closed. A stretch is cut wherever the reader likes; a row that is not whole yet is
-left for the next one.
+A bad row does not spoil its neighbours: a row that is not CSV is named by its line, and reading continues with the
+next line, even after an unclosed quote. A stretch may end anywhere; an incomplete row at its end is
+left for the next stretch.
 """
 
 import csv
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LONGEST_ROW = 262_144
-"""Bytes; reading looks no further for the end of a row."""
+"""In bytes; a longer row is a fault."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
@@ -31,7 +31,7 @@ _ALIASES = {
 }
 _MEANING = {alias: field for field, aliases in _ALIASES.items() for alias in aliases.split()}
 PROBLEM_COLUMNS = ("line", "column", "reason")
-"""What stands before the columns in the file of bad rows, which may be mended and sent again as it is."""
+"""The extra columns at the front of the file of bad rows; that file can be corrected and imported as it is."""
 
 
 class NotReadable(ValueError):
@@ -40,7 +40,7 @@ class NotReadable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row by the line it starts on, counted from 0 at the start of the stretch; ``fault`` where it is no CSV."""
+    """One row with its first line, counted from 0 in the stretch; ``fault`` says why it is not CSV."""
 
     line: int
     cells: Sequence[str]
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """Rows read, and how many bytes and lines they took; none of both where a longer stretch is needed."""
+    """Rows read, and the bytes and lines that they took; both are 0 if a longer stretch is needed."""
 
     rows: list[Row]
     size: int
@@ -58,22 +58,22 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The header: how cells are told apart, what they mean, and where the rows begin."""
+    """The layout of a file: the delimiter, the meaning of its columns, and where the rows begin."""
 
     delimiter: str
     header: Sequence[str]
     meanings: Sequence[str]
-    """Per column the field it gives, or empty for one that is kept as metadata."""
+    """The field of each column; empty for a column that is kept as metadata."""
     size: int
     lines: int
 
     def column_of(self, field: str) -> str:
-        """Return the header's own word for the column a field came from."""
+        """Return the header's name for the column of a field."""
         wanted = ("name", "first_name", "last_name") if field == "name" else (field,)
         return next((self.header[i] for i, meaning in enumerate(self.meanings) if meaning in wanted), "")
 
     def fields_of(self, cells: Sequence[str]) -> dict[str, Any]:
-        """Return what a row says of a contact; cells that are empty say nothing."""
+        """Return the contact's fields in a row, without empty cells."""
         said = {
             meaning: cell.strip()
             for meaning, cell in zip(self.meanings, cells, strict=False)
@@ -103,7 +103,7 @@ class Layout:
 def layout_of(head: bytes, *, at_end: bool) -> Layout:
     """Read the header from the start of a file; raises :class:`NotReadable`.
 
-    The delimiter is the one under which the most columns are understood.
+    Chooses the delimiter that gives the most known columns.
     """
     if head.startswith(_OTHER_ENCODINGS) or b"\x00" in head:
         message = "the file is not a text in UTF-8; save it as “CSV UTF-8”"
@@ -126,7 +126,7 @@ def layout_of(head: bytes, *, at_end: bool) -> Layout:
 
 
 def _header(head: bytes, delimiter: str, *, mark: int, at_end: bool) -> Layout:
-    """Read the first row that is not empty as a header."""
+    """Read the first non-empty row as the header."""
     size, lines = mark, 0
     while size - mark < len(head):
         stretch = read_rows(head[size - mark :], delimiter=delimiter, at_end=at_end, limit=1)
@@ -140,7 +140,7 @@ def _header(head: bytes, delimiter: str, *, mark: int, at_end: bool) -> Layout:
 
 
 def _meanings(header: Sequence[str]) -> list[str]:
-    """Say what each column gives; of two that give the same, the first does and the other is metadata."""
+    """Return the field of each column; if two columns mean the same field, the second is metadata."""
     meanings: list[str] = []
     for cell in header:
         meaning = _MEANING.get(re.sub(r"[\s_./-]+", "_", cell.strip().lower()).strip("_"), "")
@@ -149,13 +149,13 @@ def _meanings(header: Sequence[str]) -> list[str]:
 
 
 def read_rows(data: bytes, *, delimiter: str, at_end: bool, limit: int) -> Stretch:
-    """Read up to ``limit`` rows; the end of the file (``at_end``) ends the last one, whatever it lacks.
+    """Read up to ``limit`` rows; with ``at_end``, the last row ends with the data, even without a line break.
 
-    Empty rows are passed over. A row longer than the stretch is a fault as long as its first line is not.
+    Skips empty rows. A row of more than ``LONGEST_ROW`` bytes is a fault; the caller handles a line of that length.
     """
     lines = data.splitlines(keepends=True)
     if not at_end and lines and not lines[-1].endswith(b"\n"):
-        # Without the end of the file it cannot be told whether a last line, or a last \r, is whole.
+        # Before the end of the file, a last line or a last \r may be incomplete.
         lines.pop()
     rows: list[Row] = []
     start = 0
@@ -181,7 +181,7 @@ def read_rows(data: bytes, *, delimiter: str, at_end: bool, limit: int) -> Stret
 
 
 class _Lines:
-    """Lines for a CSV reader, which tells neither where in them it is nor whether it wanted more."""
+    """Feeds lines to a CSV reader and tracks its position, which the reader itself does not tell."""
 
     def __init__(self, lines: Sequence[bytes], start: int) -> None:
         self._lines = lines

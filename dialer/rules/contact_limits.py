@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
-    """One call in the ledger of calls handed to a carrier."""
+    """One call that was handed to a carrier."""
 
     at: datetime
     campaign_id: UUID | None
@@ -25,7 +25,7 @@ class ContactLimit:
 
 
 def limits_from(*configured: Sequence[Mapping[str, Any]] | None) -> tuple[ContactLimit, ...]:
-    """Read the limits of workspace and campaign; all of them hold."""
+    """Read the limits of workspace and campaign; all of them apply."""
     return tuple(
         ContactLimit(max=item["max"], period=timedelta(hours=item["period_hours"]), scope=item["scope"])
         for items in configured
@@ -42,12 +42,12 @@ def allowed_from(
 ) -> datetime:
     """Return the first instant not before ``at`` at which one more call exceeds no limit.
 
-    A call leaves the count when its period is over, to the instant. ``ledger`` needs no order.
+    A call stops counting exactly when its period is over. ``ledger`` may be in any order.
     """
     earliest = at
     for limit in limits:
         counted = sorted(call.at for call in ledger if limit.scope == "number" or call.campaign_id == campaign_id)
         if len(counted) >= limit.max:
-            # The oldest of the last `max` calls must have left the period.
+            # The period of the oldest of the last `max` calls must be over.
             earliest = max(earliest, counted[-limit.max] + limit.period)
     return earliest

@@ -1,4 +1,4 @@
-"""The retry policy that a workspace starts with, and that holds where it has none."""
+"""The retry policy that a workspace starts with, and that applies if it has none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,4 +9,4 @@ DEFAULT_RULES: Mapping[str, Mapping[str, Any]] = {
     "busy": {"delays": [60], "limit": 5},
     "network_error": {"delays": [30], "limit": 3},
 }
-"""By outcome: delays in minutes, and how many retries."""
+"""Delays in minutes and the number of retries, by outcome."""

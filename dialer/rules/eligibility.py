@@ -1,4 +1,4 @@
-"""The last look before a call is handed over: everything that may forbid it, asked then."""
+"""The last check before a call is handed over: everything that may forbid it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from dialer.rules.waits import Waits
 from dialer.rules.withdrawals import Withdrawal
 
 BUSY_CONTACT_WAIT = timedelta(seconds=10)
-"""When a contact who is on the phone is tried again."""
+"""How long to wait before a contact who is on the phone is tried again."""
 EARLY = timedelta(seconds=1)
-"""A call that comes earlier than this before its time was sent by a host whose clock is wrong; it waits."""
+"""A call that arrives earlier than this before its time comes from a host with a wrong clock; it is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A claimed call, as it is under its locks."""
+    """The facts about a claimed call, read under its locks."""
 
     due_at: datetime
     not_after: datetime | None
@@ -42,7 +42,7 @@ class Hold:
     reason: Waits
     due_at: datetime
     is_hopeless: bool = False
-    """Nothing will have changed by then, unless somebody changes it."""
+    """Whether the reason will still hold at ``due_at`` unless a person changes something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ Eligibility = Go | Hold | Drop
 
 
 def eligibility_of(candidate: Candidate, *, ledger: Sequence[Handed], now: datetime) -> Eligibility:  # noqa: PLR0911 — one per reason
-    """Judge one call at ``now``. Suppression cannot be forced; a live call to the contact cannot either."""
+    """Judge one call at ``now``. An operator can force neither a suppressed number nor a contact with a live call."""
     if gone := _reason_gone(candidate):
         return Drop(reason=gone)
     if candidate.campaign_status not in (None, "running") and Waits.CAMPAIGN_PAUSED not in candidate.forced:
@@ -78,7 +78,7 @@ def eligibility_of(candidate: Candidate, *, ledger: Sequence[Handed], now: datet
 
 
 def _reason_gone(candidate: Candidate) -> Withdrawal | None:
-    """Say why nobody wants this call any more; ``None`` where somebody does."""
+    """Return why the call is not wanted any more; ``None`` if it still is."""
     if candidate.is_suppressed:
         return Withdrawal.SUPPRESSED
     if candidate.is_contact_gone:

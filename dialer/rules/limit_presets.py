@@ -1,7 +1,7 @@
-"""What the law of a place asks of calls: limits and hours to begin with, as data files that name their sources.
+"""Legal presets: contact limits and hours that a jurisdiction requires, as data files that name their sources.
 
-A preset is copied into a workspace's settings, where everything can be changed afterwards; it is no legal advice, and
-what it asks beside limits and hours (consent, registers) stands in its note.
+A preset is copied into a workspace's settings, where everything can be changed afterwards. It is not legal advice; its
+note names requirements besides limits and hours (consent, registers).
 """
 
 import tomllib
@@ -18,7 +18,7 @@ _FILES = Path(__file__).with_name("presets")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A public text that says so."""
+    """The public text that a preset is based on."""
 
     title: str
     url: str
@@ -26,7 +26,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """Contact limits and the fields of a calling window, normalised; ``code`` is the name of its file."""
+    """Contact limits and the fields of a calling window, normalised; ``code`` is the name of the file."""
 
     code: str
     name: str
@@ -38,7 +38,7 @@ class Preset:
     sources: list[Source]
 
     def over(self, schedule: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a schedule with this window; days that are set elsewhere would cut it further, so they go."""
+        """Return the schedule with this window; removes its other day settings, which would restrict the window."""
         others = {name: value for name, value in schedule.items() if name not in ("calling_hours", "days", "holidays")}
         return {**others, **self.schedule}
 

@@ -1,4 +1,4 @@
-"""When a contact may be called next, all rules together: the window on the contact's clock, and the limits."""
+"""When a contact may be called next: combines the window on the contact's clock with the contact limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from dialer.rules.window_settings import WindowInForce
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Everything that says when one contact may be called for one campaign."""
+    """The rules that say when one contact may be called for one campaign."""
 
     window: WindowInForce
     contact: ContactZones
@@ -26,7 +26,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """A move of the time to later, and what made it: the window or a limit."""
+    """A move of the time to later, and its cause: the window or a limit."""
 
     reason: Waits
     from_: datetime
@@ -35,7 +35,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Possible:
-    """The first possible instant, ``None`` where there is none within 366 days, and the way to it."""
+    """The first possible instant, ``None`` if there is none within 366 days, and the shifts that lead to it."""
 
     at: datetime | None
     shifts: tuple[Shift, ...]
@@ -49,7 +49,7 @@ def next_possible(
 ) -> Possible:
     """Find the first instant not before ``at`` at which the window is open and no limit is exceeded.
 
-    A check that is ``forced``, by the name of its shift, moves nothing; the other is judged as if it stood alone.
+    A check whose shift is named in ``forced`` is ignored.
     """
     shifts: list[Shift] = []
     latest = at + LONGEST_WAIT

@@ -1,4 +1,4 @@
-"""How fast calls may start: every owner (campaign, line, workspace) has a pace and a number of slots."""
+"""How fast calls may start: each owner (campaign, line, workspace) has a pace and a number of slots."""
 
 import hashlib
 import math
@@ -11,12 +11,12 @@ from uuid import UUID
 from dialer.rules.statuses import Rank
 
 NEW_SHARE = 0.2
-"""Of the turns of a campaign, what is kept for first calls while retries would take them all."""
+"""The share of a campaign's turns that is reserved for first calls, so that retries do not take them all."""
 _LAST = len(Rank)
 
 
 class Due(Protocol):
-    """A call that may start, or a contact whose first call may."""
+    """A due call, or a contact whose first call is due."""
 
     @property
     def id(self) -> UUID: ...
@@ -48,17 +48,17 @@ class Owner:
 
 @dataclass(slots=True, kw_only=True)
 class Budget:
-    """What the owners have left: when each may start its next call, and how many slots it has in use."""
+    """When each owner may start its next call, and how many of its slots are in use."""
 
     next_free_at: MutableMapping[UUID, datetime]
     in_use: MutableMapping[UUID, int] = field(default_factory=dict)
     changed: set[UUID] = field(default_factory=set)
 
     def take(self, owners: Sequence[Owner], *, due_at: datetime, until: datetime) -> datetime | None:
-        """Take one start for all owners at once; ``None``, and nothing taken, where there is none before ``until``.
+        """Take one start from all owners at once; returns ``None`` and takes nothing if there is none by ``until``.
 
-        A start is never earlier than ``due_at`` and at least ``1 / calls_per_second`` after the owner's last one: what
-        was not used is not saved up, so that a window that opens starts no burst.
+        A start is not before ``due_at`` and at least ``1 / calls_per_second`` after the owner's last one. Unused starts
+        are not saved up, so that a window that opens starts no burst.
         """
         start = due_at
         for owner in owners:
@@ -77,7 +77,7 @@ class Budget:
         return start
 
     def capacity(self, owners: Iterable[Owner], *, now: datetime, until: datetime, limit: int) -> int:
-        """Say how many calls at most could start before ``until``."""
+        """Return how many calls could start by ``until``, at most ``limit``."""
         capacity = limit
         for owner in owners:
             if owner.max_concurrent_calls is not None:
@@ -89,19 +89,19 @@ class Budget:
 
 
 def spacing(calls_per_second: float) -> timedelta:
-    """Return the time between two starts, rounded up: rounded down, a fourth of three a second would fit in."""
+    """Return the time between two starts, rounded up, so that no second has one start too many."""
     return timedelta(microseconds=math.ceil(1_000_000 / calls_per_second))
 
 
 def in_turn(rows: Sequence[_Due], *, weights: Mapping[UUID | None, float], now: datetime) -> list[_Due]:
-    """Order claimed rows by who has a right to the next start.
+    """Order claimable rows by their right to the next start.
 
-    Of what is due: first what an operator wants now, then promises, each by its time. Then retries and first calls,
-    queue by queue in turn: a queue of twice the weight has twice as many turns (``weights`` by campaign, see
-    :func:`weight`), and within a queue one call in five is a first one, where there are any. Of two queues that always
-    meet with room for one, neither is always the first: where their turns begin differs from claim to claim.
+    Due rows come first: calls that an operator wants now, then promises, each by time. Then retries and first calls,
+    with the queues taking turns: a queue of twice the weight has twice as many turns (``weights`` by campaign, see
+    :func:`weight`), and within a queue one call in five is a first call, if there are any. The start of the turns
+    differs from claim to claim, so that of two queues that compete for one place, neither always wins.
 
-    What falls due within the claim's reach comes last, by its time: taken before, it would hold up all that is due.
+    Rows that fall due later, within the claim's horizon, come last, by time, so that they do not delay due rows.
     """
     taken: dict[tuple[UUID, UUID | None, bool], int] = {}
     begins: dict[tuple[UUID, UUID | None, bool], float] = {}
@@ -121,14 +121,14 @@ def in_turn(rows: Sequence[_Due], *, weights: Mapping[UUID | None, float], now: 
 
 
 def weight(priority: int) -> float:
-    """Return the weight of a campaign: ten more of priority is twice as many turns; none has so few that it starves."""
+    """Return the weight of a campaign: ten more of priority doubles the turns; no campaign starves."""
     return float(2 ** (priority / 10))
 
 
 def _beginning(queue: tuple[UUID, UUID | None, bool], now: datetime) -> float:
-    """Spread the beginnings of turns over claims so that who is first is a matter of weight alone.
+    """Return a pseudo-random start of a queue's turns, different for each claim.
 
-    Distributed exponentially: then the chance to come first among several is exactly one's share of their weights.
+    Exponentially distributed: then the chance to come first is exactly the queue's share of the weights.
     """
     digest = hashlib.blake2b(f"{now.timestamp()} {queue}".encode(), digest_size=8).digest()
     return -math.log((int.from_bytes(digest, "big") + 1) / (1 << 64))

@@ -1,7 +1,7 @@
-"""Phone numbers: what can be dialled is decided by shape, a library only doubts.
+"""Phone numbers: the shape decides whether a number can be dialled; a library only adds warnings.
 
-Numbering plans change faster than libraries, and a number that a library does not know may well ring; so a number is
-taken when it has the shape of E.164, and what the library thinks of it is kept as a warning for people to see.
+Numbering plans change faster than libraries, and a number that a library does not know may well ring. So a number is
+accepted if it has the shape of E.164, and the library's doubts are stored as warnings for people.
 """
 
 import re
@@ -11,15 +11,15 @@ import phonenumbers
 
 _E164 = re.compile(r"\+[0-9]{7,15}", re.ASCII)
 _PUNCTUATION = re.compile(r"[\s().\u002d\u00ad\u2010-\u2015\u2212\u200e\u200f\u202a-\u202c\ufeff]+")
-"""What people write between digits: spaces, brackets, dots, dashes of all kinds, and the marks that copying leaves."""
+"""What people write between digits: spaces, brackets, dots, all kinds of dashes, and invisible marks from copying."""
 
 
 class NumberNotDialable(ValueError):
-    """The text is not a number in the shape of E.164; the message says what is wrong, not the number."""
+    """The text does not have the shape of E.164; the message says what is wrong, without the number."""
 
 
 def parse(text: str) -> str:
-    """Return ``+`` and 7 to 15 digits, punctuation taken away; raises :class:`NumberNotDialable`."""
+    """Return ``+`` and 7 to 15 digits, without punctuation; raises :class:`NumberNotDialable`."""
     number = _PUNCTUATION.sub("", text)
     if _E164.fullmatch(number):
         return number
@@ -37,18 +37,18 @@ def parse(text: str) -> str:
 
 
 def digits_of(text: str) -> str:
-    """Return a number's digits alone, to compare numbers that are written in different ways."""
+    """Return only the digits of a number, to compare numbers in different spellings."""
     return re.sub(r"[^0-9]", "", text)
 
 
 def digits_to_own(text: str) -> str:
-    """Return the digits of a number that somebody can have; none of a sender's name, such as ``Kiosk24``."""
+    """Return the digits of a number that somebody can own; empty for a sender's name, such as ``Kiosk24``."""
     return "" if any(character.isalpha() for character in text) else digits_of(text)
 
 
 @lru_cache(maxsize=65_536)
 def doubts(phone: str) -> tuple[str, ...]:
-    """Return what the phone-number library doubts about a number that has the right shape; mostly nothing."""
+    """Return the phone-number library's doubts about a number of the right shape; usually none."""
     try:
         number = phonenumbers.parse(phone, None)
     except phonenumbers.NumberParseException:
@@ -62,7 +62,7 @@ def doubts(phone: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65_536)
 def country_of(phone: str) -> str | None:
-    """Return the country of a number in ISO 3166 letters; ``None`` where it has none or nobody knows."""
+    """Return the country of a number as ISO 3166 letters; ``None`` if it has none or the library does not know it."""
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
     except phonenumbers.NumberParseException:

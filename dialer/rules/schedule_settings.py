@@ -1,7 +1,7 @@
-"""Shape and bounds of what people set: schedules, retry policies, contact limits.
+"""Checks the shape and bounds of schedules, retry policies and contact limits.
 
-Everything that is stored went through here, so that no reader checks it again. Two spellings come in (ours, and the
-whole hours and day modes of the reference), one goes out; parsing what came out gives the same again.
+Everything stored went through here, so readers do not check it again. Two spellings are accepted (ours, and the
+reference's whole hours and day modes), one is returned; parsing the result again returns the same.
 """
 
 import re
@@ -35,7 +35,7 @@ _OTHER_NAMES = {"no-answer": "no_answer", "failed": "network_error"}
 
 
 class InvalidSettings(ValueError):
-    """What was given breaks a bound; ``errors`` names every field at fault (``callback_retry_schedule.2``)."""
+    """A setting is invalid; ``errors`` names every field at fault (``callback_retry_schedule.2``)."""
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__("; ".join(f"{path}: {' '.join(reasons)}" for path, reasons in errors.items()))
@@ -43,11 +43,11 @@ class InvalidSettings(ValueError):
 
 
 class _Refused(Exception):
-    """Ends the parsing of one value; what is wrong was noted where it was seen."""
+    """Ends the parsing of one value; the fault is in the notes already."""
 
 
 class _Notes:
-    """What was found wrong so far, by path."""
+    """The faults found so far, by path."""
 
     def __init__(self) -> None:
         self.errors: dict[str, list[str]] = {}
@@ -60,7 +60,7 @@ class _Notes:
         raise _Refused
 
     def attempt(self, read: Callable[..., Any], value: object, path: str, **bounds: int) -> Any:  # noqa: ANN401 — JSON
-        """Read one value; ``None`` where it is refused, so that reading goes on and one answer names all faults."""
+        """Read one value; returns ``None`` if it is refused, so that reading continues and collects all faults."""
         try:
             return read(value, path, self, **bounds)
         except _Refused:
@@ -75,9 +75,9 @@ class _Notes:
 
 
 def parse(raw: object) -> dict[str, Any]:
-    """Check a schedule and return its one spelling, absent and null fields left out.
+    """Check a schedule and return its normalised form, without absent and null fields.
 
-    Raises :class:`InvalidSettings` naming every field at fault, and nothing else, whatever it is given.
+    For any input, raises nothing but :class:`InvalidSettings`, which names every field at fault.
     """
     notes = _Notes()
     given = _given(raw, notes)
@@ -105,7 +105,7 @@ def parse(raw: object) -> dict[str, Any]:
 def parse_retry_policy(raw: object) -> dict[str, dict[str, Any]]:
     """Check a retry policy and return ``{"busy": {"delays": [60], "limit": 5}}``.
 
-    Also takes ``number_of_retries``, ``interval_minutes``, ``mechanism`` and ``on_status``, and expands them: linear
+    Also accepts ``number_of_retries``, ``interval_minutes``, ``mechanism`` and ``on_status``, and expands them: linear
     waits the interval each time, exponential doubles it. Raises :class:`InvalidSettings`.
     """
     notes = _Notes()
@@ -202,7 +202,7 @@ def _calling_hours(value: object, path: str, notes: _Notes) -> dict[str, Any]:
 
 
 def _intervals(value: object, path: str, notes: _Notes) -> list[dict[str, str]]:
-    """Read the intervals of one weekday, in order; those that overlap or join become one."""
+    """Read the intervals of one weekday, sorted; merges those that overlap or adjoin."""
     items = _items(value, path, notes, most=MAX_INTERVALS, least=0)
     read = notes.each(_interval, items, path)
     if None in read:
@@ -228,7 +228,7 @@ def _interval(value: object, path: str, notes: _Notes) -> dict[str, str]:
 
 
 def _clock(value: object, path: str, notes: _Notes, *, closing: bool = False) -> str:
-    """Read ``HH:MM``; in this form texts sort like times."""
+    """Read ``HH:MM``; texts in this form sort like times."""
     if not isinstance(value, str) or not (_CLOCK.fullmatch(value) or (closing and value == _MIDNIGHT)):
         notes.refuse(path, f"must be a time HH:MM{', at most 24:00' if closing else ''}")
     return value
@@ -287,7 +287,7 @@ _FIELDS: dict[str, Callable[[object, str, _Notes], Any]] = {
 }
 _OTHER_SPELLING = ("call_start_hour", "call_end_hour", "day_selection_mode", "allowed_days")
 FIELDS = (*_FIELDS, *_OTHER_SPELLING)
-"""Every name that :func:`parse` takes."""
+"""Every name that :func:`parse` accepts."""
 
 
 def _whole_hours(given: Mapping[str, object], _: str, notes: _Notes) -> dict[str, str] | None:
@@ -327,7 +327,7 @@ def _day_mode(given: Mapping[str, object], path: str, notes: _Notes) -> list[str
 
 
 def _check_open(parsed: Mapping[str, Any], notes: _Notes) -> None:
-    """Refuse hours per weekday and days that have no day in common: within one level both must permit."""
+    """Refuse calling hours and days without a common day: within one level, both must permit a call."""
     hours, days = parsed.get("calling_hours"), parsed.get("days")
     if not notes.errors and hours and "start" not in hours and isinstance(days, list) and not set(hours) & set(days):
         notes.add("days", "leaves no day open: calling_hours has none of these days")

@@ -1,4 +1,4 @@
-"""Cells of a CSV that people open in spreadsheets, where a text may turn out to be a formula."""
+"""Safe cells for CSV files that people open in spreadsheets, which may run a text as a formula."""
 
 import csv
 import io
@@ -11,9 +11,9 @@ _NUMBER_TO_CALL: Final = re.compile(r"\+[0-9]{7,15}")
 
 
 def cell(value: object) -> object:
-    """Return a text that no spreadsheet computes: what could begin a formula stands behind an apostrophe.
+    """Return a text that no spreadsheet runs: puts an apostrophe in front of a possible formula.
 
-    A number in E.164 stays as it is: a plus and digits compute nothing, and programs read them back.
+    A number in E.164 stays unchanged: a plus and digits are harmless, and programs read them back.
     """
     if not isinstance(value, str) or not value.lstrip(" \u00a0").startswith(_BEGINS_A_FORMULA):
         return value
@@ -21,7 +21,7 @@ def cell(value: object) -> object:
 
 
 def line(cells: Iterable[object]) -> str:
-    """Write one line with safe cells; ``None`` is an empty one."""
+    """Return one CSV line with safe cells; ``None`` is an empty cell."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow([cell(value) for value in cells])
     return text.getvalue()

@@ -1,7 +1,7 @@
-"""Payloads of the three status URLs of a campaign, in the words of their contract.
+"""Payloads for the three status URLs of a campaign, as their contract defines them.
 
-Ids are ours with their prefix, numbers are E.164, ``from`` is the caller id as it is configured, times are those of
-the campaign's zone.
+Ids are public ids, numbers are E.164, ``from`` is the caller id as configured, times are in
+the campaign's time zone.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ HEARS = {
     StatusUrl.NUMBER: "call.exhausted",
     StatusUrl.CAMPAIGN: "campaign.ended",
 }
-"""The event that each of them is told of."""
+"""The event that triggers each URL."""
 
 _STATUS = {"completed": "completed", "busy": "busy", "no_answer": "no-answer", "voicemail": "no-answer"}
 _CAMPAIGN_STATUS = {
@@ -39,14 +39,14 @@ _CAMPAIGN_STATUS = {
 
 
 def call_status(outcome: str) -> str:
-    """Spell how a call ended: ``completed``, ``failed``, ``busy`` or ``no-answer``."""
+    """Return the contract's word for an outcome: ``completed``, ``failed``, ``busy`` or ``no-answer``."""
     return _STATUS.get(ENVELOPE_STATUS[Outcome(outcome)], "failed")
 
 
 def attempt(
     *, campaign: str, call: str, number: str, outcome: str, began_at: datetime, ended_at: datetime, zone: str
 ) -> dict[str, object]:
-    """Tell of one attempt; the ids are public."""
+    """Return the payload of one attempt; the ids are public ids."""
     return {
         "campaign_sid": campaign,
         "call_sid": call,
@@ -68,7 +68,7 @@ def number_done(
     ended_at: datetime,
     zone: str,
 ) -> dict[str, object]:
-    """Tell of a number when its chain is over: all its calls in their order, and how the one ended that decides."""
+    """Return the payload of a number whose chain is over: all its calls in order, and the deciding outcome."""
     return {
         "campaign_sid": campaign,
         "to": to,
@@ -83,7 +83,7 @@ def number_done(
 def campaign_done(
     *, campaign: str, status: str, created_at: datetime, ended_at: datetime, report_url: str, zone: str
 ) -> dict[str, object]:
-    """Tell of the end of a campaign, and where its report lies."""
+    """Return the payload for the end of a campaign, with the address of its report."""
     return {
         "campaign_sid": campaign,
         "status": _CAMPAIGN_STATUS[status],

@@ -1,4 +1,4 @@
-"""States and outcomes, each with who moves it on."""
+"""States and outcomes; the comments say what moves each on."""
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
@@ -10,11 +10,11 @@ class CallStatus(StrEnum):
     RINGING = "ringing"  # the carrier says the phone rings
     IN_PROGRESS = "in_progress"  # someone, or a machine, answered
     ENDED = "ended"  # final; the outcome says how
-    WITHDRAWN = "withdrawn"  # final; its reason was gone before it was handed over
+    WITHDRAWN = "withdrawn"  # final unless requeued; its reason was gone before it was handed over
 
 
 CALL_MOVES: Mapping[CallStatus, frozenset[CallStatus]] = {
-    # A report may be quicker than the note that its call was put back.
+    # A report may arrive for a call that was just put back.
     CallStatus.QUEUED: frozenset(CallStatus) - {CallStatus.QUEUED},
     CallStatus.DIALING: frozenset(CallStatus) - {CallStatus.DIALING},
     CallStatus.RINGING: frozenset({CallStatus.IN_PROGRESS, CallStatus.ENDED}),
@@ -22,13 +22,13 @@ CALL_MOVES: Mapping[CallStatus, frozenset[CallStatus]] = {
     CallStatus.ENDED: frozenset(),
     CallStatus.WITHDRAWN: frozenset({CallStatus.QUEUED}),
 }
-"""The statuses that a call may go to from each."""
+"""The statuses that a call may move to, by its present status."""
 
 LIVE = (CallStatus.DIALING, CallStatus.RINGING, CallStatus.IN_PROGRESS)
 """Handed over and not ended: the number is taken."""
 
 ORDER = {status: position for position, status in enumerate(CallStatus)}
-"""A carrier's report moves a call to a later status or changes nothing."""
+"""The order of statuses: a carrier's report moves a call to a later one or changes nothing."""
 
 
 class Direction(StrEnum):
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     INVALID_NUMBER = "invalid_number"  # cannot be dialled
     DECLINED = "declined"  # the callee refused
     DNC_REQUEST = "dnc_request"  # asked not to be called; suppresses the number
-    UNKNOWN = "unknown"  # handed over and its fate could not be learnt; a person decides
+    UNKNOWN = "unknown"  # handed over, but its fate could not be found out; a person decides
     CANCELLED = "cancelled"  # stopped before it connected
 
 
@@ -75,7 +75,7 @@ BEST_FIRST = (
     Outcome.INVALID_NUMBER,
     Outcome.CANCELLED,
 )
-"""Outcomes by how near they came to a talk: a contact counts by the best of its calls."""
+"""Outcomes by how close they came to a talk: the best outcome of its calls is a contact's result."""
 
 
 class Rank(IntEnum):
@@ -97,7 +97,7 @@ class CampaignStatus(StrEnum):
 
 
 CAMPAIGN_OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
-"""Nothing is scheduled in it any more."""
+"""Nothing is scheduled any more in a campaign with one of these statuses."""
 
 
 class ContactState(StrEnum):
@@ -117,10 +117,10 @@ CONTACT_MOVES: Mapping[ContactState, frozenset[ContactState]] = {
     ContactState.WAITING: _FINAL_STATES | {ContactState.CALLING, ContactState.CALLBACK_PENDING},
     ContactState.CALLING: _FINAL_STATES | {ContactState.CALLBACK_PENDING},
     ContactState.CALLBACK_PENDING: _FINAL_STATES | {ContactState.CALLING},
-    # Whoever is promised another call waits again; of whom nobody reached, a person may know better.
+    # Another promise makes the contact pending again; a person may correct any end to ``reached``.
     **{state: frozenset({ContactState.CALLBACK_PENDING, ContactState.REACHED}) - {state} for state in _FINAL_STATES},
 }
-"""The states that a campaign contact may go to from each."""
+"""The states that a campaign contact may move to, by its present state."""
 
 
 class MessageStatus(StrEnum):

@@ -1,7 +1,7 @@
-"""Words by which people say, in a text message, that they want to hear no more.
+"""Words by which people ask, in a text message, not to be contacted any more.
 
-Those that carriers and regulators ask to be honoured (CTIA's messaging principles; 47 CFR 64.1200(a)(10)), and the same
-in some other languages. Only a message that says nothing else counts: "please stop by on Monday" is no such wish.
+The words that carriers and regulators require (CTIA's messaging principles; 47 CFR 64.1200(a)(10)), and the same
+in some other languages. Only a message that says nothing else counts: "please stop by on Monday" is not a stop.
 """
 
 import re
@@ -29,5 +29,5 @@ _NEITHER_LETTER_NOR_DIGIT: Final = re.compile(r"[\W_]+")
 
 
 def asks_to_stop(body: str) -> bool:
-    """Say whether a message means that its sender wants to be neither called nor written to."""
+    """Tell whether the sender of a message wants neither calls nor messages."""
     return _NEITHER_LETTER_NOR_DIGIT.sub(" ", body).strip().casefold() in STOP_WORDS

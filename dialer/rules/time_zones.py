@@ -13,7 +13,7 @@ from dialer.rules.window_settings import NARROWED
 
 _UNKNOWN = "Etc/Unknown"
 _SEARCH_IN_ALL_ZONES = timedelta(days=14)
-"""Where several zones have no common opening within this, the fallback zone is taken."""
+"""If several zones have no common opening within this time, the fallback zone is used."""
 
 
 @lru_cache(maxsize=1)
@@ -22,13 +22,13 @@ def _time_zones() -> frozenset[str]:
 
 
 def is_time_zone(name: object) -> bool:
-    """Tell whether ``name`` is a zone of the IANA database that is installed."""
+    """Tell whether ``name`` is a zone of the installed IANA database."""
     return isinstance(name, str) and name in _time_zones()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactZones:
-    """Zones a contact may be in; empty where neither the contact nor the number says."""
+    """Zones that a contact may be in; empty if neither the contact nor the number names any."""
 
     zones: tuple[str, ...]
     source: str
@@ -36,9 +36,9 @@ class ContactZones:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """When a call may start, judged in ``zones``; ``at`` is ``None`` where no opening lies within 366 days.
+    """When a call may start, judged in ``zones``; ``at`` is ``None`` if there is no opening within 366 days.
 
-    ``was_cut`` tells that the window was narrowed to 11:00-17:00 because the contact's clock is not known.
+    ``was_cut`` means that the window was narrowed to 11:00-17:00 because the contact's zone is not known.
     """
 
     at: datetime | None
@@ -77,9 +77,9 @@ def zones_for(*, time_zone: str, phone: str) -> ContactZones:
 def opening_for(
     window: CallingWindow, contact: ContactZones, *, fallback: Fallback, at: datetime, ring_timeout: timedelta
 ) -> Opening:
-    """Find the first opening not before ``at`` on the contact's clock, in all its zones where there are several.
+    """Find the first opening not before ``at`` that is open in all zones of the contact.
 
-    Where they have none in common within 14 days, or nobody knows the zone, the fallback's clock decides with the
+    If they have no common opening within 14 days, or the zone is not known, uses the fallback's zone with the
     window cut to 11:00-17:00.
     """
     if contact.zones:

@@ -1,21 +1,21 @@
-"""Why a call that is due is not being dialled: the one list of reasons, and their words."""
+"""The closed list of reasons why a due call is not being dialled, and their texts."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class Waits(StrEnum):
-    """A closed list, for programs; kept with the call that waits."""
+    """The reasons as codes, stored with the call."""
 
     CAMPAIGN_PAUSED = "campaign_paused"  # until somebody resumes it
-    STALE = "stale"  # so late that an operator decides
+    STALE = "stale"  # a retry so late that an operator decides
     CONTACT_BUSY = "contact_busy"  # on the phone with us
     CARRIER_DOWN = "carrier_down"  # the line's carrier cannot be reached
     OUTSIDE_WINDOW = "outside_window"  # until the next opening
     CONTACT_LIMIT = "contact_limit"  # until the limit allows one more
     AT_CAPACITY = "at_capacity"  # pace or slots, ours or the carrier's, are used up
     EARLY = "early"  # a host whose clock is wrong sent it before its time
-    NUMBER_CHANGED = "number_changed"  # while it was being placed; it is placed again at once
+    NUMBER_CHANGED = "number_changed"  # changed while the call was being placed; it is placed again at once
 
 
 TEXTS: Mapping[Waits, str] = {
@@ -32,4 +32,4 @@ TEXTS: Mapping[Waits, str] = {
 """Clauses, without a full stop."""
 
 FORCEABLE = (Waits.OUTSIDE_WINDOW, Waits.CONTACT_LIMIT, Waits.CAMPAIGN_PAUSED)
-"""Checks that an operator may override for one dial; a suppression is none of them."""
+"""Checks that an operator may override for one dial; suppression is not among them."""

@@ -1,6 +1,6 @@
-"""Which calling window is in force: three fields, each resolved on its own over call, campaign and workspace.
+"""Resolves the calling window in force: three fields, each separately from call, campaign and workspace.
 
-Works on normalised schedules (see ``schedule_settings``): what is stored is valid, so nothing is checked here.
+Takes normalised schedules (see ``schedule_settings``), which are valid, so it checks nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEKEND_OFF = "weekend_off"
 DEFAULT_HOURS = {"start": "09:00", "end": "20:00"}
 NARROWED = Interval(start=11 * 60, end=17 * 60)
-"""What is left of a window where nobody knows the contact's clock."""
+"""The part of a window that remains if the contact's time zone is not known."""
 
 Schedule = Mapping[str, Any]
 _Value = TypeVar("_Value")
@@ -25,7 +25,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowInForce:
-    """The window, and the level that gave each of its fields (``default`` where none did)."""
+    """The window, and the level that each of its fields comes from (``default`` if none sets it)."""
 
     window: CallingWindow
     hours_level: str
@@ -36,7 +36,7 @@ class WindowInForce:
 def window_in_force(*, call: Schedule, campaign: Schedule, workspace: Schedule, country: str | None) -> WindowInForce:
     """Resolve the window for one contact; ``country`` (ISO 3166, two letters) says when the weekend is.
 
-    Hours per weekday replace days of a less specific level; where one level gives both, both must permit.
+    Calling hours replace the days of a less specific level; if one level sets both, both must permit a call.
     """
     levels = (("call", call), ("campaign", campaign), ("workspace", workspace))
     hours_rank, hours_level, hours = _first(levels, "calling_hours", DEFAULT_HOURS)
@@ -77,7 +77,7 @@ def _open_days(days: str | Iterable[str] | None, country: str | None) -> frozens
 
 @lru_cache(maxsize=512)
 def weekend_of(country: str | None) -> frozenset[str]:
-    """Return the weekend by CLDR; Saturday and Sunday where the country is not known."""
+    """Return the weekend by CLDR; Saturday and Sunday if the country is not known."""
     try:
         locale = Locale.parse(f"und_{country or '001'}")
     except (UnknownLocaleError, ValueError):

@@ -1,8 +1,8 @@
-"""Caller ids: a number that a line shows belongs to one workspace; its calls and texts go nowhere else.
+"""Caller ids: a number that a line shows belongs to one workspace, which alone gets its calls and texts.
 
-A row per number of the installation says who has it; its key is the digits, so that the database refuses a second owner
-however the number is written. Lines of one workspace may share a number. It is given back when none of them that is in
-use shows it any more.
+One row per number of the installation names the owner. Its key is the digits, so that the database refuses a second
+owner in any spelling. Lines of one workspace may share a number. The workspace gives it up when none of its active
+lines shows it any more.
 """
 
 from collections.abc import Collection, Iterable
@@ -20,7 +20,7 @@ MOST = 1_000
 
 
 class NumberInUse(Exception):
-    """Another workspace has a number; it is not said which workspace. ``numbers`` as they were given."""
+    """Another workspace, which is not named, owns a number; ``numbers`` are spelled as they were given."""
 
     def __init__(self, numbers: Collection[str]) -> None:
         super().__init__(numbers)
@@ -28,7 +28,7 @@ class NumberInUse(Exception):
 
 
 def read(value: object) -> list[str]:
-    """Read the numbers that a line is to show; raises :class:`Unfit`."""
+    """Check the numbers that a line shows; raises :class:`Unfit`."""
     if not isinstance(value, list) or len(value) > MOST:
         message = f"must be a list of at most {MOST:,} numbers"
         raise Unfit(message)
@@ -40,21 +40,21 @@ def read(value: object) -> list[str]:
 
 
 def lock(workspace_id: UUID) -> None:
-    """Let one transaction at a time change what the workspace's lines show; before any of its lines is locked.
+    """Let one transaction at a time change the caller ids of a workspace; must come before any lock of its lines.
 
-    Without it, one that archives a line could give back a number that another has just put on a second line.
+    Without it, archiving a line could give up a number that a concurrent change puts on another line.
     """
     Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
 
 
 def keep(line: Line, *, added: Collection[str]) -> None:
-    """Claim what the line shows, and give back what no line of its workspace shows any more.
+    """Claim the numbers that the line shows, and give up those that no line of its workspace shows any more.
 
-    ``added`` is what it has not shown before: raises :class:`NumberInUse` where another workspace has any of it. Other
-    numbers are left to whoever has them. The caller has called :func:`lock` in this transaction.
+    ``added`` are the numbers new to the line: raises :class:`NumberInUse` if another workspace owns one of them. Old
+    numbers stay with their owners. The caller has called :func:`lock` in this transaction.
     """
     if line.archived_at is None:
-        # In one order everywhere; whoever waits for a claim that is not committed sees afterwards whose it became.
+        # Ordered to avoid deadlocks; a transaction that waits for another's insert sees the new owner below.
         run(
             "claim_caller_ids",
             """
@@ -74,13 +74,13 @@ def keep(line: Line, *, added: Collection[str]) -> None:
 
 
 def belongs_to_another(number: str, workspace_id: UUID) -> bool:
-    """Tell whether another workspace has the number, however it is written."""
+    """Tell whether another workspace owns the number, in any spelling."""
     owner = owner_of(phone_number.digits_to_own(number))
     return owner is not None and owner != workspace_id
 
 
 def owner_of(digits: str) -> UUID | None:
-    """Return the workspace that a number belongs to."""
+    """Return the id of the workspace that owns a number, ``None`` if nobody does."""
     owner: UUID | None = CallerId.objects.filter(digits=digits).values_list("workspace_id", flat=True).first()
     return owner
 

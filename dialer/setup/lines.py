@@ -1,4 +1,4 @@
-"""Lines: carriers with their credentials, the numbers they show and their limits."""
+"""Lines: carriers with their credentials, caller ids and limits."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -21,13 +21,13 @@ from dialer.workspaces.values import Unfit
 RING_TIMEOUTS = range(5, 601)
 MAX_DURATIONS = range(10, 14_401)
 CALLS_PER_SECOND = 10.0
-"""The pace of a new line that says nothing of it: without any, a window that opens would start everything at once."""
+"""The default pace of a new line: without one, a window that opens would start all calls at once."""
 IN_REACH: Mapping[str, Any] = {"failures_in_a_row": 0, "outages_in_a_row": 0, "down_until": None, "down_reason": ""}
 """The columns of a line whose carrier answers."""
 
 
 class LineFields(TypedDict, total=False):
-    """``credentials`` are written, never shown; ``None`` takes them away. The carrier says what they may hold."""
+    """``credentials`` are never shown; ``None`` removes them. The carrier defines their names."""
 
     name: str
     carrier: str
@@ -42,9 +42,9 @@ class LineFields(TypedDict, total=False):
 
 
 def create_line(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[LineFields]) -> Line:
-    """Make a line; one that is made the default takes the place of the former. Raises :class:`InvalidResource`.
+    """Make a line; a new default replaces the former one. Raises :class:`InvalidResource`.
 
-    A line that says nothing of its pace starts ten calls a second at most; ``None`` is no limit.
+    Without a pace, a line starts at most ten calls per second; ``None`` means no limit.
     """
     columns = {"calls_per_second": CALLS_PER_SECOND, **recipe.read(fields, _LINE, required=("name",))}
     _check_campaign(columns, workspace_id)
@@ -64,7 +64,7 @@ def edit_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime,
         line: Line = recipe.live(Line, workspace_id).select_for_update(no_key=True).get(pk=line_id)
         _check_carrier(columns, line)
         if columns.keys() & {"carrier", "credentials"}:
-            # What was wrong may be right now: the next call finds out.
+            # The change may have fixed the line: let the next call try.
             columns |= IN_REACH
         edited = recipe.edit(Line, line_id, workspace_id, columns, actor=actor, now=now)
         _keep_caller_ids(edited, added=[number for number in edited.caller_ids if number not in line.caller_ids])
@@ -72,7 +72,7 @@ def edit_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime,
 
 
 def archive_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Line:
-    """Archive a line; a number that no other line of the workspace shows may be claimed by anybody from now on."""
+    """Archive a line; any workspace may then claim the numbers that no other line of this one shows."""
     with transaction.atomic():
         caller_ids.lock(workspace_id)
         line = recipe.archive(Line, line_id, workspace_id, actor=actor, now=now)
@@ -81,7 +81,7 @@ def archive_line(line_id: UUID, *, workspace_id: UUID, actor: Actor, now: dateti
 
 
 def default_line(workspace_id: UUID) -> Line | None:
-    """Return the line of calls that name none: the default line, else the only one there is."""
+    """Return the line for calls that name none: the default line, else the workspace's only one."""
     lines = list(Line.objects.in_workspace(workspace_id).filter(archived_at=None).order_by("-is_default", "id")[:2])
     return lines[0] if lines and (lines[0].is_default or len(lines) == 1) else None
 
@@ -93,14 +93,14 @@ def _check_campaign(columns: Mapping[str, Any], workspace_id: UUID) -> None:
 
 
 def _check_carrier(columns: Mapping[str, Any], line: Line) -> None:
-    """Refuse another carrier for a line where a secret would go to it, or the reports of live calls would be lost."""
+    """Refuse a change of carrier that would send it another's secret, or lose the reports of live calls."""
     carrier = columns.get("carrier", line.carrier)
     _check_credentials(columns, of=carrier)
     if carrier == line.carrier:
         return
     if line.credentials is not None and "credentials" not in columns:
         raise InvalidResource({"credentials": ["are those of another carrier: give this one's, or null"]})
-    # Reports count for calls over the line of the carrier that sends them.
+    # A carrier's reports count only for calls over its own lines.
     if Call.objects.in_workspace(line.workspace_id).filter(line=line, status__in=LIVE).exists():
         raise InvalidResource({"carrier": ["cannot be changed while calls over the line are live"]})
 

@@ -1,4 +1,4 @@
-"""The pace of an owner of calls: a workspace, a campaign or a line."""
+"""Pace and slots of a workspace, a campaign or a line."""
 
 from uuid import UUID
 
@@ -11,19 +11,19 @@ MOST_CONCURRENT_CALLS = 1_000_000
 
 
 def calls_per_second(value: object) -> float | None:
-    """Read a pace; ``None`` is none."""
+    """Check a pace in calls per second; ``None`` means no limit."""
     return None if value is None else values.number(value, least=LEAST_CALLS_PER_SECOND, most=MOST_CALLS_PER_SECOND)
 
 
 def max_concurrent_calls(value: object) -> int | None:
-    """Read a number of slots; ``None`` is any."""
+    """Check a number of slots; ``None`` means no limit."""
     return None if value is None else values.whole_number(value, within=range(1, MOST_CONCURRENT_CALLS + 1))
 
 
 def forget_pace(workspace_id: UUID, owner_id: UUID) -> None:
-    """Begin an owner's pace anew because it was changed: one call in a quarter of an hour must not hold up the next.
+    """Reset an owner's pace after a change, so that the gap of a slow old pace does not delay the next call.
 
-    Runs in the caller's transaction, and keeps claims of the workspace out until it ends.
+    Runs in the caller's transaction, and blocks claims of the workspace until it ends.
     """
     run(
         "keep_claims_out",

@@ -34,7 +34,7 @@ def archive_persona(persona_id: UUID, *, workspace_id: UUID, actor: Actor, now: 
 
 
 def default_persona(workspace_id: UUID) -> UUID | None:
-    """Return the workspace's only persona; where there are several, nobody can guess."""
+    """Return the id of the workspace's only persona, ``None`` if there is not exactly one."""
     ids = list(Persona.objects.in_workspace(workspace_id).filter(archived_at=None).values_list("pk", flat=True)[:2])
     return ids[0] if len(ids) == 1 else None
 

@@ -1,6 +1,6 @@
-"""The recipe for what a workspace sets up: values read within bounds, every fault named, every change audited.
+"""The common steps for a workspace's resources: check values, name every fault, audit every change.
 
-Nothing is deleted: what is archived serves the campaigns that use it and is offered to no new one.
+Nothing is deleted: campaigns go on using an archived resource, but new ones cannot choose it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,13 +19,13 @@ from dialer.workspaces.models import Owned, Workspace
 from dialer.workspaces.values import Unfit
 
 Readers = Mapping[str, Callable[[object], Any]]
-"""What reads the value of each field; raises :class:`Unfit` or :class:`InvalidSettings`."""
+"""The function that checks each field; raises :class:`Unfit` or :class:`InvalidSettings`."""
 _Resource = TypeVar("_Resource", Persona, Line, RetryPolicy)
 _Row = TypeVar("_Row", bound=Owned)
 
 
 class InvalidResource(InvalidSettings):
-    """What was given breaks a bound; ``errors`` names every field at fault."""
+    """A field is invalid; ``errors`` names every field at fault."""
 
 
 def read(fields: Mapping[str, Any], readers: Readers, *, required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def edit(
 
 
 def archive(model: type[_Resource], pk: UUID, workspace_id: UUID, *, actor: Actor, now: datetime) -> _Resource:
-    """Archive a row that is not archived yet; its name is free again."""
+    """Archive a row that is not archived yet, which frees its name."""
     with transaction.atomic():
         resource: _Resource = live(model, workspace_id).select_for_update(no_key=True).get(pk=pk)
         resource.archived_at = now
@@ -103,7 +103,7 @@ def write(
 
 
 def _save(row: Workspace | Persona | Line | RetryPolicy, changes: Mapping[str, Any]) -> None:
-    """Save; a new default takes the place of the former, and the name must be free among what is not archived."""
+    """Save; a new default replaces the former one, and the name must be unique among rows that are not archived."""
     if changes.get("is_default") and isinstance(row, Line | RetryPolicy):
         live(type(row), row.workspace_id).filter(is_default=True).exclude(pk=row.pk).update(is_default=False)
     try:
@@ -116,7 +116,7 @@ def _save(row: Workspace | Persona | Line | RetryPolicy, changes: Mapping[str, A
 
 
 def change(row: Workspace | Persona | Line | RetryPolicy, verb: str, columns: Mapping[str, Any]) -> Change:
-    """Say which columns changed, and to what but for secrets."""
+    """Return the audit change with the changed columns and their new values, without secrets."""
     shown = {
         name: "(changed)" if name == "credentials" else str(value) if isinstance(value, UUID) else value
         for name, value in columns.items()

@@ -1,4 +1,4 @@
-"""Retry policies: per outcome, after how long and how often a contact is called back."""
+"""Retry policies: how often and after which delays a contact is called back, by outcome."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ class DefaultNeeded(Exception):
 
 
 class PolicyFields(TypedDict, total=False):
-    """``rules`` in either form of :func:`~dialer.rules.schedule_settings.parse_retry_policy`."""
+    """``rules`` takes either form of :func:`~dialer.rules.schedule_settings.parse_retry_policy`."""
 
     name: str
     rules: Mapping[str, object]
@@ -29,7 +29,7 @@ class PolicyFields(TypedDict, total=False):
 
 
 def ensure_default_policy(workspace_id: UUID, *, now: datetime) -> RetryPolicy:
-    """Return the workspace's default policy, made from the documented table where there is none."""
+    """Return the workspace's default policy; creates it from the documented defaults if there is none."""
     found: RetryPolicy | None = (
         RetryPolicy.objects.in_workspace(workspace_id).filter(is_default=True, archived_at=None).first()
     )
@@ -42,7 +42,7 @@ def ensure_default_policy(workspace_id: UUID, *, now: datetime) -> RetryPolicy:
 
 
 def create_policy(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[PolicyFields]) -> RetryPolicy:
-    """Make a retry policy; one that is made the default takes the place of the former."""
+    """Make a retry policy; a new default replaces the former one."""
     columns = recipe.read(fields, _POLICY, required=("name", "rules"))
     return recipe.create(RetryPolicy, workspace_id, columns, actor=actor, now=now)
 
@@ -50,7 +50,7 @@ def create_policy(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: 
 def edit_policy(
     policy_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[PolicyFields]
 ) -> RetryPolicy:
-    """Change a policy; outcomes from now on resolve with it, callbacks that are pending keep their time."""
+    """Change a policy; it applies to outcomes from now on, pending callbacks keep their time."""
     columns = recipe.read(fields, _POLICY)
     with transaction.atomic():
         policy = RetryPolicy.objects.in_workspace(workspace_id).get(pk=policy_id)

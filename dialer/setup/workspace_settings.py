@@ -1,4 +1,4 @@
-"""What a workspace says of itself: its zone, its window, its limits, its pace."""
+"""The settings of a workspace: time zone, calling window, contact limits, pace."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ STALE_AFTER_HOURS = range(1, 8_761)
 class WorkspaceFields(TypedDict, total=False):
     """The defaults of a workspace; a field that is left out stays as it is.
 
-    ``preset`` names a jurisdiction (``limit_presets``) whose limits and window take the place of what is there.
+    ``preset`` names a jurisdiction (``limit_presets``) whose limits and window replace the present ones.
     """
 
     name: str
@@ -48,7 +48,7 @@ def open_workspace(*, actor: Actor, now: datetime, **fields: Unpack[WorkspaceFie
 
 
 def edit_workspace(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[WorkspaceFields]) -> Workspace:
-    """Change the workspace's defaults; what has been scheduled keeps its time. Raises :class:`InvalidResource`."""
+    """Change the workspace's defaults; scheduled calls keep their time. Raises :class:`InvalidResource`."""
     columns = recipe.read(fields, _WORKSPACE)
     with transaction.atomic():
         workspace = Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
@@ -58,7 +58,7 @@ def edit_workspace(workspace_id: UUID, *, actor: Actor, now: datetime, **fields:
 
 
 def _with_preset(columns: dict[str, Any], *, schedule: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the limits and the window of the preset that is named, if one is, in the place of what there was."""
+    """Replace limits and window by those of the named preset, if there is one."""
     preset: Preset | None = columns.pop("preset", None)
     if preset is None:
         return columns

@@ -1,4 +1,4 @@
-"""Celery tasks of the dialer: each reads the clock, calls one function, and publishes what that claimed."""
+"""Celery tasks of the dialer: each reads the clock, calls one function, and publishes the calls that it claimed."""
 
 from dialer.tasks.campaigns import sweep_campaigns
 from dialer.tasks.dialling import apply_carrier_events, check_open_calls, place_calls, tick

@@ -1,4 +1,4 @@
-"""What campaigns need in time: first calls scheduled, ends noticed."""
+"""Periodic work for campaigns: schedules first calls, completes and pauses campaigns."""
 
 import logging
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="dialer.sweep_campaigns")
 def sweep_campaigns() -> None:
-    """Complete, pause and wind down what has come to its time."""
+    """Schedule first calls, and complete, pause and wind down campaigns that are due."""
     now = database_now()
     counts = {"failed": lifecycle.fail_unusable(now=now), **campaign_completion.sweep(now=now)}
     if any(counts.values()):

@@ -1,4 +1,4 @@
-"""The way of a call through the workers: tick, place, apply what the carrier reports, look up what it does not."""
+"""The way of a call through the workers: claim, place, apply reports, look up calls without reports."""
 
 import logging
 import time
@@ -19,20 +19,20 @@ from dialer.workspaces.draining import Drain
 log = logging.getLogger(__name__)
 
 SLOT = timedelta(milliseconds=25)
-"""Calls that start within it share a message: the most that any of them is early or late by it."""
+"""Calls that start within one slot share a message, which delays a call by at most one slot."""
 BATCH = 25
-"""Calls in one message: what a killed worker leaves open at once."""
+"""Most calls in one message, and so the most that a killed worker leaves claimed."""
 CLAIM = 500
 TICK_SECONDS = 0.8
-"""A tick claims on for so long when there is more; the next second has a tick of its own."""
+"""How long a tick goes on claiming while there is more; the next tick follows a second later."""
 REPORTS = 200
 REPORTS_PAUSE_SECONDS = 0.05
-"""Between two looks for reports, unless there are more: what comes in meanwhile shares one transaction."""
+"""The pause between two batches of reports, unless there are more: reports that gather share a transaction."""
 
 
 @shared_task(name="dialer.tick")
 def tick() -> None:
-    """Claim what falls due and publish it; mend what workers left behind."""
+    """Claim due calls and publish them; release expired leases and decide undecided calls."""
     now = database_now()
     began = time.monotonic()
     expired = call_states.release_expired(limit=5_000, now=now)
@@ -42,7 +42,7 @@ def tick() -> None:
         batch = claim.claim_due(limit=CLAIM, now=now)
         publish(batch, now=now, began=began)
         claimed += len(batch)
-        # A claim shares its room among campaigns that have too little for theirs and those that have more.
+        # A claim may return fewer than its limit although there is more, since it splits the limit among campaigns.
         if not batch or time.monotonic() - began > TICK_SECONDS:
             break
     if claimed or expired or undecided:
@@ -66,26 +66,26 @@ _reports = Drain(_apply_some, pause_seconds=REPORTS_PAUSE_SECONDS, batch=REPORTS
 
 @shared_task(name="dialer.apply_carrier_events")
 def apply_carrier_events() -> None:
-    """Apply carriers' reports as they come, for half a minute, then make room for the next."""
+    """Apply carrier reports as they come, for half a minute, then start a successor."""
     if _reports.run():
         apply_carrier_events.delay()
 
 
 @shared_task(name="dialer.check_open_calls")
 def check_open_calls() -> None:
-    """Ask carriers about calls of which nothing was heard."""
+    """Look up live calls without recent reports."""
     checked = reconciliation.check_due(limit=50, now=database_now())
     if checked:
         log.info("calls.looked_up count=%d", checked)
 
 
 def publish(dispatched: Iterable[Dispatched], *, now: datetime, began: float) -> None:
-    """Send claimed calls to the workers, a message per slot, with a countdown to it.
+    """Send claimed calls to the workers, one message per slot, with a countdown to it.
 
-    ``began`` is what ``time.monotonic()`` was at ``now``: claiming and publishing take time, and a countdown runs from
-    when it is sent.
+    ``began`` is the value of ``time.monotonic()`` at ``now``: claiming and publishing take time, and a countdown starts
+    when the message is sent.
 
-    A message that is not sent is no loss: the lease runs out and the next tick claims the calls again.
+    No call is lost if a message is not sent: its lease runs out and the next tick claims it again.
     """
     with current_app.producer_or_acquire() as producer:
         for start_at, batch in _slots(dispatched):
@@ -94,12 +94,12 @@ def publish(dispatched: Iterable[Dispatched], *, now: datetime, began: float) ->
             if wait > 0:
                 place_calls.apply_async(args=message, countdown=wait, producer=producer)
             else:
-                # Without a time it takes no way through the worker's timer, but goes straight to a thread.
+                # Without a countdown, the message skips the worker's timer and goes straight to a thread.
                 place_calls.apply_async(args=message, producer=producer)
 
 
 def _slots(dispatched: Iterable[Dispatched]) -> Iterator[tuple[datetime, Sequence[Dispatched]]]:
-    """Cut calls into slots by their start; a slot's message is due with its last call, so that none is early."""
+    """Group calls into slots by their start; a message is due with its last call, so that no call is early."""
     ordered = sorted(dispatched, key=lambda call: call.start_at)
     for _, slot in groupby(ordered, key=lambda call: int(call.start_at.timestamp() / SLOT.total_seconds())):
         calls = list(slot)

@@ -1,4 +1,4 @@
-"""What is kept for a time only, and then forgotten."""
+"""Deletes data that is kept for a limited time."""
 
 import logging
 

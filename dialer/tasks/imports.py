@@ -1,4 +1,4 @@
-"""Reading imports, away from the queues that calls and deliveries wait in."""
+"""Reads imports, in a queue apart from those of calls and deliveries."""
 
 import logging
 import time
@@ -12,12 +12,12 @@ from dialer.workspaces.clock import database_now
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 10
-"""Files of any size share the workers: each is read for so long, then waits for its next turn."""
+"""How long one task reads a file before others have their turn, so that large files do not block the workers."""
 
 
 @shared_task(name="dialer.import_contacts")
 def import_contacts(import_id: str) -> None:
-    """Read an import on, then make room for what else waits; a repeated message finds nothing left to do."""
+    """Continue an import for one turn, then queue the next; a repeated message does no harm."""
     began = time.monotonic()
     batches = 1
     while has_more := imports.read_batch(UUID(import_id), now=database_now()):
@@ -31,6 +31,6 @@ def import_contacts(import_id: str) -> None:
 
 @shared_task(name="dialer.resume_imports")
 def resume_imports() -> None:
-    """Nudge workers to imports whose message was lost or whose worker was killed."""
+    """Publish imports again whose message was lost or whose worker was killed."""
     for import_id in imports.resume_open(now=database_now()):
         import_contacts.delay(str(import_id))

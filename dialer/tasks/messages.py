@@ -1,4 +1,4 @@
-"""Text messages on their way to carriers."""
+"""Sends text messages to carriers."""
 
 import logging
 
@@ -10,12 +10,12 @@ from dialer.workspaces.clock import database_now
 log = logging.getLogger(__name__)
 
 BATCH = 10
-"""Messages that one worker has in hand: what a killed one leaves in doubt at most."""
+"""Most messages that one worker claims, and so the most that a killed worker leaves in doubt."""
 
 
 @shared_task(name="dialer.send_messages")
 def send_messages() -> None:
-    """Send what is due; where more waits, a successor goes on."""
+    """Send due messages; starts a successor if there are more."""
     lost = messages.give_up_on_lost(now=database_now())
     sent = messages.send_due(limit=BATCH, now=database_now())
     if sent == BATCH:

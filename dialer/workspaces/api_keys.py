@@ -1,4 +1,4 @@
-"""API keys: issued once in plain text, kept as a hash, checked in constant time."""
+"""API keys: shown once in plain text, stored as a hash, checked in constant time."""
 
 import hashlib
 import hmac
@@ -15,11 +15,11 @@ from dialer.workspaces.models import ApiKey
 _PREFIX = "rb_"
 _SHOWN = 10
 _USED_STEP = timedelta(minutes=1)
-"""``last_used_at`` is written at most this often, so that reading costs no write."""
+"""The shortest time between two writes of ``last_used_at``, so that most requests cost no write."""
 
 
 class KeyTaken(Exception):
-    """The plain text that was asked for is a key already."""
+    """A key with the requested plain text exists already."""
 
 
 def issue(
@@ -32,9 +32,9 @@ def issue(
     expires_at: datetime | None = None,
     plain: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key and return it with its plain text, which is kept nowhere.
+    """Make a key and return it with its plain text, which is not stored.
 
-    ``plain`` names the key's text instead of random bytes (the demo's fixed key); raises :class:`KeyTaken` where it
+    ``plain`` sets the key's text instead of random bytes (for the demo's fixed key); raises :class:`KeyTaken` if it
     is in use.
     """
     text = plain or _PREFIX + secrets.token_urlsafe(32)
@@ -54,7 +54,7 @@ def issue(
 
 
 def authenticate(plain: str, *, now: datetime) -> ApiKey | None:
-    """Return the key that ``plain`` is, unless it is unknown, revoked, expired, or its workspace closed."""
+    """Return the key with this plain text; ``None`` if it is unknown, revoked, expired, or its workspace is closed."""
     digest = _hash(plain)
     key = (
         ApiKey.objects.select_related("workspace")
@@ -70,7 +70,7 @@ def authenticate(plain: str, *, now: datetime) -> ApiKey | None:
 
 
 def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:
-    """Switch the key off for ever; tell whether it was on."""
+    """Revoke the key for good; returns whether it was active."""
     with transaction.atomic():
         changed = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
         if changed:

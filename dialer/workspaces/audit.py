@@ -1,4 +1,4 @@
-"""Audit entries: every verb that a person or a key can cause leaves one, in the transaction of the change."""
+"""Audit entries: every verb that a person or a key can run writes one, in the transaction of the change."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from dialer.workspaces.models import AuditEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: a user of the admin, a key of the API, or the system itself."""
+    """Who acts: a user, an API key, or the system itself."""
 
     kind: Literal["user", "key", "system"]
     id: str = ""
@@ -22,7 +22,7 @@ SYSTEM = Actor(kind="system", label="Ringback")
 
 
 class About(TypedDict):
-    """What every verb is told beside what to do: in whose workspace, who acts, and when."""
+    """The arguments common to all verbs: the workspace, who acts, and when."""
 
     workspace_id: UUID
     actor: Actor
@@ -30,7 +30,7 @@ class About(TypedDict):
 
 
 class Audited(Protocol):
-    """A row of a workspace with a public id: of a model, or read in a statement."""
+    """A row of a workspace with a public id: a model's, or the result of a statement."""
 
     @property
     def workspace_id(self) -> UUID: ...
@@ -39,7 +39,7 @@ class Audited(Protocol):
 
 
 class Said(TypedDict, total=False):
-    """What a change says beside whose it is."""
+    """The optional fields of a change."""
 
     from_state: Mapping[str, Any]
     to_state: Mapping[str, Any]
@@ -48,7 +48,7 @@ class Said(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of one row; states hold only what changed, JSON-ready."""
+    """One change of one row; the states hold only changed fields, as JSON values."""
 
     workspace_id: UUID
     verb: str
@@ -60,7 +60,7 @@ class Change:
 
     @classmethod
     def of(cls, row: Audited, object_type: str, verb: str, **said: Unpack[Said]) -> "Change":
-        """Say what was done to a row that has a public id."""
+        """Build the change for a row with a public id."""
         return cls(workspace_id=row.workspace_id, verb=verb, object_type=object_type, object_id=row.public_id, **said)
 
 

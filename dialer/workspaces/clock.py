@@ -1,4 +1,4 @@
-"""The one clock: PostgreSQL's. Only edges read it, once, and hand ``now`` down."""
+"""The only clock is PostgreSQL's. Views and tasks read it once and pass ``now`` down."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def database_now() -> datetime:
-    """Return the time of the database server, which moves on within a transaction."""
+    """Return the time of the database server, which advances even within a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         row = cursor.fetchone()

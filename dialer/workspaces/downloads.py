@@ -1,4 +1,4 @@
-"""Files that are sent as they are made, a line at a time."""
+"""Downloads that are streamed line by line."""
 
 from collections.abc import Iterable, Mapping
 

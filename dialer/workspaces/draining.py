@@ -1,7 +1,7 @@
-"""A loop that works rows off as they come, inside a Celery task.
+"""A loop inside a Celery task that processes rows as they come.
 
-One runs per process; a nudge that finds it running returns at once. It ends after a while and nudges its successor, so
-that a deploy, a killed worker or a lost message costs no more than the next nudge of beat.
+One loop per process; a second task returns at once. The loop ends after a while and publishes its successor, so
+that after a deploy, a killed worker or a lost message, the next task from beat is enough to continue.
 """
 
 import threading
@@ -10,37 +10,37 @@ from collections.abc import Callable
 
 LASTS_SECONDS = 30.0
 PAUSE_SECONDS = 0.03
-"""Between two looks that found nothing: the longest that a row waits to be seen."""
+"""The pause after a small batch, and so the longest time until a new row is noticed."""
 
 _stopping = threading.Event()
 
 
 def stop_all() -> None:
-    """End every loop of this process at its next look; for the worker's shutdown."""
+    """End every loop of this process after its present batch; for the worker's shutdown."""
     _stopping.set()
 
 
 class Drain:
-    """A kind of work that one thread of the process does at a time."""
+    """A loop over one kind of work; at most one thread of the process runs it."""
 
     def __init__(self, work: Callable[[], int], *, pause_seconds: float = PAUSE_SECONDS, batch: int = 1) -> None:
-        """Prepare a loop; ``batch`` is what ``work`` does at most, or less where a small one is not worth a pause."""
+        """Prepare a loop, which pauses whenever ``work`` processes fewer than ``batch`` rows."""
         self._work = work
         self._pause_seconds = pause_seconds
         self._batch = batch
         self._running = threading.Lock()
 
     def run(self, *, lasts_seconds: float = LASTS_SECONDS) -> bool:
-        """Call ``work`` until time is up, pausing when it filled no batch; tell whether this thread was the one.
+        """Call ``work`` until time is up; returns false if another thread runs the loop, or if it was stopped.
 
-        ``work`` returns how much it did; what it raises ends the loop.
+        ``work`` returns how many rows it processed; an exception from it ends the loop.
         """
         if not self._running.acquire(blocking=False):
             return False
         try:
             until = time.monotonic() + lasts_seconds
             while time.monotonic() < until and not _stopping.is_set():
-                # What fills no batch can wait for company: a batch of one costs nearly as much as a batch of a hundred.
+                # Let rows gather: a batch of one costs nearly as much as a batch of a hundred.
                 if self._work() < self._batch:
                     _stopping.wait(self._pause_seconds)
         finally:

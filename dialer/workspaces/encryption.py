@@ -1,7 +1,7 @@
 """Secrets at rest: Fernet (AES-128-CBC with HMAC) under the keys of ``settings.ENCRYPTION_KEYS``.
 
-The first key encrypts, every key decrypts, so that a new key is put in front and the old one taken away when nothing
-is left that it wrote.
+The first key encrypts, every key decrypts. To rotate, put a new key in front, and remove the old one when no
+secret is left under it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from django.db import models
 
 
 class SecretUnreadable(Exception):
-    """No key of the setting ``ENCRYPTION_KEYS`` opens this secret."""
+    """No key in the setting ``ENCRYPTION_KEYS`` decrypts this secret."""
 
 
 @lru_cache(maxsize=4)
@@ -26,7 +26,7 @@ def encrypt(text: str) -> bytes:
 
 
 def decrypt(token: bytes) -> str:
-    """Open what :func:`encrypt` made; raises :class:`SecretUnreadable` where no key fits."""
+    """Decrypt the result of :func:`encrypt`; raises :class:`SecretUnreadable` if no key fits."""
     try:
         return _box(tuple(settings.ENCRYPTION_KEYS)).decrypt(bytes(token)).decode()
     except InvalidToken as error:
@@ -35,7 +35,7 @@ def decrypt(token: bytes) -> str:
 
 
 class EncryptedTextField(models.Field):  # type: ignore[type-arg]
-    """Text that the database holds only encrypted; it can be neither searched nor ordered by."""
+    """A text that the database stores encrypted; queries can neither search nor order by it."""
 
     def get_internal_type(self) -> str:
         return "BinaryField"

@@ -1,8 +1,8 @@
-"""Answers kept under the client's ``Idempotency-Key``: a repeated request is answered again, and done once.
+"""Stores answers under the client's ``Idempotency-Key``: a repeated request gets the first answer, with no new effect.
 
-Kept for a day, encrypted: an answer may hold a secret that is shown once. Two ways: within one transaction with the
-effect, so that both are there or neither (``once``); and for what commits in steps, with a reservation first
-(``once_in_steps``).
+Answers are kept for a day, encrypted, since they may contain a secret that is shown once. Two ways: ``once`` stores
+the answer in the transaction of the effect; ``once_in_steps`` is for effects that commit in steps, and reserves the key
+first.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from dialer.workspaces.statements import fetch
 
 KEPT = timedelta(hours=24)
 STEPS_TAKE = timedelta(minutes=10)
-"""A reservation older than this belongs to a process that died, and is taken over."""
+"""A reservation older than this belongs to a dead process and may be taken over."""
 
 
 class KeyInUse(Exception):
@@ -33,7 +33,7 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An answer; ``is_replay``: it was given before."""
+    """An answer; ``is_replay`` means that it was given before."""
 
     status: int
     body: str
@@ -42,7 +42,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request with a key; ``fingerprint`` tells whether another one is the same request."""
+    """A request with a key; equal fingerprints mean the same request."""
 
     workspace_id: UUID
     key: str
@@ -50,9 +50,9 @@ class Asked:
 
 
 def once(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
-    """Act and keep the answer in one transaction, or give the answer of the first time.
+    """Act and store the answer in one transaction, or return the first answer.
 
-    What ``act`` raises undoes everything, and the key is free again. Raises :class:`KeyInUse`, :class:`KeyReused`.
+    An exception from ``act`` rolls everything back and frees the key. Raises :class:`KeyInUse`, :class:`KeyReused`.
     """
     with transaction.atomic():
         if not _try_lock(asked):
@@ -79,9 +79,9 @@ class _Reserved(NamedTuple):
 
 
 def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
-    """Reserve the key, act outside any transaction, then keep the answer, or give the answer of the first time.
+    """Reserve the key, act outside any transaction, then store the answer; or return the first answer.
 
-    Where the process dies in between, the same request is done again after ten minutes: ``act`` must bear that.
+    If the process dies in between, the same request runs again after ten minutes: ``act`` must be safe to repeat.
     """
     rows = fetch(
         _Reserved,
@@ -116,7 +116,7 @@ def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Ke
 
 
 def forget(*, limit: int, now: datetime) -> int:
-    """Delete up to ``limit`` answers that are older than a day; return how many."""
+    """Delete up to ``limit`` answers older than a day; returns how many."""
     old = IdempotentRequest.objects.filter(created_at__lt=now - KEPT).order_by("created_at").values("pk")[:limit]
     deleted: int = IdempotentRequest.objects.filter(pk__in=old).delete()[0]
     return deleted

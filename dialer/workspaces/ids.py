@@ -1,7 +1,7 @@
 """Ids: UUIDv7 in the database, prefix and base32 in public.
 
 A public id is the TypeID form: the prefix, an underscore, and the 128 bits in 26 characters of Crockford's base32 in
-lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by time of making.
+lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by time of creation.
 """
 
 from datetime import datetime
@@ -15,26 +15,26 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _LENGTH = 26
 _FIRST_MAX = 7
-"""26 characters hold 130 bits; the first may use three of its five."""
+"""26 characters hold 130 bits; the first character uses only three of its five bits."""
 
 
 class MalformedId(ValueError):
-    """The text is not a public id of the kind that is wanted."""
+    """The text is not a public id with the expected prefix."""
 
 
 def new_id() -> UUID:
-    """Make a UUIDv7: unique, and rising with time, so that new rows lie side by side in an index."""
+    """Make a UUIDv7: unique and increasing with time, so that new rows are adjacent in an index."""
     return uuid7()
 
 
 def first_id_at(at: datetime) -> UUID:
-    """Return the bound above which all ids lie that were made from then on."""
+    """Return the lower bound of all ids made at ``at`` or later."""
     return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 @lru_cache(maxsize=16_384)
 def public_id(prefix: str, value: UUID) -> str:
-    """Write ``value`` as ``prefix_`` and 26 characters; remembered, as one event names the same rows several times."""
+    """Return ``prefix_`` and 26 characters; cached, since one event names the same rows several times."""
     bits = value.int
     pairs = []
     for _ in range(_LENGTH // 2):
@@ -44,7 +44,7 @@ def public_id(prefix: str, value: UUID) -> str:
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:
-    """Read what :func:`public_id` wrote, exactly; raises :class:`MalformedId` for anything else."""
+    """Read exactly the form that :func:`public_id` returns; raises :class:`MalformedId` for anything else."""
     head, _, body = text.rpartition("_")
     if head != prefix or len(body) != _LENGTH or _VALUES.get(body[0], 32) > _FIRST_MAX:
         message = f"is not an id of the form {prefix}_…"

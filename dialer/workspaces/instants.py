@@ -1,4 +1,4 @@
-"""Instants as text, as every payload and explanation has them."""
+"""Formats instants as text, for all payloads and explanations."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ def written(at: datetime) -> str:
 
 
 def written_with_milliseconds(at: datetime) -> str:
-    """Write an instant as ``2022-09-01T00:30:48.567Z``; what is finer is cut off."""
+    """Write an instant as ``2022-09-01T00:30:48.567Z``; smaller fractions are cut off."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 

@@ -1,7 +1,7 @@
-"""Encrypts every stored secret with the newest key, so that the old one can be removed.
+"""Encrypts every stored secret with the newest key, so that old keys can be removed.
 
-It runs while everything else does: a batch is read, encrypted again, and written where it still is what was read. What
-others change meanwhile they write under the newest key themselves, if they were started with it.
+It is safe while the system runs: it reads a batch, encrypts it again, and writes only secrets that have not changed.
+Processes started with the newest key use it for their own changes.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """Where secrets lie."""
+    """A column with secrets."""
 
     table: str
     name: str
@@ -33,20 +33,20 @@ class Column:
 
 @dataclass(slots=True, kw_only=True)
 class Came:
-    """What became of the secrets of one column."""
+    """Counts for the secrets of one column."""
 
     rewritten: int = 0
-    """Now under the newest key; of a dry run, those that would be."""
+    """Rewritten with the newest key; in a dry run, those that would be."""
     newest: int = 0
-    """Under it already."""
+    """Under the newest key already."""
     changed: int = 0
-    """Changed by somebody else meanwhile: another run finds what they are under."""
+    """Changed by another process meanwhile: the next run checks them."""
     unreadable: list[str] = field(default_factory=list)
-    """Ids of rows whose secret no key opens; they are left as they are."""
+    """Ids of rows whose secret no key decrypts; they stay unchanged."""
 
 
 def columns() -> list[Column]:
-    """Return every column that holds something encrypted."""
+    """Return every column with encrypted values."""
     found = [
         Column(table=model._meta.db_table, name=str(column.column))  # noqa: SLF001 — Django's documented interface
         for model in apps.get_models()
@@ -57,7 +57,7 @@ def columns() -> list[Column]:
 
 
 def rotate(column: Column, *, batch: int = BATCH, dry_run: bool = False) -> Came:
-    """Encrypt a column anew, a batch at a time, each committed by itself; safe to repeat and to interrupt."""
+    """Encrypt a column again in batches, each in its own transaction; safe to repeat and to interrupt."""
     newest, box = _boxes()
     came = Came()
     for rows in _batches(column, batch):

@@ -1,4 +1,4 @@
-"""Transaction-long locks on things that are not one row: a phone number, a contact in all its campaigns."""
+"""Transaction-level advisory locks on things that are not one row: a phone number, a contact in all its campaigns."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from dialer.workspaces.statements import run
 
 
 def lock_numbers(keys: Iterable[tuple[UUID, str]]) -> None:
-    """Hold the locks of ``(workspace, number)`` until the transaction ends, taken in one order everywhere.
+    """Lock ``(workspace, number)`` pairs until the transaction ends, always in the same order.
 
-    The first of all locks (see the lock order in ``docs/design.md``): counting limits and asking for suppressions is
-    exact only under it.
+    These locks come first in the lock order (see ``docs/design.md``): counting limits and checking suppressions is
+    exact only under them.
     """
     hashed = sorted({_key(workspace_id, number) for workspace_id, number in keys})
     if hashed:

@@ -1,4 +1,4 @@
-"""The floor: who owns rows, who may act, and what was done."""
+"""Workspaces, members, API keys, audit entries, and the base classes of all models."""
 
 from typing import Any, ClassVar
 
@@ -13,12 +13,12 @@ from dialer.workspaces.scoping import OwnedQuerySet, WorkspaceQuerySet
 
 
 def default_contact_limits() -> list[dict[str, Any]]:
-    """Give new workspaces 10 calls per 24 hours and number."""
+    """Return the limit of new workspaces: 10 calls per number in 24 hours."""
     return [{"max": 10, "period_hours": 24, "scope": "number"}]
 
 
 class PublicId(models.Model):
-    """A row known outside by its prefix and UUIDv7."""
+    """A row with a UUIDv7 and a public id, made of a prefix and the UUID."""
 
     public_prefix: ClassVar[str]
 
@@ -33,7 +33,7 @@ class PublicId(models.Model):
 
 
 class Workspace(PublicId):
-    """The tenant, and the defaults of everything in it."""
+    """The tenant, with the defaults for everything in it."""
 
     public_prefix = "ws"
 
@@ -62,7 +62,7 @@ class Workspace(PublicId):
 
 
 class Owned(models.Model):
-    """A row of one workspace, reached only through the door of ``scoping``."""
+    """A row of one workspace; queries select rows by the methods in ``scoping``."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
 
@@ -73,7 +73,7 @@ class Owned(models.Model):
 
 
 class Member(Owned):
-    """A user who works in a workspace; what the user may do there is a matter of groups."""
+    """A user who belongs to a workspace; groups define the user's permissions."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
@@ -140,7 +140,7 @@ class AuditEntry(Owned):
 
 
 class IdempotentRequest(Owned):
-    """A request that was done under an ``Idempotency-Key``, with its answer; ``idempotency`` keeps it for a day."""
+    """A request with an ``Idempotency-Key``, and its answer; ``idempotency`` keeps it for a day."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=255, help_text="The key, as the client chose it")

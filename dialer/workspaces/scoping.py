@@ -1,6 +1,6 @@
-"""The one door between a query and the rows of a workspace.
+"""The only place that filters rows by workspace.
 
-Edges never filter by workspace themselves: the API asks for ``in_workspace(key.workspace_id)``, the admin for
+Views never filter by workspace themselves: the API uses ``in_workspace(key.workspace_id)``, the admin uses
 ``visible_to(request.user)``.
 """
 
@@ -17,13 +17,13 @@ class OwnedQuerySet(models.QuerySet[_Row]):
     """Rows that belong to a workspace."""
 
     workspace_path = "workspace"
-    """Lookup from the row to its workspace."""
+    """The lookup from a row to its workspace."""
 
     def in_workspace(self, workspace_id: UUID) -> Self:
         return self.filter(**{f"{self.workspace_path}_id": workspace_id})
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """Keep the rows of workspaces the user is a member of; a superuser sees all."""
+        """Return the rows of workspaces that the user is a member of; a superuser sees all."""
         if getattr(user, "is_superuser", False):
             return self
         member: dict[str, Any] = {f"{self.workspace_path}__members__user_id": user.pk}
@@ -31,7 +31,7 @@ class OwnedQuerySet(models.QuerySet[_Row]):
 
 
 class WorkspaceQuerySet(OwnedQuerySet[_Row]):
-    """Workspaces themselves, through the same door."""
+    """Workspaces themselves, with the same methods."""
 
     def in_workspace(self, workspace_id: UUID) -> Self:
         return self.filter(pk=workspace_id)

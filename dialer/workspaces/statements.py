@@ -1,6 +1,6 @@
-"""Set-based SQL of the hot path: every statement has a name, and the name travels with it.
+"""Set-based SQL for the hot path; every statement has a name.
 
-The name is a comment in front of the text, so that ``pg_stat_statements`` and the log show it, and tests can stop the
+The name is sent as a comment before the SQL, so that ``pg_stat_statements`` and the log show it, and tests can stop the
 code under test before or after one statement.
 """
 
@@ -16,7 +16,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 Params = dict[str, Any]
 
 _checked: set[tuple[str, type[Any]]] = set()
-"""Statements whose columns were seen to be the fields of their rows."""
+"""Statements whose columns were checked against the fields of their rows."""
 
 
 class Id(NamedTuple):
@@ -28,7 +28,7 @@ class Id(NamedTuple):
 def fetch(row: type[Row], name: str, sql: str, params: Params | None = None) -> list[Row]:
     """Run one statement and return its rows as ``row``, a ``NamedTuple`` whose fields are the statement's columns.
 
-    Lists become arrays; the statement casts them (``%(ids)s::uuid[]``). Raises ``TypeError`` where the columns have
+    Lists become arrays; the statement casts them (``%(ids)s::uuid[]``). Raises ``TypeError`` if the columns have
     other names, or another order.
     """
     with connection.cursor() as cursor:
@@ -50,15 +50,15 @@ def _with_arrays(params: Params | None) -> Params | None:
 
 
 def run(name: str, sql: str, params: Params | None = None) -> None:
-    """Run one statement of which nothing is read; lists become arrays, as in :func:`fetch`."""
+    """Run one statement without reading a result; lists become arrays, as in :func:`fetch`."""
     with connection.cursor() as cursor:
         cursor.execute(f"/* {name} */ {sql}", _with_arrays(params))
 
 
 def _array(values: Sequence[Any]) -> str:
-    """Write an array as PostgreSQL's text form, of the few types that the hot path has.
+    """Return an array in PostgreSQL's text form, for the few types that the hot path uses.
 
-    The driver's own way looks at every element several times: measured, a sixth of the time of a call's way.
+    The driver's own conversion visits every element several times: it took a sixth of the time of placing a call.
     """
     kind = next((type(value) for value in values if value is not None), None)
     if kind is None:
@@ -83,4 +83,4 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     datetime: lambda value: f'"{value.isoformat()}"',
     bytes: lambda value: '"\\\\x' + value.hex() + '"',
 }
-"""By type, the more special first: a bool is an int. All elements of an array are of one type, or null."""
+"""By type, subclasses first (a bool is an int). All elements of an array have one type, or are null."""

@@ -1,4 +1,4 @@
-"""What PostgreSQL can keep of a text or a JSON value that a stranger sent."""
+"""Checks whether PostgreSQL can store a text or a JSON value from outside."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ MAX_JSON_CHARACTERS = 16_384
 
 
 def text_error(value: object, *, longest: int) -> str | None:
-    """Say why a value cannot be kept as a text of at most ``longest`` characters; ``None`` where it can."""
+    """Return why a value cannot be stored as a text of at most ``longest`` characters; ``None`` if it can."""
     if not isinstance(value, str):
         return "must be a text"
     if len(value) > longest:
@@ -19,7 +19,7 @@ def text_error(value: object, *, longest: int) -> str | None:
 
 
 def object_error(value: object) -> str | None:
-    """Say why a value cannot be kept as a JSON object; ``None`` where it can."""
+    """Return why a value cannot be stored as a JSON object; ``None`` if it can."""
     if not isinstance(value, Mapping):
         return "must be an object"
     left = [MAX_JSON_CHARACTERS]
@@ -27,7 +27,7 @@ def object_error(value: object) -> str | None:
 
 
 def _json_error(value: object, depth: int, left: list[int]) -> str | None:
-    """Walk a JSON value; ``left`` is the room that remains, in characters of text and a few per item."""
+    """Check a JSON value recursively; ``left`` is the remaining size, in characters of text and a few per item."""
     left[0] -= len(value) if isinstance(value, str) else 4
     if left[0] < 0:
         return f"must have at most about {MAX_JSON_CHARACTERS:,} characters"
@@ -45,7 +45,7 @@ def _json_error(value: object, depth: int, left: list[int]) -> str | None:
 
 
 def is_clean(text: str) -> bool:
-    """Tell whether PostgreSQL can keep a text."""
+    """Tell whether PostgreSQL can store a text."""
     try:
         text.encode()
     except UnicodeEncodeError:

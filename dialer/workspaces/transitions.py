@@ -1,4 +1,4 @@
-"""What a guarded verb says when the row is not in the state that the verb leaves."""
+"""The error of a verb that the state of a row does not allow."""
 
 
 class TransitionConflict(Exception):

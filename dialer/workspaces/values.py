@@ -1,4 +1,4 @@
-"""Single values that people set, read with their bounds; what does not fit says why."""
+"""Checks single values against their bounds; the error says why a value does not fit."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ LONGEST_NAME = 200
 
 
 class Unfit(ValueError):
-    """One value breaks its bound; the message says which."""
+    """One value is out of bounds; the message says why."""
 
 
 def text(value: object, *, longest: int) -> str:
@@ -18,7 +18,7 @@ def text(value: object, *, longest: int) -> str:
 
 
 def verbatim(value: object, *, longest: int) -> str:
-    """Read a text with the space around it."""
+    """Read a text without stripping white space."""
     if reason := text_error(value, longest=longest):
         raise Unfit(reason)
     return str(value)
@@ -51,12 +51,12 @@ def whole_number(value: object, *, within: range) -> int:
 
 
 def within(allowed: range) -> Callable[[object], int]:
-    """Return what reads a whole number of a range."""
+    """Return a function that reads a whole number in a range."""
     return lambda value: whole_number(value, within=allowed)
 
 
 def number(value: object, *, least: float, most: float) -> float:
-    # Only of a float: the question whether a whole number of 400 digits is finite raises.
+    # Only for floats: math.isfinite raises OverflowError for an integer of 400 digits.
     is_endless = isinstance(value, float) and not math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or is_endless:
         message = "must be a number"
@@ -68,7 +68,7 @@ def number(value: object, *, least: float, most: float) -> float:
 
 
 def json_object(value: object) -> Mapping[str, Any]:
-    """Read a JSON object that the database can keep; ``None`` is an empty one."""
+    """Read a JSON object that the database can store; ``None`` becomes an empty one."""
     if value is not None and (reason := object_error(value)):
         raise Unfit(reason)
     return cast("Mapping[str, Any]", value or {})

@@ -1,5 +1,5 @@
-"""A telephone network in a box: a process of its own that is spoken to over HTTP like any carrier.
+"""A simulated telephone network: a separate process with an HTTP API like any carrier's.
 
-It knows nothing of Django or of Ringback's rows: what it was asked stands in its ledger, what it does stands in
-:mod:`~dialer.carriers.simulation.script`.
+It knows nothing about Django or Ringback's rows: its ledger records what it was asked, and
+:mod:`~dialer.carriers.simulation.script` defines what it does.
 """

@@ -1,6 +1,6 @@
-"""The simulated voice agent: calls Ringback's API with what the callee wants and what the talk meant.
+"""The simulated voice agent: sends the callee's wishes and the analysis of the talk to Ringback's API.
 
-An API that refuses, or is not there, is no concern of the carrier's: it is said once per kind of answer.
+If the API refuses or cannot be reached, the carrier goes on; each kind of answer is logged once.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 8
 WAITS: Final = (0.5, 1.0, 2.0, 4.0)
-"""Seconds before each further try: Ringback may not have applied the report that comes first."""
+"""Seconds before each further try: Ringback may not have applied the preceding report yet."""
 LATER: Final = frozenset({404, 409, 425, 429})
 
 
 class Agent:
-    """Speaks to one API with one key; without them it says nothing."""
+    """Uses one API with one key; without both it is silent."""
 
     def __init__(self, api_url: str, api_key: str) -> None:
         self._api_url = api_url.rstrip("/")
@@ -31,7 +31,7 @@ class Agent:
         self._said: set[tuple[str, str]] = set()
 
     def ask_for_callback(self, call: str, *, at: datetime) -> None:
-        """``call`` is a call's public id, here and below."""
+        """Send the wish for a callback; ``call`` is the public id of the call, here and below."""
         body = {"scheduled_at": at.isoformat(), "notes": "Asked to be called back at a better time."}
         self._start(call, "request-callback", body)
 
@@ -45,7 +45,7 @@ class Agent:
         self._start(call, "recording", {"transcript": transcript, "recording_url": recording_url})
 
     def tell_analysis(self, call: str, *, asked: str | None) -> None:
-        """Tell what an answered call meant; ``asked`` is what the callee asked for while it lasted."""
+        """Send the analysis of an answered call; ``asked`` is what the callee asked for during it."""
         summary, outcome_id, score = {
             "callback": ("The contact had no time and asked to be called back.", "callback_requested", 50),
             "dnc": ("The contact asked not to be called again.", "do_not_call", 0),
@@ -74,7 +74,7 @@ class Agent:
     async def _tell(self, call: str, verb: str, body: Mapping[str, object]) -> None:
         url = f"{self._api_url}/calls/{call}/{verb}/"
         content = json.dumps(body).encode()
-        # One key per effect, also after a restart: what arrived although no answer came is not done twice.
+        # One key per effect, the same after a restart: a request that arrived without an answer is not done twice.
         headers = {"Authorization": f"Bearer {self._api_key}", "Idempotency-Key": f"simulated-carrier:{call}:{verb}"}
         problem = ""
         for wait in (0.0, *WAITS):
@@ -89,7 +89,7 @@ class Agent:
 
 
 async def _attempt(url: str, headers: Mapping[str, str], content: bytes) -> tuple[str, bool]:
-    """Return what went wrong, if anything, and whether another try may go better."""
+    """Return the problem, empty if there is none, and whether another try may succeed."""
     try:
         status = await post(url, headers, content)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""People who ring us, on request: what the carrier reports of a call that comes in.
+"""Simulated callers: on request, they ring us, and the carrier reports the inbound call.
 
-Such a call stands in no ledger, since nobody asked the carrier to place it, and does not survive the carrier's end.
+The ledger does not record these calls, since nobody asked to place them, so a restart of the carrier loses them.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ TALK: Final = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
-    """Who rings which of our numbers, and for how long they talk (``None``: nobody answers); seconds at speed 1."""
+    """The caller, the number called, and the seconds of talk at speed 1 (``None``: nobody answers)."""
 
     from_number: str
     to_number: str
@@ -29,7 +29,7 @@ class Ring:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Read a request; raises ``ValueError`` for what is not understood."""
+        """Read a request; raises ``ValueError`` if it is malformed."""
         if unknown := content.keys() - {"from", "to", "ring_seconds", "talk_seconds"}:
             message = f"unknown: {', '.join(sorted(unknown))}"
             raise ValueError(message)
@@ -47,7 +47,7 @@ class Ring:
 
 
 class Callers:
-    """Rings us, and reports how it went; must be made inside a running event loop."""
+    """Rings us and reports the course of the call; must be created inside a running event loop."""
 
     def __init__(self, *, reporter: Reporter, speed: float) -> None:
         self._reporter = reporter
@@ -55,7 +55,7 @@ class Callers:
         self._loop = asyncio.get_running_loop()
 
     def ring(self, ring: Ring) -> str:
-        """Begin a call; return the carrier's own id of it, the only one it has."""
+        """Begin a call; returns the carrier's id, the only id of the call."""
         carrier_call_id = f"sim_in_{uuid4().hex}"
         answered_at = ring.ring_seconds
         self._later(0, carrier_call_id, ring, "ringing")

@@ -1,4 +1,4 @@
-"""As much HTTP/1.1 as the carrier needs, on asyncio's streams: a server that keeps connections, and a POST."""
+"""The part of HTTP/1.1 that the carrier needs, on asyncio's streams: a keep-alive server, and a POST."""
 
 import asyncio
 import json
@@ -47,11 +47,11 @@ Handler = Callable[[Request], Reply]
 
 
 class BadRequest(Exception):
-    """What came is not HTTP, or not the part of it that is spoken here."""
+    """The request is not HTTP, or uses a part of it that is not supported here."""
 
 
 class Server:
-    """Serves a handler; the handler itself is synchronous, so each request is handled as a whole."""
+    """Serves a synchronous handler, so that no two requests are handled at once."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -59,11 +59,11 @@ class Server:
         self._server: asyncio.Server | None = None
 
     async def listen(self, own: socket.socket) -> None:
-        """Begin to listen on a socket that is bound, which becomes ours, and to serve what connects."""
+        """Listen on a bound socket, which the server then owns, and serve its connections."""
         self._server = await asyncio.start_server(self._connected, sock=own, limit=LONGEST_HEAD, backlog=BACKLOG)
 
     async def close(self) -> None:
-        """Accept no more, and end what is open."""
+        """Accept no more connections, and close the open ones."""
         if self._server is not None:
             self._server.close()
         for task in self._connections:
@@ -84,7 +84,7 @@ class Server:
             writer.close()
 
     async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; return whether the connection stays."""
+        """Answer one request; returns whether the connection stays open."""
         try:
             request = await _read_request(reader)
         except BadRequest as error:
@@ -130,7 +130,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
 
 
 def _query(text: str) -> dict[str, str]:
-    """Read a query; a plus stays one, as in the times that people copy there."""
+    """Read a query; unlike in forms, "+" is not a space, so that people can paste times with an offset."""
     pairs = (pair.partition("=") for pair in text.split("&") if pair)
     return {unquote(name): unquote(value) for name, _, value in pairs}
 
@@ -152,9 +152,9 @@ def _head(first: str, headers: Mapping[str, str]) -> bytes:
 
 
 async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
-    """Send a POST on a connection of its own and return the answer's status; what else it says is dropped.
+    """Send a POST on a new connection and return the status of the answer; ignores its body.
 
-    Raises ``OSError`` (time-outs are among them) where no answer came.
+    Raises ``OSError``, also for a time-out, if no answer came.
     """
     try:
         async with asyncio.timeout(POST_TIMEOUT):

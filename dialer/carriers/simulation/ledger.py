@@ -1,7 +1,7 @@
-"""The carrier's own record: one JSON line per request to place a call or to send a text, accepted or not, and per call
-hung up on.
+"""The carrier's own record: one JSON line per request to place a call or send a text, accepted or not, and per hang-up
+of a call.
 
-Ringback never writes it, so it can judge Ringback: a call that was asked for twice stands here twice.
+Ringback never writes it, so tests can judge Ringback by it: a call that was requested twice is in it twice.
 """
 
 import errno
@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A request to place a call and what became of it; ``at`` is when it reached the carrier."""
+    """A request to place a call, and its result; ``at`` is when it reached the carrier."""
 
     at: datetime
     call_id: str
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp:
-    """The end of an accepted call that was asked for while it lasted."""
+    """A hang-up of a live call on request."""
 
     at: datetime
     call_id: str
@@ -41,7 +41,7 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A request to send a text message and what became of it."""
+    """A request to send a text message, and its result."""
 
     at: datetime
     message_id: str
@@ -54,14 +54,14 @@ Entry = Place | HangUp | Text
 
 
 def places(path: Path | str) -> list[Place]:
-    """Return the requests to place a call in their order; none where there is no file."""
+    """Return the requests to place a call, in order; empty if there is no file."""
     return [entry for entry in entries(path) if isinstance(entry, Place)]
 
 
 def entries(path: Path | str) -> list[Entry]:
-    """Return what stands in a ledger in its order.
+    """Return the entries of a ledger, in order.
 
-    A last line without its end is being written, or was when the carrier died, and was never answered: left out.
+    Leaves out an unfinished last line: it is still being written, or the carrier died and never answered it.
     """
     try:
         with Path(path).open("rb") as file:
@@ -79,7 +79,7 @@ def _entry(line: bytes) -> Entry:
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry as it stands in the ledger."""
+    """Return an entry in its JSON form."""
     at = {"at": entry.at.isoformat()}
     return at | {"hung_up": entry.call_id} if isinstance(entry, HangUp) else asdict(entry) | at
 
@@ -89,20 +89,20 @@ def _line(entry: Entry) -> bytes:
 
 
 _LITTLE: Final = 64 * 1024
-"""Bytes of a ledger that are read line by line."""
+"""Once a search is down to so many bytes, the ledger is read line by line."""
 
 
 class LedgerInUse(Exception):
-    """Another process writes this ledger; two would each accept a call that the other has accepted."""
+    """Another process writes this ledger; two carriers on it would accept the same call twice."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"another simulated carrier runs on the ledger {path}: stop it, or choose another --ledger")
 
 
 class Ledger:
-    """The file, open to append and locked; raises :class:`LedgerInUse` where another process has it.
+    """The file, locked and open for appending; raises :class:`LedgerInUse` if another process has it.
 
-    What is written survives the death of the process, not that of the machine.
+    Entries survive a crash of the process, but not of the machine.
     """
 
     def __init__(self, path: Path) -> None:
@@ -118,9 +118,9 @@ class Ledger:
         self._reader = path.open("rb")
 
     def write(self, entry: Entry) -> int:
-        """Append a line in one write, before anybody is answered; return where it begins, for :meth:`read`.
+        """Append a line in one write, before the request is answered; returns its offset for :meth:`read`.
 
-        Raises ``OSError`` where there is no room for the whole line, and leaves nothing of it.
+        Raises ``OSError``, and leaves nothing behind, if the disk has no room for the whole line.
         """
         begins_at, line = self._length, _line(entry)
         if os.write(self._file, line) < len(line):
@@ -134,16 +134,16 @@ class Ledger:
         return _entry(self._reader.readline())
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
-        """Yield all entries with where they begin; nothing else may be read meanwhile."""
+        """Yield all entries with their offsets; nothing else may be read meanwhile."""
         begins_at = self._reader.seek(0)
         for line in self._reader:
             yield begins_at, _entry(line)
             begins_at += len(line)
 
     def since(self, at: datetime, *, limit: int) -> list[Entry]:
-        """Return the first entries from a time on; of a long file only the part around that time is read.
+        """Return the first ``limit`` entries from a time on; in a long file, finds the place by bisection.
 
-        Where the clock was put back while it was written, what was written twice at one time may be left out.
+        If the clock was set back while the file was written, entries of the repeated period may be left out.
         """
         low, high = 0, self._length
         while high - low > _LITTLE:

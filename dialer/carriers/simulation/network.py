@@ -1,7 +1,7 @@
-"""The network itself: what was asked, what becomes of it, and when.
+"""The network: which calls were requested, what happens to them, and when.
 
-Everything happens on one event loop, and between two awaits: a request to place a call is judged, written to the ledger
-and known before anything else can happen.
+Everything runs on one event loop. A request to place a call is judged, written to the ledger and remembered without an
+await, so nothing else can happen in between.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from dialer.carriers.simulation.script import LATE_BY, Course, Manner, Placing, 
 log = logging.getLogger(__name__)
 
 CALLBACK_AFTER: Final = 120.0
-"""Seconds at speed 1 after which a callee wants to be called back."""
+"""Seconds at speed 1 after which a callee asks to be called back."""
 RESUMED: Final = 60.0
-"""Seconds: reports of calls that ended this long before a start may not have been delivered, and are sent again."""
+"""Seconds: reports of calls that ended at most this long before a start are sent again; they may not have arrived."""
 KEPT: Final = 60.0
-"""Seconds at speed 1 that a call stays in memory after its end; later the ledger is asked."""
+"""Seconds at speed 1 that a call stays in memory after its end; later it is read from the ledger."""
 RETRY_AFTER: Final = 1.0
 LONGEST_DELAY: Final = 3600.0
 _NOT_ACCEPTED: Final = {
@@ -52,7 +52,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is answered to it; ``reason`` is empty where it is accepted."""
+    """The answer to a request; ``reason`` is empty if it is accepted."""
 
     placing: Placing
     reason: str = ""
@@ -60,9 +60,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """What the network can be told to do wrong, until it is told otherwise."""
+    """The faults that the network simulates until told otherwise."""
 
-    reports: Manner = Manner.NORMAL  # of calls placed from now on whose number does not say
+    reports: Manner = Manner.NORMAL  # for calls placed from now on, unless the script of the number says otherwise
     capacity: int | None = None  # live calls beyond which requests are refused
     down: bool = False  # every request is refused
     answer_delay: float = 0.0  # seconds until a request to place a call is answered
@@ -76,7 +76,7 @@ class Call:
     course: Course
     manner: Manner
     timers: list[asyncio.TimerHandle]
-    next_step: int = 0  # behind the last one: it is over
+    next_step: int = 0  # after the last step the call is over
 
     @property
     def carrier_call_id(self) -> str:
@@ -88,7 +88,7 @@ def carrier_call_id(call_id: str) -> str:
 
 
 class Network:
-    """Must be made inside a running event loop; what the ledger knows is taken up again. Raises ``LedgerInUse``."""
+    """Resumes the calls in the ledger; must be created inside a running event loop. Raises ``LedgerInUse``."""
 
     def __init__(
         self, *, ledger: Path, seed: str, speed: float, reporter: Reporter, agent: Agent, recordings_url: str
@@ -100,8 +100,8 @@ class Network:
         self._reporter = reporter
         self._agent = agent
         self._recordings_url = recordings_url
-        self._calls: dict[str, Call] = {}  # that go on, or ended not long ago
-        self._placed: dict[str, int] = {}  # every call that was accepted: where its line is in the ledger
+        self._calls: dict[str, Call] = {}  # live, or ended recently
+        self._placed: dict[str, int] = {}  # offset in the ledger of every accepted call
         self._hung_up: dict[str, int] = {}
         self._called: Counter[str] = Counter()
         self._refused_once: set[str] = set()
@@ -113,7 +113,7 @@ class Network:
             self._resume(call)
 
     def place(self, asked: Asked) -> Verdict:
-        """Judge a request, and write it down whatever becomes of it; an accepted call begins."""
+        """Judge a request and record it, accepted or not; starts an accepted call."""
         verdict = self._judge(asked)
         line, place = self._write(asked, verdict.reason)
         if verdict.placing is Placing.BUSY_ONCE:
@@ -123,21 +123,21 @@ class Network:
         return verdict
 
     def refuse(self, asked: Asked | None, reason: str) -> None:
-        """Write down a request that is not judged, where it names a call."""
+        """Record a request that is refused without judging it, if it names a call."""
         if asked is not None:
             self._write(asked, reason)
 
     @property
     def remembered(self) -> int:
-        """How many calls are in memory."""
+        """The number of calls in memory."""
         return len(self._calls)
 
     def find(self, call_id: str) -> Call | None:
-        """Return an accepted call, however long ago it was."""
+        """Return an accepted call, from memory or from the ledger."""
         return self._calls.get(call_id) or self._recall(call_id)
 
     def has_recording(self, recording: str) -> bool:
-        """Say whether a talk that is over was recorded under the carrier's own id of the call."""
+        """Tell whether there is a recording of a finished call under this carrier's id of the call."""
         try:
             call = self.find(str(UUID(recording.removeprefix("sim_"))))
         except ValueError:
@@ -153,7 +153,7 @@ class Network:
         return self.ledger.since(at, limit=limit)
 
     def hang_up(self, call: Call) -> None:
-        """End a call now, and write it down; one that is over stays as it is."""
+        """End a live call now and record it; does nothing for a call that is over."""
         if call.next_step == len(call.course.steps):
             return
         hang_up = HangUp(at=datetime.now(UTC), call_id=call.place.call_id)
@@ -168,7 +168,7 @@ class Network:
         return self._age(call) < call.course.end.at
 
     def reports_until_now(self, call: Call) -> list[dict[str, object]]:
-        """Return what is reported of a call, or would be if reports were."""
+        """Return the reports of a call so far, even if its script suppresses them."""
         age = self._age(call)
         return [self._report(call, step) for step in call.course.steps if step.at <= age]
 
@@ -185,7 +185,7 @@ class Network:
 
     def _judge(self, asked: Asked) -> Verdict:
         problems = {
-            "repeated": asked.call_id in self._placed,  # before all else: what was accepted is not refused
+            "repeated": asked.call_id in self._placed,  # first, because an accepted call must not be refused later
             "down": self.control.down,
             "invalid_number": not E164.fullmatch(asked.to),
             "capacity": self.control.capacity is not None and self.live >= self.control.capacity,
@@ -219,7 +219,7 @@ class Network:
                 self._refused_once.add(entry.call_id)
 
     def _resume(self, call: Call) -> None:
-        """Let a call of the ledger go on as it would have where it is not over, or was not long ago."""
+        """Continue a call from the ledger, unless it ended long ago."""
         if self._ended_long_ago(call):
             self._forget(call)
         else:
@@ -240,7 +240,7 @@ class Network:
         self._calls.pop(call.place.call_id, None)
 
     def _recall(self, call_id: str) -> Call | None:
-        """Make a call that is over anew from what the ledger has of it."""
+        """Rebuild a finished call from its ledger entries."""
         if call_id not in self._placed:
             return None
         place = self.ledger.read(self._placed[call_id])
@@ -267,14 +267,14 @@ class Network:
         )
 
     def _age(self, call: Call) -> float:
-        """Seconds since the call was accepted, as a clock at our speed shows them."""
+        """Return the seconds since the call was accepted, multiplied by the speed."""
         return (time.time() - call.place.at.timestamp()) * self._speed
 
     def _cut(self, call: Call, hang_up: HangUp) -> Course:
         return call.course.cut((hang_up.at - call.place.at).total_seconds() * self._speed)
 
     def _schedule(self, call: Call, position: int) -> None:
-        """Wait for one step of the course; each waits for the next, so that they keep their order."""
+        """Set a timer for one step of the course; the step sets the timer for the next, which keeps their order."""
         call.next_step = position
         seconds = call.course.steps[position].at - self._age(call)
         call.timers.append(self._after(seconds, self._happen, call, position))
@@ -323,7 +323,7 @@ class Network:
         self._reporter.send(call.place.call_id, self._report(call, step), then)
 
     def _converse(self, call: Call, answer: Step) -> None:
-        """Let the callee ask for what it wants in the middle of the talk."""
+        """Let the callee make its request in the middle of the talk."""
         if call.course.script.asks and self._age(call) < call.course.end.at:
             middle = (answer.at + call.course.end.at) / 2
             call.timers.append(self._after(middle - self._age(call), self._ask, call, middle))
@@ -335,7 +335,7 @@ class Network:
             self._agent.ask_for_callback(call.place.public_id, at=self._moment(call, at + CALLBACK_AFTER))
 
     def _moment(self, call: Call, at: float) -> datetime:
-        """Return when it is so many seconds since a call was accepted; the same after a restart."""
+        """Return the time ``at`` seconds after the call was accepted; the same after a restart."""
         return datetime.fromtimestamp(call.place.at.timestamp() + at / self._speed, UTC)
 
     def _conclude(self, call: Call) -> None:
@@ -346,7 +346,7 @@ class Network:
         self._agent.tell_analysis(call.place.public_id, asked=call.course.script.asks)
 
     def _is_recorded_later(self, call: Call) -> bool:
-        """Say whether the agent tells what was said; where it cannot speak, the last report has it."""
+        """Tell whether the agent sends transcript and recording; without an agent, the last report has them."""
         return call.course.records_later and self._agent.can_speak_for(call.place.public_id)
 
     def _recording_url(self, call: Call) -> str:
@@ -369,7 +369,7 @@ class Network:
 
 
 def changed(control: Control, wishes: dict[str, object]) -> Control:
-    """Return the control with what is wished; raises ``ValueError`` for what cannot be."""
+    """Return the control with the requested changes; raises ``ValueError`` for invalid ones."""
     match wishes:
         case {"reports": str(manner), **others}:
             return changed(replace(control, reports=Manner(manner)), others)

@@ -1,7 +1,7 @@
-"""Tells the caller what happens: signed reports, sent until they are taken or long enough in vain.
+"""Sends signed reports until they are taken or the patience runs out.
 
-A call's reports keep their order because a call has its lane, and a lane has one request under way; what gathers
-meanwhile goes together. What is given up or finds no room is lost as a report; a look-up still tells it.
+Reports of a call keep their order because each call has its lane, and a lane has one request under way; reports that
+gather meanwhile go in one batch. A report that is given up or finds no room is lost, but a look-up still returns it.
 """
 
 import asyncio
@@ -22,24 +22,24 @@ log = logging.getLogger(__name__)
 LANES: Final = 4
 BATCH: Final = 100
 GATHER: Final = 0.01
-"""Seconds that a lane waits for company before it sends."""
+"""Seconds that a lane gathers reports before it sends them."""
 FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 5.0
 PATIENCE: Final = 120.0
-"""Seconds after which a batch that is not taken is given up, so that it does not hold up its lane for ever."""
+"""Seconds after which a lane gives up a batch that is not taken, so that the next can go."""
 ROOM: Final = 10_000
-"""Reports that may wait in a lane; one more, and the oldest is lost."""
+"""Reports that may wait in a lane; beyond that, the oldest is dropped."""
 
 
 @dataclass(slots=True)
 class _Lane:
     waiting: deque[tuple[Mapping[str, object], Callable[[], None] | None]] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    lost: int = 0  # for want of room, since that was last said
+    lost: int = 0  # dropped for want of room since the last log entry
 
 
 class Reporter:
-    """Sends reports to one address; without an address they are dropped, and what follows them happens at once."""
+    """Sends reports to one address; without an address it drops them and calls ``then`` at once."""
 
     def __init__(self, url: str, secret: str, *, patience: float = PATIENCE, room: int = ROOM) -> None:
         self._url = url
@@ -49,20 +49,20 @@ class Reporter:
         self._lanes = [_Lane() for _ in range(LANES)]
 
     def send(self, call_id: str, report: Mapping[str, object], then: Callable[[], None] | None = None) -> None:
-        """Queue a report; ``then`` is called when it has been taken, and not at all where it never is."""
+        """Queue a report; calls ``then`` when it has been taken, never if it is lost."""
         if not self._url:
             if then is not None:
                 then()
             return
         lane = self._lanes[crc32(call_id.encode()) % LANES]
         if len(lane.waiting) >= self._room:
-            lane.waiting.popleft()  # rather than the newest: among those are the ends
+            lane.waiting.popleft()  # not the newest: the newest include the ends of calls
             lane.lost += 1
         lane.waiting.append((report, then))
         lane.wake.set()
 
     async def run(self) -> None:
-        """Send what is queued, for ever."""
+        """Send queued reports until cancelled."""
         await asyncio.gather(*(self._serve(lane) for lane in self._lanes))
 
     async def _serve(self, lane: _Lane) -> None:
@@ -83,7 +83,7 @@ class Reporter:
                 log.error("carrier.reports_lost count=%s problem=never_taken after=%.0fs", len(batch), self._patience)
 
     async def _deliver(self, body: bytes) -> bool:
-        """Send until the answer is a 2xx, each time signed afresh; return whether it came before patience ended."""
+        """Send, newly signed each time, until the answer is 2xx; returns whether it came within the patience."""
         give_up_at = time.monotonic() + self._patience
         wait = FIRST_WAIT
         while (problem := await self._attempt(body)) is not None:

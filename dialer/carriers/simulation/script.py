@@ -1,7 +1,7 @@
-"""What a number does when it is called: by its last digits where they say so, by seeded chance elsewhere.
+"""What happens when a number is called: its last digits name a script, else seeded chance decides.
 
-Pure: a call's whole course follows from the seed, the number, how many calls it had before, and what the caller asked
-for. So a carrier that was killed knows after its restart what became of its calls.
+Pure: the course of a call depends only on the seed, the number, the count of earlier calls to it, and the request. So
+a restarted carrier knows what happened to its calls.
 """
 
 import random
@@ -15,36 +15,36 @@ class Placing(StrEnum):
     """How a request to place the call is answered."""
 
     ACCEPTED = "accepted"
-    REFUSED = "refused"  # for good
-    BUSY_ONCE = "busy_once"  # for capacity at the first request, accepted at the next
+    REFUSED = "refused"  # permanently
+    BUSY_ONCE = "busy_once"  # refused for capacity at the first request, accepted at the next
     SILENT = "silent"  # accepted, and the answer never comes
     FAULT = "fault"  # accepted, and the answer is HTTP 500
     LOST = "lost"  # not accepted, and no answer comes
 
 
 class Manner(StrEnum):
-    """How the call's reports arrive."""
+    """How the reports of a call are sent."""
 
     NORMAL = "normal"
-    LATE = "late"  # :data:`LATE_BY` later
+    LATE = "late"  # each delayed by :data:`LATE_BY`
     TWICE = "twice"
-    OUT_OF_ORDER = "out_of_order"  # all when the call is over, the last one first
+    OUT_OF_ORDER = "out_of_order"  # all after the end of the call, the last one first
     NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What a kind of number does."""
+    """The behaviour of numbers with the same ending."""
 
     meaning: str
     outcome: str
     placing: Placing = Placing.ACCEPTED
     manner: Manner = Manner.NORMAL
     can_be_looked_up: bool = True
-    asks: Literal["callback", "dnc"] | None = None  # what the callee wants, told through the API while talking
-    talks_on: bool = False  # until somebody hangs up, or the longest talk
-    is_late_machine: bool = False  # first looks like a person
-    records_later: bool = False  # what was said is not in the last report, and comes through the API
+    asks: Literal["callback", "dnc"] | None = None  # what the callee asks for; sent through the API during the talk
+    talks_on: bool = False  # until somebody hangs up, or until the longest talk
+    is_late_machine: bool = False  # a machine that first counts as a person
+    records_later: bool = False  # transcript and recording come through the API, not in the last report
 
 
 SCRIPTS: Final = {
@@ -89,7 +89,7 @@ SCRIPTS: Final = {
         meaning="answers; transcript and recording come through the API", outcome="answered", records_later=True
     ),
 }
-"""By the number's last two digits, for numbers whose last four are ``00`` and these."""
+"""Scripts by the last two digits of a number, for numbers whose last four digits are ``00`` and these."""
 
 CHANCES: Final = {
     "answered": 0.35,
@@ -100,7 +100,7 @@ CHANCES: Final = {
     "declined": 0.03,
     "invalid_number": 0.02,
 }
-"""How often each outcome befalls a number without a script."""
+"""The share of each outcome for numbers without a script."""
 
 BY_CHANCE: Final = {
     outcome: Script(
@@ -112,14 +112,14 @@ BY_CHANCE: Final = {
 }
 
 RECORDS_LATER: Final = 0.2
-"""How many of those whom chance lets answer are recorded later."""
+"""The share of calls answered by chance whose recording comes later."""
 PROGRESS: Final = 0.5
-"""Seconds until a phone rings, or a busy or broken line is noticed. All seconds here are those of speed 1."""
+"""Seconds until the phone rings, or a busy or broken line is detected. All seconds here are at speed 1."""
 RING: Final = (2.0, 8.0)
 TALK: Final = (5.0, 40.0)
 MACHINE_TALK: Final = (5.0, 15.0)
 MACHINE_VERDICT: Final = 3.0
-"""Seconds after the answer until a machine that looked like a person is seen through."""
+"""Seconds after the answer until a machine that counted as a person is detected."""
 LATE_BY: Final = 20.0
 
 _TAIL: Final = 4
@@ -127,7 +127,7 @@ _TAIL: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Something that happens in a call, in seconds since it was accepted."""
+    """One event of a call; ``at`` is in seconds since the call was accepted."""
 
     kind: Literal["ringing", "answered", "machine", "ended"]
     at: float
@@ -138,7 +138,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """What becomes of one call; the last step is its end."""
+    """The steps of one call; the last one is its end."""
 
     script: Script
     steps: tuple[Step, ...]
@@ -149,7 +149,7 @@ class Course:
         return self.steps[-1]
 
     def cut(self, at: float) -> "Course":
-        """Return the course of the call when somebody hangs up then; unchanged where it is over by then."""
+        """Return the course if somebody hangs up at ``at`` seconds; unchanged if the call is over by then."""
         if at >= self.end.at:
             return self
         past = tuple(step for step in self.steps if step.at <= at)
@@ -166,7 +166,7 @@ class Course:
 
 
 def course(*, seed: str, number: str, nth: int, ring_timeout: float, max_duration: float) -> Course:
-    """Return what becomes of the ``nth`` call (from 0) to a number."""
+    """Return the course of the ``nth`` call (from 0) to a number."""
     dice = _dice(seed, number, nth)
     script = script_of(number) or BY_CHANCE[_chance(seed, number, dice)]
     ring = PROGRESS + dice.uniform(*RING)
@@ -186,7 +186,7 @@ def course(*, seed: str, number: str, nth: int, ring_timeout: float, max_duratio
 
 
 def _dice(seed: str, number: str, nth: int) -> random.Random:
-    return random.Random(f"{seed}:{number}:{nth}")  # noqa: S311 — chance that can be repeated is what is wanted
+    return random.Random(f"{seed}:{number}:{nth}")  # noqa: S311 — must be reproducible, not secret
 
 
 def _chance(seed: str, number: str, dice: random.Random) -> str:
@@ -204,7 +204,7 @@ def _draw(dice: random.Random, shares: Mapping[str, float]) -> str:
 
 
 def script_of(number: str) -> Script | None:
-    """Return the script that a number's last digits name, if any."""
+    """Return the script for the last digits of a number, if there is one."""
     tail = number[-_TAIL:]
     return SCRIPTS.get(tail[2:]) if tail.startswith("00") else None
 

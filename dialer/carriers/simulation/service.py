@@ -1,4 +1,4 @@
-"""The carrier's routes, and its life as a process."""
+"""The carrier's routes and its process."""
 
 import asyncio
 import hmac
@@ -32,9 +32,9 @@ from dialer.carriers.simulation.texting import Texts, Written, carrier_message_i
 log = logging.getLogger(__name__)
 
 SILENCE: Final = 30.0
-"""Seconds at speed 1 after which a connection is closed on which no answer is to come."""
+"""Seconds at speed 1 until a connection is closed on which the script suppresses the answer."""
 LEDGER_PAGE: Final = 1_000
-"""Entries of the ledger in one answer."""
+"""Most ledger entries in one answer."""
 _THE_BEGINNING: Final = "1970-01-01T00:00:00+00:00"
 _LONGEST_MENTIONED: Final = 100
 _RATE: Final = 8000
@@ -43,7 +43,7 @@ _TONE: Final = 440.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a carrier is started; an empty address or key turns off what it is for."""
+    """The options of a carrier; an empty address or key turns its feature off."""
 
     ledger: Path
     secret: str
@@ -57,12 +57,12 @@ class Options:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """Take the options out of parsed arguments, where others may stand beside them."""
+        """Pick the options from parsed arguments, which may contain others."""
         return cls(**{name: given[name] for name in cls.__slots__})
 
 
 def add_arguments(parser: ArgumentParser, defaults: Mapping[str, object]) -> None:
-    """Add the flags; one without a default has to be given."""
+    """Add the flags; those without a default are required."""
 
     def add(flag: str, text: str, kind: type = str) -> None:
         name = flag.removeprefix("--").replace("-", "_")
@@ -73,11 +73,11 @@ def add_arguments(parser: ArgumentParser, defaults: Mapping[str, object]) -> Non
     add("--port", "port to listen on; 0: any that is free", int)
     add("--ledger", "file that every request to place a call is appended to", Path)
     add("--speed", "how many seconds of a call pass in one second", float)
-    add("--seed", "what chance grows from")
+    add("--seed", "seed of chance: the same seed gives the same calls")
     add("--report-url", "where reports are sent; empty: nowhere")
     add("--api-url", "base of the API that the voice agent uses; empty: it is silent")
     add("--api-key", "the voice agent's key")
-    add("--secret", "what requests carry and reports are signed with")
+    add("--secret", "bearer secret of requests; also signs reports")
 
 
 DEFAULTS: Final[Mapping[str, object]] = {
@@ -92,7 +92,7 @@ DEFAULTS: Final[Mapping[str, object]] = {
 
 
 class Routes:
-    """What is answered to each request; all but health and recordings need the secret."""
+    """Answers requests; all routes but health and recordings require the secret."""
 
     def __init__(self, network: Network, callers: Callers, texts: Texts, options: Options) -> None:
         self._network = network
@@ -262,9 +262,9 @@ def _not_taken(reason: str, *, delay: float) -> Reply:
 
 
 async def serve(options: Options) -> None:
-    """Run a carrier until SIGTERM or SIGINT; says in one line on standard output where it listens.
+    """Run a carrier until SIGTERM or SIGINT; prints its address and its ledger to standard output in one line.
 
-    It has its address from the start, and listens there when it knows its calls: who connects earlier is refused.
+    Binds its address first and listens only once the ledger is read: earlier connections are refused.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -299,7 +299,7 @@ async def serve(options: Options) -> None:
 
 
 def run(options: Options) -> None:
-    """Run a carrier in this process until it is told to end."""
+    """Run a carrier in this process until SIGTERM or SIGINT."""
     if options.speed <= 0:
         message = "--speed must be above 0"
         raise SystemExit(message)
@@ -317,7 +317,7 @@ def _object(body: bytes) -> dict[str, Any]:
         raise ValueError(message) from error
     if not isinstance(content, dict):
         message = "not a JSON object"
-        raise ValueError(message)  # noqa: TRY004 — what came is wrong, not what was passed
+        raise ValueError(message)  # noqa: TRY004 — the input is wrong, not the type of an argument
     return content
 
 
@@ -336,7 +336,7 @@ def _asked(content: Mapping[str, Any]) -> Asked:
 
 
 def _mentioned(body: bytes) -> Asked | None:
-    """Return what can be made out of a request that is refused unread; ``None`` where it names no call."""
+    """Return what can be read of a request that is refused anyway; ``None`` if it names no call."""
     try:
         content = _object(body)
         call_id = _call_id(content)

@@ -8,5 +8,5 @@ SIGNATURE_HEADER = "X-Carrier-Signature"
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """Return the signature in hexadecimal; ``timestamp`` is in whole seconds since 1970, as it is sent."""
+    """Return the signature in hexadecimal; ``timestamp`` is the header's text: whole seconds since 1970."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -1,6 +1,6 @@
-"""Text messages: what is asked to be sent, and what people write to us on request.
+"""Text messages: those that we send, and those that simulated people send us on request.
 
-Numbers follow the scripts that they follow when they are called, as far as these mean something for a text.
+Numbers follow the same scripts as for calls, as far as these apply to a text.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Asked:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Read a request; raises ``KeyError``, ``TypeError`` or ``ValueError`` for what is none."""
+        """Read a request; raises ``KeyError``, ``TypeError`` or ``ValueError`` if it is malformed."""
         texts = {name: content[name] for name in ("to", "from", "body", "message_id")}
         if not all(isinstance(value, str) and value for value in texts.values()):
             message = "to, from, body and message_id must be texts"
@@ -58,7 +58,7 @@ class Written:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Read a request; raises ``ValueError`` for what is not understood."""
+        """Read a request; raises ``ValueError`` if it is malformed."""
         texts = [content.get(name) for name in ("from", "to", "body")]
         if content.keys() - {"from", "to", "body"} or not all(isinstance(text, str) for text in texts):
             message = "from, to and body must be texts"
@@ -67,7 +67,7 @@ class Written:
 
 
 class Texts:
-    """Takes messages, each once, and reports what became of them; must be made inside a running event loop."""
+    """Takes each message once and reports its fate; must be created inside a running event loop."""
 
     def __init__(self, *, ledger: Ledger, reporter: Reporter, speed: float) -> None:
         self._ledger = ledger
@@ -79,7 +79,7 @@ class Texts:
         self._refused_once = {text.message_id for text in taken if text.reason == "capacity_once"}
 
     def send(self, asked: Asked, *, down: bool) -> tuple[Placing, str]:
-        """Judge a request, and write it down whatever becomes of it; return how it is answered, and why not taken."""
+        """Judge a request and record it, accepted or not; returns how to answer, and the reason for a refusal."""
         placing, reason = self._judge(asked, down=down)
         self._ledger.write(
             Text(
@@ -98,7 +98,7 @@ class Texts:
         return placing, reason
 
     def receive(self, written: Written) -> str:
-        """Report what somebody wrote; return the carrier's own id of it, the only one it has."""
+        """Report a received message; returns the carrier's id, the only id of the message."""
         carrier_message_id = f"sim_sms_{uuid4().hex}"
         self._report(
             carrier_message_id,
@@ -139,6 +139,6 @@ def carrier_message_id(message_id: str) -> str:
 
 
 def segments(body: str) -> int:
-    """Count the short messages that a text takes: 160 characters, or 153 in each of several; else 70, or 67."""
+    """Count the short messages for a text: 160 characters in one, 153 in each of several; non-ASCII 70 or 67."""
     whole, part = (160, 153) if body.isascii() else (70, 67)
     return 1 if len(body) <= whole else math.ceil(len(body) / part)

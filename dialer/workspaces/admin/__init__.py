@@ -1,4 +1,4 @@
-"""The operator's pages: what they share, and those of the floor; importing them registers them."""
+"""The base of all admin pages, and the pages for users, API keys and the audit; importing this registers them."""
 
 from dialer.workspaces.admin import access
 

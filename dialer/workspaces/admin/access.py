@@ -1,4 +1,4 @@
-"""Who may come in: users, members, API keys; and what was done."""
+"""Users, members, API keys and audit entries."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -39,7 +39,7 @@ _KINDS = (
     "suppression",
     "workspace",
 )
-"""What entries are of; the index begins with it."""
+"""The types of objects in audit entries; the index begins with the type."""
 
 
 class ApiKeyForm(WriteForm):
@@ -78,7 +78,7 @@ class ApiKeyAdmin(MadeOnceAdmin):
 
     @verb(
         "Revoke",
-        asks="Whoever uses it is turned away from now on. For good.",
+        asks="Requests with this key are refused from now on. This cannot be undone.",
         does="Revoke",
         icon="key_off",
         permission="act",
@@ -133,7 +133,7 @@ admin.site.unregister(Group)
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc] # unfold has no types
-    """People; where each works is beside the rest."""
+    """Users, with the workspaces that they belong to."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -143,4 +143,4 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc] # u
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no types
-    """What members may do; viewer, operator and manager are made by a migration."""
+    """The permissions of members; a migration creates viewer, operator and manager."""

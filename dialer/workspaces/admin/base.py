@@ -1,7 +1,7 @@
-"""What all pages of the operator have in common: rows of the user's workspaces only, and notices of what a verb did.
+"""The base of all admin pages: shows only rows of the user's workspaces, runs verbs and reports their results.
 
-A page translates and calls one verb. What the verb refuses is said in words (``refusals``): beside the form that was
-filled in, or counted where many rows were meant.
+A page translates its input and calls one verb. ``refusals`` turns a verb's errors into sentences, shown in the form or,
+for actions on many rows, counted by reason.
 """
 
 from collections import Counter
@@ -29,39 +29,39 @@ from dialer.workspaces.transitions import TransitionConflict
 _Row = TypeVar("_Row", bound=Model)
 
 Refusals = Mapping[type[Exception], Callable[[Any], str]]
-"""How to say in a sentence, without the full stop, why a verb refused."""
+"""Turns an error of a verb into a sentence without the full stop."""
 
 _MOST_COUNTED = 10_000
 
 
 def workspaces_of(request: HttpRequest) -> Sequence[Workspace]:
-    """Return the open workspaces that the user sees, read once per request."""
+    """Return the open workspaces that the user may see; reads them once per request."""
     known: Sequence[Workspace] | None = getattr(request, "_workspaces_seen", None)
     if known is None:
         known = list(Workspace.objects.visible_to(request.user).filter(closed_at=None).order_by("name", "id"))
-        request._workspaces_seen = known  # type: ignore[attr-defined]  # noqa: SLF001 — kept with the request it is of
+        request._workspaces_seen = known  # type: ignore[attr-defined]  # noqa: SLF001 — cached on the request
     return known
 
 
 def its_own_words(raised: Exception) -> str:
-    """Take what the error says for the sentence."""
+    """Return the error's own message."""
     return str(raised).strip(". ")
 
 
 class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
-    """Shows the rows of the user's workspaces and no others, page by page without counting them."""
+    """Shows only the rows of the user's workspaces, page by page, without counting them."""
 
     show_full_result_count = False
     paginator = InfinitePaginator
     list_per_page = 50
-    list_disable_select_all = True  # an action is done to the rows that are ticked, not to a table of any size
+    list_disable_select_all = True  # actions apply to ticked rows, not to a table of any size
     actions_on_top = True
     id_prefixes: Mapping[str, str] = {"id": ""}
-    """Searched by public id: each lookup with the prefix of its ids."""
+    """Lookups for a search by public id, each with the prefix of its ids."""
     search_by_text = False
-    """Whether what is no id is looked for in ``search_fields``; only where the table is small."""
+    """Whether texts other than ids are searched in ``search_fields``; only for small tables."""
     refusals: ClassVar[Refusals] = {}
-    """What the verbs of this page raise, beside ``TransitionConflict``."""
+    """The errors that verbs of this page raise, besides ``TransitionConflict``, with their sentences."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.objects.visible_to(request.user).order_by(*self.ordering)
@@ -73,7 +73,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         request: HttpRequest,
         **options: object,
     ) -> ModelChoiceField[Any] | None:
-        """Offer rows of the user's workspaces only, and none that is archived."""
+        """Offer only rows of the user's workspaces that are not archived."""
         model = db_field.remote_field.model
         rows = model._default_manager.all()  # noqa: SLF001 — Django's documented interface
         if isinstance(rows, OwnedQuerySet):
@@ -101,11 +101,11 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return self.search(request, queryset, wanted), False
 
     def search(self, request: HttpRequest, queryset: QuerySet[_Row], wanted: str) -> QuerySet[_Row]:  # noqa: ARG002
-        """Find rows by a text that is no id, over an index."""
+        """Find rows by a text other than an id; must use an index."""
         return queryset.none()
 
     def beside(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002 — a row of the model; for those who have any
-        """Return what the templates of the page show beside its form; without a row, of the page that makes one."""
+        """Return the extra context for the page's templates; ``row`` is ``None`` on the page that adds a row."""
         return {}
 
     def render_change_form(
@@ -117,12 +117,12 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return page
 
     def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        """Tell whether the user may do the verbs of this page."""
+        """Tell whether the user may run the verbs of this page."""
         user: Any = request.user
         return bool(user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
 
     def visible(self, request: HttpRequest, object_id: str) -> Any:  # noqa: ANN401 — a row of the model
-        """Return the row; raises ``DoesNotExist`` where the user has no business with it."""
+        """Return the row; raises ``DoesNotExist`` if it is not in a workspace of the user."""
         key = self.model._meta.pk  # noqa: SLF001 — Django's documented interface
         try:
             return self.get_queryset(request).get(pk=key.to_python(object_id))
@@ -138,10 +138,10 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         form: BaseDialogForm | None = None,
         then: str = "",
     ) -> HttpResponse:
-        """Do a verb to a row, tell what it said, and go back to where the button was.
+        """Run a verb on a row, show its message, and go back to the page with the button.
 
-        A refusal is shown in ``form``, which stays open; without one it is a notice. ``then`` is where to go if the
-        row is gone afterwards.
+        Shows a refusal in ``form``, which stays open, or as a notice if there is none. ``then`` is the page to go to if
+        the row is gone afterwards.
         """
         try:
             said, level = do(self.visible(request, object_id)), messages.SUCCESS
@@ -157,7 +157,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     def ask_again(
         self, request: HttpRequest, form: VerbForm, dialog: Mapping[str, Any], refused: Exception
     ) -> HttpResponse:
-        """Show the dialog as it was filled in, with the reason for the refusal on top."""
+        """Show the dialog again with its input and the reason for the refusal on top."""
         form.refused = self._sentence(refused)
         asked = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
         return render(request, "unfold/helpers/dialog.html", asked)
@@ -167,11 +167,11 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return f"{text[:1].upper()}{text[1:]}."
 
     def all_matching(self, request: HttpRequest, action: str) -> QuerySet[Any] | None:  # noqa: ARG002 — for those who can
-        """Return all rows that the list shows with its filters, where an action can be done to them as a job."""
+        """Return all rows of the filtered list if the action can run on them as a job, else ``None``."""
         return None
 
     def counted(self, rows: QuerySet[Any]) -> str:
-        """Count rows for the eye, and no further than that: no page counts a big table."""
+        """Return a count to display; stops at a limit, because no page may count a big table."""
         count = rows[: _MOST_COUNTED + 1].count()
         return f"more than {_MOST_COUNTED:,}" if count > _MOST_COUNTED else f"{count:,}"
 
@@ -184,11 +184,11 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         *,
         dry_run: bool,
     ) -> HttpResponse:
-        """Start a job that does the action to rows of :meth:`all_matching`, and lead to where it is followed."""
+        """Start a job that runs the action on the rows of :meth:`all_matching`, and redirect to its page."""
         raise NotImplementedError
 
     def do_to_each(self, request: HttpRequest, rows: Iterable[_Row], do: Callable[[_Row], object], *, did: str) -> None:
-        """Do a verb to each row, and say how many changed and how many did not, and why."""
+        """Run a verb on each row, and show how many changed, how many did not, and why."""
         done, refused = 0, Counter[str]()
         for row in rows:
             try:
@@ -203,7 +203,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         self.message_user(request, f"{', '.join(said)}.", level)
 
     def refusal(self, raised: Exception, *, is_counted: bool = False) -> str:
-        """Say why a verb refused; counted rows are told together, so nothing of one row is in it."""
+        """Return the sentence for a refusal; with ``is_counted``, one that names no details of a single row."""
         if isinstance(raised, TransitionConflict) and is_counted:
             return f"already {raised.from_}"
         text = next(say(raised) for kind, say in self._all_refusals().items() if isinstance(raised, kind))
@@ -219,7 +219,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return {TransitionConflict: its_own_words, **self.refusals}
 
     def _where_from(self, request: HttpRequest, object_id: str) -> str:
-        """Return the list with its filters if the button was there, else the row's page."""
+        """Return the URL of the filtered list if the button was there, else of the row's page."""
         listed = self.url_of("changelist")
         url = request.headers.get("HX-Current-URL", "")
         path = url.removeprefix(f"{request.scheme}://{request.get_host()}")
@@ -227,7 +227,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
 
 class StatefulAdmin(ScopedAdmin):
-    """Offers the verbs that the state of a row allows; the verbs themselves refuse the rest."""
+    """Offers only the verbs that a row's state allows; the verbs themselves check it again."""
 
     def verbs_for(self, row: Any) -> Collection[str]:  # noqa: ANN401 — a row of the model
         raise NotImplementedError
@@ -241,7 +241,7 @@ class StatefulAdmin(ScopedAdmin):
 
 
 class ReadOnlyAdmin(ScopedAdmin):
-    """To be looked at; where rows change, they do so by verbs."""
+    """Rows without a form: only verbs change them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 — Django's signature
         return False
@@ -261,17 +261,17 @@ class ReadOnlyAdmin(ScopedAdmin):
 
 
 def names_in(rows: Iterable[str | Iterable[str]]) -> list[str]:
-    """Return the names of fields, of which some stand in one row."""
+    """Flatten field names, some of which are grouped in one row of the form."""
     return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:
-    """Answer a dialog that was sent: htmx is told where to go, a plain browser is sent there."""
+    """Redirect after a dialog: by a header for htmx, by a redirect for a plain browser."""
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
 
 
 def linked(page: str, pk: object, text: object) -> str:
-    """Write a link to the page of a row; ``page`` is like ``dialer_contact``."""
+    """Return a link to the page of a row; ``page`` is a name such as ``dialer_contact``."""
     return format_html('<a class="text-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)

@@ -1,4 +1,4 @@
-"""Columns and read-only fields: two lines, badges, words in colours."""
+"""Columns and read-only fields: two lines, badges, coloured words."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -31,9 +31,9 @@ class _Badge(tuple[str, str]):  # noqa: SLOT001 — a tuple has no room for slot
 def column(
     title: str, *, label: dict[str, str] | None = None, ordering: str | None = None, header: bool = False
 ) -> Callable[[_Shows], _Shows]:
-    """Make a method a column or read-only field.
+    """Turn a method into a column or read-only field.
 
-    ``label`` gives its words (or the first of a pair, of which the second is shown) the colours of badges; ``header``
+    ``label`` maps its value (or the first of a pair, of which the second is shown) to the colour of a badge; ``header``
     shows a list as two lines.
     """
 

@@ -1,4 +1,4 @@
-"""Filters that need not ask the table what there is to choose from."""
+"""Filters with fixed choices, which need no query for them."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,11 +9,11 @@ from django.http import HttpRequest
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """Offers pairs of a value and a text; what is none of the values filters nothing."""
+    """Offers pairs of a value and a text; ignores any other value."""
 
     offered: ClassVar[Sequence[tuple[str, str]]]
     path: ClassVar[str]
-    """What the value is compared with."""
+    """The field that the value is compared with."""
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002 — Django's signature
         return list(self.offered)

@@ -15,7 +15,7 @@ from dialer.workspaces.clock import database_now
 
 
 class SecretField(forms.CharField):
-    """A secret that somebody brings; browsers do not fill in one that they know."""
+    """A field for a secret, which browsers must not fill in with a stored password."""
 
     def __init__(self, *, help_text: str, label: str | None = None) -> None:
         widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
@@ -23,20 +23,20 @@ class SecretField(forms.CharField):
 
 
 class WriteForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] at run time
-    """Saves by a verb, as the last step of its checks: what the verb refuses stands beside the field it names.
+    """Saves by calling a verb as the last step of validation, so that the verb's errors show beside their fields.
 
-    The page is one transaction, so nothing is kept where something after it fails.
+    The page is one transaction, so a later failure rolls the verb back.
     """
 
     invalid: ClassVar[tuple[type[Exception], ...]] = ()
-    """Errors with ``errors``: reasons by the verb's names of fields."""
+    """Exceptions with an attribute ``errors``: reasons by the verb's field names."""
     names: ClassVar[Mapping[str, str]] = {}
-    """The form's fields by the verb's names of them, where they differ."""
+    """The form's field names by the verb's, if they differ."""
     request: ClassVar[HttpRequest]
     page: "ClassVar[WritingAdmin]"
 
     def write(self, about: Mapping[str, Any]) -> Model:
-        """Call the verb with what was filled in; ``about`` is who acts, and when."""
+        """Call the verb with the input; ``about`` is who acts, and when."""
         raise NotImplementedError
 
     @property
@@ -56,7 +56,7 @@ class WriteForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] a
             self.add_error(None, f"{self.page.refusal(refused)}.")
 
     def _say(self, name: str, reasons: list[str]) -> None:
-        """Say it beside the field: of the path ``schedule.days.1``, the one for its longest part that there is."""
+        """Show the error beside a field: for the path ``schedule.days.1``, that of its longest known prefix."""
         parts = name.split(".")
         for size in range(len(parts), 0, -1):
             path = ".".join(parts[:size])
@@ -69,7 +69,7 @@ class WriteForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] a
 
 
 class WritingAdmin(ScopedAdmin):
-    """Rows that are made and changed by a form, through verbs; nothing is deleted by hand."""
+    """Rows that a form creates and changes by calling verbs; nobody deletes them by hand."""
 
     form = WriteForm
     warn_unsaved_form = True
@@ -81,7 +81,7 @@ class WritingAdmin(ScopedAdmin):
         return page
 
     def before_transaction(self, request: HttpRequest) -> None:
-        """Ask what may take long, such as name servers, before Django opens the page's transaction."""
+        """Run slow checks, such as name look-ups, before Django opens the page's transaction."""
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, **options: object) -> type[WriteForm]:
         form = super().get_form(request, obj, **options)
@@ -98,19 +98,19 @@ class WritingAdmin(ScopedAdmin):
         return initial
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: object) -> None:  # noqa: ANN401 — each page's own form
-        """Do nothing: the form's verb has saved."""
+        """Do nothing: the form's verb has saved the row."""
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         return False
 
 
 class MadeOnceAdmin(WritingAdmin):
-    """Rows that a form makes and none changes."""
+    """Rows that a form creates and nobody changes."""
 
     asked: ClassVar[Sequence[str]]
     """Fields of the form."""
     shown: ClassVar[Sequence[str | Sequence[str]]]
-    """Fields of a row that was made, some of them in one row."""
+    """Fields of an existing row, some of them grouped."""
 
     def get_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str | Sequence[str]]:  # noqa: ARG002 — Django's signature
         return self.asked if obj is None else self.shown

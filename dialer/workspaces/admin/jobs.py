@@ -1,4 +1,4 @@
-"""Jobs as they go on: how far, what came of them, and the button that ends one."""
+"""Pages of jobs: progress, results, and a button to stop one."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ _RUNNING = "running"
 
 
 class JobAdmin(StatefulAdmin, ReadOnlyAdmin):
-    """Work on many rows of another page, which its page follows; ``stop`` is a verb of each kind of job."""
+    """The page of a job on many rows, with its progress; each kind of job defines the verb ``stop``."""
 
     ordering = ("-id",)
     sortable_by = ()
@@ -20,9 +20,9 @@ class JobAdmin(StatefulAdmin, ReadOnlyAdmin):
     actions_detail = ("stop",)
     change_form_outer_before_template = "workspaces/admin/progress.html"
     seen_by: ClassVar[tuple[str, ...]]
-    """Permissions of which any lets a user follow jobs."""
+    """Any one of these permissions lets a user view jobs."""
     stopped_by: ClassVar[str]
-    """The permission of those who may ask for jobs, and so stop them."""
+    """The permission to start jobs, and so to stop them."""
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         user: Any = request.user
@@ -40,11 +40,11 @@ class JobAdmin(StatefulAdmin, ReadOnlyAdmin):
         return {"progress": under_way | self.progress(row)}
 
     def progress(self, row: Any) -> dict[str, Any]:  # noqa: ANN401 — a job
-        """Return what ``progress.html`` shows: ``percent``, ``counts`` (pairs of a name and a number), and the rest."""
+        """Return the context of ``progress.html``: ``percent``, ``counts`` (pairs of a name and a number), and more."""
         raise NotImplementedError
 
     def came_to(self, row: Any) -> str:  # noqa: ANN401 — a job
-        """Say what came of it so far."""
+        """Return the result so far in words."""
         raise NotImplementedError
 
     @column("State", label={_RUNNING: "info", "done": "success", "stopped": "warning"})

@@ -1,4 +1,4 @@
-"""Whose clock the operator's pages show: the one of the browser, which a script names in a cookie."""
+"""The time zone of admin pages: the browser's, which a script stores in a cookie."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ _PAGES = "/admin/"
 
 
 class OperatorTimeZone:
-    """Middleware: pages under ``/admin/`` read and show times on the operator's clock, UTC until it is known."""
+    """Middleware: pages under ``/admin/`` use the operator's time zone, or UTC until it is known."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -32,9 +32,9 @@ def operator_zone() -> ZoneInfo:
 
 
 def on_clock(at: datetime, zone: str | ZoneInfo, *, now: datetime) -> str:
-    """Write a time as people say it, with the abbreviation of its zone; the year only where it is another one.
+    """Format a time for people, with the abbreviation of the zone, and with the year only if it is not the present one.
 
-    Its spaces do not break: a time stays on one line.
+    Uses non-breaking spaces, so that a time stays on one line.
     """
     local = at.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
     year = "" if local.year == now.astimezone(local.tzinfo).year else f" {local.year}"

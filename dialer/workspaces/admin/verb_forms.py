@@ -1,4 +1,4 @@
-"""What verbs ask for in a dialog."""
+"""The dialogs of verbs."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 
 class VerbForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
-    """What a verb asks for; it stays open, with the reason on top, where the verb refuses."""
+    """The input of a verb; if the verb refuses, the dialog stays open with the reason on top."""
 
     form_before_template = "workspaces/admin/verb_form_top.html"
     dialog: ClassVar[dict[str, Any]]
@@ -23,11 +23,11 @@ class VerbForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
         return {"form": self, "facts": self.facts()}
 
     def facts(self) -> Sequence[tuple[str, str]]:
-        """Return what the operator should see while filling in: pairs of a name and a text."""
+        """Return what to show above the fields: pairs of a name and a text."""
         return ()
 
 
 class ReasonForm(VerbForm):
-    """Why, for the audit."""
+    """Asks for a reason, for the audit."""
 
     reason = forms.CharField(required=False, max_length=500, widget=UnfoldAdminTextInputWidget)

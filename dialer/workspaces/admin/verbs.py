@@ -1,4 +1,4 @@
-"""Verbs on the operator's pages: who acts, what is asked, a button for one row, an action for those that are ticked."""
+"""Verbs on admin pages: a button for one row, and an action for the ticked rows."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -20,7 +20,7 @@ from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Owned
 
 _AT_ONCE = 500
-"""Rows that one bulk action takes; a page shows fewer."""
+"""Most rows for one bulk action; a page shows fewer."""
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -31,7 +31,7 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def about(request: HttpRequest, row: Owned, form: ReasonForm | None = None) -> dict[str, Any]:
-    """Return what every verb is told of a row: in whose workspace, who acts, when, and why if a form asked for that."""
+    """Return the arguments common to all verbs: workspace, actor, time, and the reason if there is a form."""
     told = About(workspace_id=row.workspace_id, actor=actor_of(request), now=database_now())
     return {**told} if form is None else {**told, "reason": form.cleaned_data["reason"]}
 
@@ -46,7 +46,7 @@ def button(
     form: type[Any] | None = None,
     variant: ActionVariant | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
-    """Make a method a button on a row or its page that opens a dialog, and does its work by POST only."""
+    """Turn a method into a button on a row or its page, which opens a dialog and runs the method on POST only."""
     dialog = {"title": title, "description": asks, "form_class": form, "form_submit_text": does}
 
     def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse]:
@@ -67,9 +67,9 @@ def button(
 def verb(
     title: str, *, then: str = "", form: type[Any] | None = None, **looks: Any
 ) -> Callable[[Callable[..., str]], Callable[..., HttpResponse]]:
-    """Make a method that does a verb to one row, and says what came of it, a :func:`button`.
+    """Turn a method that runs a verb on one row, and returns a message, into a :func:`button`.
 
-    It is given the form only where there is one. ``then`` names the page to go to if the row is gone afterwards.
+    The method gets the form only if there is one. ``then`` names the page to go to if the row is gone afterwards.
     """
 
     def decorate(method: Callable[..., str]) -> Callable[..., HttpResponse]:
@@ -87,7 +87,7 @@ def verb(
 def bulk(
     title: str, *, asks: str, does: str, did: str, form: type[VerbForm] = VerbForm, permission: str = "act"
 ) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse | None]]:
-    """Make a method that does a verb to one row an action on the rows ticked, asked for on a page of its own.
+    """Turn a method that runs a verb on one row into an action on the ticked rows, with a page to confirm it.
 
     ``did`` ends the notice "7 …".
     """
@@ -118,7 +118,7 @@ def bulk(
             if everything is not None and (wants_all or is_dry_run):
                 meant = everything if wants_all else everything.filter(pk__in=ids)
                 return self.do_as_job(request, method.__name__, filled_in, meant, dry_run=is_dry_run)
-            # Not the rows of the filtered list: one that left it meanwhile is counted as refused, not passed over.
+            # Not filtered like the list: a row that has left the list meanwhile must count as refused.
             rows = self.get_queryset(request).filter(pk__in=ids)
             self.do_to_each(request, rows, lambda row: method(self, request, filled_in, row), did=did)
             return None

@@ -1,1 +1,1 @@
-"""What every route of the REST API stands on: keys, scopes, one shape of errors, pages, limits, idempotency."""
+"""The base of the REST API: keys, scopes, one shape of errors, pages, rate limits, idempotency."""

@@ -1,4 +1,4 @@
-"""Who asks, and what the key's scope lets it do."""
+"""Authentication by API key, and permissions by the key's scope."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ class HasScope(BasePermission):
 
 
 def scope_needed(view: APIView, method: str) -> str:
-    """Return the scope that a key needs for what the view is asked to do."""
+    """Return the scope that a key needs for this method of the view."""
     if getattr(view, "action", None) in getattr(view, "admin_actions", ()):
         return ApiKey.Scope.ADMIN.value
     return ApiKey.Scope.READ.value if method in SAFE_METHODS else ApiKey.Scope.WRITE.value

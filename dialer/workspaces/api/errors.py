@@ -1,4 +1,4 @@
-"""One shape for every error, and the register of what each exception means to a client.
+"""One shape for every error, and the registry that maps exceptions to API errors.
 
 ``{"error": {"code": "invalid", "message": "…", "fields": {"call.callback_retry_schedule.2": ["…"]}, "details": {}}}``
 """
@@ -24,7 +24,7 @@ from dialer.workspaces.transitions import TransitionConflict
 log = logging.getLogger(__name__)
 
 NO_FIELD = "non_field_errors"
-"""Key of what is wrong with the whole body rather than with one field."""
+"""The key for errors of the whole body rather than of one field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Problem:
 
 
 class InvalidFields(Exception):
-    """What was sent is refused after its shape was found right; paths as in ``fields`` of the answer."""
+    """The body has the right shape, but invalid values; the paths are those in ``fields`` of the answer."""
 
     def __init__(self, fields: Mapping[str, list[str]]) -> None:
         super().__init__(fields)
@@ -48,7 +48,7 @@ class InvalidFields(Exception):
 
 
 class Conflict(Exception):
-    """The request cannot be done as things stand; for conflicts that no noun module names."""
+    """The present state does not allow the request; for conflicts without an exception of their own."""
 
     def __init__(self, code: str, message: str, **details: object) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ _TRANSLATIONS: dict[type[Exception], Problem | Callable[[Any], Problem | None]] 
 def answers(
     exception: type[_Raised],
 ) -> Callable[[Callable[[_Raised], Problem | None]], Callable[[_Raised], Problem | None]]:
-    """Register what an exception (and what derives from it) means to a client; ``None``: something broke here."""
+    """Register the API error for an exception and its subclasses; ``None`` means a failure of the server."""
 
     def register(translate: Callable[[_Raised], Problem | None]) -> Callable[[_Raised], Problem | None]:
         _TRANSLATIONS[exception] = translate
@@ -74,7 +74,7 @@ def answers(
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response:  # noqa: ARG001 — DRF's signature
-    """Answer for any exception that a view let go; what nobody registered is logged and a 500."""
+    """Answer any exception from a view; logs an unregistered one and answers 500."""
     set_rollback()
     problem = problem_of(error)
     if problem is None:
@@ -95,7 +95,7 @@ def body_of(problem: Problem) -> dict[str, Any]:
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """Say what an exception means to a client; ``None`` where it means that something is broken here."""
+    """Return the API error for an exception; ``None`` if it is a failure of the server."""
     for kind in type(error).__mro__:
         if kind in _TRANSLATIONS:
             told = _TRANSLATIONS[kind]
@@ -113,12 +113,12 @@ def conflict(code: str, message: str, **details: object) -> Problem:
 
 
 def conflicts(told: Mapping[type[Exception], tuple[str, str]]) -> None:
-    """Register exceptions that say no more than their name: the code and the message of each."""
+    """Register exceptions with a fixed code and message each."""
     _TRANSLATIONS.update({exception: conflict(*said) for exception, said in told.items()})
 
 
 def flattened(detail: object, path: str = "") -> dict[str, list[str]]:
-    """Turn DRF's nested errors into dotted paths."""
+    """Flatten DRF's nested errors to dotted paths."""
     if isinstance(detail, Mapping):
         flat: dict[str, list[str]] = {}
         for name, inner in detail.items():
@@ -178,7 +178,7 @@ _TRANSLATIONS.update(
 
 @answers(OperationalError)
 def _database_busy(error: OperationalError) -> Problem:
-    # A lock that was not granted in time, a deadlock, a restart: nothing was done, and asking again may do.
+    # A lock time-out, a deadlock or a restart: nothing was changed, and another try may succeed.
     log.warning("api.database_unavailable", exc_info=error)
     return Problem(
         status=503,
@@ -190,7 +190,7 @@ def _database_busy(error: OperationalError) -> Problem:
 
 @answers(IntegrityError)
 def _taken(error: IntegrityError) -> Problem | None:
-    # Nouns look before they write; what a unique constraint still refuses was written by somebody else meanwhile.
+    # Domain modules check before they write, so a violated constraint means that a concurrent request was first.
     if not isinstance(error.__cause__, UniqueViolation):
         return None
     log.warning("api.lost_a_race constraint=%s", error.__cause__.diag.constraint_name)
@@ -212,12 +212,12 @@ class _ErrorBody(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="For people")
     fields = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()),
-        help_text="What is wrong, by the path of the field at fault, such as `call.callback_retry_schedule.2`",
+        help_text="The errors, by the path of the field at fault, such as `call.callback_retry_schedule.2`",
     )
-    details = serializers.DictField(child=serializers.JSONField(), help_text="Facts that belong to the code")
+    details = serializers.DictField(child=serializers.JSONField(), help_text="Facts about the error, by its code")
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """The body of every answer of 400 and above; only for the OpenAPI schema."""
+    """The body of all answers with status 400 and above; only for the OpenAPI schema."""
 
     error = _ErrorBody()

@@ -1,4 +1,4 @@
-"""Fields that take what they name and nothing that merely resembles it: no ``true`` for 1, no ``"5"`` for 5."""
+"""Strict fields, which convert no types: they refuse ``true`` for 1 and ``"5"`` for 5."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.models import PublicId
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
-"""Instants outside these years are slips; and inside them adding a year never overflows."""
+"""Instants outside these years are mistakes; within them, adding a year never overflows."""
 MAX_OBJECT_CHARACTERS = 16_384
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _BIGGEST_INTEGER = 2**31 - 1
@@ -26,7 +26,7 @@ def _bounds(within: range | None) -> dict[str, int]:
 
 
 class TextField(serializers.CharField):
-    """A text; a number is not one."""
+    """A text; refuses numbers."""
 
     def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
@@ -35,7 +35,7 @@ class TextField(serializers.CharField):
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A JSON integer; ``max_value`` is that of the column unless said otherwise."""
+    """A JSON integer; by default, ``max_value`` is that of the column."""
 
     def __init__(self, *, within: range | None = None, **kwargs: Any) -> None:
         super().__init__(**({"max_value": _BIGGEST_INTEGER} | kwargs | _bounds(within)))
@@ -47,7 +47,7 @@ class WholeNumberField(serializers.IntegerField):
 
 
 class NumberField(serializers.FloatField):
-    """A finite JSON number; a whole one stays whole, so that it is given back as it came."""
+    """A finite JSON number; integers stay integers, so that the answer repeats them unchanged."""
 
     def __init__(self, *, within: range | None = None, **kwargs: Any) -> None:
         super().__init__(**(kwargs | _bounds(within)))
@@ -105,7 +105,7 @@ class InstantField(serializers.DateTimeField):
 
 
 class LocalTimeField(serializers.Field[datetime, str, str, Any]):
-    """A time on somebody's clock: ``YYYY-MM-DDThh:mm``, seconds optional, and no offset."""
+    """A local time: ``YYYY-MM-DDThh:mm``, seconds optional, without an offset."""
 
     default_error_messages = {
         "invalid": "must be a local time YYYY-MM-DDThh:mm",
@@ -133,7 +133,7 @@ class LocalTimeField(serializers.Field[datetime, str, str, Any]):
 
 
 class ObjectField(serializers.JSONField):
-    """A JSON object of at most 16 KB, kept as it is."""
+    """A JSON object of at most 16 KB, stored unchanged."""
 
     default_error_messages = {
         "not_an_object": "must be an object",
@@ -149,7 +149,7 @@ class ObjectField(serializers.JSONField):
 
 
 class PublicIdField(serializers.Field[UUID, str, str, Any]):
-    """A public id that is read for its form alone; the noun that is called says whether it is there."""
+    """A public id; checks only its form, since the domain module looks the row up."""
 
     default_error_messages = {"malformed": "must be an id of the form {prefix}_…"}
 
@@ -170,7 +170,7 @@ class PublicIdField(serializers.Field[UUID, str, str, Any]):
 
 
 class ReferenceField(PublicIdField):
-    """A public id of a row of the key's workspace; read as the row, and another workspace's is not there."""
+    """A public id, read as the row; refuses ids of rows outside the key's workspace as missing."""
 
     default_error_messages = {"missing": "does not exist"}
 
@@ -189,7 +189,7 @@ class ReferenceField(PublicIdField):
 
 
 def _length(value: object) -> int:
-    """Count roughly the characters that a value has as JSON, without writing it."""
+    """Estimate the length of a value as JSON, in characters, without encoding it."""
     total, left = 0, [value]
     while left:
         item = left.pop()

@@ -1,4 +1,4 @@
-"""The ``Idempotency-Key`` header on whatever creates."""
+"""The ``Idempotency-Key`` header for methods that create something."""
 
 import hashlib
 import json
@@ -25,12 +25,12 @@ _Method = Callable[Concatenate[Any, ApiRequest, _Rest], HttpResponseBase]
 
 
 def idempotent(method: _Method[_Rest]) -> _Method[_Rest]:
-    """Do it once per key; the answer is kept in the transaction of the effect."""
+    """Run a method once per key; stores the answer in the transaction of the effect."""
     return _wrapped(method, idempotency.once)
 
 
 def idempotent_in_steps(method: _Method[_Rest]) -> _Method[_Rest]:
-    """Do it once per key, for methods that commit in steps."""
+    """Run a method once per key, for methods that commit in steps."""
     return _wrapped(method, idempotency.once_in_steps)
 
 
@@ -54,7 +54,7 @@ def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest
 
 
 def fingerprint(request: ApiRequest) -> bytes:
-    """Tell requests apart by method, path, query and what the body says, however it is spaced and ordered."""
+    """Return a hash of method, path, query and body; white space and the order of keys in the body do not matter."""
     body = request.data
     digest = body.digest() if isinstance(body, StreamedBody) else json.dumps(body, sort_keys=True).encode()
     return hashlib.sha256(b"\0".join((str(request.method).encode(), request.get_full_path().encode(), digest))).digest()

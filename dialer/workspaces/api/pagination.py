@@ -1,4 +1,4 @@
-"""Pages that start after a row, not after a number of rows: nothing is shown twice or missed while rows move."""
+"""Keyset pagination: pages start after a row, not at an offset, so inserted rows neither shift nor repeat others."""
 
 import base64
 import binascii
@@ -26,9 +26,9 @@ MAX_LIMIT = 500
 
 
 class KeysetPagination(BasePagination):
-    """``limit`` rows from ``cursor`` on in one of the view's ``orderings``.
+    """Returns ``limit`` rows from ``cursor`` on, in one of the view's ``orderings``.
 
-    An ordering is a field, ``-`` in front for descending, and never null; the id breaks ties in the same direction.
+    An ordering is a field that is never null, with ``-`` for descending; the id breaks ties in the same direction.
     """
 
     def paginate_queryset(  # type: ignore[override]
@@ -78,7 +78,7 @@ class KeysetPagination(BasePagination):
                 "name": "cursor",
                 "in": "query",
                 "schema": {"type": "string"},
-                "description": "Where to go on: taken from `next` or `previous` of a page",
+                "description": "Where the page starts: taken from `next` or `previous` of another page",
             },
             {
                 "name": "limit",
@@ -103,11 +103,11 @@ class KeysetPagination(BasePagination):
 
 
 NAMES = ("cursor", "limit", "ordering")
-"""Query parameters of every list, beside its filters."""
+"""Query parameters of every list, besides its filters."""
 
 
 def read_limit(text: str | None) -> int:
-    """Read how many rows a page may have; raises ``InvalidFields``."""
+    """Read the number of rows per page; raises ``InvalidFields``."""
     if text is None:
         return DEFAULT_LIMIT
     if not (
@@ -122,7 +122,7 @@ def _beyond(columns: Sequence[str], after: Sequence[Any], *, down: bool) -> Q:
     if len(columns) == 1:
         return Q(**{f"{columns[0]}__{compare}": after[0]})
     first, second = columns
-    # The first condition repeats what follows, for the planner: it is the one that an index can start from.
+    # The first condition is redundant, but lets the planner use an index.
     return Q(**{f"{first}__{compare}e": after[0]}) & (
         Q(**{f"{first}__{compare}": after[0]}) | Q(**{f"{second}__{compare}": after[1]})
     )
@@ -141,7 +141,7 @@ def _read(text: str | None, model: type[Model], columns: Sequence[str], ordering
         packed = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         given_ordering, is_backward, *values = packed
         if given_ordering != ordering or not isinstance(is_backward, bool) or len(values) != len(columns):
-            raise ValueError  # noqa: TRY301 — one answer for every way in which it is not ours
+            raise ValueError  # noqa: TRY301 — one answer for every kind of invalid cursor
         if any(isinstance(value, str) and not is_clean(value) for value in values):
             raise ValueError  # noqa: TRY301
         read = [_value(model, column, value) for column, value in zip(columns, values, strict=True)]

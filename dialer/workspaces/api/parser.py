@@ -1,4 +1,4 @@
-"""JSON in, refused where PostgreSQL could not keep it: NUL, half a surrogate pair, infinity, bottomless nesting."""
+"""Parses JSON, and refuses what PostgreSQL cannot store: NUL, half a surrogate pair, infinity, very deep nesting."""
 
 import json
 import math
@@ -17,7 +17,7 @@ _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89abAB])")
 
 
 class StrictJSONParser(BaseParser):
-    """The only parser: nothing but ``application/json`` is understood."""
+    """The only parser of most views, for ``application/json``."""
 
     media_type = "application/json"
     renderer_class = JSONRenderer
@@ -29,7 +29,7 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 — JSON
         assert parser_context is not None
-        # Not from the stream: only Django's own reading keeps to DATA_UPLOAD_MAX_MEMORY_SIZE.
+        # Not from the stream: only Django's own reading respects DATA_UPLOAD_MAX_MEMORY_SIZE.
         raw: bytes = parser_context["request"]._request.body  # noqa: SLF001 — DRF has no other way to it
         try:
             value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)

@@ -1,4 +1,4 @@
-"""The request as views see it: its key, its actor, and one reading of the clock."""
+"""The request as views see it: with its key, its actor, and one reading of the clock."""
 
 from datetime import datetime
 from functools import cached_property
@@ -12,7 +12,7 @@ from dialer.workspaces.models import ApiKey
 
 
 class ApiRequest(Request):
-    """A request of the API; ``key`` and what follows from it exist once it is authenticated."""
+    """A request of the API; ``key`` and the properties that depend on it exist after authentication."""
 
     @cached_property
     def now(self) -> datetime:
@@ -33,5 +33,5 @@ class ApiRequest(Request):
 
     @property
     def about(self) -> About:
-        """What every verb is told: ``noun.verb(self.named_id(), **request.about)``."""
+        """The arguments common to all verbs: ``noun.verb(self.named_id(), **request.about)``."""
         return {"workspace_id": self.workspace_id, "actor": self.actor, "now": self.now}

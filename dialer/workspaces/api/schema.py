@@ -1,4 +1,4 @@
-"""How the OpenAPI schema learns what every route has in common: filters, the idempotency header, errors."""
+"""Adds to the OpenAPI schema what all routes have in common: filters, the idempotency header, errors."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from dialer.workspaces.api.idempotency import HEADER, LONGEST
 from dialer.workspaces.api.serializers import Filters
 
 _ALWAYS = {
-    "400": "The request is not understood, or a field is at fault",
+    "400": "The request is malformed, or a field is invalid",
     "401": "No key, or not a valid one",
     "403": "The key's scope does not reach this far",
     "404": "There is nothing here, or it is not yours",
-    "429": "Too many requests; `Retry-After` says when to go on",
+    "429": "Too many requests; `Retry-After` says when to continue",
     "500": "Something broke here",
-    "503": "The database could not do this now; `Retry-After` says when to ask again",
+    "503": "The database is busy; `Retry-After` says when to try again",
 }
 _WITH_BODY = {
-    "409": "The state of things does not allow it",
+    "409": "The present state does not allow it",
     "413": "The body is too large",
-    "415": "The body is not of a media type that is understood here",
+    "415": "The media type of the body is not supported",
 }
 
 
@@ -40,7 +40,7 @@ class Schema(AutoSchema):
                     HEADER,
                     {"type": "string", "minLength": 1, "maxLength": LONGEST},
                     OpenApiParameter.HEADER,
-                    description="The same request with the same key within 24 hours is answered again, and done once",
+                    description="A repetition with the same key within 24 hours gets the first answer again",
                 )
             )
         return parameters

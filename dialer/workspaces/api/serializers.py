@@ -1,4 +1,4 @@
-"""Serializers that refuse what they do not know."""
+"""Serializers that refuse unknown fields."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -10,7 +10,7 @@ from dialer.workspaces.api.errors import NO_FIELD
 
 
 class Strict(serializers.Serializer[Any]):
-    """A body, or a part of one, in which every field is known; unknown ones are named."""
+    """A body, or a part of one; refuses unknown fields and names them."""
 
     def to_internal_value(self, data: object) -> object:
         if not isinstance(data, Mapping):
@@ -26,13 +26,13 @@ class Strict(serializers.Serializer[Any]):
         return value
 
     def run_validation(self, data: object = empty) -> object:
-        # Bodies without content come as an empty form; they mean the same as {}.
+        # DRF parses an empty body as an empty form; treat it as {}.
         return super().run_validation(dict(data) if isinstance(data, Mapping) else data)
 
 
 class Filters(Strict):
-    """The query parameters of a list; each is optional, and unknown ones are refused."""
+    """The query parameters of a list; all are optional, unknown ones are refused."""
 
 
 class Nothing(Strict):
-    """The body of an action that takes none."""
+    """The body of an action without fields."""

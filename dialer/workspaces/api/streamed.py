@@ -1,4 +1,4 @@
-"""Bodies that are files: read once, as they arrive, and never as a whole."""
+"""File bodies: read once, as they arrive, and never held in memory as a whole."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ _CHUNK_BYTES = 65_536
 
 
 class StreamedBody:
-    """The bytes of a body in the order in which they come; remembers what they were by their digest."""
+    """Streams the bytes of a body and computes their digest."""
 
     def __init__(self, stream: IO[bytes], *, length: int) -> None:
         self._stream = stream
@@ -19,7 +19,7 @@ class StreamedBody:
         self._hash = hashlib.sha256()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give what has not been read yet; raises ``UnreadablePostError`` where the sender broke off."""
+        """Yield the bytes not read yet; raises ``UnreadablePostError`` if the client breaks off."""
         while self._left:
             chunk = self._stream.read(min(_CHUNK_BYTES, self._left))
             if not chunk:
@@ -30,7 +30,7 @@ class StreamedBody:
             yield chunk
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of the whole body, reading what is left of it."""
+        """Return the SHA-256 of the whole body; reads the rest of it first."""
         for _ in self:
             pass
         return self._hash.digest()
@@ -41,7 +41,7 @@ class CsvParser(BaseParser):
 
     media_type = "text/csv"
 
-    def parse(  # type: ignore[override] # what a file is read as is no mapping
+    def parse(  # type: ignore[override] # returns a stream, not a mapping
         self,
         stream: IO[Any],
         media_type: str | None = None,

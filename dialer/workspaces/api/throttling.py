@@ -1,4 +1,4 @@
-"""Limits requests per key and minute, counted in Valkey; without Valkey nothing is limited."""
+"""Limits requests per key and minute, counted in Valkey; if Valkey is down, there is no limit."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ WINDOW_SECONDS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What a key may still ask in this window, which ends at ``resets_at`` (Unix seconds)."""
+    """The requests that a key has left in this window, which ends at ``resets_at`` (Unix seconds)."""
 
     limit: int
     remaining: int
@@ -59,6 +59,6 @@ def _count(name: str) -> int:
     try:
         cache.add(name, 0, timeout=2 * WINDOW_SECONDS)
         return cache.incr(name)
-    except Exception as error:  # noqa: BLE001 — whatever the cache's client raises, a counter is no reason to refuse
+    except Exception as error:  # noqa: BLE001 — no failure of the counter may refuse a request
         log.warning("api.rate_not_counted error=%s", type(error).__name__)
         return 0

@@ -32,7 +32,7 @@ _Done = TypeVar("_Done")
 
 
 class _AlwaysJSON(BaseContentNegotiation):
-    """Answers JSON whatever the client says it accepts: there is nothing else."""
+    """Answers JSON whatever the client accepts, since there is no other format."""
 
     def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:  # type: ignore[override]
         given = (request.content_type or "").partition(";")[0].strip().lower()
@@ -48,9 +48,9 @@ class _AlwaysJSON(BaseContentNegotiation):
 
 
 class ApiView(GenericAPIView[Any]):
-    """A view of the API. ``queryset`` names the rows of all workspaces; they are scoped here and nowhere else.
+    """A view of the API. ``queryset`` has the rows of all workspaces; only this class scopes them to the key's.
 
-    ``request`` is an :class:`ApiRequest`: its ``key``, ``workspace_id``, ``actor`` and ``now`` are what nouns ask for.
+    ``request`` is an :class:`ApiRequest`, with the ``key``, ``workspace_id``, ``actor`` and ``now`` that verbs need.
     """
 
     authentication_classes = [KeyAuthentication]
@@ -64,11 +64,11 @@ class ApiView(GenericAPIView[Any]):
     schema: Any = Schema()
 
     admin_actions: ClassVar[Sequence[str]] = ()
-    """Actions that take a key of scope ``admin``."""
+    """Actions that need a key of scope ``admin``."""
     filters: ClassVar[type[Filters] | None] = None
-    """Query parameters of the list, beside those of paging."""
+    """Query parameters of the list, besides those of pagination."""
     orderings: ClassVar[Sequence[str]] = ("-id", "id")
-    """What a list may be ordered by; the first is the default, see :meth:`default_ordering`."""
+    """The orderings of the list; the first is the default, see :meth:`default_ordering`."""
     request: ApiRequest
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> ApiRequest:
@@ -103,16 +103,16 @@ class ApiView(GenericAPIView[Any]):
         return self.get_queryset().get(pk=self.named_id())
 
     def named_id(self) -> UUID:
-        """Return the id in the path; raises ``NotFound`` for one of another form."""
+        """Return the id in the path; raises ``NotFound`` if it is malformed."""
         model: Any = self.queryset.model  # type: ignore[union-attr, arg-type]
         return public_id_in_path(model, self.kwargs["pk"])
 
     def default_ordering(self) -> str:
-        """Return what a list is ordered by that names no ordering."""
+        """Return the ordering of a list if the request names none."""
         return self.orderings[0]
 
     def given(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        """Return the body as ``serializer_class`` reads it, of a PATCH what it names; raises ``ValidationError``."""
+        """Return the body as ``serializer_class`` reads it, for a PATCH only its fields; raises ``ValidationError``."""
         if self.request.data is None:
             raise InvalidFields({NO_FIELD: ["must be an object"]})
         partial = self.request.method == "PATCH"
@@ -122,12 +122,12 @@ class ApiView(GenericAPIView[Any]):
         return data
 
     def do(self, verb: Callable[..., _Done], asks: type[Strict] = Nothing) -> _Done:
-        """Do a verb to the row that the path names, with what the body says as ``asks`` reads it."""
+        """Run a verb on the row in the path, with the body as ``asks`` reads it."""
         given = self.given(asks)
         return verb(self.named_id(), **self.request.about, **given)
 
     def asked(self) -> dict[str, Any]:
-        """Return the filters of a list as they were asked for; raises ``ValidationError``."""
+        """Return the filters in the query; raises ``ValidationError``."""
         asked = {name: value for name, value in self.request.query_params.items() if name not in NAMES}
         read = (self.filters or Filters)(data=asked, context=self.get_serializer_context())
         read.is_valid(raise_exception=True)
@@ -147,7 +147,7 @@ class ApiView(GenericAPIView[Any]):
 
 
 class ApiViewSet(ViewSetMixin, ApiView):
-    """Views of one kind of row: ``GET`` of the list and of one; what writes is added by the class."""
+    """Views of one kind of row; :class:`Lists`, :class:`Reads` and subclasses add the methods."""
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> ApiRequest:
         return cast("ApiRequest", super().initialize_request(request, *args, **kwargs))
@@ -157,7 +157,7 @@ class Lists(ApiViewSet):
     """``GET`` of the list: filtered by ``filtered``, a page at a time."""
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
-        """Keep the rows that were asked for; by default the filters are equalities."""
+        """Apply the filters; by default, each is an equality."""
         return rows.filter(**asked)
 
     def list(self, request: ApiRequest) -> Response:
@@ -166,7 +166,7 @@ class Lists(ApiViewSet):
         return self.get_paginated_response(self.get_serializer(self.prepared(page or []), many=True).data)
 
     def prepared(self, page: Sequence[Model]) -> Sequence[Any]:
-        """Return what the serializer is to show of a page; the place for what is asked once for all its rows."""
+        """Return the objects for the serializer; override it to run one query for all rows of a page."""
         return page
 
 
@@ -178,7 +178,7 @@ class Reads(ApiViewSet):
 
 
 class NoSuchRoute(ApiView):
-    """Answers for every path under the API that is none, in the shape of all errors."""
+    """Answers 404 for unknown paths under the API, in the shape of all errors."""
 
     authentication_classes = []
     permission_classes = []
@@ -196,7 +196,7 @@ class NoSuchRoute(ApiView):
 
 
 def public_id_in_path(model: type[PublicId], text: str) -> UUID:
-    """Read a public id from a path; raises ``NotFound`` for anything that is none."""
+    """Read a public id from a path; raises ``NotFound`` if it is malformed."""
     try:
         return parse_public_id(model.public_prefix, text)
     except MalformedId as error:

@@ -1,4 +1,4 @@
-"""``manage.py rotate_encryption_key``: every stored secret under the first of ``ENCRYPTION_KEYS``."""
+"""``manage.py rotate_encryption_key``: encrypts every stored secret with the first of ``ENCRYPTION_KEYS``."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -8,7 +8,7 @@ from dialer.workspaces import key_rotation
 class Command(BaseCommand):
     help = (
         "Encrypt every stored secret with the first key of ENCRYPTION_KEYS. Put a new key in front, restart, "
-        "run this, and take the old key away when it says that nothing is left for it. Safe to run while serving."
+        "run this, and remove the old key when it says that every secret is under the first key. Safe while serving."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
