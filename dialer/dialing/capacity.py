@@ -64,7 +64,6 @@ class _InUse(NamedTuple):
     workspace_id: UUID
     line_id: UUID
     campaign_id: UUID | None
-    claimed: int
     late: int
     used: int
 
@@ -98,7 +97,10 @@ class Capacity:
 
 
 def budget_of(workspaces: Sequence[Limited], *, now: datetime) -> tuple[Budget, dict[UUID, int]]:
-    """Read when each owner may start its next call, and how many slots its claimed and live calls use."""
+    """Read when each owner may start its next call, and how many slots its claimed and live calls use.
+
+    Also returns, by workspace, how many claimed calls are due and not handed over yet.
+    """
     ids = [row.id for row in workspaces]
     paces = fetch(
         _Pace,
@@ -114,13 +116,12 @@ def budget_of(workspaces: Sequence[Limited], *, now: datetime) -> tuple[Budget, 
         _InUse,
         "slots_in_use",
         """
-        SELECT workspace_id, line_id, campaign_id, sum(claimed)::int AS claimed, sum(late)::int AS late,
-            count(*)::int AS used
+        SELECT workspace_id, line_id, campaign_id, sum(late)::int AS late, count(*)::int AS used
         FROM (
-            SELECT workspace_id, line_id, campaign_id, 0 AS claimed, 0 AS late FROM dialer_call
+            SELECT workspace_id, line_id, campaign_id, 0 AS late FROM dialer_call
             WHERE status IN ('dialing', 'ringing', 'in_progress') AND direction = 'outbound'
             UNION ALL
-            SELECT workspace_id, line_id, campaign_id, 1, (due_at <= %(now)s)::int FROM dialer_call
+            SELECT workspace_id, line_id, campaign_id, (due_at <= %(now)s)::int FROM dialer_call
             WHERE lease_until IS NOT NULL
         ) AS taken
         WHERE workspace_id = ANY(%(ids)s) GROUP BY 1, 2, 3
@@ -128,12 +129,12 @@ def budget_of(workspaces: Sequence[Limited], *, now: datetime) -> tuple[Budget, 
         {"ids": ids, "now": now},
     )
     budget = Budget(next_free_at={row.owner_id: row.next_free_at for row in paces})
-    waiting: dict[UUID, int] = {}
+    late: dict[UUID, int] = {}
     for row in used:
-        waiting[row.workspace_id] = waiting.get(row.workspace_id, 0) + row.late
+        late[row.workspace_id] = late.get(row.workspace_id, 0) + row.late
         for owner in filter(None, {row.workspace_id, row.line_id, row.campaign_id}):
             budget.in_use[owner] = budget.in_use.get(owner, 0) + row.used
-    return budget, waiting
+    return budget, late
 
 
 def lines_of(workspaces: Sequence[Limited]) -> dict[UUID, Owner]:

@@ -163,7 +163,8 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
 
     Suppresses the numbers of people who asked not to be called first, because numbers are locked before calls.
     """
-    by_call, notes = _by_call(rows, now=now)
+    inbound_calls = inbound.adopt(rows, now=now)
+    by_call, notes = _by_call(rows, inbound_calls)
     suppress_who_asked([call_id for call_id, reports in by_call.items() if _asked_not_to_be_called(reports)], now=now)
     known = {call.id: call for call in context.locked_contexts_of(by_call)}
     progress: dict[UUID, _Progress] = {}
@@ -183,13 +184,14 @@ def _apply(rows: Sequence[_Stored], *, now: datetime) -> dict[int, str]:
     return notes
 
 
-def _by_call(rows: Sequence[_Stored], *, now: datetime) -> tuple[dict[UUID, list[_Stored]], dict[int, str]]:
-    """Group reports by call, and create new inbound calls; also returns notes on the reports without a call."""
+def _by_call(
+    rows: Sequence[_Stored], inbound_calls: Mapping[int, UUID | str]
+) -> tuple[dict[UUID, list[_Stored]], dict[int, str]]:
+    """Group reports by call; also returns notes on the reports without a call."""
     by_call: dict[UUID, list[_Stored]] = defaultdict(list)
     notes: dict[int, str] = {}
-    adopted = inbound.adopt(rows, now=now)
     for row in rows:
-        whose = adopted.get(row.id, row.call_id)
+        whose = inbound_calls.get(row.id, row.call_id)
         if row.carrier_of_call not in (None, row.line_carrier):
             notes[row.id] = "is of a call over another carrier"
         elif isinstance(whose, UUID):

@@ -82,8 +82,8 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
         queues = queues_of(workspaces, lines, now=now)
         budget, late = budget_of(workspaces, now=now)
         capacities = capacities_of(queues, budget, late, limit=limit, now=now)
-        queued = _take_queued(capacities, now=now)
-        waiting = _take_waiting(capacities, now=now)
+        queued = _lock_queued(capacities, now=now)
+        waiting = _lock_waiting(capacities, now=now)
         starts = _assign([*queued, *waiting], capacities, lines, budget, limit=limit, now=now)
         dispatched = _queue_first_calls([row for row in waiting if row.id in starts], starts, queues, now=now)
         dispatched += _lease({row.id: starts[row.id] for row in queued if row.id in starts})
@@ -124,7 +124,7 @@ _QUEUED_OF = """
 """
 
 
-def _take_queued(capacities: Sequence[Capacity], *, now: datetime) -> list[_Queued]:
+def _lock_queued(capacities: Sequence[Capacity], *, now: datetime) -> list[_Queued]:
     """Lock due queued calls of each queue; queries each rank of each queue separately, as the index requires."""
     rows: list[_Queued] = []
     for name, condition, mine in (
@@ -148,7 +148,7 @@ def _take_queued(capacities: Sequence[Capacity], *, now: datetime) -> list[_Queu
     return rows
 
 
-def _take_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_Waiting]:
+def _lock_waiting(capacities: Sequence[Capacity], *, now: datetime) -> list[_Waiting]:
     """Lock campaign contacts whose first call is due."""
     mine = [
         (capacity, campaign)

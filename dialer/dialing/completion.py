@@ -65,7 +65,8 @@ def record_ends(ends: Sequence[CallEnd], *, now: datetime, locked: Sequence[Call
         ]
         try:
             with transaction.atomic():
-                record_events([*attempted, *_decide(ended, now=now)], now=now)
+                followed = _make_follow_ups(ended, now=now)
+                record_events([*attempted, *followed], now=now)
         except OperationalError:
             # After a deadlock or a lost connection nothing stays undecided: the caller repeats the whole transaction.
             raise
@@ -98,7 +99,7 @@ def decide_undecided(*, limit: int, now: datetime) -> int:
     ):
         try:
             with transaction.atomic():
-                decided += _decide_later(row.id, now=now)
+                decided += _decide_one(row.id, now=now)
         except Exception:
             # One call that cannot be decided must not block the others; it stays marked and is tried again.
             log.exception("follow_up.failed_again call=%s", row.id)
@@ -117,7 +118,7 @@ class _UndecidedEnd(NamedTuple):
     duration_seconds: int | None
 
 
-def _decide_later(call_id: UUID, *, now: datetime) -> bool:
+def _decide_one(call_id: UUID, *, now: datetime) -> bool:
     rows = context.locked_contexts_of([call_id])
     ends = fetch(
         _UndecidedEnd,
@@ -143,7 +144,7 @@ def _decide_later(call_id: UUID, *, now: datetime) -> bool:
         ringing_at=call.ringing_at,
         answered_at=call.answered_at,
     )
-    record_events(_decide([EndedCall(call=call, end=told)], now=now), now=now)
+    record_events(_make_follow_ups([EndedCall(call=call, end=told)], now=now), now=now)
     run(
         "mark_decided",
         "UPDATE dialer_call SET follow_up_pending = false, check_at = NULL WHERE id = %(id)s",
@@ -193,7 +194,7 @@ def reason_of_a_talk(reason: str) -> str:
     return "unknown" if reason == Outcome.VOICEMAIL else reason
 
 
-def _decide(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:
+def _make_follow_ups(ended: Sequence[EndedCall], *, now: datetime) -> list[NewEvent]:
     """Let the listener decide, move the campaign contacts, and return the events in their order."""
     follow_ups = listener().calls_ended(ended, now=now)
     chains = chains_of(

@@ -1,6 +1,6 @@
 """Eligibility: whether each call of a batch may start now; reads everything that decides at once.
 
-Placing checks under its locks, the queue's pages without: the same check, so that pages predict what placing does.
+Placing checks under its locks. The queue's pages ask the same rules without locks, each call alone and as if due now.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ class _Live(NamedTuple):
 def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datetime) -> dict[UUID, Eligibility]:
     """Judge a batch of locked calls that would start together; ``phones`` are the numbers locked for them."""
     terms = {call.id: context.terms_of(call) for call in rows}
-    ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
+    ledger = context.ledger_of(((call.workspace_id, call.phone, terms[call.id]) for call in rows), now=now)
     taken = _taken(rows)
     answers: dict[UUID, Eligibility] = {}
     tried: set[UUID] = set()
@@ -62,11 +62,11 @@ def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datet
 def check_unlocked(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[CallContext, Eligibility]]:
     """Predict Go, Hold or Drop for queued calls, each with its context, by id.
 
-    Runs the same check as placing, but without locks and for each call separately; changes nothing.
+    Asks the same rules as placing, but without locks, for each call alone and as if it were due now; changes nothing.
     """
     rows = [call for call in context.contexts_of(call_ids) if call.status == CallStatus.QUEUED]
     terms = {call.id: context.terms_of(call) for call in rows}
-    ledger = context.ledger_of(((f.workspace_id, f.phone, terms[f.id]) for f in rows), now=now)
+    ledger = context.ledger_of(((call.workspace_id, call.phone, terms[call.id]) for call in rows), now=now)
     taken = _taken(rows) if rows else set()
     found: dict[UUID, tuple[CallContext, Eligibility]] = {}
     for call in rows:

@@ -39,11 +39,11 @@ log = logging.getLogger(__name__)
 
 FIRST_LOOK = timedelta(seconds=15)
 """How long after hand-over a call without any report is looked up at its carrier."""
-SOON = timedelta(seconds=2)
+LOOK_AFTER_DOUBT = timedelta(seconds=2)
 """How long after an ambiguous answer a call is looked up."""
 
 STALLED_SECONDS = 10.0
-"""After so long the carrier is not asked any more, because another worker may have taken over the call."""
+"""After so long the carrier is not asked any more: reconciliation may look the call up by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,11 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
     Safe to repeat: a second run finds other generations. Gives the database connection back before the carrier
     is asked.
     """
-    before = (began := time.monotonic()) + STALLED_SECONDS
+    began = time.monotonic()
     try:
         with transaction.atomic():
-            cleared, counts = _clear(claims, now=now)
-            requests = _requests(cleared)
+            dialing, counts = _take(claims, now=now)
+            requests = _requests(dialing)
     except OperationalError:
         # A deadlock or a lost connection is no call's fault: the lease runs out, and the batch is claimed again.
         raise
@@ -73,11 +73,11 @@ def place(claims: Sequence[Claim], *, now: datetime) -> dict[str, int]:
             raise
         log.exception("calls.batch_failed count=%s", len(claims))
         return _place_one_by_one(claims, now=now, began=began)
-    if not cleared:
+    if not dialing:
         return counts
     connection.close()
-    answers = _ask(requests, before=before)
-    _record(cleared, answers, now=now)
+    answers = _ask(requests, until=began + STALLED_SECONDS)
+    _record(dialing, answers, now=now)
     # The pause of a line starts now, not when its carrier was asked.
     waited = timedelta(seconds=time.monotonic() - began)
     line_health.note(zip((line for line, _ in requests), answers, strict=True), now=now + waited)
@@ -107,7 +107,7 @@ def hang_up(call_id: UUID) -> None:
     carriers.of(line).hang_up(call_id)
 
 
-def _clear(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext], dict[str, int]]:
+def _take(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext], dict[str, int]]:
     """Move eligible calls to ``dialing``; hold or drop the rest."""
     wanted = {claim.call_id: claim.generation for claim in claims}
     phones = {row.id: row.phone for row in _lock_numbers_of(list(wanted))}
@@ -175,11 +175,10 @@ def _take_to_dialing(rows: Sequence[CallContext], *, now: datetime) -> list[Call
     )
     taken = [call for call in rows if call.id in ids]
     # First calls have no callback, and the claim has set their contacts to ``calling`` already.
-    later = [call for call in taken if call.rank != Rank.NEW]
-    if not later:
-        return taken
-    listener().calls_dialling([call.id for call in later], now=now)
-    campaign_contacts.call([call.campaign_contact_id for call in later if call.campaign_contact_id])
+    callbacks = [call for call in taken if call.rank != Rank.NEW]
+    if callbacks:
+        listener().calls_dialling([call.id for call in callbacks], now=now)
+        campaign_contacts.call([call.campaign_contact_id for call in callbacks if call.campaign_contact_id])
     return taken
 
 
@@ -228,14 +227,14 @@ def _requests(rows: Sequence[CallContext]) -> list[tuple[Line, PlaceRequest]]:
     ]
 
 
-def _ask(requests: Sequence[tuple[Line, PlaceRequest]], *, before: float) -> list[Answer]:
+def _ask(requests: Sequence[tuple[Line, PlaceRequest]], *, until: float) -> list[Answer]:
     if len(requests) == 1:
-        return [_ask_one(*requests[0], before=before)]
-    return list(_pool().map(lambda pair: _ask_one(*pair, before=before), requests))
+        return [_ask_one(*requests[0], until=until)]
+    return list(_pool().map(lambda pair: _ask_one(*pair, until=until), requests))
 
 
-def _ask_one(line: Line, request: PlaceRequest, *, before: float) -> Answer:
-    if time.monotonic() > before:
+def _ask_one(line: Line, request: PlaceRequest, *, until: float) -> Answer:
+    if time.monotonic() > until:
         return Busy(reason="worker_stalled", retry_after=timedelta(), health=Health.UNSAID)
     try:
         return carriers.of(line).place(request)
@@ -276,7 +275,7 @@ def _record(rows: Sequence[CallContext], answers: Sequence[Answer], *, now: date
                 UPDATE dialer_call SET check_at = %(at)s
                 WHERE id = ANY(%(ids)s) AND status IN ('dialing', 'ringing', 'in_progress')
                 """,
-                {"ids": ambiguous, "at": now + SOON},
+                {"ids": ambiguous, "at": now + LOOK_AFTER_DOUBT},
             )
     if busy:
         with transaction.atomic():

@@ -11,7 +11,7 @@ from dialer.rules.withdrawals import Withdrawal
 
 BUSY_CONTACT_WAIT = timedelta(seconds=10)
 """How long to wait before a contact who is on the phone is tried again."""
-EARLY = timedelta(seconds=1)
+CLOCK_TOLERANCE = timedelta(seconds=1)
 """A call that arrives earlier than this before its time comes from a host with a wrong clock; it is held."""
 
 
@@ -61,7 +61,7 @@ def eligibility_of(candidate: Candidate, *, ledger: Sequence[Handed], now: datet
         return Drop(reason=gone)
     if candidate.campaign_status not in (None, "running") and Waits.CAMPAIGN_PAUSED not in candidate.forced:
         return Hold(reason=Waits.CAMPAIGN_PAUSED, due_at=candidate.due_at)
-    if candidate.due_at > now + EARLY:
+    if candidate.due_at > now + CLOCK_TOLERANCE:
         return Hold(reason=Waits.EARLY, due_at=candidate.due_at)
     if candidate.not_after is not None and now > candidate.not_after:
         return Hold(reason=Waits.STALE, due_at=candidate.due_at)

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from dialer.rules.contact_limits import ContactLimit, Handed
-from dialer.rules.eligibility import BUSY_CONTACT_WAIT, EARLY, Candidate, Drop, Eligibility, Go, Hold, eligibility_of
+from dialer.rules.eligibility import (
+    BUSY_CONTACT_WAIT,
+    CLOCK_TOLERANCE,
+    Candidate,
+    Drop,
+    Eligibility,
+    Go,
+    Hold,
+    eligibility_of,
+)
 from dialer.rules.openings import Terms
 from dialer.rules.time_zones import ContactZones, Fallback
 from dialer.rules.waits import Waits
@@ -86,8 +95,8 @@ ALL_CHECKS = frozenset({"outside_window", "contact_limit", "campaign_paused"})
     ("fields", "answer"),
     [
         ({}, Go()),
-        ({"due_at": NOW + EARLY}, Go()),
-        ({"due_at": NOW + EARLY + INSTANT}, Hold(reason=Waits.EARLY, due_at=NOW + EARLY + INSTANT)),
+        ({"due_at": NOW + CLOCK_TOLERANCE}, Go()),
+        ({"due_at": NOW + CLOCK_TOLERANCE + INSTANT}, Hold(reason=Waits.EARLY, due_at=NOW + CLOCK_TOLERANCE + INSTANT)),
         ({"not_after": NOW}, Go()),
         ({"not_after": NOW - INSTANT}, Hold(reason=Waits.STALE, due_at=NOW)),
         ({"is_contact_busy": True}, Hold(reason=Waits.CONTACT_BUSY, due_at=NOW + BUSY_CONTACT_WAIT)),

@@ -94,7 +94,7 @@ def _without(index: str) -> Iterator[None]:
 
 
 _delay = retry._delay  # noqa: SLF001 — what the mutants replace
-_decide = completion._decide  # noqa: SLF001
+_decide = completion._make_follow_ups  # noqa: SLF001
 _requests = placing._requests  # noqa: SLF001
 _ask_one = placing._ask_one  # noqa: SLF001
 _end = carrier_reports._end  # noqa: SLF001
@@ -153,9 +153,9 @@ def _always_reached(*facts_: Any, **told: Any) -> Any:
     return _call_exhausted(*facts_, **{**told, "result": "reached"})
 
 
-def _ask_twice(line: Any, request: Any, *, before: float) -> Any:
-    _ask_one(line, request, before=before)
-    return _ask_one(line, request, before=before)
+def _ask_twice(line: Any, request: Any, *, until: float) -> Any:
+    _ask_one(line, request, until=until)
+    return _ask_one(line, request, until=until)
 
 
 def _requests_with(change: Callable[[Any], dict[str, Any]]) -> tuple[object, str, object]:
@@ -260,7 +260,7 @@ MUTANTS = (
         name="exhausted is told too early",
         breaks=_only(Rule.EXHAUSTED_AT_THE_END),
         drill=scenes.NOBODY_ANSWERS,
-        patches=[(completion, "_decide", _decide_and_exhaust)],
+        patches=[(completion, "_make_follow_ups", _decide_and_exhaust)],
     ),
     Mutant(
         name="exhausted is told as reached",
@@ -272,7 +272,7 @@ MUTANTS = (
         name="exhausted is told twice",
         breaks=_only(Rule.ENDS_ARE_TOLD_ONCE),
         drill=scenes.TWO_RETRIES,
-        patches=[(completion, "_decide", _decide_and_exhaust_twice)],
+        patches=[(completion, "_make_follow_ups", _decide_and_exhaust_twice)],
     ),
     Mutant(
         name="an answer does not cancel",

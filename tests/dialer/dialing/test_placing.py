@@ -171,7 +171,7 @@ def test_an_ambiguous_answer_is_looked_up_within_seconds(carrier: InProcessCarri
 
     dial(NOW)
 
-    assert reconciliation.check_due(limit=10, now=NOW + placing.SOON) == 1
+    assert reconciliation.check_due(limit=10, now=NOW + placing.LOOK_AFTER_DOUBT) == 1
 
 
 def test_a_busy_carrier_is_asked_again_when_it_said(carrier: InProcessCarrier) -> None:

@@ -52,8 +52,8 @@ MUTANTS = [
     _mutant(
         "eligibility",
         "a call is handed over before its time",
-        "if candidate.due_at > now + EARLY:",
-        "if candidate.due_at > now + 60 * EARLY:",
+        "if candidate.due_at > now + CLOCK_TOLERANCE:",
+        "if candidate.due_at > now + 60 * CLOCK_TOLERANCE:",
         _GATE,
     ),
     _mutant(

@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="promises are not told that their calls are dialled",
-        old="    listener().calls_dialling([call.id for call in later], now=now)\n",
+        old="        listener().calls_dialling([call.id for call in callbacks], now=now)\n",
         new="",
         tests=f"{_PIPELINE}::test_a_waiting_contact_is_called_and_called_back_when_nobody_answers",
     ),
@@ -72,7 +72,7 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="a worker that stood still asks the carrier all the same",
-        old="    if time.monotonic() > before:",
+        old="    if time.monotonic() > until:",
         new="    if before is None:",
         tests=_PLACING_TESTS,
     ),
@@ -107,7 +107,7 @@ MUTANTS = [
     Mutant(
         file=_PLACING,
         name="an ambiguous answer is looked up as late as any",
-        old='{"ids": ambiguous, "at": now + SOON}',
+        old='{"ids": ambiguous, "at": now + LOOK_AFTER_DOUBT}',
         new='{"ids": ambiguous, "at": now + FIRST_LOOK}',
         tests=f"{_PLACING_TESTS}::test_an_ambiguous_answer_is_looked_up_within_seconds",
     ),
