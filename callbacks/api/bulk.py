@@ -77,7 +77,7 @@ class Bulk(Forcing):
             if name in attrs and name not in takes
         }
         if action == "reschedule" and ("scheduled_at" in attrs) == ("local_time" in attrs):
-            errors["scheduled_at"] = ["is required for reschedule, and only there; local_time may take its place"]
+            errors["scheduled_at"] = ["give either scheduled_at or local_time for reschedule"]
         if action == "edit" and not attrs.keys() & takes:
             errors["notes"] = ["give notes or persona_id"]
         if ("ids" in attrs) == ("filter" in attrs):

@@ -1,4 +1,4 @@
-"""Deliveries, their items where they are arrays, and their attempts."""
+"""Deliveries, the items of batches, and delivery attempts."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ _PENDING = Q(status=DeliveryStatus.PENDING.value)
 
 
 class Delivery(Owned, PublicId):
-    """One event on its way to one endpoint, or a batch of them."""
+    """One event, or a batch of events, for one endpoint."""
 
     public_prefix = "dlv"
 
@@ -96,7 +96,7 @@ class Delivery(Owned, PublicId):
 
     @property
     def event_type(self) -> str:
-        """Return what the event header says."""
+        """Return the value of the event header."""
         return self.batch_type or (self.event.type if self.event else "")
 
     @property
@@ -108,7 +108,7 @@ class Delivery(Owned, PublicId):
 
 
 class BatchItem(models.Model):
-    """An event in the words of a batch, for one endpoint; without a delivery it waits in the buffer of its type."""
+    """An event as a batch item for one endpoint; without a delivery it waits in the buffer of its type."""
 
     id = models.BigAutoField(primary_key=True)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -145,9 +145,9 @@ class DeliveryAttemptQuerySet(OwnedQuerySet["DeliveryAttempt"]):
 
 
 class DeliveryAttempt(models.Model):
-    """One HTTP request and what came of it; only ever added, and dropped by the day (:mod:`webhooks.retention`).
+    """One HTTP request and its answer; rows are only inserted, and dropped by day (:mod:`webhooks.retention`).
 
-    The table is partitioned by ``started_at``, so its keys hold it too, and no foreign key looks for its rows.
+    The table is partitioned by ``started_at``, so its keys include that column, and no foreign key refers to its rows.
     """
 
     id = models.BigAutoField(primary_key=True)

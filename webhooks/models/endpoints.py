@@ -1,4 +1,4 @@
-"""Receivers: where events are posted, and how hard each may be pressed."""
+"""Endpoints: where events are posted, and how many requests each may get."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ BOUNDS: Mapping[str, range] = {
     "batch_size": range(1, 1_001),
     "batch_wait_seconds": range(3_601),
 }
-"""What each setting may be: checked where it is given, and by the database."""
+"""The bounds of each setting, checked on input and by the database."""
 LEAST_RATE_PER_SECOND = 0.001
 MAX_RATE_PER_SECOND = 1_000
 
@@ -43,12 +43,12 @@ class EndpointQuerySet(OwnedQuerySet["Endpoint"]):
     """Endpoints of a workspace."""
 
     def kept(self) -> "EndpointQuerySet":
-        """Leave out those that were deleted and only explain old deliveries, and those that nobody subscribed."""
+        """Return subscriptions that were not deleted, without hidden endpoints."""
         return self.filter(deleted_at=None, purpose=Purpose.SUBSCRIPTION.value)
 
 
 class Endpoint(Owned, PublicId):
-    """A receiver: where events are posted, which ones, how they are signed, and how hard it may be pressed."""
+    """A receiver: where events are posted, which ones, how they are signed, and how many requests it may get."""
 
     public_prefix = "wh"
 
@@ -215,7 +215,7 @@ class Endpoint(Owned, PublicId):
                 condition=Q(is_active=True, failing_since__isnull=False),
                 name="endpoint_failing",
             ),
-            # A workspace may have as many hidden endpoints as campaigns; its subscriptions are found past them.
+            # A workspace may have many hidden endpoints; this index finds its subscriptions without reading them.
             models.Index(
                 fields=["workspace"], condition=Q(purpose=Purpose.SUBSCRIPTION.value), name="endpoint_subscribed"
             ),
@@ -226,6 +226,6 @@ class Endpoint(Owned, PublicId):
 
     @property
     def success_percent(self) -> float | None:
-        """Return how many of its settled deliveries arrived; ``None`` before the first."""
+        """Return the percentage of settled deliveries that arrived; ``None`` before the first."""
         settled = self.delivered_count + self.failed_count
         return round(100 * self.delivered_count / settled, 1) if settled else None

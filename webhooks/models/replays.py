@@ -11,7 +11,7 @@ from webhooks.rules.statuses import DeliveryStatus, ReplayStatus
 
 
 class Replay(Owned, PublicId):
-    """Everything of one endpoint in a stretch of time, by status and type; without a limit."""
+    """A replay of all deliveries of one endpoint in a period, filtered by status and type; without a limit."""
 
     public_prefix = "replay"
 
