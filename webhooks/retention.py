@@ -100,8 +100,8 @@ def _did(work: Callable[[], None]) -> bool:
 def _make(day: date) -> None:
     """Create a day's partition and move the day's rows there from the default partition."""
     name, start, end = _name(day), _start(day).isoformat(), _start(day + timedelta(days=1)).isoformat()
-    # Writers wait at the parent, before they choose a partition. One that has chosen the default one and waits there
-    # fails when the day is attached: its row does not belong there any more.
+    # Writers wait at the parent table, before they choose a partition. A writer that already chose the default
+    # partition would fail once the day is attached, because its row no longer belongs there.
     run("lock_days", f"LOCK TABLE ONLY {_TABLE} IN SHARE ROW EXCLUSIVE MODE")
     run("lock_default_day", f"LOCK TABLE {_DEFAULT} IN ACCESS EXCLUSIVE MODE")
     run("make_day", f"CREATE TABLE IF NOT EXISTS {name} (LIKE {_TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 256}
 """Parallel requests of one loop, by lane."""
 MOST_SLOTS = 512
-"""Slots that the slow lane keeps, however many long requests have moved to it from the fast lane."""
+"""All requests of one loop, however many long ones of the fast lane count in the slow lane."""
 MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 16}
 """Requests started at once; running requests and the fast lane are served in between."""
 LOOK_SECONDS = 0.02

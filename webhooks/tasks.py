@@ -48,7 +48,7 @@ _drain = Drain(_step)
 
 @shared_task(name="webhooks.deliver_due")
 def deliver_due() -> None:
-    """Send due deliveries for a while; one thread per process claims, and the next takes over before its last answer."""
+    """Send due deliveries for a while; one thread per process claims, the next takes over before its last answer."""
     try:
         if _drain.run():
             deliver_due.apply_async()

@@ -33,9 +33,9 @@ class Delivery(Owned, PublicId):
         blank=True,
         default="",
         choices=[(t.value, t.value) for t in BatchType],
-        help_text="What its array holds; told in place of the event's type",
+        help_text="The item type of a batch; sent in place of the event's type",
     )
-    body = models.BinaryField(null=True, help_text="What is sent, where that is not the event's envelope")
+    body = models.BinaryField(null=True, help_text="The bytes to send, if not the event's envelope")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in DeliveryStatus], default=DeliveryStatus.PENDING.value
@@ -50,9 +50,9 @@ class Delivery(Owned, PublicId):
     last_status_code = models.PositiveSmallIntegerField(null=True)
     last_error = models.CharField(max_length=32, blank=True, default="", help_text="Error class of the newest attempt")
     is_recoverable = models.BooleanField(
-        default=False, db_default=False, help_text="Failed in a way that may pass, and not yet sent once more by itself"
+        default=False, db_default=False, help_text="Failed temporarily and not recovered automatically yet"
     )
-    recovered_at = models.DateTimeField(null=True, help_text="When it was sent once more by itself")
+    recovered_at = models.DateTimeField(null=True, help_text="When it was recovered automatically")
     settled_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
