@@ -171,7 +171,7 @@ def _wait_for_start(api: Api) -> tuple[datetime, float]:
 
 
 def _judge(look: Callable[[datetime], Sequence[Promise]], *, by: timedelta, started_at: datetime, ahead: float) -> bool:
-    """Repeat a check until all promises are kept or ``by`` has passed; print the last result, return whether all are."""
+    """Repeat a check until all promises are kept or ``by`` has passed; print the last, return whether all are."""
     while True:
         now = _now(ahead)
         promises = look(now)
