@@ -1,7 +1,7 @@
 """The operator's five actions on a pending callback, one guarded verb each.
 
-All lock the call first and the callback after it, as placing does; a callback that is being dialled refuses every one
-of them. Each leaves an audit entry and says what it did in the callback's explanation.
+Every verb locks the call before the callback, as placing does, and refuses a callback that is being dialled. It writes
+an audit entry; the verbs that move a callback also add a step to its explanation.
 """
 
 import json
@@ -54,7 +54,10 @@ def call_now(
     force: Force | None = None,
     reason: str = "",
 ) -> Callback:
-    """Make it due at once, ahead of all others; outside the window, limit or a running campaign only by ``force``."""
+    """Make the callback due now, ahead of all others; ``force`` passes the window, a contact limit or a pause.
+
+    Raises ``ContactSuppressed``, ``OutsideWindow`` or ``TransitionConflict``.
+    """
     with opened(callback_id, workspace_id=workspace_id, to="due now") as row:
         _refuse_unless_possible(row, at=now, force=force, now=now)
         text = "An operator wants the call at once."
@@ -75,7 +78,11 @@ def reschedule(
     force: Force | None = None,
     reason: str = "",
 ) -> Callback:
-    """Promise another time; one that is not permitted is refused with the next that is, unless ``force`` names it."""
+    """Move the callback to another time, unless the rules forbid that time and ``force`` does not pass them.
+
+    Raises ``InvalidTime``, ``ContactSuppressed``, ``OutsideWindow`` with the next permitted time, or
+    ``TransitionConflict``.
+    """
     wanted = check_ahead(scheduled_at, now=now)
     with opened(callback_id, workspace_id=workspace_id, to="rescheduled") as row:
         _refuse_unless_possible(row, at=wanted, force=force, now=now)
@@ -91,7 +98,11 @@ def reschedule(
 
 
 def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
-    """Use this retry up; the next is scheduled from ``max(scheduled_at, now)``, or the chain ends ``exhausted``."""
+    """Use up this retry without a call.
+
+    The next retry is scheduled from ``max(scheduled_at, now)``; without one the chain ends ``exhausted``. Raises
+    ``NotARetry`` or ``TransitionConflict``.
+    """
     with opened(callback_id, workspace_id=workspace_id, to=CallbackStatus.SKIPPED) as row:
         if row.callback.type != CallbackType.AUTO_RETRY:
             raise NotARetry
@@ -102,14 +113,14 @@ def skip(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
 
 
 def cancel(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
-    """Cancel this and every future retry of the chain."""
+    """Cancel the callback and all future retries of its chain; raises ``TransitionConflict``."""
     with _finished(callback_id, Withdrawal.CANCELLED, workspace_id=workspace_id, now=now) as row:
         leave_trace(row, "cancel", actor, to_state={"status": "cancelled"}, reason=reason, now=now)
     return Callback.objects.get(pk=callback_id)
 
 
 def complete(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
-    """Mark it as handled by other means; the chain ends as handled."""
+    """Mark the callback as handled by other means, which ends its chain; raises ``TransitionConflict``."""
     with _finished(callback_id, Withdrawal.COMPLETED, workspace_id=workspace_id, now=now) as row:
         Callback.objects.filter(pk=callback_id).update(completed_by=actor.kind)
         leave_trace(row, "complete", actor, to_state={"status": "completed"}, reason=reason, now=now)
@@ -121,7 +132,7 @@ def _finished(callback_id: int, why: Withdrawal, *, workspace_id: UUID, now: dat
     """Withdraw the call of a pending callback, and end its chain."""
     with opened(callback_id, workspace_id=workspace_id, to=why) as row:
         calls.withdraw([row.call.id], why=why, now=now)
-        # One that was promised while a call was live: its end, which comes yet, is to make no retry.
+        # A callback may be promised while a call is live. When that call ends, it must not make a retry.
         calls.settle_live(row.call.chain_id, now=now)
         yield row
 
@@ -154,7 +165,7 @@ def _refuse_unless_possible(row: Opened, *, at: datetime, force: Force | None, n
 
 
 def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: list[Step], now: datetime) -> None:
-    """Give the call another time; its generation rises, so a message that is under way finds nothing."""
+    """Give the call another time and raise its generation, so that a published message no longer claims it."""
     if force:
         checks = ", ".join(sorted(force.checks))
         steps.append(step(Code.FORCED, f"Forced past {checks}: {force.reason}", at=now))
@@ -183,7 +194,7 @@ def _move(row: Opened, at: datetime, *, rank: Rank, force: Force | None, steps: 
 
 
 def _retry_after_skip(row: Opened, *, now: datetime) -> None:
-    """Schedule what would have followed the skipped call, had it failed like the one before; or end the chain."""
+    """Schedule the next retry as if the skipped call had failed like the one before it, or end the chain."""
     call, callback = row.call, row.callback
     origin, number = callback.origin_call_id, call.attempt_number - 1
     assert origin is not None  # a retry follows a call
@@ -193,14 +204,14 @@ def _retry_after_skip(row: Opened, *, now: datetime) -> None:
         ended_reason="skipped",
         at=max(callback.scheduled_at, now),
     )
-    # The skipped call was never made: the next one takes its number, and follows the call that it followed.
+    # The skipped call was never made, so the next retry takes its number and its origin call.
     skipped = EndedCall(call=call._replace(id=origin, attempt_number=number), end=end)
     decision = decision_on(skipped, has_pending=False)
     made = make_retries([decision], now=now, is_skip=True)
     if made:
         record_events([new.event for new in made.values()], now=now)
         return
-    # What was reached before stays so: a promise after an answer may have been in vain.
+    # A chain that reached the contact keeps that result, even if a later promise was never kept.
     chain = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
     state = ContactState.REACHED if chain.was_reached else ContactState.EXHAUSTED
     reason = decision.stop or "no_opening"
@@ -219,7 +230,7 @@ def leave_trace(
     force: Force | None = None,
     now: datetime,
 ) -> None:
-    """Write who did what to the callback, from which state, why, and which checks it was forced past."""
+    """Write the audit entry of a verb: actor, old and new state, reason, and the checks that were forced."""
     change = Change.of(
         row.callback,
         "callback",

@@ -1,8 +1,8 @@
 """Bulk actions: one verb on many callbacks, each in a transaction of its own; refusals are counted by reason.
 
-A few are done at once. What a filter names becomes a job: its callbacks are written down when it is asked for, and
-workers take them one by one, each in one transaction with the note that it was done; so a killed worker, a repeated
-message or two workers at once do nothing twice. A dry run does the same and takes every change back.
+Callbacks named by id are changed at once. A filter starts a job: it stores the ids of the matching callbacks, and
+workers change them one by one. Each change commits together with its outcome, so a killed worker, a repeated message
+or two workers at once change nothing twice. A dry run does the same and rolls every change back.
 """
 
 import logging
@@ -27,21 +27,21 @@ from dialer.workspaces.transitions import TransitionConflict
 log = logging.getLogger(__name__)
 
 BATCH = 100
-"""Callbacks that share one reading of the clock, and one look at whether somebody stopped the job."""
+"""Callbacks per batch; the clock and the job's status are read once per batch."""
 LEASE = timedelta(seconds=60)
-"""A batch takes a second or two; after this its worker is taken for dead."""
+"""A batch takes a second or two; after this long without a new one its worker counts as dead."""
 DONE = "done"
 FAILED = "failed"
 MOST_SHOWN = 100
-"""Refused callbacks that an answer names; the rest are counted."""
+"""How many refused callbacks an answer lists; the rest are only counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be done to each callback, by whom; ``fields`` are JSON-ready.
+    """A bulk action and its actor.
 
-    ``reason``, ``scheduled_at`` or ``local_time`` (on each contact's own clock), ``force`` {checks, reason},
-    ``notes``, ``persona_id``: those that the action takes.
+    ``fields`` holds the action's arguments, ready for JSON: ``reason``, ``scheduled_at`` or ``local_time`` (on each
+    contact's own clock), ``force`` {checks, reason}, ``notes``, ``persona_id``.
     """
 
     action: str
@@ -52,9 +52,9 @@ class Order:
 
 
 def act(order: Order, callback_ids: Sequence[int], *, now: datetime) -> dict[int, Exception | None]:
-    """Do the action to each callback in a transaction of its own; return what refused, by id.
+    """Do the action to each callback in a transaction of its own; return the refusal of each, or ``None``, by id.
 
-    Raises what is no refusal.
+    An exception that is not a refusal is raised and stops the rest.
     """
     answers: dict[int, Exception | None] = {}
     for callback_id in dict.fromkeys(callback_ids):
@@ -69,14 +69,14 @@ def act(order: Order, callback_ids: Sequence[int], *, now: datetime) -> dict[int
 
 
 def possible(callbacks: QuerySet[Callback], action: str) -> QuerySet[Callback]:
-    """Keep the callbacks whose status allows the action."""
+    """Return the callbacks whose status allows the action."""
     return callbacks.filter(status__in=[status.value for status in VERBS[action].from_])
 
 
 def start(order: Order, callbacks: QuerySet[Callback], *, asked: Mapping[str, Any], now: datetime) -> BulkAction:
-    """Write down which callbacks the action is to be done to, in the order of the queryset, and by whom.
+    """Create a job with a row per matching callback, ordered by ``scheduled_at``; ``asked`` goes into the audit entry.
 
-    Publish ``callbacks.run_bulk`` with the id afterwards; the sweep does if nobody does.
+    Publish ``callbacks.run_bulk`` with the id after the commit; otherwise the sweep picks the job up.
     """
     with transaction.atomic():
         bulk: BulkAction = BulkAction.objects.create(
@@ -106,7 +106,7 @@ def start(order: Order, callbacks: QuerySet[Callback], *, asked: Mapping[str, An
 
 
 def run_batch(bulk_id: UUID, *, now: datetime) -> bool:
-    """Do the next callbacks of a job; tell whether there are more. Safe to call from anywhere at any time."""
+    """Process the next batch of a job; return whether more may be left. Safe to call concurrently and repeatedly."""
     running = BulkAction.objects.filter(pk=bulk_id, status=BulkStatus.RUNNING.value)
     if not running.update(lease_until=now + LEASE):
         return False
@@ -121,14 +121,14 @@ def run_batch(bulk_id: UUID, *, now: datetime) -> bool:
 
 
 def resume_open(*, now: datetime) -> list[UUID]:
-    """Return jobs whose worker died, to resume."""
+    """Return up to 100 running jobs that no worker holds a lease on."""
     idle = Q(lease_until=None) | Q(lease_until__lte=now)
     running = BulkAction.objects.filter(idle, status=BulkStatus.RUNNING.value)
     return list(running.order_by("id").values_list("id", flat=True)[:100])
 
 
 def stop(bulk_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> BulkAction:
-    """Leave the callbacks alone that were not asked yet; raises ``TransitionConflict`` where none are left."""
+    """Stop a running job; finished callbacks stay changed. Raises ``TransitionConflict`` if the job is not running."""
     with transaction.atomic():
         bulk: BulkAction = BulkAction.objects.in_workspace(workspace_id).get(pk=bulk_id)
         stopped = BulkAction.objects.filter(pk=bulk_id, status=BulkStatus.RUNNING.value)
@@ -139,7 +139,7 @@ def stop(bulk_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", n
 
 
 def refused_rows(bulk: BulkAction) -> list[BulkRow]:
-    """Return the first callbacks that refused, each with the reason's code."""
+    """Return the first ``MOST_SHOWN`` refused or failed rows; ``outcome`` is the reason's code."""
     return list(BulkRow.objects.filter(bulk=bulk).exclude(outcome__in=("", DONE)).order_by("id")[:MOST_SHOWN])
 
 
@@ -157,7 +157,7 @@ def _do(order: Order, callback_id: int, *, now: datetime) -> None:
 
 
 def _do_row(row_id: int, order: Order, *, now: datetime) -> None:
-    """Do one callback and note what came of it in one transaction, unless another worker is at it or was."""
+    """Process one row and store its outcome in one transaction; skip a row that another worker holds or finished."""
     with transaction.atomic():
         row: BulkRow | None = BulkRow.objects.select_for_update(skip_locked=True).filter(pk=row_id, outcome="").first()
         if row is None:
@@ -167,24 +167,24 @@ def _do_row(row_id: int, order: Order, *, now: datetime) -> None:
                 _do(order, row.callback_id, now=now)
             outcome = DONE
         except OperationalError:
-            # A deadlock or a lost connection is no refusal: the row stays as it is and is asked again.
+            # A deadlock or a lost connection is no refusal: the row keeps its empty outcome and is tried again.
             raise
         except Exception as raised:
             outcome = code_of(raised) or FAILED
             if outcome == FAILED:
-                # One row that breaks something must not keep the others from their turn.
+                # An unexpected error in one row must not stop the job.
                 log.exception("bulk.failed bulk=%s callback=%s", row.bulk_id, row.callback_id)
         BulkRow.objects.filter(pk=row.pk).update(outcome=outcome)
 
 
 def _count(bulk: BulkAction, *, now: datetime) -> None:
-    """Write what came of the rows so far, and the job's end where none is left: then only what refused is kept."""
+    """Store the counts so far; when no row is left, end the job and delete the rows that succeeded."""
     counts = Counter(
         dict(BulkRow.objects.filter(bulk=bulk).values_list("outcome").annotate(rows=Count("id")).order_by())
     )
     left = counts.pop("", 0)
     done = counts.pop(DONE, 0)
-    # Of a job that is done the rows are gone: another worker that counts them late must not write that.
+    # A finished job has no successful rows left, so a worker that counts late must not overwrite its counts.
     BulkAction.objects.filter(pk=bulk.pk).exclude(status=BulkStatus.DONE.value).update(done=done, refused=dict(counts))
     ended = BulkAction.objects.filter(pk=bulk.pk, status=BulkStatus.RUNNING.value)
     if not left and ended.update(status=BulkStatus.DONE.value, finished_at=now, lease_until=None):
@@ -202,7 +202,7 @@ def _order(bulk: BulkAction) -> Order:
 
 
 def _fields(order: Order, callback_id: int) -> dict[str, Any]:
-    """Read the fields for one callback: a local time is an instant on its contact's own clock."""
+    """Turn the stored fields into arguments for one callback; ``local_time`` is read on its contact's clock."""
     read = dict(order.fields)
     if "scheduled_at" in read:
         read["scheduled_at"] = datetime.fromisoformat(read["scheduled_at"])

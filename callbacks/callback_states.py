@@ -1,8 +1,8 @@
-"""Where a callback stands: the only module that changes a callback's status.
+"""Callback statuses: the only module that changes them.
 
-Each verb is one statement for a batch and leaves rows alone that may not go where it leads
-(:data:`~callbacks.rules.statuses.CALLBACK_MOVES`). All run in the caller's transaction; what is told of a change is the
-caller's business. New callbacks are inserted by :mod:`callbacks.scheduled`.
+Each verb updates a batch in one statement and skips rows whose status does not allow the move
+(:data:`~callbacks.rules.statuses.CALLBACK_MOVES`). It runs in the caller's transaction, and the caller records the
+events. :mod:`callbacks.scheduled` inserts new callbacks.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class _CallId(NamedTuple):
 
 
 def dial(call_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Their calls are handed to a carrier."""
+    """Mark the pending callbacks of these calls as being dialled."""
     run(
         "callbacks_dialling",
         """
@@ -37,7 +37,10 @@ def dial(call_ids: Sequence[UUID], *, now: datetime) -> None:
 
 
 def put_back(call_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
-    """Make them pending again; return the calls of those that stay, because another callback is pending by now."""
+    """Make the callbacks of these calls pending again.
+
+    A callback stays ``dialing`` where another one of its contact and campaign is pending by now; its call is returned.
+    """
     calls = list(call_ids)
     run(
         "callbacks_put_back",
@@ -60,7 +63,7 @@ def put_back(call_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
 
 
 def finish(call_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Their calls have ended."""
+    """Mark the open callbacks of these calls, which have ended, as done."""
     run(
         "callbacks_done",
         """
@@ -72,7 +75,7 @@ def finish(call_ids: Sequence[UUID], *, now: datetime) -> None:
 
 
 def withdraw(call_ids: Sequence[UUID], *, to: CallbackStatus, completed_by: str = "", now: datetime) -> list[int]:
-    """Their calls were withdrawn; return the callbacks that were still open."""
+    """Move the open callbacks of withdrawn calls to a final status; return the ids of those it changed."""
     rows = fetch(
         _CallbackId,
         "callbacks_withdrawn",
@@ -87,7 +90,7 @@ def withdraw(call_ids: Sequence[UUID], *, to: CallbackStatus, completed_by: str 
 
 
 def reopen(callback: Callback, *, explained: Step, now: datetime) -> None:
-    """Make a callback that a person ended, and whose row the caller holds locked, pending again."""
+    """Make a callback that an operator ended pending again; the caller holds its row locked."""
     Callback.objects.filter(pk=callback.pk, status__in=[status.value for status in UNDOABLE]).update(
         status=CallbackStatus.PENDING.value,
         completed_by="",

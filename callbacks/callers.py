@@ -1,4 +1,4 @@
-"""Contacts who call us: their call completes what it makes needless; an operator can undo that for 24 hours."""
+"""Inbound calls: an answered one completes the contact's pending callbacks; an operator can undo that for 24 hours."""
 
 import json
 from collections.abc import Sequence
@@ -16,16 +16,17 @@ from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
 
 INBOUND_CALL = "inbound_call"
-"""``completed_by`` of these callbacks, and the reason that their events give."""
+"""``completed_by`` of these callbacks."""
 A_TALK = timedelta(seconds=10)
-"""A talk this long keeps the promise of a requested callback; any talk makes retries needless."""
+"""The shortest talk that completes a requested callback; a talk of any length completes retries."""
 
 
 def complete_for_callers(ended: Sequence[EndedCall], *, now: datetime) -> list[UUID]:
-    """Complete what waits for contacts whose own call was answered, in all campaigns; return the calls withdrawn.
+    """Complete callbacks of contacts whose inbound call was answered, in all campaigns; return the withdrawn calls.
 
-    What they asked for while they called stays, and so does what an operator made: that is our wish, not theirs. A
-    retry stays in no case: who calls back at once may be quicker than the report of the call that they missed.
+    Retries are always completed: a contact who calls back at once may be quicker than the report of the missed call.
+    A callback that the contact requested is completed only if it was made before this call and the talk was long
+    enough. Callbacks that an operator made stay.
     """
     withdrawn: list[UUID] = []
     for each in ended:

@@ -1,7 +1,7 @@
-"""Corrections by a person: a call taken for a machine's, and calls of unknown outcome.
+"""Corrections by a person: calls that a machine seemed to answer, and calls of unknown outcome.
 
-A contact who was reached after all counts as reached from then on: retries that are pending end as with any answer,
-promises stay. What was told about the call's end stays told; others hear what follows from the correction.
+A corrected contact counts as reached from then on: pending retries are withdrawn as after any answer, promises stay.
+Events about the call's end are not taken back; the consequences of the correction are recorded as new events.
 """
 
 from collections.abc import Iterator
@@ -32,17 +32,17 @@ from webhooks.outbox import record_events
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Locked:
-    """A call and its context, locked with all that waits or talks in its chain."""
+    """A call and its context, locked with all queued and live calls of its chain."""
 
     call: Call
     context: CallContext
 
 
 def was_a_person(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Call:
-    """Correct the verdict that a machine answered: of a live call for its end, of one that ended ``voicemail`` now.
+    """Correct the verdict that a machine answered: the call is ``answered``, and its contact counts as reached.
 
-    The call is then ``answered`` and its contact reached. Repeating it changes nothing while the call is live; raises
-    ``TransitionConflict`` for a call that ended in any other way, or was never handed over.
+    A live call is corrected when it ends, one that ended as ``voicemail`` at once. Repeating it on a live call changes
+    nothing. Raises ``TransitionConflict`` for a call that ended in any other way or was never handed over.
     """
     with _locked(call_id, workspace_id) as row:
         before = row.call.outcome or row.call.status
@@ -61,9 +61,9 @@ def was_a_person(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: dateti
 
 
 def mark_reached(call_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Call:
-    """Settle an ``unknown`` call: the contact was reached. The call's outcome stays, for nobody knows of its talk.
+    """Settle an ``unknown`` call: its contact counts as reached, its outcome stays ``unknown``.
 
-    Raises ``TransitionConflict`` for a call that needs nobody.
+    Raises ``TransitionConflict`` for a call that does not need a person.
     """
     with _locked(call_id, workspace_id) as row:
         reconciliation.mark_handled(
@@ -85,10 +85,10 @@ def call_back(
     now: datetime,
     reason: str = "",
 ) -> Scheduled:
-    """Settle an ``unknown`` call by promising another: now, or at the time given, as :func:`scheduling.request` does.
+    """Settle an ``unknown`` call by promising another one, now or at the given time.
 
-    In the call's campaign, or outside campaigns where that is over. Raises ``TransitionConflict`` for a call that
-    needs nobody, and what ``request`` raises.
+    The promise belongs to the call's campaign, or to none if that has ended. Raises ``TransitionConflict`` for a call
+    that does not need a person, and whatever :func:`scheduling.request` raises.
     """
     with transaction.atomic():
         call: Call = Call.objects.in_workspace(workspace_id).select_related("campaign").get(pk=call_id)
@@ -115,7 +115,7 @@ def call_back(
 
 @contextmanager
 def _locked(call_id: UUID, workspace_id: UUID) -> Iterator[_Locked]:
-    """Lock the call, and what waits or talks in its chain: each of them ends before this, or sees it."""
+    """Lock the call and the queued and live calls of its chain: each ends before the correction, or sees it."""
     with transaction.atomic():
         chain_id = Call.objects.in_workspace(workspace_id).values_list("chain_id", flat=True).get(pk=call_id)
         run(
@@ -131,14 +131,14 @@ def _locked(call_id: UUID, workspace_id: UUID) -> Iterator[_Locked]:
 
 
 def _count_as_reached(row: _Locked, *, now: datetime) -> None:
-    """Do what an answer does: end the retries that wait, and the chain unless something else goes on in it."""
+    """Do what an answer does: withdraw pending retries, and end the chain unless something else is open in it."""
     call = row.context
     cancel_needless_retries([call], now=now)
     chain = used_up(call.chain_id)
     if call.campaign_contact_id:
         campaign_contacts.count_as_reached(call.campaign_contact_id, is_over=not chain.goes_on, now=now)
     if not chain.goes_on and not call.is_inbound:
-        # Once per chain: where its end was told already, this is silently the first. A call that came in tells none.
+        # Recorded once per chain: a second end of it is dropped. Inbound calls record none.
         so_far = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
         told = call_exhausted(call, so_far, result="reached", reason=Outcome.ANSWERED, attempts=chain.attempts, at=now)
         record_events([told], now=now)

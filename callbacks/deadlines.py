@@ -1,6 +1,6 @@
 """Deadlines of pending callbacks: a late promise is reported once, a retry that is too late expires.
 
-Two sweeps on beat, each in batches, each safe to run twice at once: the rows decide under their locks.
+Celery beat runs both sweeps, in batches. Two runs at once are safe: each row is checked again under its lock.
 """
 
 import json
@@ -26,7 +26,7 @@ from webhooks.outbox import record_events
 LATE_AFTER = timedelta(minutes=15)
 """A promise this late raises an alert."""
 EXPIRES_AFTER = timedelta(days=7)
-"""A stale retry this late is given up."""
+"""A stale retry this late expires."""
 
 
 class _Late(NamedTuple):
@@ -34,9 +34,9 @@ class _Late(NamedTuple):
 
 
 def tell_late(*, limit: int = 500, now: datetime) -> list[int]:
-    """Record ``callback.late`` for promises that are late and not told yet; return their ids.
+    """Record ``callback.late`` for late promises that have none yet; return their ids.
 
-    Once per promised time: a promise that is moved may be late again. Whatever holds it is the event's reason.
+    There is one event per promised time: a promise that is moved may be late again. The event's reason is the hold.
     """
     with transaction.atomic():
         rows = fetch(
@@ -64,13 +64,13 @@ class _TooLate(NamedTuple):
 
 
 def expire(*, limit: int = 500, now: datetime) -> list[UUID]:
-    """Give up retries that waited for a person in vain; return the calls that were withdrawn.
+    """Expire stale retries that no operator decided on; return the calls that were withdrawn.
 
-    Their chains end: ``callback.expired`` and ``call.exhausted``, the contacts at their end. One that a workspace
-    does not hold for stale yet stays, however late it is.
+    Their chains end: ``callback.expired`` and ``call.exhausted`` are recorded and the campaign contacts finished. A
+    retry that its workspace does not consider stale yet stays, however late it is.
     """
     with transaction.atomic():
-        # The queue's own index serves it, workspace by workspace: retries that nobody let expire yet are few.
+        # Served by the queue's index, workspace by workspace: retries that have yet to expire are few.
         found = fetch(
             _TooLate,
             "expired_retries",
@@ -92,7 +92,7 @@ def expire(*, limit: int = 500, now: datetime) -> list[UUID]:
 
 
 def _by_reason(ids: Sequence[int], *, now: datetime) -> Mapping[str, list[int]]:
-    """Group late promises by what holds them; empty where nothing does."""
+    """Group late promises by the reason of their hold, which is empty where nothing holds them."""
     waiting = why_waiting(list(Callback.objects.filter(pk__in=ids)), now=now) if ids else {}
     grouped: dict[str, list[int]] = defaultdict(list)
     for callback_id in sorted(ids):

@@ -1,4 +1,4 @@
-"""Edits a pending callback: its persona and its notes."""
+"""Edits the persona and the notes of a pending callback."""
 
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -11,7 +11,7 @@ from dialer.workspaces.audit import Actor
 
 
 class Edits(TypedDict, total=False):
-    """What is given is changed; a ``persona_id`` of ``None`` leaves it to the campaign again, or to the call before."""
+    """The fields to change; ``persona_id=None`` returns to the persona of the campaign or of the call before."""
 
     notes: str
     persona_id: UUID | None
@@ -22,8 +22,8 @@ def edit(
 ) -> Callback:
     """Write notes, or assign a persona, who then makes this call and those that follow it.
 
-    Raises ``TransitionConflict`` for a callback that is not pending, and ``Persona.DoesNotExist`` for one that is
-    archived or of another workspace.
+    Raises ``TransitionConflict`` for a callback that is not pending, and ``Persona.DoesNotExist`` for a persona that
+    is archived or belongs to another workspace.
     """
     with opened(callback_id, workspace_id=workspace_id, to="edited") as row:
         changed: dict[str, object] = {}
@@ -50,7 +50,7 @@ def _assign(row: Opened, persona_id: UUID | None) -> str:
 
 
 def _persona_unassigned(callback: Callback) -> UUID:
-    """Return who talks where nobody was assigned: the campaign's persona, else that of the call before."""
+    """Return the persona for a callback without an assigned one: the campaign's, else that of the call before."""
     if callback.campaign_id is not None:
         return Campaign.objects.values_list("persona_id", flat=True).get(pk=callback.campaign_id)
     before = callback.origin_call_id or callback.call_id

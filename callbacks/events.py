@@ -93,6 +93,6 @@ def _event(row: _Fact, change: str, *, reason: str, at: datetime) -> NewEvent:
         campaign_id=row.campaign_id,
         persona_id=row.persona_id,
         call_id=row.call_id,
-        # An alert is for whoever runs the queue, whatever the call's own webhooks are.
+        # An alert is for the operators of the queue, so it ignores the call's own webhooks.
         inline_webhooks=None if change == "late" else parsed(row.config_webhooks),
     )

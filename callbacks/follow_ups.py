@@ -1,6 +1,6 @@
-"""What happens to a queued call, applied to its callback; and what follows a call that has ended.
+"""Applies what happens to a queued call to its callback, and decides what follows a call that has ended.
 
-Implements :class:`dialer.calls.listener.CallListener`. Everything runs in the transaction of the dialer, on batches.
+Implements :class:`dialer.calls.listener.CallListener`. Everything works on batches, in the dialer's transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,15 +35,15 @@ _STATUS_WHEN_WITHDRAWN = {
     Withdrawal.INBOUND_CALL: CallbackStatus.COMPLETED,
     Withdrawal.EXPIRED: CallbackStatus.EXPIRED,
 }
-"""What a callback becomes when its call is withdrawn, by the reason; any other reason cancels it."""
+"""The status of a callback whose call is withdrawn, by reason; any other reason cancels it."""
 _REASON_TOLD = {Withdrawal.EXPIRED: "stale_for_7_days"}
-"""What ``callback.*`` gives as the reason where the word for the withdrawal says no more than the event's name."""
+"""The reason in ``callback.*`` events where the withdrawal's code would only repeat the event's name."""
 _ENDS_RETRIES = (Outcome.ANSWERED, Outcome.DNC_REQUEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the rules say of one ended call; ``stop`` is empty where there is a retry."""
+    """What the rules decide for an ended call; ``stop`` is empty where a retry follows."""
 
     ended: EndedCall
     settings: Resolved
@@ -53,20 +53,20 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A retry that was scheduled, and the event that tells it; recording it is left to the caller."""
+    """A scheduled retry and its event, which the caller records."""
 
     pending: PendingCallback
     event: NewEvent
 
 
 class Callbacks:
-    """The facts, as the callback queue takes them."""
+    """Updates the callback queue for each thing that happens to a call."""
 
     def calls_dialling(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
         callback_states.dial(call_ids, now=now)
 
     def calls_put_back(self, call_ids: Sequence[UUID], *, now: datetime) -> None:
-        """Make their callbacks pending again; where another one is pending by now, withdraw the call."""
+        """Make the callbacks of these calls pending again; withdraw a call if another callback is pending by now."""
         in_the_way = callback_states.put_back(call_ids, now=now)
         calls.withdraw(in_the_way, why=Withdrawal.SUPERSEDED, now=now)
 
@@ -84,7 +84,7 @@ class Callbacks:
         derive_anew(contact_ids, now=now)
 
     def calls_ended(self, ended: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:
-        """Close the callbacks that were called, cancel retries that an answer made needless, make the new ones."""
+        """Close the callbacks of these calls, cancel retries that an answer made needless, and make new retries."""
         callback_states.finish([each.call.id for each in ended], now=now)
         ours = [each for each in ended if not each.call.is_inbound]
         theirs = [each for each in ended if each.call.is_inbound]
@@ -105,7 +105,7 @@ class _Needless(NamedTuple):
 def cancel_needless_retries(answered: Sequence[CallContext], *, now: datetime) -> None:
     """Withdraw the pending retries of contacts who were reached, in the campaign of the call; promises stay.
 
-    The chains of these calls are left to the caller, who says what follows in them.
+    The caller decides what follows in the chains of the answered calls.
     """
     if not answered:
         return
@@ -124,7 +124,7 @@ def cancel_needless_retries(answered: Sequence[CallContext], *, now: datetime) -
             "campaigns": [call.campaign_id for call in answered],
         },
     )
-    # Outside campaigns the retries may be those of other chains, which nothing else brings to their end.
+    # Outside campaigns the retries may belong to other chains, which nothing else would end.
     mine = {call.chain_id for call in answered}
     here = [row.call_id for row in rows if row.chain_id in mine]
     elsewhere = [row.call_id for row in rows if row.chain_id not in mine]
@@ -145,7 +145,7 @@ class _Pending(NamedTuple):
 
 
 _PendingBy = Mapping[tuple[UUID, UUID | None], _Pending]
-"""Pending callbacks by contact and campaign: there is one at most."""
+"""The pending callback of each contact and campaign; there is at most one."""
 
 
 def _pending_of(ended: Sequence[CallContext]) -> _PendingBy:
@@ -185,11 +185,10 @@ def _obstacle(call: CallContext, *, has_pending: bool) -> str:
 
 
 def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool = False) -> dict[UUID, Made]:
-    """Queue the calls and make the callbacks of all retries in a batch, by the call they follow.
+    """Make the retries of a batch, each a queued call and its callback; return them by the id of the call they follow.
 
-    ``is_skip`` tells that they follow retries that were skipped, in place of calls that ended.
-
-    A retry that has no opening within 366 days is not made.
+    ``is_skip`` says that the retries follow skipped ones, not calls that ended. A retry that has no opening within
+    366 days is not made.
     """
     wanted = [decision for decision in decisions if decision.retry is not None]
     ledger = context.ledger_of(
@@ -273,18 +272,19 @@ def _follow_up(
             pending=new.pending,
             events=[new.event],
         )
-    return FollowUp(attempts_left=_left(decision), pending=_waiting(call, pending), stop=decision.stop or "no_opening")
+    waiting = _waiting(call, pending)
+    return FollowUp(attempts_left=_retries_left(decision), pending=waiting, stop=decision.stop or "no_opening")
 
 
 def _after_their_call(ended: EndedCall, pending: _PendingBy) -> FollowUp:
-    """No call that came in is retried, but what the contact asked for in it is promised."""
+    """Return what follows an inbound call: never a retry, but possibly a callback that the contact asked for."""
     return FollowUp(pending=_waiting(ended.call, pending), stop=ended.end.outcome)
 
 
 def _waiting(call: CallContext, pending: _PendingBy) -> PendingCallback | None:
-    """Return what the call's chain waits for.
+    """Return the pending callback of the call's chain.
 
-    Outside campaigns a contact may have several chains: another one's promise does not keep this one alive.
+    Outside campaigns a contact may have several chains; the promise of another chain does not keep this one open.
     """
     row = pending.get(_key(call))
     if row is None or row.chain_id != call.chain_id:
@@ -292,8 +292,8 @@ def _waiting(call: CallContext, pending: _PendingBy) -> PendingCallback | None:
     return PendingCallback(id=row.id, scheduled_at=row.scheduled_at)
 
 
-def _left(decision: Decision) -> int:
-    """Return how many retries the limit leaves, even if none of them will be made."""
+def _retries_left(decision: Decision) -> int:
+    """Return how many retries the limit leaves, even if the chain makes none of them."""
     rules = decision.settings.policy.rules
     rule = rules.get(decision.ended.end.outcome) or rules.get("no_answer")
     limit = decision.settings.limit

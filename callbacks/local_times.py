@@ -1,7 +1,7 @@
 """Promises for a local time: they move when the contact's zone or number changes.
 
-Only what was said as a local time moves. An instant that somebody named stays that instant, and a retry stays when its
-rule put it: the window on the new clock is asked when it is dialled, as for every call.
+Only promises that were made for a local time move. Promises for an instant and retries keep their time; the window on
+the new clock is checked when they are dialled, as for every call.
 """
 
 import json
@@ -42,7 +42,7 @@ _REASON = "time_zone_changed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Moved:
-    """A promise at its new time; one that is in the past is due now."""
+    """A promise at its new time, or due now if that has passed."""
 
     callback: Callback
     due_at: datetime
@@ -52,10 +52,10 @@ class _Moved:
 
 
 def derive_anew(contact_ids: Sequence[UUID], *, now: datetime) -> list[int]:
-    """Move what was promised for a local time to where the contacts' clocks show it now; return what moved.
+    """Move promises for a local time to the instant at which the contacts' clocks now show it; return their ids.
 
-    Derived into the past it is due now, and late. Runs in the transaction that changed the contacts, and locks their
-    calls before their callbacks.
+    A promise whose new time has passed is due now, and late. Runs in the transaction that changed the contacts, and
+    locks calls before callbacks.
     """
     pending = Callback.objects.filter(contact_id__in=contact_ids, status=CallbackStatus.PENDING.value)
     rows = {row.id: row for row in context.locked_contexts_of(pending.values_list("call_id", flat=True))}
@@ -106,7 +106,7 @@ def _derived(callback: Callback, call: CallContext, terms: Terms, ledger: Ledger
         forced=in_force(moved_to(force, wanted), now=now) if force else frozenset(),
     )
     is_past = wanted <= now
-    # One that is late keeps the time that was promised; where it may not be dialled at once, placing says why.
+    # A late promise keeps the promised time. If it may not be dialled now, placing holds it with a reason.
     at = wanted if is_past else possible.at or wanted
     shifts = () if is_past else possible.shifts
     callback.scheduled_at = at
@@ -114,7 +114,7 @@ def _derived(callback: Callback, call: CallContext, terms: Terms, ledger: Ledger
     callback.adjusted_reason = shifts[0].reason if shifts else ""
     callback.late_event_at = callback.late_event_at if is_past else None
     late = "; that has passed, so it is due now" if is_past else ""
-    text = f"The contact's clock is that of {zone} now, where it was asked for {written(wanted)}{late}."
+    text = f"The contact's time zone is now {zone}; the local time asked for is {written(wanted)}{late}."
     steps: list[Step] = [step(Code.CLOCK_CHANGED, text, at=now, from_=was, to=wanted)]
     if not is_past:
         steps += explanation.of_shifts(possible, window_level=terms.window.hours_level, at=now)

@@ -12,7 +12,7 @@ _PENDING = Q(status=CallbackStatus.PENDING.value)
 
 
 class Callback(Owned):
-    """A promise to call a contact at a time; its queued call is made in the same transaction."""
+    """A promise to call a contact at a time; its queued call is inserted in the same transaction."""
 
     id = models.BigAutoField(primary_key=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -76,7 +76,7 @@ class Callback(Owned):
                 fields=["workspace", "-dialled_at"], condition=Q(dialled_at__isnull=False), name="callback_dialled"
             ),
             models.Index(fields=["contact", "-id"], name="callback_newest_of_contact"),
-            # What the sweep for late promises reads, oldest first. Retries, which are nearly all rows, are not in it,
+            # For the sweep for late promises, oldest first. Retries, which are nearly all rows, are not in it,
             # so their way through the queue writes nothing here; nor are promises that were told.
             models.Index(
                 fields=["scheduled_at"],
@@ -95,7 +95,7 @@ class Callback(Owned):
 
 
 class BulkAction(Owned, PublicId):
-    """One action on all callbacks that a filter named: a job that any worker goes on with."""
+    """One action on all callbacks that match a filter: a job that any worker can continue."""
 
     public_prefix = "bulk"
 
@@ -130,7 +130,7 @@ class BulkAction(Owned, PublicId):
 
 
 class BulkRow(models.Model):
-    """One callback that a bulk action is to change; ``outcome`` is empty until it was asked."""
+    """One callback that a bulk action is to change; ``outcome`` is empty until it was processed."""
 
     bulk = models.ForeignKey(BulkAction, on_delete=models.CASCADE, related_name="rows", db_index=False)
     callback = models.ForeignKey(Callback, on_delete=models.CASCADE, related_name="+", db_index=False)

@@ -1,4 +1,4 @@
-"""Previews a chain with the rules that schedule, on assumed outcomes; writes nothing, dials nothing."""
+"""Previews a chain on assumed outcomes, with the rules that schedule real calls; writes and dials nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ RING_TIMEOUT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A chain to be imagined: normalised settings of the three levels, and how each attempt ends."""
+    """A chain to preview: normalised settings of the three levels, and the outcome of each attempt."""
 
     phone: str
     time_zone: str
@@ -39,9 +39,9 @@ class Question:
 
 
 def preview(question: Question) -> dict[str, Any]:
-    """Answer with the attempts, each with its explanation, and why the chain stops (``None``: it goes on).
+    """Return the attempts, each with its explanation, and why the chain stops (``None`` if it would continue).
 
-    Each outcome is taken to end its attempt at the instant it started, and attempts start exactly when scheduled.
+    Attempts are assumed to start exactly when scheduled and to end at the instant they start.
     """
     terms = _terms(question)
     settings = resolved(
@@ -52,7 +52,7 @@ def preview(question: Question) -> dict[str, Any]:
         workspace_policy=question.workspace_policy,
     )
     at = question.first_attempt_at
-    # The first attempt is a fact: it is never moved, and asked only for the clock that it is shown in.
+    # The first attempt is given: it is never moved, only its time zone is resolved.
     zone = opening_for(
         terms.window.window, terms.contact, fallback=terms.fallback, at=at, ring_timeout=terms.ring_timeout
     )

@@ -1,4 +1,4 @@
-"""Questions of previews, completed with a workspace's defaults, zone, limits and policies."""
+"""Completes preview requests with a workspace's defaults, zone, limits and policies."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -26,10 +26,10 @@ def question_in(
     policy: RetryPolicy | None = None,
     campaign: Campaign | None = None,
 ) -> Question:
-    """Read a question as a client asks it: settings in either spelling, ``policy`` as if a campaign named it.
+    """Build a preview question from a client's settings, in either spelling; ``policy`` counts as the campaign's.
 
-    ``campaign`` stands behind ``schedule`` and ``policy`` where these are not given, and brings its limits and how long
-    its line rings. Raises ``InvalidSettings`` naming every field at fault.
+    ``campaign`` supplies ``schedule`` and ``policy`` where these are not given, its contact limits, and the ring time
+    of its line. Raises ``InvalidSettings`` naming every invalid field.
     """
     if campaign is not None and schedule is None:
         schedule = {**campaign.schedule, "timezone": campaign.time_zone}

@@ -22,7 +22,7 @@ GRACE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Why a due callback is not being dialled, and when it could be; ``None``: when a person decides so."""
+    """Why a due callback is not being dialled, and when it could be; ``None`` if that takes a person's decision."""
 
     code: str
     text: str
@@ -32,7 +32,7 @@ class Waiting:
 def in_queue(
     callbacks: QuerySet[Callback], queue: str, *, now: datetime, time_zone: str, grace: timedelta = timedelta()
 ) -> QuerySet[Callback]:
-    """Keep the pending callbacks of one view; days and weeks are those of ``time_zone``, weeks end on Sunday."""
+    """Return the pending callbacks of one view; days and weeks are those of ``time_zone``, weeks end on Sunday."""
     pending = callbacks.filter(status=CallbackStatus.PENDING.value)
     local = now.astimezone(ZoneInfo(time_zone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -50,15 +50,15 @@ def in_queue(
 
 
 def why_waiting(callbacks: Sequence[Callback], *, now: datetime) -> Mapping[int, Waiting]:
-    """Say for each pending callback that is due why it is not being dialled, as the last look before dialling sees it.
+    """Return why each due callback is not being dialled, by its id, judged by the same rules as placing.
 
-    One that nothing holds is left out: it has just come due, or is on its way to a carrier. A constant number of
-    statements, whatever the number of callbacks.
+    A callback that nothing holds is left out: it has just come due or is being handed over. Runs a constant number of
+    statements.
     """
     due = {c.call_id: c for c in callbacks if c.status == CallbackStatus.PENDING and c.scheduled_at <= now}
     waiting: dict[int, Waiting] = {}
     for call_id, (call, answer) in eligibility.check_unlocked(due, now=now).items():
-        found = _why(call, answer, now=now)
+        found = _reason_and_time(call, answer, now=now)
         if found is not None:
             code, at = found
             waiting[due[call_id].pk] = Waiting(code=code.value, text=_sentence(code), next_possible_at=at)
@@ -70,7 +70,7 @@ def _sentence(why: Waits) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _why(call: CallContext, answer: Eligibility, *, now: datetime) -> tuple[Waits, datetime | None] | None:
+def _reason_and_time(call: CallContext, answer: Eligibility, *, now: datetime) -> tuple[Waits, datetime | None] | None:
     match answer:
         case Hold(reason=(Waits.CAMPAIGN_PAUSED | Waits.STALE) as reason):
             return reason, None
@@ -79,7 +79,7 @@ def _why(call: CallContext, answer: Eligibility, *, now: datetime) -> tuple[Wait
         case Drop():
             return None
     if call.due_at > now:
-        # Nothing holds it any more, but it is looked at again only then.
+        # Nothing holds the call any more, but the dispatcher looks at it again only at ``due_at``.
         return Waits(call.held_reason) if call.held_reason in set(Waits) else Waits.AT_CAPACITY, call.due_at
     if call.lease_until is None and call.due_at + GRACE < now:
         return Waits.AT_CAPACITY, now
@@ -87,5 +87,5 @@ def _why(call: CallContext, answer: Eligibility, *, now: datetime) -> tuple[Wait
 
 
 def _days_later(midnight: datetime, days: int) -> datetime:
-    """Local midnight ``days`` later: wall-clock arithmetic, so that a day with a change of clocks stays one day."""
+    """Add days in wall-clock time, so that a day on which the clocks change still counts as one day."""
     return midnight + timedelta(days=days)

@@ -12,13 +12,13 @@ from dialer.workspaces.transitions import TransitionConflict
 
 
 class Refused(Exception):
-    """A verb refuses and leaves everything as it was; the text is a sentence without its full stop."""
+    """A verb refuses and changes nothing; the text is a sentence without its full stop."""
 
     code: str
 
     @property
     def details(self) -> Mapping[str, object]:
-        """Return what a program may want to know, ready for JSON."""
+        """Return details for programs, ready for JSON."""
         return {}
 
 
@@ -47,7 +47,7 @@ class ContactSuppressed(Refused):
 
 
 class CampaignOver(Refused):
-    """The campaign has ended; nothing is scheduled in it any more."""
+    """The campaign has ended, so nothing can be scheduled in it."""
 
     code = "campaign_over"
 
@@ -56,7 +56,7 @@ class CampaignOver(Refused):
 
 
 class NoLineOrPersona(Refused):
-    """Neither the campaign, nor an earlier call, nor the workspace says who calls over which line."""
+    """Neither the campaign, nor an earlier call, nor the workspace determines the persona and the line."""
 
     code = "no_line_or_persona"
 
@@ -65,7 +65,7 @@ class NoLineOrPersona(Refused):
 
 
 class AlreadyPending(Refused):
-    """The contact has a pending callback, which a manual one does not replace."""
+    """The contact has a pending callback, and a manual one does not replace it."""
 
     code = "already_pending"
 
@@ -92,7 +92,7 @@ class OutsideWindow(Refused):
 
 
 class NotUndoable(Refused):
-    """Something took the callback's place, or nobody's action ended it; ``why`` is a code."""
+    """Something took the callback's place, or no operator ended it; ``why`` is a code."""
 
     code = "not_undoable"
     _TEXTS: Mapping[str, str] = {
@@ -143,7 +143,7 @@ _COUNTED: Mapping[str, str] = {
 
 
 def code_of(raised: Exception) -> str | None:
-    """Return the code under which bulk actions count a refusal; ``None`` for what is none."""
+    """Return the code under which bulk actions count a refusal; ``None`` for any other exception."""
     match raised:
         case TransitionConflict(from_=CallbackStatus.PENDING):
             return "still_pending"

@@ -1,4 +1,4 @@
-"""Retries whose time passed while their campaign was paused: their new times, and what they then say."""
+"""Gives new times to retries whose time passed while their campaign was paused, and explains them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _REASON = "campaign_resumed"
 
 
 def reschedule_missed(call_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Move retries by their own delay from now on, and from there to when the contact may be called.
+    """Move retries to their own delay from now, then to the next time at which the contact may be called.
 
     A retry whose window does not open again is withdrawn.
     """
@@ -62,9 +62,9 @@ class _Missed(NamedTuple):
 
 
 def _wanted(calls_missed: Sequence[CallContext], *, now: datetime) -> Mapping[UUID, datetime]:
-    """Say from when each retry is wanted: its own delay from now on, as if the call that it follows had ended now.
+    """Return the wanted time of each retry: its own delay from now, as if the call that it follows had ended now.
 
-    So the pause counts as no time, and days stay what the rule made of them: minutes after a call, then the window.
+    So the time of the pause does not count. The caller moves the result into the calling window.
     """
     rows = fetch(
         _Missed,
@@ -88,7 +88,7 @@ class _Pending(NamedTuple):
 
 
 def _move_callbacks(due: Mapping[UUID, datetime], *, now: datetime) -> None:
-    """Give the callbacks of calls the new times of these, explain it and tell it."""
+    """Copy the new times of calls to their callbacks, explain the change and record its events."""
     if not due:
         return
     seen = fetch(

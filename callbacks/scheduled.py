@@ -1,4 +1,4 @@
-"""Inserts callback rows beside the calls they promise."""
+"""Inserts callbacks, each beside the queued call that it promises."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from dialer.workspaces.statements import fetch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCallback:
-    """A promise; its call is queued in the same transaction, before it."""
+    """A callback to insert; its call was queued earlier in the same transaction."""
 
     call: QueuedCall
     type: CallbackType
@@ -42,7 +42,7 @@ class _Inserted(NamedTuple):
 def insert(callbacks: Sequence[NewCallback], *, now: datetime) -> dict[UUID, int]:
     """Insert callbacks in one statement; return their ids by the id of their call.
 
-    A second pending callback of one contact and campaign is an ``IntegrityError``: the caller looked for one before.
+    Raises ``IntegrityError`` for a second pending callback of one contact and campaign, which the caller must rule out.
     """
     if not callbacks:
         return {}

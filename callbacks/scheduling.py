@@ -1,4 +1,4 @@
-"""Makes promises: callbacks that a contact requests or an operator makes."""
+"""Makes promises: callbacks that contacts request or operators make."""
 
 import json
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ PAST_GRACE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Force:
-    """Checks that one dial may pass, some of ``FORCEABLE``, and why. Raises ``ValueError`` without either."""
+    """The checks, out of ``FORCEABLE``, that one call may pass, and the reason; raises ``ValueError`` without both."""
 
     checks: frozenset[str]
     reason: str
@@ -54,17 +54,17 @@ class Force:
             raise ValueError(message)
 
     def stored(self, *, at: datetime) -> dict[str, Any]:
-        """Return what a call due ``at`` keeps of it; it is void some minutes later."""
+        """Return the force as stored with a call that is due ``at``; it expires some minutes after that."""
         return forced_at(at, self.checks, self.reason)
 
     def rank(self, otherwise: Rank) -> Rank:
-        """Return the rank of what is forced: of a paused campaign, only what an operator wants at once is claimed."""
+        """Return the rank of a forced call; in a paused campaign only ``Rank.CALL_NOW`` is claimed."""
         return Rank.CALL_NOW if Waits.CAMPAIGN_PAUSED in self.checks else otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
-    """A promise as it was made: what it replaced, how its time was moved, and what holds it."""
+    """A new promise: what it replaced, how its time was moved, and what holds it."""
 
     callback: Callback
     superseded_id: int | None
@@ -75,7 +75,7 @@ class Scheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Setting:
-    """Where a promise is made: the contact, and what its call is made with."""
+    """The contact of a promise, and the campaign, line and persona of its call."""
 
     contact: Contact
     campaign: Campaign | None
@@ -106,8 +106,7 @@ def request(
 
     A requested callback supersedes whatever is pending for the contact and campaign; a manual one only a retry, and
     only with ``replace``. Outside the window, or where a limit forbids it, the time moves to the next permitted one,
-    unless ``force`` names the check. Raises a
-    :class:`~callbacks.refusals.Refused`, and leaves nothing half done.
+    unless ``force`` names the check. Raises a :class:`~callbacks.refusals.Refused` and then changes nothing.
     """
     with transaction.atomic():
         contact = locked_contact(contact_id, workspace_id)
@@ -180,7 +179,7 @@ def request(
 def instant_of(local_time: datetime, zone: str) -> datetime:
     """Return the instant at which clocks in ``zone`` show ``local_time``.
 
-    In a repeated hour the first pass; in a skipped hour the first instant after it.
+    In a repeated hour that is the first occurrence, in a skipped hour the first instant after the gap.
     """
     info = ZoneInfo(zone)
     instant = local_time.replace(tzinfo=info, fold=0).astimezone(UTC)
@@ -207,7 +206,7 @@ def zone_read_in(terms: Terms) -> str:
 def contact_terms(
     contact: Contact, campaign: Campaign | None, workspace: Workspace, call: Call | None, line: Line
 ) -> Terms:
-    """Say when a contact may be called for a campaign, or outside campaigns."""
+    """Return the terms on which a contact may be called for a campaign, or outside campaigns."""
     return context.terms(
         phone=contact.phone,
         zones=tuple(contact.zones),
@@ -224,7 +223,7 @@ def contact_terms(
 
 
 def check_ahead(at: datetime, *, now: datetime) -> datetime:
-    """Return the time to promise: ``at``, or ``now`` for one just past; raises ``InvalidTime``."""
+    """Return the time to promise: ``at``, or ``now`` if ``at`` has only just passed; raises ``InvalidTime``."""
     if at < now - PAST_GRACE:
         message = f"is in the past (it is {written(now)})"
         raise InvalidTime(message)
@@ -294,7 +293,7 @@ def _possible(setting: _Setting, wanted: datetime, *, force: Force | None, now: 
 
 
 def locked_contact(contact_id: UUID, workspace_id: UUID) -> Contact:
-    """Return the contact as it is under the locks that placing, deleting and changing it take."""
+    """Lock a contact as placing, deleting and editing do, and return it."""
     known = Contact.objects.in_workspace(workspace_id).filter(deleted_at=None)
     seen: Contact = known.get(pk=contact_id)
     lock_numbers([(workspace_id, seen.phone), (workspace_id, str(contact_id))])
@@ -303,7 +302,7 @@ def locked_contact(contact_id: UUID, workspace_id: UUID) -> Contact:
 
 
 def share_campaign(campaign_id: UUID | None) -> None:
-    """Keep the campaign from ending until the promise in it is made: then it has an open contact."""
+    """Lock the campaign against ending until the promise commits, which gives it an open contact."""
     if campaign_id is not None:
         run("share_campaign", "SELECT id FROM dialer_campaign WHERE id = %(id)s FOR SHARE", {"id": campaign_id})
 
@@ -322,10 +321,10 @@ def _supersede(
     replace: bool,
     now: datetime,
 ) -> Callback | None:
-    """Make room for the promise in its chain, a queued first call included; return the callback it superseded.
+    """Withdraw the pending callback or the queued first call that the promise replaces; return that callback.
 
-    A call that is live is locked: it ends before this, or sees the promise. Outside campaigns the callback may be of
-    another chain, which is then over; without a ``chain_id`` of its own the promise goes on with that chain.
+    A live call is locked: it ends before this transaction, or sees the promise. Outside campaigns the callback may
+    belong to another chain, which then ends; a promise without a ``chain_id`` continues that chain instead.
     """
     open_calls = fetch(
         _OpenCall,
@@ -346,7 +345,7 @@ def _supersede(
     is_retry = pending is not None and pending.type == CallbackType.AUTO_RETRY
     if pending is not None and kind is CallbackType.MANUAL and not (is_retry and replace):
         raise AlreadyPending(pending.pk)
-    # Outside campaigns other calls that are queued are chains of their own.
+    # Outside campaigns every other queued call is a chain of its own.
     in_the_way = [row.id for row in open_calls if row.status == CallStatus.QUEUED] if campaign_contact_id else []
     calls.withdraw(
         [pending.call_id] if pending else in_the_way,
@@ -355,13 +354,13 @@ def _supersede(
         ends_chain=pending is not None and chain_id not in (None, pending.call.chain_id),
     )
     if campaign_contact_id and all(row.status == CallStatus.QUEUED for row in open_calls):
-        # While a call is live its end says what follows; a chain that was over begins to wait again.
+        # The end of a live call decides what follows. Without one, a contact that was finished waits again.
         campaign_contacts.expect_callback([campaign_contact_id], from_=list(ContactState))
     return pending
 
 
 def _chain_outside_campaigns(origin: Call | None) -> UUID | None:
-    """Return the chain that a promise goes on with; one after a campaign's call begins its own."""
+    """Return the chain that a promise continues; a promise after a campaign's call begins a new one."""
     return origin.chain_id if origin and origin.campaign_id is None else None
 
 
@@ -372,7 +371,7 @@ def _caller_id(setting: _Setting) -> str:
 
 
 def _held_by(setting: _Setting, force: Force | None) -> str:
-    """Say what keeps the promise from being dialled, as things stand; a draft waits like a campaign that is paused."""
+    """Return what currently holds the promise; a draft campaign holds it like a paused one."""
     is_held = setting.campaign is not None and setting.campaign.status != CampaignStatus.RUNNING
     return Waits.CAMPAIGN_PAUSED if is_held and not (force and Waits.CAMPAIGN_PAUSED in force.checks) else ""
 

@@ -14,16 +14,16 @@ from dialer.workspaces.clock import database_now
 log = logging.getLogger(__name__)
 
 BATCH = 500
-"""Deadlines kept in one transaction."""
+"""Deadlines handled in one transaction."""
 TURN_SECONDS = 5
-"""How long the deadlines' message goes on while there is more; the next one finds the rest."""
+"""How long one run of the deadline sweeps may take; the next run finds the rest."""
 BULK_TURN_SECONDS = 10
-"""Jobs of any size share the workers: each goes on for so long, then waits for its next turn."""
+"""How long one message works on a bulk job before it makes room for other jobs."""
 
 
 @shared_task(name="callbacks.keep_deadlines")
 def keep_deadlines() -> None:
-    """Tell promises that are late, give up retries that are far too late."""
+    """Report late promises, and expire retries that are far too late."""
     now = database_now()
     began = time.monotonic()
     late = expired = 0
@@ -39,7 +39,7 @@ def keep_deadlines() -> None:
 
 @shared_task(name="callbacks.run_bulk")
 def run_bulk(bulk_id: str) -> None:
-    """Go on with a bulk action, then make room for what else waits; a repeated message finds nothing left to do."""
+    """Work on a bulk action for one turn, then publish the next; a repeated message does no harm."""
     began = time.monotonic()
     batches = 1
     while has_more := bulk.run_batch(UUID(bulk_id), now=database_now()):
@@ -52,12 +52,12 @@ def run_bulk(bulk_id: str) -> None:
 
 
 def run_bulk_soon(job: BulkAction) -> None:
-    """Send a message for a job that was started, after the commit; where it is lost, the sweep finds the row."""
+    """Publish the message of a new job after the commit; if it is lost, the sweep finds the row."""
     transaction.on_commit(lambda: run_bulk.delay(str(job.pk)), robust=True)
 
 
 @shared_task(name="callbacks.resume_bulks")
 def resume_bulks() -> None:
-    """Nudge workers to bulk actions whose message was lost or whose worker was killed."""
+    """Publish messages for bulk actions whose message was lost or whose worker was killed."""
     for bulk_id in bulk.resume_open(now=database_now()):
         run_bulk.delay(str(bulk_id))

@@ -1,7 +1,7 @@
-"""Undo: a callback that an operator cancelled, skipped or completed is pending again.
+"""Undo: makes a callback that an operator cancelled, skipped or completed pending again.
 
-Only while nothing took its place: the same row and the same queued call, at the time that was promised, with the
-counter of its chain as it was. What other systems were told stays told; they hear ``callback.scheduled`` again.
+That is possible only while nothing took its place. The same row and the same call return to the queue, at the promised
+time and with the chain's retry count as it was. Other systems receive a new ``callback.scheduled``.
 """
 
 from datetime import datetime, timedelta
@@ -35,13 +35,13 @@ INBOUND_UNDOABLE = timedelta(hours=24)
 def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Callback:
     """Make a cancelled, skipped or completed callback pending again, due when it was promised.
 
-    The retry that a skip scheduled is superseded by it. Raises ``TransitionConflict``, :class:`NotUndoable`,
-    ``ContactSuppressed``, ``CampaignOver`` and, where something else is promised, ``AlreadyPending``.
+    It supersedes the retry that a skip scheduled. Raises ``TransitionConflict``, :class:`NotUndoable`,
+    ``ContactSuppressed``, ``CampaignOver`` and, if another callback is pending, ``AlreadyPending``.
     """
     with transaction.atomic():
         callback = _locked(callback_id, workspace_id)
-        _refuse_what_nobody_did(callback, now=now)
-        _refuse_if_gone_on(callback)
+        _refuse_unless_operator_ended(callback, now=now)
+        _refuse_if_chain_continued(callback)
         _make_room(callback, now=now)
         calls.requeue(callback.call_id, due_at=callback.scheduled_at)
         text = f"An operator undid that it was {callback.status}."
@@ -52,13 +52,13 @@ def undo(callback_id: int, *, workspace_id: UUID, actor: Actor, now: datetime, r
         was = {"status": callback.status}
         change = Change.of(callback, "callback", "undo", from_state=was, to_state=pending, reason=reason)
         record(actor, [change], now=now)
-        # The contact's clock may have changed while nothing was promised on it.
+        # The contact's time zone may have changed while the callback was not pending.
         derive_anew([callback.contact_id], now=now)
     return Callback.objects.get(pk=callback_id)
 
 
 def _locked(callback_id: int, workspace_id: UUID) -> Callback:
-    """Lock everything that could take the callback's place, in the order of all locks, and the callback last."""
+    """Lock everything that could take the callback's place, in the global lock order, and the callback last."""
     owned = Callback.objects.in_workspace(workspace_id)
     seen: Callback = owned.get(pk=callback_id)
     try:
@@ -86,7 +86,7 @@ def _locked(callback_id: int, workspace_id: UUID) -> Callback:
     return locked
 
 
-def _refuse_what_nobody_did(callback: Callback, *, now: datetime) -> None:
+def _refuse_unless_operator_ended(callback: Callback, *, now: datetime) -> None:
     if callback.status not in UNDOABLE:
         raise TransitionConflict(
             what=f"callback {callback.pk}", from_=callback.status, to=f"{CallbackStatus.PENDING} again"
@@ -95,7 +95,7 @@ def _refuse_what_nobody_did(callback: Callback, *, now: datetime) -> None:
         if now > callback.updated_at + INBOUND_UNDOABLE:
             raise NotUndoable(why="too_late")
     elif callback.call.held_reason != callback.status:
-        # Its call was withdrawn for a reason that was no person's.
+        # The call was withdrawn for a reason other than an operator's verb.
         raise NotUndoable(why="not_by_hand")
 
 
@@ -104,10 +104,10 @@ class _Since(NamedTuple):
     was_reached: bool | None
 
 
-def _refuse_if_gone_on(callback: Callback) -> None:
-    """Refuse where the chain went on without the callback; ``updated_at`` of one that is over is when it ended.
+def _refuse_if_chain_continued(callback: Callback) -> None:
+    """Refuse if the chain has continued since the callback ended, which was at its ``updated_at``.
 
-    A later retry that was skipped has used up a number that this one, restored, would give away once more.
+    A later retry that was skipped has used up the number that would follow the restored callback.
     """
     later = Callback.objects.filter(call__chain_id=callback.call.chain_id, pk__gt=callback.pk)
     if later.filter(status=CallbackStatus.SKIPPED.value).exists():
@@ -138,7 +138,7 @@ def _refuse_if_gone_on(callback: Callback) -> None:
 
 
 def _make_room(callback: Callback, *, now: datetime) -> None:
-    """Withdraw the retry that followed from a skip; any other pending callback stays, and refuses."""
+    """Withdraw the retry that a skip scheduled; raise ``AlreadyPending`` for any other pending callback."""
     pending: Callback | None = (
         Callback.objects.filter(
             contact_id=callback.contact_id, campaign=callback.campaign, status=CallbackStatus.PENDING.value

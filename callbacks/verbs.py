@@ -1,4 +1,4 @@
-"""What can be done to a callback, said once: the routes, the buttons, bulk actions and their counts are made of it."""
+"""The verbs of a callback, defined once: routes, buttons, bulk actions and counts are built from this list."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Verb:
     title: str
     explains: str
     said: str
-    """The notice: ``{contact}`` is whom it is about, ``{when}`` when that contact is to be called."""
+    """The notice after it; ``{contact}`` and ``{when}`` are filled in with the contact and the time of the call."""
     did: str
-    """Ends the count of many: "7 …"."""
+    """Follows the number in a count: "7 rescheduled"."""
     icon: str
     submit: str = ""
-    """What the button in the dialog says, where it is not the title."""
+    """The label of the dialog's button, if it is not the title."""
     takes: frozenset[str] = frozenset()
     from_: tuple[CallbackStatus, ...] = (CallbackStatus.PENDING,)
     can_be_undone: bool = False
@@ -32,7 +32,7 @@ VERBS: Mapping[str, Verb] = {
     "call_now": Verb(
         do=actions.call_now,
         title="Call now",
-        explains="Due at once, ahead of all others; past the calling window, a limit or a pause only by force.",
+        explains="Due at once, ahead of all others. Only force passes the calling window, a limit or a pause.",
         said="{contact} is called next.",
         did="to be called next",
         icon="call",
@@ -41,7 +41,7 @@ VERBS: Mapping[str, Verb] = {
     "reschedule": Verb(
         do=actions.reschedule,
         title="Reschedule",
-        explains="Promises another time. One that is not permitted is refused with the next that is, unless forced.",
+        explains="Moves the callback. Unless forced, a time that is not permitted is refused.",
         said="{contact} is to be called {when}.",
         did="rescheduled",
         icon="event",
@@ -50,7 +50,7 @@ VERBS: Mapping[str, Verb] = {
     "skip": Verb(
         do=actions.skip,
         title="Skip",
-        explains="Uses the retry up without a call; the policy schedules the next, or the chain ends as exhausted.",
+        explains="Uses up the retry without a call; the policy schedules the next one, or the chain ends as exhausted.",
         said="The retry of {contact} is used up.",
         did="skipped",
         icon="skip_next",
@@ -88,8 +88,8 @@ VERBS: Mapping[str, Verb] = {
     "undo": Verb(
         do=undoing.undo,
         title="Undo",
-        explains="Takes back a cancel, a skip or a completion, where nothing took the callback's place: it is pending "
-        "again, at the time that was promised.",
+        explains="Undoes a cancel, a skip or a completion, unless something took the callback's place: it is pending "
+        "again, at the promised time.",
         said="{contact} is to be called again {when}.",
         did="undone",
         icon="undo",

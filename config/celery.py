@@ -1,7 +1,7 @@
 """The Celery app: queues, routes, and the whole beat schedule.
 
-Celery is the engine, not the record: PostgreSQL's rows say what is to be done, a message only nudges a worker to look.
-So everything here is set for speed and for recovering by itself, and nothing for keeping messages safe.
+The queue is in PostgreSQL's rows; a Celery message only makes a worker look at them. So these settings aim at speed and
+automatic recovery, not at keeping messages safe.
 """
 
 import os
@@ -14,7 +14,7 @@ from celery import Celery, signals
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # the release has run them, and they import every page
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # the release has run the checks, and they import every page
 
 from django.conf import settings  # after the line that says which
 from django.db import connections
@@ -32,13 +32,13 @@ ROUTES = {
     "webhooks.replay": "default",  # takes seconds, in which the loop that sends must not wait for a thread
     "webhooks.*": "webhooks",
 }
-"""What is not named here goes to ``default``, where it delays no call and no delivery."""
+"""Other tasks go to ``default``, where they delay no call and no delivery."""
 
 CLOCKS_APART_SECONDS = 100
-"""Beat says by its own clock when a nudge expires, and a worker asks its own: one that is further ahead drops them all,
-and dials and delivers nothing."""
+"""Beat sets the expiry of messages by its own clock. A worker whose clock is further ahead than this drops all of them
+and neither dials nor delivers."""
 
-# (task, every so many seconds, arguments). An old nudge is worthless: the next one finds the same rows.
+# (task, interval in seconds, arguments). Messages expire, because the next one finds the same rows.
 BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.tick", 1, ()),
     ("dialer.apply_carrier_events", 1, ()),
@@ -74,7 +74,7 @@ def _transport_options(scheme: str) -> dict[str, Any]:
             "unacked_restore_interval": 10,  # what a killed worker held comes back after visibility_timeout + 10 s,
             "unacked_restore_throttle": 1,  # not + 100 s
             "max_connections": 64,  # the default of 10 is fewer than a worker has threads
-            "socket_timeout": 15,  # without one a publish to a dead host hangs for ever
+            "socket_timeout": 15,  # without it a publish to a dead host hangs for ever
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 10,  # a half-open connection is noticed in 20 s, not in 51
@@ -82,7 +82,7 @@ def _transport_options(scheme: str) -> dict[str, Any]:
     return {"confirm_publish": True, "connect_timeout": 5, "read_timeout": 15, "write_timeout": 15}
 
 
-# Of root: dangerous with pickled messages, and only JSON is accepted here.
+# Celery warns of root because of pickled messages; only JSON is accepted here.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 _scheme = urlsplit(settings.BROKER_URL).scheme
@@ -96,8 +96,8 @@ app.conf.update(
     broker_pool_acquire_timeout=5,  # the default waits for ever
     broker_heartbeat=10,  # AMQP: a dead peer is noticed in 20 s
     task_default_queue="default",
-    # Separate queues and workers, not priorities: those are approximate. Without a key of its own each queue would get
-    # the default one's, and with it a copy of every message to it.
+    # Separate queues and workers, because priorities are only approximate. Without its own routing key each queue would
+    # get that of the default queue, and a copy of every message to it.
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_routes={pattern: {"queue": queue} for pattern, queue in ROUTES.items()},
     task_create_missing_queues=False,  # a misspelt queue is an error, not a queue that nobody reads
@@ -106,18 +106,18 @@ app.conf.update(
     task_default_delivery_mode="transient",  # RabbitMQ need not write to disk what PostgreSQL keeps
     task_ignore_result=True,  # results are rows
     result_backend="disabled://",
-    task_acks_late=False,  # the lease in the row is the one recovery; late acks add repeats, not safety
+    task_acks_late=False,  # leases in rows recover lost work; late acks would only add repeats
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0},  # publish at once or leave it to the next tick
     worker_prefetch_multiplier=1,  # a worker holds few messages more than it has threads
-    # Not worker_disable_prefetch: a worker whose threads are all busy then looks for more once a second only. Measured
-    # with 4 threads a process: 180 calls/s with it, 800 without. What a killed worker held comes back by its lease.
-    worker_eta_task_limit=20_000,  # a guard of memory only: above the highest rate times HORIZON_SECONDS
-    worker_soft_shutdown_timeout=10,  # a worker told to stop at once (QUIT) lets a dial under way end
-    worker_cancel_long_running_tasks_on_connection_loss=False,  # early ack: never abort a dial half way
+    # Not worker_disable_prefetch: a worker with busy threads would then fetch messages only once a second. Measured
+    # with 4 threads per process: 180 calls/s with it, 800 without. The calls of a killed worker return by their leases.
+    worker_eta_task_limit=20_000,  # only limits memory: above the highest rate times HORIZON_SECONDS
+    worker_soft_shutdown_timeout=10,  # a worker that gets QUIT finishes the calls that it is placing
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # early ack: never abort placing a call half way
     worker_send_task_events=False,  # nobody listens; /metrics asks PostgreSQL
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
-    beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is this table, there is nothing to remember
+    beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is this table, so there is no state to keep
     beat_max_loop_interval=1,
     beat_schedule={" ".join((task, *arguments)): _entry(task, every, arguments) for task, every, arguments in BEAT},
     timezone="UTC",
@@ -128,15 +128,15 @@ app.autodiscover_tasks()
 
 @signals.setup_logging.connect
 def _leave_logging_to_django(**_: object) -> None:
-    """Being connected is enough: Celery then sets up no logging of its own."""
+    """Do nothing: a connected handler keeps Celery from configuring logging itself."""
 
 
 @signals.task_postrun.connect
 def _let_go_of_broken_connections(**_: object) -> None:
-    """Give up a connection that PostgreSQL has ended, so that the thread's next task opens another.
+    """Close a connection that PostgreSQL has ended, so that the thread's next task opens a new one.
 
-    Celery closes connections after CELERY_DB_REUSE_MAX tasks only. A thread whose connection broke within a task would
-    fail every other one: after a restart of PostgreSQL no tick claimed a call any more.
+    Celery closes connections only after CELERY_DB_REUSE_MAX tasks. Until then every task on a broken connection would
+    fail: after a restart of PostgreSQL no tick would claim a call.
     """
     for connection in connections.all(initialized_only=True):
         if connection.errors_occurred:
@@ -145,15 +145,15 @@ def _let_go_of_broken_connections(**_: object) -> None:
 
 @signals.worker_shutting_down.connect
 def _end_the_loops(**_: object) -> None:
-    """A worker that is told to stop waits for its tasks; the drains would make it wait for half a minute."""
+    """End the drains, because a stopping worker waits for its tasks and drains run for half a minute."""
     draining.stop_all()
 
 
 @signals.beat_init.connect
 def _let_beat_end_at_once(**_: object) -> None:
-    """Replace Celery's handler, which raises inside whatever runs and is lost when that is a publish under way.
+    """Replace Celery's signal handler, which raises an exception that is lost during a publish.
 
-    Beat holds nothing and remembers nothing, so it may end between any two instructions.
+    Beat has no state, so it may end between any two instructions.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))

@@ -1,4 +1,4 @@
-"""What is wrong with the configuration, and what to do about it."""
+"""System checks: errors of the configuration, and how to fix each."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ def secrets_are_given(**_: object) -> list[CheckMessage]:
     except ValueError:
         problems.append(
             Error(
-                "ENCRYPTION_KEYS holds something that is no key.",
+                "ENCRYPTION_KEYS contains an invalid key.",
                 hint=f"A key is 32 random bytes as base64, for example {Fernet.generate_key().decode()}",
                 id="config.E004",
             )
@@ -53,8 +53,8 @@ def secrets_are_given(**_: object) -> list[CheckMessage]:
     if not settings.ENCRYPTION_KEYS:
         problems.append(
             Error(
-                "ENCRYPTION_KEYS is not set: the secrets of endpoints cannot be kept.",
-                hint=f"For example ENCRYPTION_KEYS={Fernet.generate_key().decode()}; keep it, it opens what it closed.",
+                "ENCRYPTION_KEYS is not set: the secrets of endpoints cannot be stored.",
+                hint=f"For example ENCRYPTION_KEYS={Fernet.generate_key().decode()}; keep it: it decrypts the secrets.",
                 id="config.E005",
             )
         )
@@ -89,8 +89,8 @@ def metrics_are_guarded(**_: object) -> list[CheckMessage]:
         return []
     return [
         Caution(
-            "METRICS_TOKEN is not set: everybody who reaches /metrics reads how much is called.",
-            hint="Set it and give it to Prometheus as bearer token, or keep /metrics inside at the proxy.",
+            "METRICS_TOKEN is not set: everybody who reaches /metrics can read the figures.",
+            hint="Set it and give it to Prometheus as bearer token, or block /metrics at the proxy.",
             id="config.W002",
         )
     ]

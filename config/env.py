@@ -1,4 +1,4 @@
-"""Every setting that the environment may give, with its type and default; ``.env.example`` says what each means."""
+"""All settings of the environment with their types and defaults; ``.env.example`` explains them."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ env = environ.Env(
     WEBHOOK_ALLOWED_NETWORKS=(list, []),
     WEBHOOK_DNS_SERVERS=(list, []),
     WEBHOOK_CA_FILE=(str, ""),
-    # A run on one's own machine, and the tests
+    # Local runs and tests
     DATA_DIR=(str, ".data"),
     DEMO=(bool, False),
     DEMO_API_KEY=(str, ""),

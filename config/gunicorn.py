@@ -1,4 +1,4 @@
-"""How gunicorn serves; read by gunicorn itself."""
+"""The configuration file of gunicorn."""
 
 from config.env import env
 
@@ -9,6 +9,6 @@ threads = max(4, env("DATABASE_POOL_SIZE"))
 timeout = 60
 graceful_timeout = 10
 keepalive = 15
-max_requests = 50_000  # a leak of anybody's is not for ever,
-max_requests_jitter = 5_000  # and not all start anew at once
+max_requests = 50_000  # a restart limits memory leaks,
+max_requests_jitter = 5_000  # and not all processes restart at once
 control_socket_disable = True

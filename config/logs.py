@@ -1,4 +1,4 @@
-"""Log lines: one per effect, whatever is said in it, in the form ``key=value`` that people and machines read."""
+"""Log lines: one line per record, in the form ``key=value``."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ class OneLine(logging.Formatter):
     """Writes ``at level process logger`` and then the event.
 
     Our own messages are an event's stable name followed by pairs (``call.placed call=call_01h… answer=accepted``) and
-    are taken as they are; other people's become ``message="…"``. A traceback follows in the same line.
+    are written unchanged; messages of libraries become ``message="…"``. A traceback follows on the same line.
     """
 
     def __init__(self, process_name: str) -> None:

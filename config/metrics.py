@@ -1,7 +1,7 @@
-"""What ``/metrics`` shows, asked of PostgreSQL at each scrape.
+"""The metrics of ``/metrics``, read from PostgreSQL at each scrape.
 
-The rows are the record, so they are the figures too: every web process gives the same answer, a restart loses nothing,
-and no worker needs a port. Each statement runs over a partial index of what is open, or over the newest reports only.
+So every web process gives the same answer, a restart loses nothing, and no worker needs a port. Each statement reads a
+partial index of open rows, or only the newest reports.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ SELECT count(*),
        coalesce(extract(epoch FROM clock_timestamp() - min(scheduled_at)), 0)::float8
 FROM callbacks_callback WHERE status = 'pending'
 """
-# The newest reports are found by their ids, so that no index on a time is kept for this.
+# Ids find the newest reports, so this needs no index on a time.
 _RECENT = """
 WITH newest AS (
     SELECT call_id, kind, received_at FROM dialer_carrierevent ORDER BY id DESC LIMIT 20000
@@ -98,14 +98,14 @@ FROM newest WHERE started_at > clock_timestamp() - make_interval(secs => %(secon
 
 
 def render() -> bytes:
-    """Return the metrics as Prometheus reads them."""
+    """Return the metrics in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Record())
     return generate_latest(registry)
 
 
 class _Record:
-    """Asks the record, and gives up where it takes long: figures must not cost calls."""
+    """Reads the metrics with a short statement timeout, so that scrapes do not slow down calls."""
 
     def collect(self) -> Iterator[Metric]:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -115,7 +115,7 @@ class _Record:
             yield from _deliveries()
             yield from _recent()
             yield _heartbeats()
-            yield _family("ringback_worker_clock_ahead_seconds", "Of PostgreSQL's clock", "queue", clocks_ahead())
+            yield _family("ringback_worker_clock_ahead_seconds", "Time of PostgreSQL's clock", "queue", clocks_ahead())
 
 
 def _row(sql: str, **parameters: float) -> tuple[Any, ...]:
@@ -140,7 +140,7 @@ def _calls() -> Iterator[Metric]:
     yield GaugeMetricFamily("ringback_calls_due", "Queued calls whose time has come", due)
     yield GaugeMetricFamily("ringback_calls_oldest_due_seconds", "Age of the oldest due call", max(0.0, oldest))
     yield GaugeMetricFamily("ringback_leases_expired", "Claims whose worker was lost", expired)
-    yield GaugeMetricFamily("ringback_calls_unknown", "Calls whose fate waits for a person", unknown)
+    yield GaugeMetricFamily("ringback_calls_unknown", "Calls of unknown outcome that need a person", unknown)
     yield GaugeMetricFamily("ringback_follow_ups_undecided", "Ended calls whose follow-up failed", undecided)
     yield GaugeMetricFamily("ringback_carrier_reports_unapplied", "Reports stored and not applied", unapplied)
     yield GaugeMetricFamily("ringback_carrier_reports_oldest_seconds", "Age of the oldest of them", oldest_report)
@@ -155,18 +155,18 @@ def _callbacks() -> Iterator[Metric]:
 
 def _deliveries() -> Iterator[Metric]:
     pending, due, sending, expired, oldest = _row(_DELIVERIES)
-    yield GaugeMetricFamily("ringback_deliveries_pending", "Webhooks not yet delivered nor given up", pending)
-    yield GaugeMetricFamily("ringback_deliveries_due", "Of these, to be sent now", due)
-    yield GaugeMetricFamily("ringback_deliveries_sending", "Of these, being sent", sending)
-    yield GaugeMetricFamily("ringback_deliveries_leases_expired", "Of these, claimed by a lost worker", expired)
-    yield GaugeMetricFamily("ringback_deliveries_oldest_due_seconds", "Age of the oldest due", max(0.0, oldest))
+    yield GaugeMetricFamily("ringback_deliveries_pending", "Deliveries neither delivered nor failed", pending)
+    yield GaugeMetricFamily("ringback_deliveries_due", "Pending deliveries that are due", due)
+    yield GaugeMetricFamily("ringback_deliveries_sending", "Pending deliveries that are being sent", sending)
+    yield GaugeMetricFamily("ringback_deliveries_leases_expired", "Pending deliveries whose worker was lost", expired)
+    yield GaugeMetricFamily("ringback_deliveries_oldest_due_seconds", "Age of the oldest due one", max(0.0, oldest))
     endpoints = dict(_rows(_ENDPOINTS, slow=SLOW_MS))
-    yield _family("ringback_endpoints", "Receivers, by lane or by why nothing is sent", "state", endpoints)
+    yield _family("ringback_endpoints", "Endpoints, by lane or by the reason why nothing is sent", "state", endpoints)
     attempts = _rows(_ATTEMPTS, seconds=RECENT_SECONDS)
     counts = {kind: count for kind, count, _ in attempts}
     waits = {kind: wait for kind, _, wait in attempts if wait is not None}
     yield _family("ringback_delivery_attempts_5m", "Attempts of the last 5 minutes, by answer", "answer", counts)
-    yield _family("ringback_delivery_first_byte_p99_5m_seconds", "Until receivers answered", "answer", waits)
+    yield _family("ringback_delivery_first_byte_p99_5m_seconds", "Time until receivers answered", "answer", waits)
 
 
 def _recent() -> Iterator[Metric]:
@@ -181,7 +181,9 @@ def _recent() -> Iterator[Metric]:
 
 def _heartbeats() -> Metric:
     ages = {queue: age for queue, age in heartbeat_ages().items() if age is not None}
-    return _family("ringback_heartbeat_age_seconds", "Since beat, broker and worker were last alive", "queue", ages)
+    return _family(
+        "ringback_heartbeat_age_seconds", "Since the last heartbeat of beat, broker and worker", "queue", ages
+    )
 
 
 def _family(name: str, text: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:

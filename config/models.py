@@ -1,4 +1,4 @@
-"""What the house itself keeps: signs of life."""
+"""Tables of the installation: heartbeats and the demo."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from dialer.workspaces.models import Workspace
 
 
 class Heartbeat(models.Model):
-    """When a worker last took a message that beat had sent to this queue: beat, broker and worker were alive then."""
+    """When a worker last took a message of beat from this queue, which proves beat, broker and worker alive."""
 
     queue = models.CharField(primary_key=True, max_length=32)
     at = models.DateTimeField()
@@ -31,13 +31,13 @@ class Demo(models.Model):
 
 
 class InboxMessage(models.Model):
-    """A webhook as the demo's inbox received it; one that comes again under its id is counted, not kept again."""
+    """A webhook as the demo's inbox received it; a repeat under the same id is only counted."""
 
     message_id = models.CharField(max_length=100, unique=True)
     event = models.CharField(max_length=64)
     headers = models.JSONField()
     body = models.BinaryField(help_text="As it came; the signature is over these bytes")
-    problem = models.CharField(max_length=200, blank=True, help_text="Why it was not verified; empty where it was")
+    problem = models.CharField(max_length=200, blank=True, help_text="Why it was not verified; empty if it was")
     times = models.PositiveIntegerField(default=1)
     received_at = models.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""What stands at the side of every page: what the user may see, by what it is for."""
+"""The sidebar of every admin page: links that the user may see, in groups."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the groups that have anything for the user."""
+    """Return the groups that contain a page that the user may see."""
     found = [{"items": [{"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}]}]
     for title, pages in _GROUPS:
         items = [

@@ -30,7 +30,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # no collectstatic step to forget; files are found once, at start
+WHITENOISE_USE_FINDERS = True  # needs no collectstatic; files are found once, at start
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # a batch of contacts as JSON; files are streamed and not counted
 
 INSTALLED_APPS = [
@@ -87,11 +87,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # TLS ----------------------------------------------------------------------------------------------------------------
-# On unless told otherwise: a proxy ends it and says so in X-Forwarded-Proto.
+# On by default: a proxy terminates TLS and sets X-Forwarded-Proto.
 BEHIND_TLS = env("BEHIND_TLS")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # requested from inside, not through the proxy
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
@@ -105,7 +105,7 @@ CONTENT_SECURITY_POLICY = {
     "script-src": ["'self'", "'unsafe-eval'"],
     "style-src": ["'self'", "'unsafe-inline'"],
     "img-src": ["'self'", "data:"],
-    "media-src": ["'self'", "https:"],  # recordings lie with the carrier
+    "media-src": ["'self'", "https:"],  # the carrier hosts the recordings
     "object-src": ["'none'"],
     "base-uri": ["'self'"],
     "form-action": ["'self'"],
@@ -129,7 +129,7 @@ _database: dict[str, Any] = env.db_url("DATABASE_URL") if env("DATABASE_URL") el
 _database |= {
     "ENGINE": "django.db.backends.postgresql",
     "CONN_MAX_AGE": 0,  # Celery closes connections after every task anyway; the pool keeps them
-    "CONN_HEALTH_CHECKS": True,  # a pooled connection that a restart of PostgreSQL has cut is replaced, not handed out
+    "CONN_HEALTH_CHECKS": True,  # replaces pooled connections that a restart of PostgreSQL has closed
     "TEST": {"NAME": env("TEST_DATABASE_NAME")},
 }
 _database["OPTIONS"] = {
@@ -143,7 +143,7 @@ _database["OPTIONS"] = {
     # anew each time too: 24 for a call and what follows it, half a millisecond of PostgreSQL's time.
     "server_side_binding": True,
     "options": " ".join(
-        # What is asked for often is in memory: without this, a look at 180 contacts by their ids reads all 13,000.
+        # Hot rows are in memory: without this, reading 180 contacts by id scans all 13,000.
         ["-c random_page_cost=1.1"] + [f"-c {name}={seconds * 1000}" for name, seconds in _timeouts.items()]
     ),
 }
@@ -183,22 +183,22 @@ WEBHOOK_CA_FILE = env("WEBHOOK_CA_FILE")
 
 # API ----------------------------------------------------------------------------------------------------------------
 API_RATE_PER_MINUTE = env("API_RATE_PER_MINUTE")
-REST_FRAMEWORK: dict[str, Any] = {  # what views of the API share they inherit from dialer.workspaces.api.views.ApiView
+REST_FRAMEWORK: dict[str, Any] = {  # views of the API inherit the rest from dialer.workspaces.api.views.ApiView
     "DEFAULT_SCHEMA_CLASS": "dialer.workspaces.api.schema.Schema",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Ringback",
-    "DESCRIPTION": "Contacts are called, called back on schedule, and other systems are told. Times are ISO 8601 with "
-    "an offset and are answered in UTC; lists come in pages by cursor; every error has one shape.",
+    "DESCRIPTION": "Ringback calls contacts, calls them back on schedule, and sends events to other systems. Times are "
+    "ISO 8601 with an offset; answers are in UTC. Lists are paged by cursor. All errors have the same shape.",
     "VERSION": "0.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [],  # choices stay where they are used: half of the fields are called status or type
+    "POSTPROCESSING_HOOKS": [],  # choices stay inline: half of the fields are called status or type
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -212,7 +212,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Ringback",
     "SITE_SYMBOL": "phone_callback",
     "SITE_URL": None,
-    "SHOW_HISTORY": False,  # Django's own; what was done stands in the audit entries
+    "SHOW_HISTORY": False,  # Django's own log; audit entries replace it
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "callbacks.admin.dashboard.fill_in",
     "SCRIPTS": [lambda _: static("workspaces/time_zone.js")],
@@ -236,7 +236,7 @@ UNFOLD: dict[str, Any] = {
     },
 }
 
-# The demo of a run on one's own machine ------------------------------------------------------------------------------
+# The demo of local runs ----------------------------------------------------------------------------------------------
 DEMO = env("DEMO")
 DEMO_PASSWORD = env("DEMO_PASSWORD")
 DEMO_API_KEY = env("DEMO_API_KEY")
@@ -251,9 +251,9 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners' noise: the answer was 400
-        "celery.worker.request": {"level": "WARNING"},  # every expired nudge of a time when no worker ran
-        "celery.worker.strategy": {"level": "WARNING"},  # a line per message received says nothing new
-        "celery.app.trace": {"level": "WARNING"},  # and one per task done; the effects have lines of their own
+        "celery.worker.request": {"level": "WARNING"},  # a line per expired message after a time without workers
+        "celery.worker.strategy": {"level": "WARNING"},  # a line per received message
+        "celery.app.trace": {"level": "WARNING"},  # and per finished task; effects have their own lines
         "celery.beat": {"level": "WARNING"},
     },
 }

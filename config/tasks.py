@@ -1,4 +1,4 @@
-"""The tasks of the house."""
+"""The heartbeat task."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""Where everything is mounted."""
+"""The URL routes of the installation."""
 
 from django.conf import settings
 from django.contrib import admin

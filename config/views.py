@@ -15,7 +15,7 @@ from config import watch
 @require_safe
 @never_cache
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Answer; asks nothing of anybody, so that a broken database does not restart every web process."""
+    """Answer without using the database, so that a database outage does not restart every web process."""
     return HttpResponse("alive\n", content_type="text/plain")
 
 
@@ -33,5 +33,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if settings.METRICS_TOKEN and not secrets.compare_digest(
         request.headers.get("Authorization", "").encode(), expected.encode()
     ):
-        return HttpResponse("The token of METRICS_TOKEN is asked for.\n", status=401, content_type="text/plain")
+        return HttpResponse("Requires METRICS_TOKEN as bearer token.\n", status=401, content_type="text/plain")
     return HttpResponse(figures.render(), content_type=CONTENT_TYPE_LATEST)

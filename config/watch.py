@@ -1,7 +1,7 @@
-"""Who is alive: what ``/readyz`` and ``/metrics`` say of the processes.
+"""Liveness of the processes, for ``/readyz`` and ``/metrics``.
 
 Beat sends a message to each queue every five seconds, and the worker that takes it writes the queue's row. A fresh row
-says three things at once: beat ticks, the broker carries, and somebody consumes that queue.
+proves three things: beat runs, the broker delivers, and a worker consumes that queue.
 """
 
 import logging
@@ -16,12 +16,12 @@ from config.celery import QUEUES, app
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 30
-"""Six missed heartbeats: longer than a restart takes, shorter than an operator's patience."""
+"""Six missed heartbeats, which is longer than a restart takes."""
 
 
 CLOCK_TOLERANCE_SECONDS = 5.0
-"""Messages start at their second by the workers' clocks. A worker that is behind by more than ``LEASE_SECONDS`` never
-dials: each of its messages comes when the lease of the calls is over."""
+"""Workers start calls by their own clocks. A worker that is behind by more than ``LEASE_SECONDS`` never dials, because
+the leases have run out when its calls start."""
 
 
 def record_heartbeat(queue: str, *, clock: Callable[[], float] = time.time) -> None:
@@ -42,14 +42,14 @@ def record_heartbeat(queue: str, *, clock: Callable[[], float] = time.time) -> N
 
 
 def clocks_ahead() -> dict[str, float]:
-    """Return by how many seconds the clock of the worker that was last seen on each queue is ahead of PostgreSQL's."""
+    """Return how many seconds the clock of each queue's last worker is ahead of PostgreSQL's."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT queue, clock_ahead_seconds FROM config_heartbeat")
         return dict(cursor.fetchall())
 
 
 def heartbeat_ages() -> dict[str, float | None]:
-    """Return the seconds since each queue's last heartbeat, ``None`` where there was none, by PostgreSQL's clock."""
+    """Return the seconds since each queue's last heartbeat by PostgreSQL's clock; ``None`` if there was none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT queue, extract(epoch FROM clock_timestamp() - at)::float8 FROM config_heartbeat")
         ages = dict(cursor.fetchall())
@@ -61,7 +61,7 @@ def is_fresh(age: float | None) -> bool:
 
 
 def problems() -> dict[str, str]:
-    """Return what keeps the system from working, by component; empty when all is well."""
+    """Return the problems by component; empty if there are none."""
     found: dict[str, str] = {}
     try:
         ages, clocks = heartbeat_ages(), clocks_ahead()

@@ -1,6 +1,6 @@
-"""Who hears an event: in SQL, for the outbox that records it, and with reasons, for whoever asks beforehand.
+"""Who receives an event: in SQL for the outbox, and with reasons for the audience routes and pages.
 
-Both say the same; a test holds them side by side.
+A test checks that both agree.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,15 +36,15 @@ _NAMED = """
 
 
 def hearing(*, has_status: bool, has_named: bool) -> str:
-    """Return the query of who hears the events in ``given``: event, endpoint and profile.
+    """Return the query for the receivers of the events in ``given``: event, endpoint and profile.
 
-    Subscriptions; with ``has_status`` the URLs of campaigns; with ``has_named`` the endpoints given by id.
+    It covers subscriptions, with ``has_status`` the URLs of campaigns, with ``has_named`` endpoints given by id.
     """
     return _SUBSCRIPTIONS + (_STATUS_URLS if has_status else "") + (_NAMED if has_named else "")
 
 
 def is_for_subscriptions(event: str, inline_webhooks: Sequence[Mapping[str, Any]] | None) -> bool:
-    """Tell whether subscriptions hear the event: webhooks given with a call take their place."""
+    """Return whether subscriptions receive the event; webhooks given with a call may replace them."""
     return inline_webhooks is None or not replaces_subscriptions(event)
 
 
@@ -63,11 +63,11 @@ def given_with_it(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether one receiver would be sent the event at once."""
+    """Whether one receiver would get the event, and why or why not."""
 
     endpoint: Endpoint
     events: Sequence[str]
-    """What it listens to; of a webhook given with a call, what that lists."""
+    """The events it subscribes to; for a webhook given with a call, the events listed there."""
     reason: Reason
 
     @property
@@ -82,9 +82,9 @@ class Verdict:
 def audience(
     workspace_id: UUID, occasion: Occasion, *, inline_webhooks: Sequence[Mapping[str, Any]] = ()
 ) -> list[Verdict]:
-    """Judge every subscription of the workspace, the campaign's status URLs, and what was given with the call.
+    """Judge every subscription of the workspace, the campaign's status URLs, and the webhooks given with the call.
 
-    Those that hear come first.
+    Those that would get the event come first.
     """
     listed: dict[UUID, list[str]] = {}
     for entry in inline_webhooks:

@@ -1,7 +1,7 @@
-"""Batches: items wait per endpoint and type, and become one delivery when it is time.
+"""Batches: items wait in a buffer per endpoint and type, and become one delivery when it is full or old enough.
 
-A buffer is the rows of :class:`BatchItem` without a delivery. Frozen, they are a delivery like any other, with bytes
-that no attempt changes; one that failed can be sent item by item.
+A buffer is the :class:`BatchItem` rows without a delivery. Once frozen, a batch is a delivery like any other, with the
+same bytes at every attempt. A failed batch can be sent item by item.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,16 +22,16 @@ from webhooks.rules.json_bytes import encode
 from webhooks.rules.statuses import BatchType, DeliveryStatus
 
 MOST_OF_A_BUFFER = 1_000
-"""How many items of one buffer are looked at in a round."""
+"""How many items of one buffer a round reads at most."""
 
 
 class NotABatch(Exception):
-    """The delivery is of one event, so it has no items."""
+    """The delivery holds a single event, so it has no items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An event in the words of a batch, for one endpoint; not put into an array before ``ready_at``."""
+    """An event as a batch item for one endpoint; it joins no array before ``ready_at``."""
 
     event_id: UUID
     endpoint_id: UUID
@@ -63,9 +63,9 @@ def put(items: Sequence[Item]) -> None:
 def release(
     workspace_id: UUID, unique_key: str, render: Callable[[UUID], Mapping[str, object]], *, now: datetime
 ) -> bool:
-    """Give the items of an event that are still held back a new content, and let them go; tell whether there were any.
+    """Replace the content of an event's items that wait for ``ready_at``, and release them; return whether any did.
 
-    The event is named by its unique key. Runs in the caller's transaction.
+    The event is identified by its unique key. Runs in the caller's transaction.
     """
     held = BatchItem.objects.filter(delivery=None, ready_at__gt=now)
     found = Event.objects.in_workspace(workspace_id).filter(unique_key=unique_key).values_list("id", flat=True).first()
@@ -87,9 +87,9 @@ class _Due(NamedTuple):
 
 
 def freeze_due(*, now: datetime) -> int:
-    """Make deliveries of buffers that are full, or whose first item has waited long enough; return how many.
+    """Make deliveries of buffers that are full or whose first item has waited long enough; return how many.
 
-    One process does it at a time, the others return at once. Commits; must not be called in a transaction.
+    One process does it at a time, others return 0 at once. Commits; must not be called in a transaction.
     """
     with transaction.atomic(durable=True):
         alone = "SELECT pg_try_advisory_xact_lock(hashtext('webhooks.freeze')) AS is_mine"
@@ -116,10 +116,10 @@ def freeze_due(*, now: datetime) -> int:
 
 
 def replay_items(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> int:
-    """Send each item of a batch that was not delivered alone, as an array of one; return how many those are.
+    """Send each item of an undelivered batch separately, as an array of one; return how many items there are.
 
-    Items sent alone before are sent once more, under the same ids. Raises ``TransitionConflict`` where the batch is
-    pending or was delivered, :class:`NotABatch`.
+    Items that were sent separately before are sent once more, under the same ids. Raises ``TransitionConflict`` if the
+    batch is pending or was delivered, :class:`NotABatch` for the delivery of a single event.
     """
     with transaction.atomic():
         batch: Delivery = Delivery.objects.in_workspace(workspace_id).select_for_update(no_key=True).get(pk=delivery_id)
@@ -147,7 +147,7 @@ def replay_items(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: da
 
 
 def test_item(event_id: UUID, event_type: str, data: Mapping[str, object], now: datetime) -> dict[str, object]:
-    """Make the item of a test, in the form of the richest of the others."""
+    """Return the item of a test, with the fields of the largest item type."""
     return {
         "id": str(event_id),
         "eventType": event_type,
@@ -156,8 +156,8 @@ def test_item(event_id: UUID, event_type: str, data: Mapping[str, object], now: 
     }
 
 
-# Buffers are found by leaps over the index of waiting items, so that what was frozen long ago costs nothing; contents
-# are read of those only that are due.
+# Buffers are found by a skip scan of the index of waiting items, so frozen items cost nothing; contents are read only
+# for buffers that are due.
 _DUE_BATCHES = r"""
     WITH RECURSIVE buffers (endpoint_id, type) AS (
         (SELECT endpoint_id, type FROM webhooks_batchitem WHERE delivery_id IS NULL ORDER BY endpoint_id, type LIMIT 1)

@@ -1,7 +1,7 @@
-"""A delivery as a curl command that sends a receiver the same request.
+"""A delivery as a curl command that sends the receiver the same request.
 
-The headers are those of the newest attempt, made again from its time: a signature proves one body at one time and
-gives nothing away. Where the secret itself would be sent, a shell variable stands for it.
+The headers are computed again for the time of the newest attempt. A signature is valid for one body at one time, so
+showing it reveals no secret. Where the secret itself would be sent, a shell variable replaces it.
 """
 
 import shlex
@@ -19,9 +19,9 @@ _IN_PLACE_OF_A_SECRET = {
 
 
 def as_curl(delivery_id: UUID) -> str:
-    """Write the newest attempt, or the first one to come, as a ``curl`` command; raises ``DoesNotExist``.
+    """Return the newest attempt, or the first one to come, as a ``curl`` command; raises ``DoesNotExist``.
 
-    Signed by the secrets that hold now. One that cannot be signed is written without a signature.
+    It is signed with the current secrets. A request that cannot be signed has no signature.
     """
     row: Delivery = (
         Delivery.objects.select_related("event", "endpoint")

@@ -1,8 +1,8 @@
 """Claims deliveries fairly over endpoints and turns them into requests (:mod:`webhooks.settling` writes the results).
 
-The claim locks endpoints that have room and takes due rows of each, so that a backlog of one holds up no other. It
-commits before anything is sent; a lease that runs out makes the row due again. So each event arrives at least once,
-and whatever arrives twice has the same ids and bytes.
+The claim locks endpoints that have free slots and takes due rows of each, so that the backlog of one does not delay
+another. It commits before anything is sent; a row whose lease runs out is due again. So each event arrives at least
+once, and repeats have the same ids and bytes.
 """
 
 import json
@@ -28,9 +28,9 @@ from webhooks.rules.statuses import SigningMethod
 from webhooks.transport import Answer, Request
 
 GRACE = timedelta(seconds=10)
-"""How much longer than the deadline a lease lasts: for settling, and for a database that is away a moment."""
+"""How much longer than the deadline a lease lasts: for settling, and for a short outage of the database."""
 BURST_SECONDS = 0.1
-"""What a rate lets through at once: as much as belongs to so much time, one at least."""
+"""The burst that a rate allows: the deliveries of this much time, at least one."""
 USER_AGENT = "Ringback/0.1 (webhooks)"
 
 
@@ -53,16 +53,16 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Claimed:
-    """A delivery that is this process's to send until its lease ends."""
+    """A delivery that this process may send until its lease ends."""
 
     id: UUID
     generation: int
     failures: int
     receiver: Receiver
     event_id: UUID | None
-    """None for a batch, which is known by its own id."""
+    """``None`` for a batch, whose own id identifies it."""
     event_type: str
-    """Of a batch, what its items are."""
+    """The item type of a batch."""
     body: bytes = field(repr=False)
     chain_id: UUID | None
     sequence: int | None
@@ -74,7 +74,7 @@ _RECEIVER = """
     p.custom_headers::text AS custom_headers, p.latency_ms
 """
 _RECEIVER_OF = "SELECT {receiver} FROM webhooks_endpoint p WHERE p.id = %(id)s".replace("{receiver}", _RECEIVER)
-# Endpoints with something pending, found by leaps over the index of pending rows: what waits for nobody costs nothing.
+# Endpoints with pending deliveries, found by a skip scan of the index of pending rows; settled rows cost nothing.
 _LOCK_ENDPOINTS = """
     WITH RECURSIVE waiting (endpoint_id) AS (
         (SELECT endpoint_id FROM webhooks_delivery WHERE status = 'pending' ORDER BY endpoint_id LIMIT 1)
@@ -100,7 +100,7 @@ _LOCK_ENDPOINTS = """
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF p SKIP LOCKED
 """.replace("{receiver}", _RECEIVER)
-# A statement of its own: it sees what others claimed before the locks were had, so caps and rates hold exactly.
+# A statement of its own: it sees what others claimed before it got the locks, so caps and rates hold exactly.
 _TAKE_DUE = """
     WITH free AS MATERIALIZED (
         SELECT p.id, p.rate_per_second AS rate, p.timeout_seconds,
@@ -172,11 +172,11 @@ class _Taken(NamedTuple):
 
 
 def claim_due(*, limit: int, lane: Lane | None = None, now: datetime) -> list[Claimed]:
-    """Lease at most ``limit`` due deliveries to the caller, fairly over the endpoints of a lane that have room.
+    """Lease at most ``limit`` due deliveries to the caller, fairly over the endpoints of a lane that have free slots.
 
-    Endpoints served the longest ago go first, each gets an equal share, and none more than its ``max_in_flight`` and
-    ``rate_per_second`` leave. One whose circuit has been open gets one at a time. No ``lane``: all endpoints. Never
-    waits for a lock. Commits; must not be called in a transaction.
+    Endpoints served the longest ago go first. Each gets an equal share, limited by its ``max_in_flight`` and
+    ``rate_per_second``; one whose circuit was open gets one delivery at a time. Without a ``lane`` all endpoints take
+    part. Never waits for a lock. Commits; must not be called in a transaction.
     """
     with transaction.atomic(durable=True):
         locked = fetch(
@@ -218,9 +218,9 @@ def claim_due(*, limit: int, lane: Lane | None = None, now: datetime) -> list[Cl
 
 
 def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
-    """Make the request, signed afresh; or the answer of one that cannot be made."""
+    """Return the freshly signed request, or a failed answer if it cannot be made."""
     receiver, prefix = claimed.receiver, settings.WEBHOOK_HEADER_PREFIX
-    event_id = _told_id(claimed)
+    event_id = _message_id(claimed)
     headers = [
         ("Content-Type", "application/json"),
         ("User-Agent", USER_AGENT),
@@ -253,7 +253,7 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
 
 
 def newest_attempt(row: Delivery) -> Claimed:
-    """Look at a delivery as its newest attempt did, or as its first will, for :func:`prepare`; nothing is leased."""
+    """Return a delivery as its newest or first attempt claims it, for :func:`prepare`; nothing is leased."""
     (endpoint,) = fetch(_Endpoint, "receiver_of", _RECEIVER_OF, {"id": row.endpoint_id})
     event = row.event
     return Claimed(
@@ -270,8 +270,8 @@ def newest_attempt(row: Delivery) -> Claimed:
     )
 
 
-def _told_id(claimed: Claimed) -> str:
-    """Return the id that every repeat has: the event's, or the batch's."""
+def _message_id(claimed: Claimed) -> str:
+    """Return the id that every repeat carries: the event's, or the batch's."""
     if claimed.event_id is None:
         return public_id(Delivery.public_prefix, claimed.id)
     return public_id(Event.public_prefix, claimed.event_id)

@@ -1,6 +1,6 @@
-"""Vets the addresses that a URL leads to when an endpoint is saved.
+"""Checks the addresses that a URL resolves to when an endpoint is saved.
 
-Every attempt checks again on its own (:mod:`webhooks.transport`); this only spares a first failure.
+Every attempt checks them again (:mod:`webhooks.transport`); this only reports a forbidden address early.
 """
 
 import time
@@ -16,16 +16,16 @@ from webhooks.rules.destination import Address, BadUrl, parse, parse_networks, w
 
 
 def url_error(url: str) -> str | None:
-    """Say why webhooks must not be sent to a URL; ``None`` where they may, or where its name cannot be asked for now.
+    """Return why webhooks must not be sent to a URL; ``None`` if they may, or if its name does not resolve now.
 
-    Asks name servers for a few seconds at most, without a database connection; must not be called in a transaction,
-    which would keep it.
+    Waits for name servers for a few seconds at most and gives up its database connection meanwhile, so it must not be
+    called in a transaction.
     """
     return urls_error([url]).get(url)
 
 
 def urls_error(urls: Collection[str]) -> dict[str, str]:
-    """Say of several URLs, asked for side by side, which webhooks must not be sent to, and why."""
+    """Resolve several URLs in parallel; return why webhooks must not be sent, by URL, for those that are forbidden."""
     reasons: dict[str, str] = {}
     hosts: dict[str, str] = {}
     for url in urls:
@@ -48,7 +48,7 @@ def urls_error(urls: Collection[str]) -> dict[str, str]:
 
 
 def _looked_up(hosts: Collection[str]) -> dict[str, Addresses]:
-    """Return the addresses of names; those that cannot be asked for now are left out."""
+    """Return the addresses of names; names that do not resolve now are left out."""
     resolver = Resolver(servers=settings.WEBHOOK_DNS_SERVERS, on_done=lambda: None)
     found: dict[str, Addresses] = {}
     try:

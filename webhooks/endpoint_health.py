@@ -1,6 +1,6 @@
 """Endpoint health: a failing endpoint is switched off after days, and gets what it missed when it answers again.
 
-Their circuits open and close where attempts are settled (:mod:`webhooks.settling`); here are the sweeps.
+This module holds the sweeps. Circuits open and close where attempts are settled (:mod:`webhooks.settling`).
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from webhooks.rules.statuses import Purpose
 RECOVERED_FOR = timedelta(hours=24)
 DISABLED_EVENT = "endpoint.disabled"
 
-# Endpoints that something can be made good to, found by leaps over the index of what can: usually there are none.
+# Endpoints with deliveries to recover, found by a skip scan of their partial index; usually there are none.
 _RECOVER = """
     WITH RECURSIVE failed (endpoint_id) AS (
         (SELECT endpoint_id FROM webhooks_delivery WHERE is_recoverable ORDER BY endpoint_id LIMIT 1)
@@ -48,18 +48,20 @@ _RECOVER = """
 
 
 def recover(*, now: datetime, limit: int) -> list[UUID]:
-    """Send once more what failed in a way that may pass, to endpoints that have answered since; return what.
+    """Reopen temporarily failed deliveries of the last 24 hours whose endpoints have answered since; return their ids.
 
-    Goes back 24 hours. The same bytes under the same ids, with all retries; a second time only a person does it.
+    They keep their bytes and ids and get all their retries. Each is recovered once; afterwards only a person can
+    redeliver it.
     """
     rows = fetch(Id, "recover_deliveries", _RECOVER, {"now": now, "since": now - RECOVERED_FOR, "limit": limit})
     return [row.id for row in rows]
 
 
 def disable_hopeless(*, now: datetime, limit: int) -> list[UUID]:
-    """Switch off endpoints that have taken nothing for days, and tell those who listen; return which.
+    """Switch off endpoints that have failed for days without a success, and record the events; return their ids.
 
-    Only failures that span those days count, so silence is no reason. What an endpoint misses is kept ``suppressed``.
+    Attempts must have failed throughout that time: an endpoint without deliveries is never switched off. What it
+    misses is kept ``suppressed``.
     """
     span = ExpressionWrapper(F("last_error_at") - F("failing_since"), output_field=DurationField())
     hopeless = (
@@ -78,7 +80,7 @@ def disable_hopeless(*, now: datetime, limit: int) -> list[UUID]:
 
 
 def _seen(found: Sequence[Endpoint]) -> list[Endpoint]:
-    """Leave out those that came with a call or campaign: nobody has an id of theirs."""
+    """Leave out hidden endpoints of calls and campaigns, whose ids nobody knows."""
     return [endpoint for endpoint in found if endpoint.purpose == Purpose.SUBSCRIPTION.value]
 
 

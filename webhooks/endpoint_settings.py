@@ -33,11 +33,11 @@ LONGEST_SECRET = 500
 _SECRET_BYTES = 32
 
 SCOPE_PREFIXES = {ScopeType.PERSONA.value: "per", ScopeType.CAMPAIGN.value: "camp"}
-"""What the public ids begin with that a scope is named by; webhooks knows personas and campaigns by nothing else."""
+"""The prefix of a scope's public id; webhooks knows nothing else about personas and campaigns."""
 
 
 class InvalidEndpoint(ValueError):
-    """What was given is no endpoint; ``errors`` names every field at fault."""
+    """The settings of an endpoint are invalid; ``errors`` names every invalid field."""
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name} {reason}" for name, reasons in errors.items() for reason in reasons))
@@ -45,9 +45,9 @@ class InvalidEndpoint(ValueError):
 
 
 class EndpointFields(TypedDict, total=False):
-    """What may be said of an endpoint; a field that is left out stays as it is.
+    """The settings of an endpoint; a field that is left out stays as it is.
 
-    ``scope_id`` is the persona or campaign of ``scope_type``; one of another workspace is never heard of.
+    ``scope_id`` is the persona or campaign of ``scope_type``; with one of another workspace it gets no events.
     """
 
     name: str
@@ -74,7 +74,7 @@ class EndpointFields(TypedDict, total=False):
 def columns_of(fields: EndpointFields, *, current: Endpoint | None) -> dict[str, Any]:
     """Return the columns to write; ``current`` is the endpoint that is edited. Raises :class:`InvalidEndpoint`.
 
-    A new endpoint that can sign and is given no secret gets one. Where a name leads is checked by the caller.
+    A new endpoint that signs gets a secret if none is given. The caller checks what the URL's name resolves to.
     """
     errors: dict[str, list[str]] = {}
     columns: dict[str, Any] = {}
@@ -99,7 +99,7 @@ def columns_of(fields: EndpointFields, *, current: Endpoint | None) -> dict[str,
 
 
 def make_secret(method: SigningMethod) -> str:
-    """Make a secret of the form that ``method`` wants, with 256 bits of chance."""
+    """Make a secret in the form that ``method`` needs, with 256 bits of randomness."""
     if method.is_hmac:
         return "whsec_" + b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
     token = secrets.token_urlsafe(_SECRET_BYTES)
@@ -107,7 +107,7 @@ def make_secret(method: SigningMethod) -> str:
 
 
 def check_secret(method: SigningMethod, secret: str) -> str:
-    """Return a secret that somebody brought; raises :class:`Unfit` where it cannot serve for ``method``."""
+    """Return a given secret unchanged; raises :class:`Unfit` if it is invalid for ``method``."""
     text = values.verbatim(secret, longest=LONGEST_SECRET)
     if reason := secret_error(method, text):
         raise Unfit(reason)
@@ -117,7 +117,7 @@ def check_secret(method: SigningMethod, secret: str) -> str:
 def _check_events(
     fields: EndpointFields, columns: dict[str, Any], errors: dict[str, list[str]], *, current: Endpoint | None
 ) -> None:
-    """Check the events against the format, whichever of both is given; arrays have words of their own for them."""
+    """Check events and profile together, even if only one is given; batches have event names of their own."""
     if not fields.keys() & {"events", "profile"} or errors.keys() & {"events", "profile"}:
         return
     profile = columns.get("profile", current.profile if current else Profile.ENVELOPE)
@@ -130,7 +130,7 @@ def _check_events(
 
 def _events_in_arrays(events: Sequence[str]) -> list[str]:
     if unknown := [item for item in events if item not in {ALL_EVENTS, *BatchType, *BATCH_TYPE_OF}]:
-        message = f"has {unknown[0]!r:.80}, of which there are no arrays; there are of {', '.join(BatchType)}"
+        message = f"has {unknown[0]!r:.80}, which is never sent in arrays; these are: {', '.join(BatchType)}"
         raise Unfit(message)
     return list(dict.fromkeys(str(BATCH_TYPE_OF.get(item, item)) for item in events))
 
@@ -151,7 +151,7 @@ def _check_scope(
     scope = columns.get("scope_type", current.scope_type if current else ScopeType.WORKSPACE.value)
     if scope == ScopeType.WORKSPACE:
         if columns.get("scope_id") is not None:
-            errors["scope_id"] = ["must be left out where the scope is the workspace"]
+            errors["scope_id"] = ["must be left out if the scope is the workspace"]
         columns["scope_id"] = None
     elif columns.get("scope_id", current.scope_id if current else None) is None:
         errors["scope_id"] = [f"is required: which {scope}"]
@@ -168,7 +168,7 @@ def _check_secret(
     given = fields.get("secret")
     if method is SigningMethod.NONE:
         if given is not None:
-            errors["secret"] = ["must be left out where nothing is signed"]
+            errors["secret"] = ["must be left out if the signing method is none"]
         columns["secret"] = None
         return
     if given is not None:
@@ -192,7 +192,7 @@ def _check_headers(
     method: SigningMethod,
     current: Endpoint | None,
 ) -> None:
-    """Check the headers against the method too, whichever of both is given."""
+    """Check custom headers and signing method together, even if only one is given."""
     if fields.keys() & {"custom_headers", "signing_method"}:
         headers = fields.get("custom_headers", current.custom_headers if current else {})
         if reason := headers_error(headers, method=method, prefix=settings.WEBHOOK_HEADER_PREFIX):
@@ -206,7 +206,7 @@ def _description(value: object) -> str:
 
 
 def check_url(value: object) -> str:
-    """Return a URL to which webhooks may be posted; raises :class:`Unfit`. Where a name leads is not asked."""
+    """Return a URL to which webhooks may be posted; raises :class:`Unfit`. Does not resolve its name."""
     try:
         destination = parse(value if isinstance(value, str) else "")
     except BadUrl as error:

@@ -1,6 +1,6 @@
 """Endpoints: create, edit, enable, pause, test, rotate secrets, and resend deliveries.
 
-Every verb locks the endpoint's row as little as it can (``FOR NO KEY UPDATE``): events are recorded for it meanwhile.
+Verbs lock the endpoint's row with ``FOR NO KEY UPDATE``, so that events can be recorded for it meanwhile.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from webhooks.rules.statuses import ALLOWED, ARRAY_OF, TEST_EVENT, DeliveryStatu
 
 REMINDED_AFTER = timedelta(hours=24)
 _UNAUDITED = frozenset({"secret", "custom_headers"})
-"""Of these an audit entry says that they changed, and not to what."""
+"""Fields whose values audit entries do not show."""
 
 
 class EndpointInactive(Exception):
@@ -33,7 +33,7 @@ class EndpointInactive(Exception):
 
 
 class NoSample(Exception):
-    """The endpoint wants arrays, and there are none of such events."""
+    """The endpoint takes arrays, and the event is never sent in arrays."""
 
 
 class NothingToSign(Exception):
@@ -41,19 +41,19 @@ class NothingToSign(Exception):
 
 
 class NothingToPromote(Exception):
-    """There is no rotated secret that waits to take over."""
+    """No rotated secret waits to be promoted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithSecret:
-    """An endpoint, and a secret that was just made or given: the only time it can be shown."""
+    """An endpoint and a secret that was just made or given, which can be shown only now."""
 
     endpoint: Endpoint
     secret: str | None = field(repr=False)
 
 
 def create(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[EndpointFields]) -> WithSecret:
-    """Make an endpoint that hears of everything from now on; raises :class:`InvalidEndpoint`."""
+    """Create an endpoint that receives events from now on; raises :class:`InvalidEndpoint`."""
     columns = columns_of(fields, current=None)
     with transaction.atomic():
         endpoint: Endpoint = Endpoint.objects.create(workspace_id=workspace_id, created_at=now, **columns)
@@ -64,10 +64,9 @@ def create(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[
 def edit(
     endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime, **fields: Unpack[EndpointFields]
 ) -> WithSecret:
-    """Change what is given; what is pending goes to the new URL. Raises :class:`InvalidEndpoint`.
+    """Change the given fields; pending deliveries go to the new URL. Raises :class:`InvalidEndpoint`.
 
-    A secret that is given, or made because the method changed, replaces the old one at once, and one that was rotated
-    in too.
+    A secret that is given, or made because the method changed, replaces the old one and any rotated one at once.
     """
     with transaction.atomic():
         endpoint = locked(endpoint_id, workspace_id)
@@ -89,36 +88,36 @@ def edit(
 
 
 def activate(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
-    """Let it hear again; what it missed can be redelivered. Raises ``TransitionConflict`` where it is active."""
+    """Switch an endpoint on; what it missed can be redelivered. Raises ``TransitionConflict`` if it is active."""
     return _switch(endpoint_id, workspace_id, is_on=True, actor=actor, reason=reason, now=now)
 
 
 def deactivate(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
-    """Send it nothing more; what is pending will be ``suppressed`` (:func:`suppress_unheard`).
+    """Switch an endpoint off; its pending deliveries become ``suppressed`` (:func:`suppress_unheard`).
 
-    Raises ``TransitionConflict`` where it is inactive.
+    Raises ``TransitionConflict`` if it is inactive.
     """
     return _switch(endpoint_id, workspace_id, is_on=False, actor=actor, reason=reason, now=now)
 
 
 def pause(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
-    """Hold what is pending and what comes until it is resumed; what is under way just now arrives.
+    """Hold pending and new deliveries until the endpoint is resumed; requests under way are not stopped.
 
-    Raises ``TransitionConflict`` where it is paused, :class:`EndpointInactive`.
+    Raises ``TransitionConflict`` if it is paused, :class:`EndpointInactive`.
     """
     return _hold(endpoint_id, workspace_id, paused_at=now, actor=actor, reason=reason, now=now)
 
 
 def resume(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
-    """Send what was held, the oldest first, with all the retries that it has left.
+    """Send the deliveries that were held, the oldest first, with the retries that they have left.
 
-    Raises ``TransitionConflict`` where it is not paused, :class:`EndpointInactive`.
+    Raises ``TransitionConflict`` if it is not paused, :class:`EndpointInactive`.
     """
     return _hold(endpoint_id, workspace_id, paused_at=None, actor=actor, reason=reason, now=now)
 
 
 def delete(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
-    """Take it away for good, with its secrets; its deliveries stay to be looked at."""
+    """Delete an endpoint and its secrets; its deliveries stay readable."""
     with transaction.atomic():
         endpoint = locked(endpoint_id, workspace_id)
         endpoint.is_active = False
@@ -134,9 +133,9 @@ def delete(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str =
 def send_test(
     endpoint_id: UUID, *, workspace_id: UUID, event_type: str = TEST_EVENT, actor: Actor, now: datetime
 ) -> Delivery:
-    """Send a sample of an event to this endpoint alone, signed and retried like any other; return its delivery.
+    """Send a sample event to this endpoint only, signed and retried like any other; return its delivery.
 
-    Whatever it subscribes to. The test header and the envelope's ``metadata`` say that it is one. Raises
+    The endpoint need not subscribe to it. The test header and the envelope's ``metadata`` mark it as a test. Raises
     :class:`EndpointInactive`, :class:`NoSample`.
     """
     with transaction.atomic():
@@ -169,10 +168,11 @@ def _test_of(endpoint: Endpoint, event_type: str, *, now: datetime) -> NewEvent:
 def rotate_secret(
     endpoint_id: UUID, *, workspace_id: UUID, secret: str | None = None, actor: Actor, now: datetime
 ) -> WithSecret:
-    """Put a new secret beside the old one; return it, for it is shown only now.
+    """Add a new secret and return it, which is the only time that it can be shown.
 
-    It signs at once in the Standard Webhooks header and takes over everywhere when promoted, never by itself. Rotating
-    again replaces a secret that was not promoted yet. Raises :class:`NothingToSign`, :class:`InvalidEndpoint`.
+    It signs at once in the Standard Webhooks header, and in all headers once it is promoted, which only a caller does.
+    Rotating again replaces a secret that was not promoted yet. Raises :class:`NothingToSign`,
+    :class:`InvalidEndpoint`.
     """
     with transaction.atomic():
         endpoint = locked(endpoint_id, workspace_id)
@@ -190,7 +190,7 @@ def rotate_secret(
 
 
 def promote_secret(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Endpoint:
-    """Let the rotated secret take over and forget the old one; raises :class:`NothingToPromote`."""
+    """Replace the old secret with the rotated one; raises :class:`NothingToPromote`."""
     with transaction.atomic():
         endpoint = locked(endpoint_id, workspace_id)
         if endpoint.next_secret is None:
@@ -202,19 +202,19 @@ def promote_secret(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, now: 
 
 
 def wants_promotion(endpoint: Endpoint, *, now: datetime) -> bool:
-    """Tell whether a rotated secret has waited so long to be promoted that somebody should be reminded."""
+    """Return whether a rotated secret has waited for promotion longer than ``REMINDED_AFTER``."""
     return endpoint.rotated_at is not None and endpoint.rotated_at <= now - REMINDED_AFTER
 
 
 def wanting_promotion(endpoints: QuerySet[Endpoint], *, now: datetime) -> QuerySet[Endpoint]:
-    """Keep the endpoints of which :func:`wants_promotion` is true."""
+    """Return the endpoints for which :func:`wants_promotion` is true."""
     return endpoints.filter(rotated_at__lte=now - REMINDED_AFTER)
 
 
 def redeliver(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Delivery:
     """Send a settled delivery once more: the same bytes under the same ids, with all its retries.
 
-    Raises ``TransitionConflict`` where it is pending already, :class:`EndpointInactive`.
+    Raises ``TransitionConflict`` if it is pending, :class:`EndpointInactive`.
     """
     mine = Delivery.objects.in_workspace(workspace_id)
     with transaction.atomic():
@@ -237,9 +237,9 @@ def redeliver(delivery_id: UUID, *, workspace_id: UUID, actor: Actor, now: datet
 
 
 def suppress_unheard(*, now: datetime, limit: int) -> int:
-    """Settle pending deliveries of endpoints that are switched off as ``suppressed``, a stretch at a time.
+    """Settle up to ``limit`` pending deliveries of inactive endpoints as ``suppressed``; return how many.
 
-    What is being sent just now is left to be settled by its own answer or, past its lease, to the next sweep.
+    A delivery that is being sent is settled by its own answer or, after its lease, by the next sweep.
     """
     rows = fetch(
         Id,
@@ -276,7 +276,7 @@ def _switch(
         endpoint = locked(endpoint_id, workspace_id)
         if endpoint.is_active == is_on:
             raise TransitionConflict(what="the endpoint", from_=to, to=to)
-        # Whoever switches it on has mended it: it begins with a clean record.
+        # An endpoint that is switched on again starts with a clean failure record.
         afresh = {"failing_since": None, "failure_run": 0, "trips": 0, "open_until": None, "disabled_at": None}
         for name, value in {"is_active": is_on, **afresh}.items():
             setattr(endpoint, name, value)
@@ -310,14 +310,14 @@ def _hold(
 
 
 def locked(endpoint_id: UUID, workspace_id: UUID) -> Endpoint:
-    """Return an endpoint that is kept, locked until the caller's transaction ends."""
+    """Return an endpoint that is not deleted, locked until the caller's transaction ends."""
     kept = Endpoint.objects.in_workspace(workspace_id).kept()
     endpoint: Endpoint = kept.select_for_update(no_key=True).get(pk=endpoint_id)
     return endpoint
 
 
 def check_active(endpoint: Endpoint) -> None:
-    """Raise :class:`EndpointInactive` where nothing is sent to it."""
+    """Raise :class:`EndpointInactive` if the endpoint is deleted or switched off."""
     if not endpoint.is_active:
         message = "the endpoint was deleted" if endpoint.deleted_at else "the endpoint is switched off"
         raise EndpointInactive(message)

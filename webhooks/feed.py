@@ -1,9 +1,9 @@
 """The feed: events of a workspace in an order in which none is skipped.
 
 An event is written in the transaction of its fact, and transactions do not commit in the order in which they began.
-A reader that goes on after the newest event it saw would pass over one that was written earlier and commits later. So
-each event carries the number of its transaction, the feed is in the order of those numbers, and it ends before the
-oldest transaction that is still writing (ADR 10).
+A reader that continues after the newest event it saw would miss an event that was written earlier and commits later.
+So each event stores the number of its transaction, the feed is ordered by that number, and it ends before the oldest
+transaction that is still writing (ADR 10).
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from dialer.workspaces.statements import fetch
 from webhooks.models import Event
 
 _CLOCKS_APART = timedelta(days=1)
-"""Far more than the clock that an id is made by differs from the database's."""
+"""Far more than the clocks that make ids differ from the database's clock."""
 _NIL = UUID(int=0)
 
 
 class NoSuchEvent(LookupError):
-    """There is no such event to go on after."""
+    """The event to continue after does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interest:
-    """Which events; what is left out limits nothing. ``since`` is when they were recorded."""
+    """A filter of events; a field that is left out limits nothing. ``since`` is compared with the time of recording."""
 
     type: str | None = None
     campaign_id: UUID | None = None
@@ -72,10 +72,9 @@ _FIRST_SINCE = """
 
 
 def read(workspace_id: UUID, interest: Interest, *, after: UUID | None, limit: int) -> Page:
-    """Return at most ``limit`` events that follow the one called ``after``, else from the beginning.
+    """Return at most ``limit`` events that follow ``after``, or the first ones without it.
 
-    Nothing is ever added before an event that was returned. Tests, which are for one endpoint, are left out. Raises
-    :class:`NoSuchEvent`.
+    No event is ever added before one that was returned. Tests are left out. Raises :class:`NoSuchEvent`.
     """
     recorded_in, after_id = _place(workspace_id, interest, after)
     rows = fetch(

@@ -1,8 +1,8 @@
-"""Endpoints that nobody subscribed: webhooks given with a call or a campaign, and a campaign's status URLs.
+"""Hidden endpoints: webhooks given with a call or a campaign, and a campaign's status URLs.
 
-Each becomes an endpoint that is hidden, and never changed, so that what was given is frozen and everything that holds
-for endpoints (caps, retries, circuits, encrypted secrets) holds for them. Equal webhooks share one: it is found by a
-keyed hash of everything that it says but the events, which stay with the call or campaign.
+Each becomes an endpoint that is hidden and never changed. So its settings are frozen, and everything that applies to
+endpoints (caps, retries, circuits, encrypted secrets) applies to it. Equal webhooks share one endpoint, found by a
+keyed hash of all settings except the events, which stay with the call or campaign.
 """
 
 import json
@@ -21,7 +21,7 @@ from webhooks.models import Endpoint
 from webhooks.rules.statuses import Profile, Purpose, ScopeType, SigningMethod
 
 MOST_INLINE = 20
-"""Webhooks with one call or campaign."""
+"""The most webhooks that one call or campaign may have."""
 
 _TAKEN = frozenset(
     {
@@ -42,7 +42,7 @@ _TAKEN = frozenset(
 
 
 def _seconds(milliseconds: object) -> object:
-    """Read milliseconds; what is none, or too large for a fraction, is left for the check of the bounds to refuse."""
+    """Convert milliseconds to seconds; an invalid value is returned as it is, for the check of bounds to refuse."""
     try:
         return milliseconds / 1000 if type(milliseconds) is int else milliseconds
     except OverflowError:
@@ -56,7 +56,7 @@ _AS_THE_REFERENCE_SAYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 class InvalidInline(ValueError):
-    """What was given are no webhooks; ``errors`` names what is at fault by its path, such as ``0.url``."""
+    """The given webhooks are invalid; ``errors`` names each invalid value by its path, such as ``0.url``."""
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__("; ".join(f"{path} {reason}" for path, reasons in errors.items() for reason in reasons))
@@ -65,7 +65,7 @@ class InvalidInline(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InlineWebhook:
-    """A webhook given with a call or campaign, checked; not frozen yet."""
+    """A checked webhook given with a call or campaign, not frozen yet."""
 
     columns: Mapping[str, Any] = field(repr=False)
     events: Sequence[str]
@@ -77,7 +77,7 @@ class InlineWebhook:
 
 
 class Frozen(TypedDict):
-    """What a call or campaign keeps of a webhook, and the outbox reads: nothing secret."""
+    """What a call or campaign stores of a webhook for the outbox; nothing secret."""
 
     endpoint_id: str
     url: str
@@ -89,8 +89,8 @@ class Frozen(TypedDict):
 def read_inline(given: object) -> list[InlineWebhook]:
     """Check webhooks as an endpoint's fields are checked; raises :class:`InvalidInline`.
 
-    One that signs must bring its secret: nobody would ever be shown one that we made. Where a name leads is checked by
-    the caller.
+    A webhook that signs must include its secret, since a generated one could never be shown. The caller checks what
+    its URL resolves to.
     """
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         raise InvalidInline({"": ["must be a list of webhooks"]})
@@ -109,9 +109,9 @@ def read_inline(given: object) -> list[InlineWebhook]:
 
 
 def freeze_inline(workspace_id: UUID, webhooks: Sequence[InlineWebhook], *, now: datetime) -> list[Frozen]:
-    """Make hidden endpoints of webhooks, or find those of equal ones; return what the call or campaign keeps.
+    """Create hidden endpoints for webhooks, or reuse equal ones; return what the call or campaign stores.
 
-    In the caller's transaction. One that was given up as hopeless gets another chance, for somebody just named it.
+    Runs in the caller's transaction. Switches an endpoint on again that was switched off for its failures.
     """
     wanted = {each.fingerprint: each for each in webhooks}
     made = [
@@ -145,20 +145,20 @@ def freeze_inline(workspace_id: UUID, webhooks: Sequence[InlineWebhook], *, now:
 
 
 def status_url_error(url: str) -> str | None:
-    """Say why a campaign cannot tell this URL; where a name leads is checked by the caller."""
-    return _why_not(check_url, url)
+    """Return why the URL is not allowed as a campaign's status URL; the caller checks what it resolves to."""
+    return _error_of(check_url, url)
 
 
 def status_secret_error(secret: str) -> str | None:
-    return _why_not(lambda text: check_secret(SigningMethod.HMAC_SHA256, text), secret)
+    return _error_of(lambda text: check_secret(SigningMethod.HMAC_SHA256, text), secret)
 
 
 def freeze_status_urls(
     workspace_id: UUID, campaign_id: UUID, urls: Mapping[str, str], *, name: str, secret: str | None, now: datetime
 ) -> None:
-    """Make hidden endpoints of a campaign's URLs, each for the event type that it is given for; in its transaction.
+    """Create hidden endpoints for a campaign's status URLs, by event type, in the caller's transaction.
 
-    They sign with ``secret``, or not at all.
+    They sign with ``secret``, or not at all without one.
     """
     method = SigningMethod.HMAC_SHA256 if secret else SigningMethod.NONE
     Endpoint.objects.bulk_create(
@@ -187,12 +187,12 @@ def _read_one(entry: object) -> InlineWebhook:
     for theirs, (ours, converted) in _AS_THE_REFERENCE_SAYS.items():
         if theirs in given:
             if ours in given:
-                errors[theirs] = [f"says the same as {ours}; give one of them"]
+                errors[theirs] = [f"means the same as {ours}; give one of them"]
             given[ours] = converted(given.pop(theirs))
     errors |= {str(name): ["is no field of a webhook"] for name in given if name not in _TAKEN}
     fields: Any = _defaults() | {name: value for name, value in given.items() if name in _TAKEN}
     if fields["signing_method"] != SigningMethod.NONE and fields.get("secret") is None:
-        errors["secret"] = ["is required: whoever gives a webhook brings the secret that it is signed with"]
+        errors["secret"] = ["is required: a webhook given with a call or campaign must include its signing secret"]
     try:
         columns = columns_of(cast("EndpointFields", fields), current=None)
     except InvalidEndpoint as refused:
@@ -205,12 +205,12 @@ def _read_one(entry: object) -> InlineWebhook:
 
 
 def _defaults() -> dict[str, Any]:
-    """Return what an endpoint is that says no more, so that saying it or not makes no difference."""
+    """Return an endpoint's default settings, so that giving a default explicitly makes no difference."""
     blank = Endpoint()
     return {"name": "inline"} | {name: getattr(blank, name) for name in _TAKEN - {"url", "events", "secret"}}
 
 
-def _why_not(check: Callable[[str], object], value: str) -> str | None:
+def _error_of(check: Callable[[str], object], value: str) -> str | None:
     try:
         check(value)
     except Unfit as refused:

@@ -1,9 +1,9 @@
-"""Recording events: all of webhooks that other apps may import.
+"""Records events; the part of webhooks that other apps import.
 
-An event and its deliveries are written in the transaction of the fact, so that there is neither a fact that nobody is
-told of nor news of something that did not happen. Whatever is sent is rendered here too, so that sending needs no look
-at a present in which names and numbers may be others. Recording is set-based: four statements for a batch, however
-long, and one more where somebody wants it in arrays.
+An event and its deliveries are written in the transaction of the fact, so that no fact goes unreported and no event
+reports something that did not happen. The bytes to send are rendered here too, because names and numbers may have
+changed by the time of sending. Recording runs four statements for a batch of any size, and one more if an endpoint
+takes arrays.
 """
 
 from collections import Counter
@@ -30,18 +30,18 @@ CHAIN_PREFIX = "chn"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewItem:
-    """What an event is to those who want arrays."""
+    """An event as an item of an array."""
 
     type: BatchType
     render: Callable[[UUID], Mapping[str, object]]
-    """Given the event's id, returns the item; called only where an endpoint hears it."""
+    """Returns the item for the event's id; called only if an endpoint takes it."""
     ready_at: datetime | None = None
-    """Kept out of arrays until then, and until then :func:`batches.release` may give it another content."""
+    """The item joins no array before then; until then :func:`batches.release` may replace its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """A fact to be told, with everything that decides who hears it."""
+    """A fact to record, with everything that decides who receives it."""
 
     workspace_id: UUID
     type: str
@@ -50,25 +50,25 @@ class NewEvent:
     """``data`` of the envelope, JSON-ready: public ids, times as text."""
     metadata: Mapping[str, object] = field(default_factory=dict)
     top_level: Mapping[str, object] = field(default_factory=dict)
-    """Further keys beside ``data``."""
+    """Additional top-level keys of the envelope."""
     chain_id: UUID | None = None
-    """Gives the envelope ``chain_id`` and ``sequence``."""
+    """The chain, for the envelope's ``chain_id`` and ``sequence``."""
     campaign_id: UUID | None = None
     persona_id: UUID | None = None
     call_id: UUID | None = None
     unique_key: str | None = None
-    """Once per workspace: recording it again changes nothing and returns the first event's id."""
+    """Unique per workspace: recording it again changes nothing and returns the first event's id."""
     inline_webhooks: Sequence[Mapping[str, Any]] | None = None
-    """What :mod:`webhooks.hidden_endpoints` made of the webhooks given with a call or campaign. Even where empty, they
-    replace the subscriptions of events of a call; of others they hear beside them."""
+    """The webhooks given with a call or campaign, as :mod:`webhooks.hidden_endpoints` froze them. For events of calls
+    they replace the subscriptions, even if the list is empty; other events go to both."""
     batch: NewItem | None = None
-    """Left out where nobody gets this event in arrays."""
+    """``None`` for events that are never sent in arrays."""
     status: Callable[[], Mapping[str, object] | None] | None = None
-    """Returns what the URL of the campaign is told that hears of such events; ``None`` where it is told nothing."""
+    """Returns the payload for the campaign's status URL of this event; ``None`` if nothing is sent there."""
 
 
 class NotInTransaction(Exception):
-    """An event is recorded with its fact or not at all."""
+    """Events must be recorded in the transaction of their fact."""
 
 
 _TAKE_SEQUENCES = """
@@ -87,7 +87,7 @@ _FIND_RECORDED = """
     FROM unnest(%(workspaces)s::uuid[], %(keys)s::text[]) AS t (workspace_id, unique_key)
     JOIN webhooks_event e ON e.workspace_id = t.workspace_id AND e.unique_key = t.unique_key
 """
-# A row per event that is new and per endpoint that hears it; an event that nobody hears has one without an endpoint.
+# One row per new event and receiving endpoint; an event without receivers has one row without an endpoint.
 _INSERT_EVENTS = """
     WITH given AS (
         SELECT * FROM unnest(
@@ -120,12 +120,11 @@ _INSERT_DELIVERIES = """
 
 
 def record_events(events: Sequence[NewEvent], *, now: datetime) -> list[UUID]:
-    """Write events and a pending delivery for each endpoint that hears them; return the events' ids in order.
+    """Write events and a pending delivery for each endpoint that receives them; return the events' ids in order.
 
-    One that is switched off has deliveries too, which a sweep settles as ``suppressed``: they can be replayed.
-    Must be called in the transaction of the fact, else raises :class:`NotInTransaction`. The chains of the events stay
-    locked until it ends, in the order of their ids; endpoints are only locked as a foreign key locks them. Sequences
-    rise in the order given and have no gaps.
+    Inactive endpoints get deliveries too, which a sweep settles as ``suppressed`` and which can be replayed. Raises
+    :class:`NotInTransaction` outside the transaction of the fact. The events' chains are locked until it ends, in the
+    order of their ids; endpoints only as foreign keys lock them. Sequences rise in the given order without gaps.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction
@@ -133,7 +132,7 @@ def record_events(events: Sequence[NewEvent], *, now: datetime) -> list[UUID]:
 
 
 def record_for(endpoint_id: UUID, event: NewEvent, *, now: datetime) -> UUID:
-    """Write a test for one endpoint only, whatever it subscribes to, in the caller's transaction."""
+    """Write a test event for one endpoint, subscribed to or not, in the caller's transaction; return its id."""
     if not connection.in_atomic_block:
         raise NotInTransaction
     return _record([event], now=now, endpoint_id=endpoint_id)[0]
@@ -142,7 +141,7 @@ def record_for(endpoint_id: UUID, event: NewEvent, *, now: datetime) -> UUID:
 def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | None) -> list[UUID]:
     if not events:
         return []
-    # First the chains: whoever waits for one here sees below what the other has recorded in it.
+    # Lock the chains first: a transaction that waits here then sees what the other one has recorded in them.
     wanted = Counter(event.chain_id for event in events if event.chain_id)
     last = _take_sequences(wanted)
     known = _find_recorded(events)
@@ -162,7 +161,7 @@ def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | No
     _tell(dict(new), rows, now=now, at_once=endpoint_id is not None)
     recorded = {row.id for row in rows}
     if len(recorded) < len(new):
-        # Outside of a chain nothing but the index serialises two writers of one key: the other was first.
+        # Outside chains only the unique index serialises two writers of one key: here the other one was first.
         known |= _find_recorded(events)
     return [
         known[event.workspace_id, event.unique_key] if event.unique_key else event_id
@@ -301,7 +300,7 @@ class _Parcel:
 
 
 def _tell(events: Mapping[UUID, NewEvent], rows: Iterable[_Hearing], *, now: datetime, at_once: bool) -> None:
-    """Write what each endpoint gets: a delivery, or an item for its buffer unless it is to have it ``at_once``."""
+    """Write a delivery for each endpoint, or an item for its buffer unless it gets the event ``at_once``."""
     parcels: list[_Parcel] = []
     items: list[batches.Item] = []
     rendered: dict[UUID, bytes] = {}
@@ -318,7 +317,7 @@ def _tell(events: Mapping[UUID, NewEvent], rows: Iterable[_Hearing], *, now: dat
                 if content is not None:
                     parcels.append(parcel(body=encode(content)))
             case Profile.BATCH if event.batch is None:
-                # A test: nothing of ours is ever told in arrays that has no words for them.
+                # Only tests get here: real events without an item type are never sent in arrays.
                 parcels.append(parcel(body=encode([batches.test_item(row.id, event.type, event.data, now)])))
             case Profile.BATCH:
                 body = rendered.get(row.id) or encode(event.batch.render(row.id))

@@ -1,8 +1,8 @@
 """Replays: everything an endpoint missed in a period, by status and type, sent once more.
 
 A replay opens deliveries again: the same rows, so the same ids and bytes, signed afresh, with their attempts kept.
-It is a job: its row says how far it came, a batch is one transaction, and any worker goes on with the next. It stays a
-little ahead of what the endpoint takes, and no further, because what happens meanwhile waits behind it.
+It is a job: its row stores its progress, each batch is one transaction, and any worker can do the next. A replay opens
+only a little more than the endpoint takes at once, because new deliveries wait behind the opened ones.
 """
 
 from collections.abc import Sequence
@@ -24,31 +24,31 @@ from webhooks.rules.statuses import DeliveryStatus, ReplayStatus
 
 BATCH = 1_000
 MOST_AHEAD = 10_000
-"""Pending deliveries of the endpoint at which a replay waits: some seconds of a fast receiver's work."""
+"""A replay waits while its endpoint has this many pending deliveries: a few seconds' work of a fast receiver."""
 MISSED = (DeliveryStatus.FAILED, DeliveryStatus.SUPPRESSED)
-"""Statuses that are replayed unless others are named."""
+"""Statuses that are replayed by default."""
 SETTLED = (*MISSED, DeliveryStatus.DELIVERED)
-"""What can be meant: the rest is on its way already."""
+"""Statuses that can be replayed: other deliveries are on their way already."""
 
 
 class Turn(Enum):
-    """What became of a worker's turn at a replay."""
+    """The result of one batch of a replay."""
 
     MORE = auto()
-    """There is more to be done at once."""
+    """More deliveries are left to open now."""
     WAITING = auto()
-    """There is more, when the endpoint has taken some."""
+    """More are left, once the endpoint has taken some."""
     OVER = auto()
-    """Nothing is left, or another worker is at it."""
+    """Nothing is left, or another worker holds the replay."""
 
 
 class NoSuchTime(ValueError):
-    """The stretch of time ends before it begins, or has not begun."""
+    """The period ends before it begins, or begins in the future."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which deliveries: those made from ``since`` on and before ``until``. No ``events``: of every type."""
+    """The deliveries to replay: made at ``since`` or later and before ``until``; without ``events`` of every type."""
 
     since: datetime
     until: datetime | None = None
@@ -66,7 +66,7 @@ _COUNT = f"""
     FROM webhooks_delivery d LEFT JOIN webhooks_event e ON e.id = d.event_id
     WHERE {_MEANT} GROUP BY d.status
 """  # noqa: S608 — our own condition
-# In the order of their ids, which rise with time, along the index of the endpoint's deliveries.
+# Ordered by id, which rises with time, along the index of the endpoint's deliveries.
 _OPEN_AGAIN = f"""
     WITH chosen AS MATERIALIZED (
         SELECT d.id FROM webhooks_delivery d LEFT JOIN webhooks_event e ON e.id = d.event_id
@@ -88,9 +88,9 @@ class _Counted(NamedTuple):
 def start(
     endpoint_id: UUID, wanted: Wanted, *, workspace_id: UUID, actor: Actor, dry_run: bool = False, now: datetime
 ) -> Replay:
-    """Write down what is to be sent once more, and count it; workers do it (``webhooks.replay``).
+    """Create a replay and count its deliveries; the task ``webhooks.replay`` then sends them.
 
-    A dry run only counts, and is done with that. What is made later is not meant, whatever ``until`` says. Raises
+    A dry run only counts. Deliveries made after the start are left out, even before ``until``. Raises
     :class:`NoSuchTime`, :class:`EndpointInactive`.
     """
     until = min(wanted.until or now, now)
@@ -118,20 +118,20 @@ def start(
         if dry_run or not replay.total:
             replay.status, replay.finished_at = ReplayStatus.DONE.value, now
         replay.save(force_insert=True)
-        record(actor, [_change(replay, "replay_dry_run" if dry_run else "replay", to_state=_said(replay))], now=now)
+        record(actor, [_change(replay, "replay_dry_run" if dry_run else "replay", to_state=_state_of(replay))], now=now)
     return replay
 
 
 def running() -> list[UUID]:
-    """Return the replays to resume."""
+    """Return the ids of running replays."""
     return list(Replay.objects.filter(status=ReplayStatus.RUNNING.value).order_by("id").values_list("id", flat=True))
 
 
 def run_batch(replay_id: UUID, *, now: datetime, limit: int = BATCH) -> Turn:
-    """Open the next deliveries again, in one transaction with the note of how far it came.
+    """Open the next deliveries again and store the progress, in one transaction.
 
-    Safe to call from anywhere at any time: one worker is at a replay, others pass it by. Where its endpoint was
-    switched off it stops, for nothing could be sent. Locks the endpoint before its deliveries.
+    Safe to call concurrently: one worker holds the replay, others skip it. A replay stops if its endpoint was switched
+    off. Locks the endpoint before its deliveries.
     """
     with transaction.atomic():
         mine = Replay.objects.select_for_update(skip_locked=True).filter(
@@ -161,7 +161,7 @@ def run_batch(replay_id: UUID, *, now: datetime, limit: int = BATCH) -> Turn:
 
 
 def stop(replay_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Replay:
-    """Open nothing more; what was opened is sent. Raises ``TransitionConflict`` where it is over."""
+    """Stop a replay; deliveries that it opened are still sent. Raises ``TransitionConflict`` if it has ended."""
     with transaction.atomic():
         replay: Replay = Replay.objects.in_workspace(workspace_id).select_for_update().get(pk=replay_id)
         if replay.status != ReplayStatus.RUNNING:
@@ -186,7 +186,7 @@ def _meant_by(replay: Replay) -> dict[str, object]:
     }
 
 
-def _said(replay: Replay) -> dict[str, object]:
+def _state_of(replay: Replay) -> dict[str, object]:
     return {
         "replay": replay.public_id,
         "since": written(replay.since),

@@ -1,7 +1,7 @@
 """Resolves names to addresses without blocking.
 
 libcurl's own resolver cannot refuse an answer, and a hanging name server blocks it. Here one thread runs any number of
-lookups at once; lookups of one host are shared, and answers kept as long as they may be, a minute at most.
+lookups at once. Lookups of one host are shared, and answers are cached for their TTL, a minute at most.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ import dns.resolver
 from webhooks.rules.destination import Address
 
 LIFETIME_SECONDS = 3.0
-"""For one lookup, every server and retry included."""
+"""The deadline of one lookup, all servers and retries included."""
 MAX_KEPT_SECONDS = 60.0
 _HOSTS_KEPT_SECONDS = 5.0
 _SECOND_FAMILY_SECONDS = 0.3
-"""How long the other family is waited for when one has answered: some servers never answer for AAAA."""
+"""How long a lookup waits for the other address family after one has answered: some servers never answer AAAA."""
 _MAX_KEPT = 10_000
 _DNS_PORT = 53
 
@@ -34,13 +34,13 @@ Addresses = tuple[Address, ...]
 
 
 class NameUnresolved(Exception):
-    """The name has no address, or nobody said so in time."""
+    """The name has no address, or no server answered in time."""
 
 
 class Resolver:
-    """Looks names up in ``/etc/hosts``, else at name servers (``host`` or ``host:port``; none: the system's).
+    """Looks names up in ``/etc/hosts``, then at name servers (``host`` or ``host:port``; by default the system's).
 
-    Belongs to one thread; only its own lookups run in another, which begins with the first.
+    To be used by one thread. Lookups run in a second thread, which starts with the first of them.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Resolver:
         self._thread: threading.Thread | None = None
 
     def lookup(self, host: str) -> Addresses | Future[Addresses]:
-        """Return the addresses where they are known, else a future that raises :class:`NameUnresolved`.
+        """Return known addresses at once, else a future of them, which may raise :class:`NameUnresolved`.
 
-        ``on_done`` is called, from another thread, when a future is done.
+        ``on_done`` is called from another thread when a future is done.
         """
-        # First the lookup, then its answer: one that ends in between has kept it by the time that is looked for.
+        # Look for a running lookup before the cache: a lookup that ends in between has cached its answer by then.
         future = self._under_way.get(host)
         is_under_way = future is not None and not future.done()
         kept = self._kept.get(host)
@@ -75,7 +75,7 @@ class Resolver:
         return future
 
     def close(self) -> None:
-        """Let lookups under way go and end the thread."""
+        """Abandon running lookups and end the thread."""
         if self._loop is not None and self._thread is not None:
             asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -114,7 +114,7 @@ class Resolver:
             name = dns.name.from_text(host).derelativize(dns.name.root)
             resolver = self._new_resolver()
         except (dns.exception.DNSException, UnicodeError) as error:
-            raise NameUnresolved(_said(error)) from error
+            raise NameUnresolved(_reason_of(error)) from error
         asked = {
             asyncio.create_task(resolver.resolve(name, kind, lifetime=LIFETIME_SECONDS, search=False))
             for kind in (dns.rdatatype.A, dns.rdatatype.AAAA)
@@ -137,13 +137,13 @@ class Resolver:
                 ttls.append(answer.rrset.ttl if answer.rrset is not None else 0)
                 addresses += [ip_address(record.to_text()) for record in answer]
         if not addresses:
-            raise NameUnresolved(next((_said(error) for error in errors), "no address"))
+            raise NameUnresolved(next((_reason_of(error) for error in errors), "no address"))
         addresses.sort(key=lambda address: (address.version, int(address)))
         self._keep(host, tuple(addresses), min(ttls))
         return tuple(addresses)
 
     def _new_resolver(self) -> dns.asyncresolver.Resolver:
-        # A new one each time: the system's servers may change while the process lives.
+        # A new resolver each time, because the system's name servers may change while the process runs.
         resolver = dns.asyncresolver.Resolver(configure=not self._servers)
         if self._servers:
             resolver.nameservers = [_server(text) for text in self._servers]
@@ -173,7 +173,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _said(error: BaseException) -> str:
+def _reason_of(error: BaseException) -> str:
     match error:
         case dns.resolver.NXDOMAIN():
             return "the name does not exist"

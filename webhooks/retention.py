@@ -1,8 +1,8 @@
-"""Retention: deliveries are kept for 30 days; older attempts go by the day, deliveries in stretches.
+"""Retention: deliveries and attempts are kept for 30 days; attempts are dropped by day, deliveries in batches.
 
-Attempts, with up to 16 KiB of answer each, are most of what is stored: their table has a partition per day, and a day
-is dropped as a whole. The default partition catches what finds no day of its own, so that a sweep that was not run
-costs nothing but the moving of those rows.
+Attempts, with up to 16 KiB of answer each, are most of the stored data: their table has a partition per day, which is
+dropped as a whole. The default partition takes attempts of days without a partition; if a sweep was missed, the next
+one moves those rows.
 """
 
 from collections.abc import Callable
@@ -24,17 +24,17 @@ _DAY = "%Y%m%d"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """Whose partitions were made and dropped."""
+    """The days whose partitions were created and dropped."""
 
     made: list[date]
     dropped: list[date]
 
 
 def keep_days(*, now: datetime) -> Days:
-    """Make the partitions of today and the next days, and drop those that are over for longer than is kept.
+    """Create the partitions of today and the next days, and drop those older than the retention period.
 
-    Each in a transaction of its own, which waits for a lock for two seconds at most: what could not be had now is done
-    by the next sweep. Must not be called in a transaction.
+    Each runs in its own transaction and waits at most two seconds for a lock; the next sweep does what timed out. Must
+    not be called in a transaction.
     """
     today = now.astimezone(UTC).date()
     present = _days()
@@ -46,9 +46,9 @@ def keep_days(*, now: datetime) -> Days:
 
 
 def forget_deliveries(*, now: datetime, limit: int) -> int:
-    """Delete at most ``limit`` deliveries that are older than is kept, the oldest first; pending ones stay.
+    """Delete at most ``limit`` deliveries older than the retention period, the oldest first; pending ones stay.
 
-    Also attempts of the default partition that are. Deliveries are found by their ids, which rise with time.
+    Also deletes such attempts in the default partition. Deliveries are found by their ids, which rise with time.
     """
     rows = fetch(
         Id,
@@ -85,7 +85,7 @@ def _days() -> list[date]:
 
 
 def _did(work: Callable[[], None]) -> bool:
-    """Do it in a transaction, alone of all processes; tell whether the locks could be had in time."""
+    """Do the work in a transaction, in one process at a time; return whether it got its locks in time."""
     try:
         with transaction.atomic(durable=True):
             run("keeper_is_patient", "SET LOCAL lock_timeout = '2s'")
@@ -98,10 +98,10 @@ def _did(work: Callable[[], None]) -> bool:
 
 
 def _make(day: date) -> None:
-    """Make a day's partition and move there what the default one has caught of it."""
+    """Create a day's partition and move the day's rows there from the default partition."""
     name, start, end = _name(day), _start(day).isoformat(), _start(day + timedelta(days=1)).isoformat()
-    # Writers wait at the parent, before they choose a partition. One that has chosen the default one and waits there
-    # fails when the day is attached: its row does not belong there any more.
+    # Writers wait at the parent table, before they choose a partition. A writer that already chose the default
+    # partition would fail once the day is attached, because its row no longer belongs there.
     run("lock_days", f"LOCK TABLE ONLY {_TABLE} IN SHARE ROW EXCLUSIVE MODE")
     run("lock_default_day", f"LOCK TABLE {_DEFAULT} IN ACCESS EXCLUSIVE MODE")
     run("make_day", f"CREATE TABLE IF NOT EXISTS {name} (LIKE {_TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")

@@ -1,11 +1,11 @@
 """The sender loop: claim, post in parallel, settle in groups.
 
-Slots come in two lanes. Endpoints that answer promptly have one for themselves; those that take their time, or are not
-known yet, share the other, and so does a request that has been under way for long, whoever's it is. So however many
-receivers hang, prompt ones find a slot within a second, and as a rule at once.
+Slots come in two lanes: one for endpoints that answer promptly, one for slow and unknown endpoints. A request that
+takes long moves to the slow lane, whatever its endpoint. So however many receivers hang, prompt ones get a slot within
+a second, and usually at once.
 
-No transaction is open and no row is locked while a request is under way. The process holds one database connection
-between its looks, which come every few milliseconds; what is in flight holds none.
+No transaction is open and no row is locked while a request is under way. The process uses one database connection,
+every few milliseconds; requests in flight hold none.
 """
 
 import logging
@@ -28,24 +28,24 @@ from webhooks.transport import Answer, Transport
 log = logging.getLogger(__name__)
 
 SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 256}
-"""Requests side by side in one loop, by lane."""
+"""Parallel requests of one loop, by lane."""
 MOST_SLOTS = 512
-"""However many requests have outstayed their slot in the fast lane."""
+"""All requests of one loop, however many long ones of the fast lane count in the slow lane."""
 MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 16}
-"""Begun in one go: what is under way, and the fast lane, are looked after in between."""
+"""Requests started at once; running requests and the fast lane are served in between."""
 LOOK_SECONDS = 0.02
-"""Between two claims while there is work: about how long a committed event waits to be seen."""
+"""Pause between two claims while there is work: about how long a committed event waits for its claim."""
 SLOW_LOOK_SECONDS = 0.05
-"""The same of the slow lane."""
+"""The same for the slow lane."""
 FREEZE_SECONDS = 0.2
-"""Between two looks for arrays that are full, or have waited long enough."""
+"""Pause between two checks for batches that are full or have waited long enough."""
 GROUP_SECONDS = 0.02
-"""How long an answer waits for others to be settled with."""
+"""How long an answer waits to be settled together with others."""
 GROUP = 200
 CLOCK_SECONDS = 0.25
-"""How long PostgreSQL's time is told on by this process's clock before it is asked for again."""
+"""How long PostgreSQL's time is extrapolated by this process's clock before it is read again."""
 TROUBLE_SECONDS = 0.5
-"""How long the database is left alone when it did not answer."""
+"""Pause after the database did not answer."""
 
 
 _LOOKS = {Lane.FAST: LOOK_SECONDS, Lane.SLOW: SLOW_LOOK_SECONDS}
@@ -60,7 +60,7 @@ class _UnderWay:
 
 
 class Sender:
-    """Sends what is due through one transport; for one thread."""
+    """Sends due deliveries through one transport; to be used by one thread."""
 
     def __init__(
         self, transport: Transport, *, clock: Callable[[], datetime], slots: Mapping[Lane, int] = SLOTS
@@ -81,7 +81,7 @@ class Sender:
         return not self._under_way and not self._sent
 
     def step(self) -> int:
-        """Move everything on a little, claiming if it is time; return how much there is or was to do."""
+        """Run one round: transfer, settle, freeze batches and claim what is due; return the amount of work found."""
         claimed = self._ask_database(self._freeze) if time.monotonic() >= self._freeze_at else 0
         for lane in Lane:
             if time.monotonic() >= self._look_at[lane]:
@@ -89,9 +89,9 @@ class Sender:
         return claimed + self._move_on()
 
     def finish(self, *, within_seconds: float) -> None:
-        """Wait for what is under way and settle it, claiming nothing more.
+        """Wait for running requests and settle them, without claiming more.
 
-        What cannot be settled in time is left to its lease: it is sent again, under the same ids.
+        A delivery that is not settled in time is sent again when its lease ends, under the same ids.
         """
         until = time.monotonic() + within_seconds
         while not self.is_idle and time.monotonic() < until:
@@ -130,7 +130,7 @@ class Sender:
             return 0
         now = self._now()
         claimed = delivery.claim_due(limit=free, lane=lane, now=now)
-        # When all that was asked for came there is more: look again as soon as there is room.
+        # A full claim means that more is due: claim again as soon as a slot is free.
         self._look_at[lane] = time.monotonic() + (0 if len(claimed) == free else _LOOKS[lane])
         for each in claimed:
             self._under_way[each] = _UnderWay(now, time.monotonic())
@@ -142,7 +142,7 @@ class Sender:
         return len(claimed)
 
     def _taken(self) -> Counter[Lane]:
-        """Count the slots that are taken; what has been under way for long takes one of the slow lane."""
+        """Count the slots in use by lane; long requests count in the slow lane."""
         long_ago = time.monotonic() - SLOW_MS / 1000
         taken = Counter(
             Lane.SLOW if under_way.began < long_ago else claimed.receiver.lane
@@ -152,7 +152,7 @@ class Sender:
         return taken
 
     def _now(self) -> datetime:
-        """Return PostgreSQL's time; asked for at every look, it would be a third of what the database is asked."""
+        """Return PostgreSQL's time, extrapolated: reading it every round would be a third of all statements."""
         if time.monotonic() - self._asked_at > CLOCK_SECONDS:
             self._time, self._asked_at = self._clock(), time.monotonic()
         return self._time + timedelta(seconds=time.monotonic() - self._asked_at)
@@ -175,12 +175,12 @@ class Sender:
         settled = settle(group, now=self._now())
         del self._sent[: len(group)]
         for lane in {sent.claimed.receiver.lane for sent in group}:
-            self._look_at[lane] = 0.0  # there is room again
+            self._look_at[lane] = 0.0  # slots are free again
         log.info("webhooks.settled %s", " ".join(f"{status}={number}" for status, number in sorted(settled.items())))
         return len(group)
 
     def _ask_database(self, work: Callable[[], int]) -> int:
-        """Do ``work``, or leave everything as it is and the database alone for a moment where it does not answer."""
+        """Do ``work``; if the database does not answer, change nothing and pause before the next attempt."""
         try:
             return work()
         except (OperationalError, InterfaceError) as error:

@@ -1,7 +1,7 @@
 """Settles an attempt: its row, its delivery's next step, and its endpoint's health.
 
-A delivery moves on by the attempt that its lease was given for, and by no other: settling the same attempt again, after
-a commit whose answer was lost, changes nothing, and neither does the late answer of one whose lease ran out.
+Only the attempt that holds a delivery's lease changes its status. Settling the same attempt again, after a commit whose
+answer was lost, changes nothing; neither does a late answer after the lease ran out.
 """
 
 from collections.abc import Sequence
@@ -25,25 +25,25 @@ KEY_TROUBLE_WAIT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A claimed delivery, when it was sent, and what came of it."""
+    """A claimed delivery, when it was sent, and its answer."""
 
     claimed: Claimed
     started_at: datetime
     answer: Answer
     dice: float
-    """In [0, 1): how much jitter a retry gets."""
+    """A random number in [0, 1), for the jitter of a retry."""
 
 
 _LOCK_SETTLED_ENDPOINTS = """
     SELECT p.id FROM webhooks_endpoint p WHERE p.id = ANY(%(endpoints)s) ORDER BY p.id FOR NO KEY UPDATE
 """
-# One statement, so that an attempt that was settled already changes nothing anywhere:
-#   came     the attempts, in the order in which their answers came
-#   logged   a row per attempt; one that has its row already goes no further
-#   settled  its delivery moves on, if its lease was given for this attempt
-#   told     what that means for each endpoint: delivered, failed, failures since the last delivery that was taken
-#   health   whether the run of failures opens the endpoint's circuit
-#   counted  the endpoint's counters, circuit and latency; it is locked, so what is read above is what is written over
+# One statement, so that an attempt that was settled before changes nothing anywhere:
+#   came     the attempts, in the order of their answers
+#   logged   inserts a row per attempt; an attempt that has its row already drops out here
+#   settled  updates the delivery, if this attempt holds its lease
+#   told     sums up per endpoint: delivered, failed, failures since the last success
+#   health   decides whether the run of failures opens the endpoint's circuit
+#   counted  updates the endpoint's counters, circuit and latency; its row is locked, so no update is lost
 _SETTLE = """
     WITH came AS MATERIALIZED (
         SELECT * FROM unnest(
@@ -120,10 +120,9 @@ class _Counted(NamedTuple):
 
 
 def settle(sent: Sequence[Sent], *, now: datetime) -> dict[str, int]:
-    """Write an attempt for each, and move on the deliveries that still wait for it; return how many went where.
+    """Write a row per attempt and update the deliveries that still wait for it; return the number by new status.
 
-    ``sent`` is in the order in which the answers came. Idempotent. Endpoints are locked in the order of their ids, then
-    deliveries.
+    ``sent`` is in the order of the answers. Idempotent. Locks endpoints in the order of their ids, then deliveries.
     """
     if not sent:
         return {}
@@ -167,19 +166,19 @@ def settle(sent: Sequence[Sent], *, now: datetime) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _End:
-    """Where a delivery goes from an attempt."""
+    """The next state of a delivery after an attempt."""
 
     status: DeliveryStatus
     failures: int
     due_at: datetime
     may_pass: bool = False
-    """What it failed of may be gone another time."""
+    """Whether the failure may be temporary."""
 
 
 def _end(sent: Sent, *, now: datetime) -> _End:
     claimed, answer = sent.claimed, sent.answer
     if answer.failure is Failure.SECRET_UNREADABLE:
-        # Our own trouble: it uses up none of the receiver's retries.
+        # A fault on our side, so it uses up none of the delivery's retries.
         return _End(status=DeliveryStatus.PENDING, failures=claimed.failures, due_at=now + KEY_TROUBLE_WAIT)
     verdict = classify(status=answer.status, failure=answer.failure, retry_on=claimed.receiver.retry_on)
     if verdict is Verdict.DELIVERED:

@@ -1,4 +1,4 @@
-"""Celery tasks of webhooks: the loop that sends what is due, and the sweeps behind it."""
+"""Celery tasks of webhooks: the loop that sends due deliveries, and the sweeps."""
 
 import logging
 import threading
@@ -24,7 +24,7 @@ FINISH_SECONDS = BOUNDS["timeout_seconds"][-1] + 5
 
 
 class _OfThread(threading.local):
-    """A thread's own sender: its connections stay warm from one loop to the next."""
+    """The sender of a thread, whose connections stay open from one loop to the next."""
 
     sender: Sender | None = None
 
@@ -48,14 +48,14 @@ _drain = Drain(_step)
 
 @shared_task(name="webhooks.deliver_due")
 def deliver_due() -> None:
-    """Send what is due for a while; one thread of the process does, and another takes over before its last answer."""
+    """Send due deliveries for a while; one thread per process claims, the next takes over before its last answer."""
     try:
         if _drain.run():
             deliver_due.apply_async()
         if _own.sender is not None:
             _own.sender.finish(within_seconds=FINISH_SECONDS)
     except BaseException:
-        if _own.sender is not None:  # what it had under way comes back when the leases end
+        if _own.sender is not None:  # its requests are due again when their leases end
             _own.sender.close()
             _own.sender = None
         raise
@@ -63,7 +63,7 @@ def deliver_due() -> None:
 
 @shared_task(name="webhooks.suppress_unheard")
 def suppress_unheard() -> None:
-    """Settle what is pending for endpoints that are switched off."""
+    """Settle pending deliveries of endpoints that are switched off."""
     suppressed = endpoints.suppress_unheard(now=database_now(), limit=SWEEP)
     if suppressed:
         log.info("webhooks.suppressed deliveries=%d", suppressed)
@@ -71,7 +71,7 @@ def suppress_unheard() -> None:
 
 @shared_task(name="webhooks.mind_endpoints")
 def mind_endpoints() -> None:
-    """Make good to endpoints that answer again, and give up those that have not for days."""
+    """Resend missed deliveries to endpoints that answer again, and switch off those that have failed for days."""
     now = database_now()
     recovered = endpoint_health.recover(now=now, limit=SWEEP)
     disabled = endpoint_health.disable_hopeless(now=now, limit=SWEEP)
@@ -81,7 +81,7 @@ def mind_endpoints() -> None:
 
 @shared_task(name="webhooks.replay")
 def replay() -> None:
-    """Go on with every replay in turn, a batch of each at a time; another message finds what is left."""
+    """Run the open replays in turn, one batch of each at a time; the next message does the rest."""
     began = time.monotonic()
     going, batches = replays.running(), 0
     while going and time.monotonic() - began < REPLAY_TURN_SECONDS:
@@ -93,7 +93,7 @@ def replay() -> None:
 
 @shared_task(name="webhooks.retain")
 def retain() -> None:
-    """Make days for attempts to come, and let go of what is older than is kept."""
+    """Create partitions for the attempts of the next days, and delete what is older than the retention period."""
     now = database_now()
     days = retention.keep_days(now=now)
     forgotten = retention.forget_deliveries(now=now, limit=FORGET)

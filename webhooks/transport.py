@@ -1,8 +1,8 @@
 """The only module that speaks HTTP to receivers: libcurl's multi interface, many requests in one thread.
 
-Receivers are strangers. The name is resolved here, every address it has must be allowed, only those are dialled, and
-the socket is checked once more. A deadline bounds everything, an answer is kept to 16 KiB and never inflated, nothing
-is redirected, and no proxy of the environment is used.
+Receivers are not trusted. The name is resolved here, all its addresses must be allowed, only those are dialled, and the
+socket's peer is checked once more. One deadline covers everything, at most 16 KiB of an answer are kept and never
+decompressed, redirects are not followed, and proxies of the environment are not used.
 """
 
 import os
@@ -43,12 +43,12 @@ _FAILURES = {
     pycurl.E_SSL_INVALIDCERTSTATUS: Failure.CERTIFICATE,
     pycurl.E_URL_MALFORMAT: Failure.BAD_URL,
 }
-"""What is not named here is :attr:`Failure.PROTOCOL`."""
+"""Any other error is :attr:`Failure.PROTOCOL`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A POST; ``key`` comes back with its answer."""
+    """A POST; its answer carries the same ``key``."""
 
     key: Any
     url: str
@@ -59,7 +59,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of a request. ``status`` is that of a whole status line; times are milliseconds from the start."""
+    """The answer of a request; ``status`` needs a complete status line, times are milliseconds from the start."""
 
     key: Any
     status: int | None = None
@@ -70,14 +70,14 @@ class Answer:
     address: str | None = None
     dns_ms: float | None = None
     connect_ms: float | None = None
-    """``None`` where a kept connection was used."""
+    """``None`` if an open connection was reused."""
     tls_ms: float | None = None
     first_byte_ms: float | None = None
     total_ms: float = 0.0
 
 
 class Transport:
-    """Sends requests side by side. Make it after the fork and use it in one thread."""
+    """Sends requests in parallel. Create it after the fork and use it in one thread."""
 
     def __init__(
         self, *, allowed_networks: Iterable[str] = (), dns_servers: Sequence[str] = (), ca_file: str = ""
@@ -102,11 +102,11 @@ class Transport:
 
     @property
     def in_flight(self) -> int:
-        """Requests started whose answer :meth:`run` has not returned."""
+        """Started requests whose answers :meth:`run` has not returned yet."""
         return len(self._resolving) + len(self._busy) + len(self._answers)
 
     def start(self, request: Request) -> None:
-        """Begin a request; whatever goes wrong, :meth:`run` returns an answer for it."""
+        """Start a request; :meth:`run` returns its answer, also if it fails."""
         exchange = _Exchange(request)
         try:
             destination = parse(request.url)
@@ -123,7 +123,7 @@ class Transport:
             self._dial(exchange, destination, found)
 
     def run(self, seconds: float) -> list[Answer]:
-        """Move everything on, waiting at most so long for something to happen; return what has been answered."""
+        """Run transfers, waiting at most ``seconds`` for activity; return the answers that are complete."""
         if not self._answers:
             self._wait(seconds)
         if self._resolving:
@@ -133,7 +133,7 @@ class Transport:
         return answers
 
     def close(self) -> None:
-        """Drop what is in flight and every connection."""
+        """Drop all requests in flight and all connections."""
         for slot in [*self._busy.values(), *self._idle]:
             if slot.exchange is not None:
                 self._multi.remove_handle(slot.curl)
@@ -149,7 +149,7 @@ class Transport:
         try:
             os.write(self._wake, b"\0")
         except (BlockingIOError, OSError):
-            return  # full: it will wake anyway; closed: nobody sleeps
+            return  # full: a wake-up is pending; closed: nobody waits
 
     def _dial(self, exchange: "_Exchange", destination: Destination, addresses: Addresses) -> None:
         exchange.dns_seconds = time.monotonic() - exchange.started
@@ -232,7 +232,7 @@ class Transport:
 
 
 class _Exchange:
-    """A request under way and what has come of it so far."""
+    """A request under way and what was received so far."""
 
     __slots__ = ("deadline", "dns_seconds", "request", "started")
 
@@ -246,7 +246,7 @@ class _Exchange:
         return self.deadline - time.monotonic()
 
     def failed(self, failure: Failure, detail: str) -> Answer:
-        """Answer for a request that was never dialled."""
+        """Return the answer of a request that was never dialled."""
         elapsed = (time.monotonic() - self.started) * 1000
         return Answer(
             key=self.request.key, failure=failure, detail=detail[:_MAX_DETAIL], dns_ms=elapsed, total_ms=elapsed
@@ -254,7 +254,7 @@ class _Exchange:
 
 
 class _Slot:
-    """An easy handle, used again and again: what never changes is set once."""
+    """A reusable easy handle; options that never change are set once."""
 
     def __init__(self, allowed: Sequence[Network], ca_file: str) -> None:
         self.exchange: _Exchange | None = None
@@ -285,7 +285,7 @@ class _Slot:
         curl.setopt(pycurl.PREREQFUNCTION, self._check_peer)
 
     def load(self, exchange: _Exchange, destination: Destination, addresses: Addresses, seconds: float) -> None:
-        """Make the handle ready to send one request to one of the vetted addresses."""
+        """Prepare the handle to send one request to one of the checked addresses."""
         self.exchange = exchange
         self._body = bytearray()
         self._is_cut = False
@@ -296,7 +296,7 @@ class _Slot:
         if destination.address is None:
             dialled = ",".join(f"[{a}]" if isinstance(a, IPv6Address) else str(a) for a in addresses)
             curl.setopt(pycurl.RESOLVE, [f"{destination.host}:{destination.port}:{dialled}"])
-        # An empty value must be written with a semicolon, or libcurl leaves the header out. No "Expect: 100-continue".
+        # libcurl leaves out a header with an empty value unless it ends in a semicolon. No "Expect: 100-continue".
         headers = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
         curl.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, request.body)
@@ -305,7 +305,7 @@ class _Slot:
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
 
     def answer(self, error: int | None, text: str) -> Answer:
-        """Read what has come, and let the request go."""
+        """Return the answer received, and release the request."""
         exchange, self.exchange = self.exchange, None
         assert exchange is not None
         code = self.curl.getinfo(pycurl.RESPONSE_CODE)
@@ -368,11 +368,11 @@ class _Slot:
         return int(pycurl.PREREQFUNC_OK if self._may_dial(peer) else pycurl.PREREQFUNC_ABORT)
 
     def _may_dial(self, text: str) -> bool:
-        reason = _why_forbidden(text, self._allowed)
+        reason = _forbidden_reason(text, self._allowed)
         self._forbidden = reason or ""
         return reason is None
 
 
 @lru_cache(maxsize=4096)
-def _why_forbidden(text: str, allowed: tuple[Network, ...]) -> str | None:
+def _forbidden_reason(text: str, allowed: tuple[Network, ...]) -> str | None:
     return why_forbidden(ip_address(text), allowed=allowed)

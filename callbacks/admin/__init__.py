@@ -1,4 +1,4 @@
-"""The operator's pages of callbacks; importing them registers them."""
+"""The admin pages of callbacks; importing this package registers them."""
 
 from callbacks.admin import bulk_jobs, calls, campaigns, dashboard, policies, queue
 

@@ -1,4 +1,4 @@
-"""Bulk actions as they go on: how far, what was done, what was refused and why."""
+"""The pages of bulk actions: their progress, what was done, what was refused and why."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ class BulkActionAdmin(JobAdmin):
 
     @verb(
         "Stop",
-        asks="What was done stays done; the rest is left alone.",
+        asks="What was done stays done; the remaining callbacks are not changed.",
         does="Stop",
         icon="stop_circle",
         permission="act",
@@ -59,7 +59,7 @@ class BulkActionAdmin(JobAdmin):
     )
     def stop(self, request: HttpRequest, form: ReasonForm, row: BulkAction) -> str:
         bulk.stop(row.pk, **about(request, row, form))
-        return "It is stopped."
+        return "The bulk action is stopped."
 
     @column("Action")
     def what(self, row: BulkAction) -> str:

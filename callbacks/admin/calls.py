@@ -1,4 +1,4 @@
-"""Calls again, with what a person knows better of them: the dialer knows of no callbacks."""
+"""The page of calls with the verbs that need the callback queue, of which the dialer knows nothing."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -25,14 +25,14 @@ admin.site.unregister(Call)
 
 
 class CallBackForm(ForceForm):
-    """When to call again; at once where nothing is filled in."""
+    """When to call again; empty fields mean at once."""
 
     when = WallClockField(label="Time on your clock", required=False, help_text="Left empty: now")
     notes = forms.CharField(required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
     field_order = ("when", "notes", "force", "reason")
 
     def facts(self) -> Sequence[tuple[str, str]]:
-        """Show whose clock says what."""
+        """Return the contact and the current time on both clocks."""
         try:
             named = UUID(str(self.object_id))
         except ValueError:
@@ -66,7 +66,7 @@ class CallWithCallbacksAdmin(CallAdmin):
 
     @verb(
         "Call back",
-        asks="Promises another call, and takes this one off the list of what needs a person.",
+        asks="Promises another call and takes this one off the list of calls that need a person.",
         does="Call back",
         icon="call",
         permission="act",
@@ -88,7 +88,7 @@ class CallWithCallbacksAdmin(CallAdmin):
 
     @verb(
         "Mark reached",
-        asks="The contact was reached: counts so in the campaign, and pending retries are cancelled.",
+        asks="The contact counts as reached in the campaign, and pending retries are cancelled.",
         does="Mark reached",
         icon="how_to_reg",
         permission="act",
@@ -100,7 +100,7 @@ class CallWithCallbacksAdmin(CallAdmin):
 
     @verb(
         "Was a person",
-        asks="It was no machine that answered: the call counts as answered, and its retry is cancelled.",
+        asks="A person answered, not a machine: the call counts as answered, and its retry is cancelled.",
         does="Correct it",
         icon="record_voice_over",
         permission="act",
@@ -112,7 +112,7 @@ class CallWithCallbacksAdmin(CallAdmin):
 
     @bulk(
         "Mark reached",
-        asks="These contacts were reached: they count so in their campaigns, and pending retries are cancelled.",
+        asks="These contacts count as reached in their campaigns, and their pending retries are cancelled.",
         does="Mark reached",
         did="marked as reached",
         form=ReasonForm,

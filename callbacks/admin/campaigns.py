@@ -1,4 +1,4 @@
-"""Campaigns again, with what the dialer knows nothing of: their callbacks, and what their settings would do."""
+"""The page of campaigns with a link to their callbacks and a preview of their settings."""
 
 from typing import Any
 from uuid import UUID
@@ -52,7 +52,7 @@ class CampaignWithCallbacksAdmin(CampaignAdmin):
         return answer
 
     def preview(self, request: HttpRequest, campaign_id: UUID | None = None) -> HttpResponse:
-        """Answer with the attempts that the form, as it stands, would make; writes nothing."""
+        """Return the attempts that the unsaved form would lead to; writes nothing."""
         campaign = self.get_queryset(request).filter(pk=campaign_id).select_related("line", "workspace").first()
         imagined, filled_in = PreviewForm(request.POST), ScheduleFields(request.POST)
         workspace = campaign.workspace if campaign else _workspace(request)
@@ -62,7 +62,7 @@ class CampaignWithCallbacksAdmin(CampaignAdmin):
             zone = request.POST.get("time_zone") or None
             policy = _policy(request, workspace)
             if campaign is not None:
-                campaign.retry_policy = policy  # as it is filled in; nothing saves it
+                campaign.retry_policy = policy  # as filled in; never saved
             try:
                 question = question_in(
                     workspace,
@@ -80,7 +80,7 @@ class CampaignWithCallbacksAdmin(CampaignAdmin):
 
 
 def _workspace(request: HttpRequest) -> Workspace | None:
-    """Return the workspace that a new campaign is made in, as far as the form says so."""
+    """Return the workspace of a new campaign, or ``None`` if the form does not name one yet."""
     mine = workspaces_of(request)
     chosen = request.POST.get("workspace")
     return next((workspace for workspace in mine if str(workspace.pk) == chosen), mine[0] if len(mine) == 1 else None)

@@ -1,4 +1,4 @@
-"""What a row of the queue shows: who, why, when on both clocks, how late, where, and why it waits."""
+"""The columns of the queue: contact, reason, time on both clocks, lateness, campaign, and why a callback waits."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ _LONGEST_NOTE = 80
 
 
 class QueueColumns:
-    """Columns of the list and fields of the page; rows carry ``seen_at`` and ``waits`` (see :func:`tabs.explain`)."""
+    """Columns of the list and fields of the page; :func:`tabs.explain` sets ``seen_at`` and ``waits`` on the rows."""
 
     @column("Contact", header=True)
     def who(self, row: Callback) -> list[str]:
@@ -70,7 +70,7 @@ class QueueColumns:
 
     @column("Remarks", header=True)
     def remarks(self, row: Callback) -> list[str]:
-        """Say why it waits, and what was noted."""
+        """Return why the callback waits, and its notes."""
         text = row.notes
         note = f"{text[:_LONGEST_NOTE].rstrip()}…" if len(text) > _LONGEST_NOTE else text
         return [" ".join(line for line in self.waits(row) if line), note]
@@ -82,7 +82,7 @@ class QueueColumns:
             return ["", ""]
         now: datetime = row.seen_at  # type: ignore[attr-defined]
         at = waiting.next_possible_at
-        # "Now" is no news beside a row that is due.
+        # "Now" tells nothing new about a row that is due.
         later = at and at > now + GRACE and f"Next possible: {on_clock(at, zone_of(row), now=now)}"
         return [waiting.text, f"{later}." if later else ""]
 

@@ -1,4 +1,4 @@
-"""The first page: how deep the queue is, how late callbacks are, what goes out, and what needs a person."""
+"""The first page: the size of the queue, lateness of callbacks, calls, deliveries, and what needs a person."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,11 +17,11 @@ from dialer.workspaces.clock import database_now
 from dialer.workspaces.statements import fetch
 
 _SAMPLE = 50_000
-"""Rows that a figure looks at; a busy day has more, and the newest tell enough."""
+"""The most rows that a figure is computed from; on a busy day these are the newest."""
 _MINUTES = 10
 _HOUR = timedelta(hours=1)
 
-# Found by the site when it draws its index.
+# The site calls it when it renders its index.
 admin.site.index_template = "callbacks/admin/dashboard.html"
 
 
@@ -60,7 +60,7 @@ class _Lateness(NamedTuple):
 
 
 def _lateness(ids: Sequence[UUID], *, now: datetime) -> dict[str, Any]:
-    """Measure callbacks dialled in the last 24 hours: seconds from the promise to the hand-over."""
+    """Return percentiles of the lateness of callbacks dialled in the last 24 hours, from promise to hand-over."""
     row = fetch(
         _Lateness,
         "lateness_of_callbacks",
@@ -87,7 +87,7 @@ class _Minute(NamedTuple):
 
 
 def _calls_per_minute(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, Any]]:
-    """Count hand-overs of the last minutes by the events that tell of them; their ids rise with time."""
+    """Count the hand-overs of each of the last minutes by their events, whose ids rise with time."""
     since = now - timedelta(minutes=_MINUTES)
     rows = fetch(
         _Minute,
@@ -115,7 +115,7 @@ class _Deliveries(NamedTuple):
 
 
 def _deliveries(ids: Sequence[UUID], *, now: datetime) -> dict[str, Any]:
-    """Count what became of the deliveries of the last hour."""
+    """Count the deliveries of the last hour by status."""
     rows = fetch(
         _Deliveries,
         "deliveries_by_status",
@@ -170,13 +170,13 @@ def _needs_a_person(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, Any
     queue = f"{reverse('admin:callbacks_callback_changelist')}?queue=overdue"
     endpoints = reverse("admin:webhooks_endpoint_changelist")
     told = (
-        (row.unknown, "calls whose fate is unknown", f"{reverse('admin:dialer_call_changelist')}?needs_a_person=yes"),
+        (row.unknown, "calls of unknown outcome", f"{reverse('admin:dialer_call_changelist')}?needs_a_person=yes"),
         (row.promises, "promises more than 15 minutes late", queue),
         (row.stale, "stale retries that wait for a decision", queue),
         (row.endpoints, "endpoints that are failing", endpoints),
         (
             row.disabled,
-            "endpoints that were switched off: they took nothing for days",
+            "endpoints that were switched off after days without a delivery",
             f"{endpoints}?is_active__exact=0",
         ),
         (row.lines, "lines whose carrier cannot be reached", reverse("admin:dialer_line_changelist")),
@@ -185,7 +185,7 @@ def _needs_a_person(ids: Sequence[UUID], *, now: datetime) -> list[dict[str, Any
 
 
 def first_id_at(at: datetime) -> UUID:
-    """Return the smallest UUIDv7 of a time: rows made since then have greater ids."""
+    """Return the smallest UUIDv7 of a time; rows made since then have greater ids."""
     return UUID(int=int(at.timestamp() * 1000) << 80)
 
 

@@ -1,4 +1,4 @@
-"""What the verbs of the queue ask for, and what is shown while their forms are filled in."""
+"""The forms of the queue's verbs, and the facts shown beside them."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ MAY_FORCE = "callbacks.force_callback"
 
 
 class WallClockField(forms.Field):
-    """A date and a time as they stand on some clock; which one is another field's business."""
+    """A naive date and time; another field says on whose clock."""
 
     widget = UnfoldAdminTextInputWidget(attrs={"type": "datetime-local", "step": "60"})
 
@@ -48,7 +48,7 @@ class WallClockField(forms.Field):
 
 
 def callback_of(form: verb_forms.VerbForm) -> Callback | None:
-    """Return the row that a button's form is about; none where many are meant, or the user does not see it."""
+    """Return the row of a button's form; ``None`` for forms about many rows, or if the user may not see the row."""
     if not str(form.object_id).isdigit():
         return None
     rows = Callback.objects.visible_to(form.request.user).select_related("contact")
@@ -57,19 +57,19 @@ def callback_of(form: verb_forms.VerbForm) -> Callback | None:
 
 
 class ReasonForm(verb_forms.ReasonForm):
-    """Why, for the callback's history."""
+    """Asks for a reason, which the callback's history shows."""
 
     def given(self, row: Callback) -> dict[str, Any]:  # noqa: ARG002 — for forms that ask for more
-        """Return what the verb takes for one callback."""
+        """Return the verb's arguments for one callback."""
         return {"reason": self.cleaned_data["reason"]}
 
     def kept(self) -> dict[str, Any]:
-        """Return what the verb takes as a bulk action keeps it, ready for JSON."""
+        """Return the verb's arguments as a bulk action stores them, ready for JSON."""
         return {"reason": self.cleaned_data["reason"]}
 
 
 class EditForm(ReasonForm):
-    """Who talks, and what is to be known before; of many callbacks only what is filled in is changed."""
+    """Edits persona and notes; for many callbacks an empty field changes nothing."""
 
     persona = forms.ModelChoiceField(
         queryset=Persona.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="The campaign's"
@@ -83,7 +83,7 @@ class EditForm(ReasonForm):
         row = callback_of(self)
         if row is None:
             self.fields["persona"].empty_label = "As it is"
-            self.fields["notes"].help_text = "Left empty, each keeps its own"
+            self.fields["notes"].help_text = "If empty, each keeps its own"
         else:
             usable = usable.filter(workspace_id=row.workspace_id)
             if row.campaign_id is None:
@@ -93,7 +93,7 @@ class EditForm(ReasonForm):
         self.fields["persona"].queryset = usable
 
     def given(self, row: Callback) -> dict[str, Any]:
-        """Of one callback both fields are changed, as they were shown filled in; of many what is filled in."""
+        """Return both fields for one callback, whose form showed them filled in; for many only those filled in."""
         persona, notes = self.cleaned_data["persona"], self.cleaned_data["notes"]
         edits = {"persona_id": persona.pk if persona else None, "notes": notes}
         if self.object_id is None:
@@ -106,7 +106,7 @@ class EditForm(ReasonForm):
 
 
 class ForceForm(ReasonForm):
-    """Adds the force, for those who may."""
+    """Adds the fields of a force, for users who may force."""
 
     force = forms.BooleanField(
         required=False,
@@ -120,7 +120,7 @@ class ForceForm(ReasonForm):
         super().__init__(*args, **options)
         if not self.request.user.has_perm(MAY_FORCE):
             if self.data.get("force"):
-                # No form of ours offers it: whoever sends it all the same is told, not passed over.
+                # Our page does not offer the field; a request that sends it anyway is refused, not silently ignored.
                 raise PermissionDenied
             del self.fields["force"]
 
@@ -131,7 +131,7 @@ class ForceForm(ReasonForm):
         return cleaned
 
     def forced(self) -> Force | None:
-        """Return what the verb may pass, if the user may and wants to."""
+        """Return the force, or ``None`` unless the user may force and ticked the box."""
         if not self.cleaned_data.get("force"):
             return None
         return Force(checks=frozenset(FORCEABLE), reason=self.cleaned_data["reason"])
@@ -201,10 +201,10 @@ class RescheduleForm(ForceForm):
 
 
 class NewCallbackForm(RescheduleForm):
-    """A promise that an operator makes, or takes down for the contact."""
+    """A callback that an operator makes, or notes for a contact who requested it."""
 
     who = forms.CharField(
-        label="Contact", widget=UnfoldAdminTextInputWidget, help_text="Whole number with + and country, or id (ct_…)"
+        label="Contact", widget=UnfoldAdminTextInputWidget, help_text="Number with + and country code, or id (ct_…)"
     )
     campaign = forms.ModelChoiceField(
         queryset=Campaign.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="No campaign"
@@ -229,7 +229,7 @@ class NewCallbackForm(RescheduleForm):
         self.fields["type"].initial = CallbackType.CUSTOMER_REQUESTED.value
 
     def clean_who(self) -> Contact:
-        """Find the contact: of several with the number the newest."""
+        """Return the contact; if several have the number, the newest."""
         wanted = self.cleaned_data["who"].strip()
         rows = Contact.objects.visible_to(self.request.user).filter(deleted_at=None)
         try:
@@ -246,7 +246,7 @@ class NewCallbackForm(RescheduleForm):
         cleaned = super().clean()
         campaign, contact = cleaned.get("campaign"), cleaned.get("who")
         if campaign and contact and campaign.workspace_id != contact.workspace_id:
-            self.add_error("campaign", "It belongs to another workspace than the contact.")
+            self.add_error("campaign", "The campaign belongs to another workspace than the contact.")
         return cleaned
 
 
@@ -263,6 +263,6 @@ def form_of(verb: Verb) -> type[ReasonForm]:
 
 
 def zone_of(row: Callback) -> str:
-    """Return the zone that the row's time is shown in beside the operator's."""
+    """Return the contact's zone, in which the page shows the row's time beside the operator's."""
     zones = row.contact.zones
     return row.time_zone or (zones[0] if zones else "UTC")

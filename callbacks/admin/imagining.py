@@ -1,4 +1,4 @@
-"""What settings would do, shown beside the form before anything is saved."""
+"""Previews of settings, shown beside the form before anything is saved."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ _MOST_ATTEMPTS = 8
 
 
 class PreviewForm(forms.Form):
-    """What is imagined: whose clock, and how each attempt ends."""
+    """The assumptions of a preview: the contact's zone, and how each attempt ends."""
 
     imagined_outcome = forms.ChoiceField(
         label="Assume every attempt ends with",
@@ -37,12 +37,12 @@ class PreviewForm(forms.Form):
 
 
 def outcomes_of(imagined: Mapping[str, Any]) -> list[str]:
-    """Return how each attempt ends, as it was imagined."""
+    """Return the assumed outcome of each attempt."""
     return [imagined["imagined_outcome"]] * _MOST_ATTEMPTS
 
 
 def shown(question: Question) -> dict[str, Any]:
-    """Answer with the attempts on the contact's and the operator's clock."""
+    """Return the attempts with times on the contact's and the operator's clock."""
     answer = preview(question)
     zone, now = answer["timezone"], question.first_attempt_at
     attempts = [
@@ -58,7 +58,7 @@ def shown(question: Question) -> dict[str, Any]:
 
 
 def faults_of(*filled_in: forms.Form) -> list[str]:
-    """Return what the forms refuse."""
+    """Return the errors of the forms as sentences."""
     return [str(fault) for form in filled_in for faults in form.errors.values() for fault in faults]
 
 

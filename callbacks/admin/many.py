@@ -1,4 +1,4 @@
-"""One verb on many callbacks at once: those ticked while one waits, all that the list shows as a job."""
+"""One verb on many callbacks: ticked rows are changed within the request, all matching rows by a job."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ from dialer.workspaces.admin.verbs import actor_of
 from dialer.workspaces.clock import database_now
 
 _SUFFIX = "_selected"
-"""Of an action of the list, after the verb's name."""
+"""Follows the verb's name in the name of a list action."""
 
 
 class ManyAtOnce(ScopedAdmin):
-    """Actions of the list; in the history there is only what can be undone."""
+    """Actions of the list; the history offers only undo."""
 
     actions = tuple(f"{name}{_SUFFIX}" for name in VERBS)
 
@@ -39,7 +39,7 @@ class ManyAtOnce(ScopedAdmin):
     def do_as_job(
         self, request: HttpRequest, action: str, form: VerbForm, rows: QuerySet[Any], *, dry_run: bool
     ) -> HttpResponse:
-        """Start a job in each workspace that has rows among them."""
+        """Start a job in each workspace that has matching rows."""
         jobs = []
         for workspace_id in rows.order_by().values_list("workspace_id", flat=True).distinct():
             order = Order(
@@ -53,7 +53,7 @@ class ManyAtOnce(ScopedAdmin):
         for job in jobs:
             run_bulk_soon(job)
         if not jobs:
-            self.message_user(request, "There is nothing left that this could be done to.", messages.WARNING)
+            self.message_user(request, "No callback is left to which this applies.", messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
         page = "admin:callbacks_bulkaction_"
         one = reverse(f"{page}change", args=[jobs[0].pk])
@@ -61,7 +61,7 @@ class ManyAtOnce(ScopedAdmin):
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:
-    """Say how the list was filtered, in its own words."""
+    """Return the filters of the list by name, in the words of the page."""
     asked = {name: str(value) for name, value in request.GET.items() if value and not name.startswith("_")}
     queue = asked.get(QueueFilter.parameter_name)
     return {**asked, QueueFilter.parameter_name: TITLES.get(str(queue), "All")}

@@ -1,4 +1,4 @@
-"""Retry policies, with what they would do beside the form, before anything is saved."""
+"""Retry policies, with a preview beside the form before anything is saved."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -44,7 +44,7 @@ for _outcome in RETRYABLE:
     RulesForm.base_fields[f"{_outcome}_limit"] = forms.IntegerField(
         required=False, label="Retries at most", widget=UnfoldAdminIntegerFieldWidget
     )
-RulesForm.declared_fields = RulesForm.base_fields  # where forms that inherit look
+RulesForm.declared_fields = RulesForm.base_fields  # where Django looks for the fields of forms that inherit
 
 
 class PolicyForm(WriteForm, RulesForm):
@@ -104,7 +104,7 @@ class RetryPolicyAdmin(ArchivingAdmin):
         return {"imagined": PreviewForm(), "asked_at": reverse("admin:callbacks_policy_preview")}
 
     def preview(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the attempts that the form, as it stands, would make; writes nothing."""
+        """Return the attempts that the unsaved form would lead to; writes nothing."""
         imagined = PreviewForm(request.POST)
         filled_in = RulesForm(request.POST)
         context: dict[str, Any] = {}

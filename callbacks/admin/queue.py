@@ -39,7 +39,7 @@ from dialer.workspaces.clock import database_now
 
 
 def refused_in_words(refused: Refused) -> str:
-    """Say why a verb refused, and of a time that is not permitted the next that is, on the operator's clock."""
+    """Return why a verb refused, with the next permitted time on the operator's clock if there is one."""
     text = its_own_words(refused)
     if isinstance(refused, InvalidTime):
         return f"the time {text}"
@@ -54,7 +54,7 @@ REFUSALS: dict[type[Exception], Any] = {
     Contact.DoesNotExist: lambda _: "the contact was deleted",
     Persona.DoesNotExist: lambda _: "that persona is archived, or of another workspace",
 }
-"""How the page says why a verb refused."""
+"""The page's sentence for each refusal."""
 _PENDING_VERBS = tuple(name for name, verb in VERBS.items() if CallbackStatus.PENDING in verb.from_)
 
 
@@ -138,12 +138,12 @@ class CallbackAdmin(QueueColumns, QueueVerbs, ReadOnlyAdmin):
         return row
 
     def get_actions_row(self, request: HttpRequest) -> list[Any]:
-        """Offer what pending rows take; of the history, to take it back."""
+        """Offer the verbs of pending rows, or undo in the history."""
         is_history = request.GET.get(QueueFilter.parameter_name) == HISTORY
         return self._offered(super().get_actions_row(request), ("undo",) if is_history else _PENDING_VERBS)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Offer the verbs that its state allows; the verbs themselves refuse the rest."""
+        """Offer the verbs that the callback's status allows; the verbs check it again."""
         row = self.get_object(request, str(object_id))
         offered = [name for name, verb in VERBS.items() if row is not None and row.status in verb.from_]
         return self._offered(super().get_actions_detail(request, object_id), offered)
@@ -152,7 +152,7 @@ class CallbackAdmin(QueueColumns, QueueVerbs, ReadOnlyAdmin):
         return [verb for verb in found if verb.action_name.removeprefix("callbacks_callback_") in names]
 
     def refusal(self, raised: Exception, *, is_counted: bool = False) -> str:
-        """Count refusals under the words that bulk jobs use, too."""
+        """Return a refusal's sentence, or for counts the words that bulk jobs use."""
         code = code_of(raised) if is_counted else None
         return words_of(code) if code else super().refusal(raised, is_counted=is_counted)
 
@@ -162,7 +162,7 @@ class CallbackAdmin(QueueColumns, QueueVerbs, ReadOnlyAdmin):
         permissions=["act"],
         dialog={
             "title": "New callback",
-            "description": "Outside the calling window the time moves to the next opening, and the notice says so.",
+            "description": "A time outside the calling window moves to the next opening, and the notice says so.",
             "form_class": NewCallbackForm,
             "form_submit_text": "Promise",
         },

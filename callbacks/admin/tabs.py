@@ -1,4 +1,4 @@
-"""The views of the queue by urgency: tabs with counts, filters, and one page of rows with why they wait."""
+"""The queue's tabs by urgency with their counts, its filters, and one page of rows with why they wait."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -42,19 +42,19 @@ TYPES = {
     CallbackType.MANUAL.value: "Manual",
 }
 MOST_COUNTED = 10_000
-"""A tab says "10,000+" where there are more: no page counts a big table."""
+"""Above this a tab shows "10,000+", so that no page counts a big table."""
 
 
 def in_queue_of(
     rows: QuerySet[Callback], queue: str, workspaces: Sequence[Workspace], *, now: datetime, grace: timedelta
 ) -> QuerySet[Callback]:
-    """Keep one view's rows; "today" is a day of each workspace's own zone."""
+    """Return the rows of one view; "today" is the day in each workspace's own zone."""
     zones: dict[str, list[Workspace]] = {}
     for workspace in workspaces:
         zones.setdefault(workspace.time_zone, []).append(workspace)
     if not zones:
         return rows.none()
-    # Named workspaces, though the rows are scoped already: so that the queue's index gives the rows in order.
+    # The rows are scoped already; naming the workspaces lets the queue's index return them in order.
     return reduce(
         or_,
         (
@@ -76,7 +76,7 @@ def counted(count: int) -> str:
 
 
 def how_late(scheduled_at: datetime, *, now: datetime) -> tuple[str, str]:
-    """Say how far off a promise is: a badge's kind, and words."""
+    """Return how far off a promise is: the kind of a badge, and its text."""
     late = now - scheduled_at
     if late > GRACE:
         return "late", f"{length_of(late)} late"
@@ -94,7 +94,7 @@ def length_of(time: timedelta) -> str:
 
 
 class QueueFilter(ChoiceFilter):
-    """The tab; it is chosen above the list, not among the filters."""
+    """The filter behind the tabs; the list of filters does not show it."""
 
     title = "queue"
     parameter_name = "queue"
@@ -119,7 +119,7 @@ class OriginalOutcomeFilter(OutcomeFilter):
 
 
 class QueueList(ChangeList):  # type: ignore[misc] # unfold has no types
-    """One page of the queue; why its rows wait is asked once for all of them."""
+    """One page of the queue; why its rows wait is read for all of them at once."""
 
     result_list: Any
 
@@ -140,7 +140,7 @@ class QueueList(ChangeList):  # type: ignore[misc] # unfold has no types
 
 
 def explain(rows: Sequence[Callback]) -> None:
-    """Note on each row the time it is shown at and why it waits, for the columns to read."""
+    """Set on each row the current time and why it waits, for the columns to read."""
     now = database_now()
     waiting = why_waiting(rows, now=now)
     for row in rows:

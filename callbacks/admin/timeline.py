@@ -23,7 +23,7 @@ _ENDS = {
 
 
 def of_chain(callback: Callback, *, now: datetime) -> list[Entry]:
-    """Tell the chain that the callback belongs to; a handful of statements, whatever its length."""
+    """Return the entries of the callback's chain, read in a fixed number of statements."""
     workspace_id, chain_id = callback.workspace_id, callback.call.chain_id
     calls = timeline.calls_of_chain(workspace_id, chain_id)
     rows = Callback.objects.in_workspace(workspace_id).filter(call__in=[call.pk for call in calls])

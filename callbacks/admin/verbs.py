@@ -1,4 +1,4 @@
-"""The verbs of the queue as buttons on a row and its page, and as actions on the rows that are ticked."""
+"""The verbs of the queue as buttons on a row and its page, and as actions on ticked rows."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ _VARIANTS = {"call_now": ActionVariant.PRIMARY, "cancel": ActionVariant.DANGER}
 
 
 class QueueVerbs(ManyAtOnce):
-    """A page with each verb of the queue as a button (``skip``), and as an action on many (``skip_selected``)."""
+    """Adds each verb of the queue as a button (``skip``) and as an action on many rows (``skip_selected``)."""
 
     def do_verb(self, request: HttpRequest, verb: Verb, form: ReasonForm, row: Callback) -> Callback:
         return verb.do(row.pk, **about(request, row), **form.given(row))
 
     def press(self, request: HttpRequest, verb: Verb, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Do a verb to one row, and say so; what can be undone says so with a button."""
+        """Do a verb to one row and show its notice, with an undo button if the verb can be undone."""
 
         def do(row: Callback) -> str:
             done = self.do_verb(request, verb, form, row)

@@ -1,4 +1,4 @@
-"""One action on many callbacks: those named by id at once, those that a filter names as a job."""
+"""One action on many callbacks: at once if they are named by id, as a job if a filter selects them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ MOST_AT_ONCE = 200
 
 
 class BulkFilter(CallbackFilters):
-    """Which callbacks: the filters of the list, at least one. Only those are meant that the action can be done to."""
+    """Filters of the list, at least one; callbacks whose status does not allow the action are left out."""
 
     def get_fields(self) -> dict[str, Any]:
         return {name: field for name, field in super().get_fields().items() if name != "status"}
@@ -52,7 +52,7 @@ class BulkFilter(CallbackFilters):
 
 
 class Bulk(Forcing):
-    """One action on many callbacks, each by itself: by ``ids``, or by a ``filter``."""
+    """One action on many callbacks, each on its own: by ``ids``, or by a ``filter``."""
 
     action = OneOfField(tuple(VERBS))
     ids = serializers.ListField(
@@ -77,7 +77,7 @@ class Bulk(Forcing):
             if name in attrs and name not in takes
         }
         if action == "reschedule" and ("scheduled_at" in attrs) == ("local_time" in attrs):
-            errors["scheduled_at"] = ["is for reschedule, which needs it or local_time"]
+            errors["scheduled_at"] = ["give either scheduled_at or local_time for reschedule"]
         if action == "edit" and not attrs.keys() & takes:
             errors["notes"] = ["give notes or persona_id"]
         if ("ids" in attrs) == ("filter" in attrs):
@@ -102,7 +102,7 @@ class _BulkRow(serializers.Serializer[Any]):
 
 
 class BulkShown(serializers.Serializer[Any]):
-    """What a bulk action did, or would have done, to each row; only for the schema."""
+    """What a bulk action did, or would do, to each row; only for the schema."""
 
     text = serializers.CharField(help_text="7 rescheduled, 2 already being dialled")
     dry_run = serializers.BooleanField()
@@ -123,7 +123,7 @@ class _RefusedRow(serializers.Serializer[Any]):
 
 
 class BulkJobShown(serializers.Serializer[BulkAction]):
-    """How far a job is; ``refused`` counts by reason, ``refusals`` names the first of those that refused."""
+    """The progress of a job; ``refused`` counts by reason, ``refusals`` lists the first refused callbacks."""
 
     id = PublicIdField(BulkAction.public_prefix)
     action = serializers.ChoiceField(tuple(VERBS))
@@ -152,7 +152,7 @@ class BulkJobShown(serializers.Serializer[BulkAction]):
 
 
 class BulkActions(ShowsCallbacks):
-    """Bulk actions are asked for here."""
+    """The route that starts bulk actions."""
 
     queryset = Callback.objects.all()
     serializer_class = BulkShown
@@ -165,10 +165,10 @@ class BulkActions(ShowsCallbacks):
     )
     @idempotent_in_steps
     def post(self, request: ApiRequest) -> Response:
-        """One action on many callbacks, each by itself: what is refused stops no other, and says why.
+        """Do one action to many callbacks, each on its own: a refusal has a reason and does not stop the others.
 
-        Callbacks named by `ids` are done at once. Those that a `filter` names are written down now and done by a
-        job: 202, and `GET callbacks/bulk/{id}/` tells how far it is.
+        Callbacks named by `ids` are changed at once. A `filter` starts a job for the callbacks that match it now: the
+        answer is 202, and `GET callbacks/bulk/{id}/` shows its progress.
         """
         given = self.given(Bulk)
         order = self._order(given)
@@ -195,7 +195,7 @@ class BulkActions(ShowsCallbacks):
         )
 
     def _order(self, given: Mapping[str, Any]) -> Order:
-        """Read what is to be done; a time that nobody can be promised is the request's fault, not the rows'."""
+        """Read the action and its arguments; an invalid time refuses the whole request, not each row."""
         fields: dict[str, Any] = {"reason": given["reason"]}
         if "scheduled_at" in given:
             with time_named(dict(given)):
@@ -228,26 +228,26 @@ class BulkActions(ShowsCallbacks):
 
 
 class BulkJob(ApiView):
-    """How far a bulk action is."""
+    """The progress of a bulk action."""
 
     queryset = BulkAction.objects.all()
     serializer_class = BulkJobShown
 
     @extend_schema(summary="Read a bulk action", responses=BulkJobShown)
     def get(self, request: ApiRequest, pk: str) -> Response:
-        """Its counts so far, and the first callbacks that refused."""
+        """Return its counts so far and the first refused callbacks."""
         return self.shown(self.get_object())
 
 
 class StopBulkJob(ApiView):
-    """The end of a bulk action that somebody thought better of."""
+    """The route that stops a bulk action."""
 
     queryset = BulkAction.objects.all()
     serializer_class = BulkJobShown
 
     @extend_schema(summary="Stop a bulk action", request=Reason, responses=BulkJobShown)
     def post(self, request: ApiRequest, pk: str) -> Response:
-        """What was done stays done; 409 where nothing is left to be done."""
+        """Stop a bulk action; what was done stays done. 409 if it is not running."""
         return self.shown(self.do(bulk.stop, Reason))
 
 

@@ -1,4 +1,4 @@
-"""What is asked for in a call, and what a person knows better of one: routes of calls that need the callback queue."""
+"""Routes of calls that need the callback queue: requests made in a call, and corrections by a person."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ from dialer.workspaces.api.views import ApiView
 
 
 class RequestCallback(ShowsCallbacks):
-    """What a voice agent asks for while it talks."""
+    """The route by which a voice agent requests a callback during a call."""
 
     queryset = Call.objects.all()
     serializer_class = CallbackScheduled
@@ -32,7 +32,7 @@ class RequestCallback(ShowsCallbacks):
     )
     @idempotent
     def post(self, request: ApiRequest, pk: str) -> Response:
-        """The time is an instant, or a time on the contact's own clock; whatever was pending is replaced."""
+        """Promise a callback at an instant or at a time on the contact's own clock; it replaces a pending one."""
         given = self.given(CallbackRequested)
         call: Call = self.get_object()
         with time_named(given):
@@ -50,7 +50,7 @@ class RequestCallback(ShowsCallbacks):
 
 
 class CallBack(ShowsCallbacks):
-    """The first thing to do about a call whose fate is unknown."""
+    """One of the verbs that settle a call of unknown outcome: call again."""
 
     queryset = Call.objects.all()
     serializer_class = CallbackScheduled
@@ -58,7 +58,7 @@ class CallBack(ShowsCallbacks):
     @extend_schema(summary="Call back", request=CalledBack, responses={201: CallbackScheduled})
     @idempotent
     def post(self, request: ApiRequest, pk: str) -> Response:
-        """Settle a call of outcome `unknown` by promising another, at once or at a time; 409 for any other call."""
+        """Settle a call of outcome `unknown` by promising another one, now or at a time; 409 for any other call."""
         given = self.given(CalledBack)
         with time_named(given):
             done = corrections.call_back(
@@ -83,7 +83,7 @@ class _SettlesCalls(ApiView):
 
 
 class MarkReached(_SettlesCalls):
-    """The second: the contact was reached after all."""
+    """One of the verbs that settle a call of unknown outcome: the contact was reached."""
 
     @extend_schema(summary="Mark reached", request=Reason, responses=CallDetail)
     def post(self, request: ApiRequest, pk: str) -> Response:
@@ -92,20 +92,20 @@ class MarkReached(_SettlesCalls):
 
 
 class MarkHandled(_SettlesCalls):
-    """The third: nothing."""
+    """One of the verbs that settle a call of unknown outcome: nothing more is to be done."""
 
     @extend_schema(summary="Mark handled", request=Reason, responses=CallDetail)
     def post(self, request: ApiRequest, pk: str) -> Response:
-        """Take a call of outcome `unknown` off the list of what needs a person; nothing more is to be done."""
+        """Settle a call of outcome `unknown` without any further action; it no longer needs a person."""
         return self.settle(partial(reconciliation.mark_handled, verb="mark_handled"))
 
 
 class WasAPerson(_SettlesCalls):
-    """A correction of what the carrier took for a machine."""
+    """The correction of a carrier's verdict that a machine answered."""
 
     @extend_schema(summary="It was a person who answered", request=Reason, responses=CallDetail)
     def post(self, request: ApiRequest, pk: str) -> Response:
-        """Correct the verdict: of a live call for its end, of one that ended `voicemail` at once.
+        """Correct the verdict that a machine answered: of a live call when it ends, of an ended `voicemail` at once.
 
         The call is then `answered`, its pending retry is cancelled, and the contact is reached.
         """

@@ -1,4 +1,4 @@
-"""What a refusal of the callback queue means to a client."""
+"""Maps refusals of the callback queue to problems of the API."""
 
 from callbacks.refusals import Refused
 from dialer.workspaces.api.errors import Problem, answers, conflict

@@ -1,4 +1,4 @@
-"""What the callback queue takes and shows."""
+"""Requests and answers of the callback queue's routes."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ class Time(Strict):
 
 
 class Forcing(Strict):
-    """Checks that one dial may pass; needs an ``admin`` key and a reason."""
+    """Checks that one call may pass; needs an ``admin`` key and a reason."""
 
     force = serializers.ListField(
         child=OneOfField(FORCEABLE), required=False, help_text="Checks to pass once; needs an admin key and a reason"
@@ -65,7 +65,7 @@ class CallbackRequested(Time):
 
 
 class CallbackMade(Forcing, Time):
-    """A promise made by hand or for a contact that asked for it."""
+    """A promise made by hand, or for a contact who requested it."""
 
     contact_id = ReferenceField(Contact, only={"deleted_at": None})
     campaign_id = ReferenceField(Campaign, required=False, allow_null=True)
@@ -89,11 +89,11 @@ class Acted(Reason):
 
 
 class Edited(Reason):
-    """An operator writes notes, or says who is to talk; what is not named stays."""
+    """An operator writes notes or assigns a persona; a field that is left out stays."""
 
     notes = TextField(required=False, allow_blank=True, max_length=LONGEST_NOTES)
     persona_id = ReferenceField(
-        Persona, only={"archived_at": None}, required=False, allow_null=True, help_text="null: nobody in particular"
+        Persona, only={"archived_at": None}, required=False, allow_null=True, help_text="null: none assigned"
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Edited(Reason):
 
 
 class CalledBack(Forcing):
-    """When to call again somebody of whose call nothing could be learnt; at once unless said otherwise."""
+    """When to call again after a call of unknown outcome; at once if no time is given."""
 
     scheduled_at = InstantField(required=False, help_text="With an offset; up to 30 days ahead")
     local_time = LocalTimeField(required=False, help_text="On the contact's own clock, in place of scheduled_at")
@@ -131,7 +131,7 @@ class CallbackFilters(Filters):
 class CampaignPreviewAsked(Strict):
     """What would happen to a contact of the campaign in the path."""
 
-    first_attempt_at = InstantField(help_text="A fact: it is never moved")
+    first_attempt_at = InstantField(help_text="When the first call starts; never moved")
     outcomes = serializers.ListField(
         child=OneOfField([outcome.value for outcome in Outcome]), min_length=1, max_length=MOST_OUTCOMES
     )
@@ -157,7 +157,7 @@ class PolicyPreviewAsked(CampaignPreviewAsked):
     schedule = ScheduleField(
         required=False,
         default=dict,
-        extra={"timezone": {"type": "string", "description": "The campaign's, for contacts whose zone is not known"}},
+        extra={"timezone": {"type": "string", "description": "For contacts whose own zone is not known"}},
     )
 
 
@@ -177,7 +177,7 @@ class StepShown(serializers.Serializer[Any]):
     to = InstantField(allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
-        # A keyword of Python cannot be the name of an attribute.
+        # ``from`` is a keyword of Python, so it cannot be declared as an attribute.
         return {**super().get_fields(), "from": InstantField(allow_null=True)}
 
 
@@ -194,7 +194,7 @@ class _StopShown(serializers.Serializer[Any]):
 
 
 class PreviewShown(serializers.Serializer[Any]):
-    """The attempts, and why the chain stops; only for the schema: the rules' answer is shown as it is."""
+    """The attempts, and why the chain stops; only for the schema, since the preview's dict is sent unchanged."""
 
     timezone = serializers.CharField()
     timezone_source = serializers.CharField()
@@ -228,7 +228,7 @@ class _RetryShown(serializers.Serializer[Any]):
 class _WaitingShown(serializers.Serializer[Any]):
     code = serializers.ChoiceField([reason.value for reason in Waits])
     text = serializers.CharField()
-    next_possible_at = InstantField(allow_null=True, help_text="`null`: when a person decides so")
+    next_possible_at = InstantField(allow_null=True, help_text="`null` if it waits for a person")
 
 
 class CallbackShown(serializers.Serializer[Callback]):
@@ -257,7 +257,7 @@ class CallbackShown(serializers.Serializer[Callback]):
     adjusted_reason = serializers.SerializerMethodField()
     seconds_late = serializers.SerializerMethodField()
     is_overdue = serializers.SerializerMethodField(help_text="Late by more than a minute")
-    waiting = serializers.SerializerMethodField(help_text="Why it is not being dialled although it is due")
+    waiting = serializers.SerializerMethodField(help_text="Why it is due and not being dialled")
     notes = serializers.CharField()
     explanation = StepShown(many=True)
     completed_by = serializers.SerializerMethodField()
@@ -321,8 +321,8 @@ class CallbackShown(serializers.Serializer[Callback]):
 class CallbackScheduled(CallbackShown):
     """A promise just made: the row, what it replaced, and what holds it."""
 
-    superseded_id = serializers.SerializerMethodField(help_text="The callback that it took the place of")
-    held_by = serializers.SerializerMethodField(help_text="What will keep it from being dialled, as things stand")
+    superseded_id = serializers.SerializerMethodField(help_text="The callback that it replaced")
+    held_by = serializers.SerializerMethodField(help_text="What currently keeps it from being dialled")
 
     @extend_schema_field({"type": "integer", "nullable": True})
     def get_superseded_id(self, _: Callback) -> int | None:

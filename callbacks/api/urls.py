@@ -1,4 +1,4 @@
-"""Routes of the callback queue, and those of the dialer's resources that need to know of it."""
+"""Routes of the callback queue, and routes of the dialer's resources that need it."""
 
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter

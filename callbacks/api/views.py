@@ -1,4 +1,4 @@
-"""The callback queue: looked at, asked for, acted on, and imagined."""
+"""Views of the callback queue: list, read, create, verbs and previews."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,7 +60,7 @@ class ShowsCallbacks(ApiView):
         }
 
     def row(self, callback_id: int) -> Callback:
-        """Return one callback with everything that is shown of it."""
+        """Return one callback with all rows that its answer shows."""
         callback: Callback = (
             Callback.objects.in_workspace(self.request.workspace_id).select_related(*SHOWN).get(pk=callback_id)
         )
@@ -74,7 +74,7 @@ class ShowsCallbacks(ApiView):
         return Response(shown.data, status=201)
 
     def force(self, given: dict[str, Any]) -> Force | None:
-        """Return the checks to pass; raises ``PermissionDenied`` where the key may not force anything."""
+        """Return the force asked for, if any; raises ``PermissionDenied`` if the key may not force."""
         if not given.get("force"):
             return None
         if not reaches(self.request.key, "admin"):
@@ -98,7 +98,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
     lookup_field = "id"
 
     def default_ordering(self) -> str:
-        """The queue is worked off by time; otherwise the newest come first."""
+        """Order a queue by time, any other list by newest first."""
         return "scheduled_at" if "queue" in self.request.query_params else "-id"
 
     def filtered(self, rows: QuerySet[Callback], asked: dict[str, Any]) -> QuerySet[Callback]:
@@ -113,7 +113,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
 
     @extend_schema(summary="Write notes, assign a persona", request=Edited, responses={200: CallbackShown})
     def partial_update(self, request: ApiRequest, id: str) -> Response:  # noqa: A002
-        """Changes what it names of a pending callback; the persona then makes this call and those that follow it."""
+        """Change the given fields of a pending callback; its persona then makes this call and those that follow it."""
         given = self.given(Edited)
         if "persona_id" in given:
             given["persona_id"] = given["persona_id"].pk if given["persona_id"] else None
@@ -122,7 +122,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
     @extend_schema(summary="Promise a callback", request=CallbackMade, responses={201: CallbackScheduled})
     @idempotent
     def create(self, request: ApiRequest) -> Response:
-        """Made by hand, or for a contact that asked for it.
+        """Promise a callback by hand, or for a contact who requested it.
 
         Outside the window, or where a limit forbids it, the time moves to the next permitted one and the answer says
         so in `adjusted_from` and `adjusted_reason`.
@@ -148,7 +148,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
     @extend_schema(summary="What would happen", request=PreviewAsked, responses={200: PreviewShown})
     @action(detail=False, methods=["post"], pagination_class=None)
     def preview(self, request: ApiRequest) -> Response:
-        """The very rules that schedule, on made-up outcomes; writes nothing and dials nothing."""
+        """Apply the rules that schedule real calls to assumed outcomes; writes and dials nothing."""
         given = self.given(PreviewAsked)
         policy = given.pop("retry_policy_id", None)
         return Response(preview.preview(question_in(request.key.workspace, policy=policy, **given)))
@@ -182,7 +182,7 @@ for _name, _verb in VERBS.items():
 
 
 class CampaignPreview(ApiView):
-    """What a campaign's settings mean for a contact."""
+    """Previews a campaign's settings for a contact."""
 
     queryset = Campaign.objects.select_related("retry_policy", "line")
     serializer_class = PreviewShown
@@ -191,14 +191,14 @@ class CampaignPreview(ApiView):
         summary="What would happen in a campaign", request=CampaignPreviewAsked, responses={200: PreviewShown}
     )
     def post(self, request: ApiRequest, pk: str) -> Response:
-        """By the campaign's schedule, zone, policy, limits and line, as they are now."""
+        """Preview with the campaign's current schedule, zone, policy, limits and line."""
         campaign = self.get_object()
         given = self.given(CampaignPreviewAsked)
         return Response(preview.preview(question_in(request.key.workspace, campaign=campaign, **given)))
 
 
 class PolicyPreview(ApiView):
-    """What a retry policy means."""
+    """Previews a retry policy."""
 
     queryset = RetryPolicy.objects.all()
     serializer_class = PreviewShown
@@ -207,14 +207,14 @@ class PolicyPreview(ApiView):
         summary="What would happen under a policy", request=PolicyPreviewAsked, responses={200: PreviewShown}
     )
     def post(self, request: ApiRequest, pk: str) -> Response:
-        """As if a campaign named the policy."""
+        """Preview as if a campaign named the policy."""
         policy = self.get_object()
         given = self.given(PolicyPreviewAsked)
         return Response(preview.preview(question_in(request.key.workspace, policy=policy, **given)))
 
 
 def filtered(rows: QuerySet[Callback], asked: dict[str, Any], *, now: datetime, time_zone: str) -> QuerySet[Callback]:
-    """Keep the callbacks that the filters of the list name."""
+    """Return the callbacks that match the filters of the list."""
     if queue := asked.pop("queue", None):
         rows = queue_views.in_queue(rows, queue, now=now, time_zone=time_zone)
     return rows.filter(**{COLUMNS[name]: value for name, value in asked.items()})
@@ -238,7 +238,7 @@ def _read_id(text: str) -> int:
 
 @contextmanager
 def time_named(given: dict[str, Any]) -> Iterator[None]:
-    """Say of a time that cannot be promised in which field it was given."""
+    """Turn ``InvalidTime`` into a validation error of the field that gave the time."""
     try:
         yield
     except InvalidTime as refused:

@@ -1,4 +1,4 @@
-"""Why a callback is due when it is: steps with a code, words, the level that decided, and the times before and after.
+"""Explains a callback's time in steps: a code, a text, the level that decided, the times before and after.
 
 The codes are a closed list; texts are for people, codes for programs.
 """
@@ -26,10 +26,10 @@ class Code(StrEnum):
     RESCHEDULED = "rescheduled"  # an operator named another time
     CALL_NOW = "call_now"  # an operator wants it at once
     FORCED = "forced"  # an operator overrode checks
-    UNDONE = "undone"  # an operator took back that it was cancelled, skipped or completed
-    CONTACT_CALLED = "contact_called"  # the contact called us, which made it needless
-    EXPIRED = "expired"  # too late to be called, and given up
-    CLOCK_CHANGED = "clock_changed"  # the contact's time zone changed, and with it the instant that was promised
+    UNDONE = "undone"  # an operator undid a cancel, a skip or a completion
+    CONTACT_CALLED = "contact_called"  # the contact called us, so it is not needed any more
+    EXPIRED = "expired"  # too late to be called: it expired
+    CLOCK_CHANGED = "clock_changed"  # the contact's time zone changed, and the promised instant with it
     CAMPAIGN_RESUMED = "campaign_resumed"  # its time passed while the campaign was paused
 
 
@@ -58,7 +58,7 @@ def step(
     from_: datetime | None = None,
     to: datetime | None = None,
 ) -> Step:
-    """Write one step; ``at`` is when it was decided."""
+    """Return one step; ``at`` is when it was decided."""
     return {
         "code": code.value,
         "text": text,
@@ -70,7 +70,7 @@ def step(
 
 
 def of_retry(retry: Retry, *, outcome: str, ended_at: datetime, at: datetime, is_skip: bool = False) -> list[Step]:
-    """Explain the delay and the limit of an automatic retry; ``is_skip``: it follows one that was skipped."""
+    """Explain the delay and the limit of an automatic retry; ``is_skip``: it follows a skipped retry."""
     follows = f"The call ended {_WORDS.get(outcome, outcome)}: retry {retry.number} follows"
     steps = []
     if is_skip:
@@ -97,7 +97,7 @@ def of_retry(retry: Retry, *, outcome: str, ended_at: datetime, at: datetime, is
 
 
 def of_shifts(possible: Possible, *, window_level: str, at: datetime) -> list[Step]:
-    """Explain how a wanted time became a possible one."""
+    """Explain how the wanted time was moved to a permitted one."""
     steps = [_of_shift(shift, possible, window_level, at) for shift in possible.shifts]
     if possible.was_cut:
         steps.append(

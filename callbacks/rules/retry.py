@@ -1,4 +1,4 @@
-"""Whether and when a call that has ended is followed by an automatic callback.
+"""Decides whether and when an automatic callback follows a call that has ended.
 
 Settings resolve field by field over three levels; the answer names the level that gave each of them.
 """
@@ -34,7 +34,7 @@ class RetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRule:
-    """What a retry policy says of one outcome: delays in minutes, the last one repeating, and the limit."""
+    """A retry policy's rule for one outcome: delays in minutes, of which the last one repeats, and the limit."""
 
     delays: tuple[int, ...]
     limit: int
@@ -42,7 +42,7 @@ class OutcomeRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Outcomes that are retried; one that is missing is not."""
+    """The rules by outcome; an outcome without a rule is not retried."""
 
     rules: Mapping[str, OutcomeRule] = field(default_factory=dict)
 
@@ -83,7 +83,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """The chain makes no automatic callback, and why."""
+    """No automatic callback follows; ``reason`` says why."""
 
     reason: str
 
@@ -129,8 +129,8 @@ def resolve(
 def decide(settings: Resolved, *, outcome: str, ended_at: datetime, used: int) -> Retry | Stop:
     """Decide what follows a call that ended with ``outcome`` at ``ended_at``.
 
-    ``used`` counts the automatic callbacks of the chain that are used up, dialled or skipped. The candidate is not
-    yet moved into the calling window.
+    ``used`` counts the automatic callbacks of the chain that were dialled or skipped. The time of the retry is not yet
+    moved into the calling window.
     """
     rule = settings.policy.rules.get(outcome)
     if rule is None:
@@ -157,9 +157,9 @@ def decide(settings: Resolved, *, outcome: str, ended_at: datetime, used: int) -
 
 
 def delay_before(settings: Resolved, *, outcome: str, number: int) -> timedelta:
-    """Return the delay before retry ``number`` of calls that ended with ``outcome``, as things are now.
+    """Return the delay before retry ``number`` of calls that ended with ``outcome``, by the current settings.
 
-    Zero where the outcome is not retried any more.
+    It is zero if the outcome is not retried any more.
     """
     rule = settings.policy.rules.get(outcome)
     if rule is None:

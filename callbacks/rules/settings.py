@@ -1,4 +1,4 @@
-"""Retry settings as stored, read into the values that the rules speak."""
+"""Reads stored retry settings into the types of the retry rules."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def resolved(
     campaign_policy: Stored | None,
     workspace_policy: Stored | None,
 ) -> Resolved:
-    """Resolve what is stored at the three levels and in the two policies."""
+    """Resolve the stored settings of the three levels and the two policies."""
     return resolve(
         call=_settings(call),
         campaign=_settings(campaign),

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 
 class CallbackStatus(StrEnum):
-    PENDING = "pending"  # promised; its call being handed over moves it on, or one of the operator's verbs
-    DIALING = "dialing"  # its call was handed to the carrier; the call's end moves it on
+    PENDING = "pending"  # promised; ends when its call is handed over, or by one of the operator's verbs
+    DIALING = "dialing"  # its call was handed to the carrier; ends with that call
     DONE = "done"  # final: it was called
     SKIPPED = "skipped"  # final: this retry was used up without a call
     CANCELLED = "cancelled"  # final
@@ -19,7 +19,7 @@ CALLBACK_MOVES: Mapping[CallbackStatus, frozenset[CallbackStatus]] = {
     CallbackStatus.PENDING: frozenset(CallbackStatus) - {CallbackStatus.PENDING},
     CallbackStatus.DIALING: frozenset(CallbackStatus) - {CallbackStatus.DIALING},
     CallbackStatus.DONE: frozenset(),
-    # An operator may undo what a person did.
+    # An operator may undo what an operator did.
     CallbackStatus.SKIPPED: frozenset({CallbackStatus.PENDING}),
     CallbackStatus.CANCELLED: frozenset({CallbackStatus.PENDING}),
     CallbackStatus.COMPLETED: frozenset({CallbackStatus.PENDING}),
@@ -29,7 +29,7 @@ CALLBACK_MOVES: Mapping[CallbackStatus, frozenset[CallbackStatus]] = {
 """The statuses that a callback may go to from each."""
 
 UNDOABLE = (CallbackStatus.CANCELLED, CallbackStatus.SKIPPED, CallbackStatus.COMPLETED)
-"""A person's verb led here, and an undo may lead back; each is also the word for why the call was withdrawn."""
+"""Statuses that an operator's verb sets and an undo reverts; each is also the reason of the call's withdrawal."""
 
 
 class CallbackType(StrEnum):
@@ -40,9 +40,9 @@ class CallbackType(StrEnum):
 
 class BulkStatus(StrEnum):
     RUNNING = "running"  # rows are left; workers take them in batches
-    DONE = "done"  # final: every row was asked
+    DONE = "done"  # final: every row was processed
     STOPPED = "stopped"  # final: a person stopped it; what was done stays done
 
 
 PROMISES = (CallbackType.CUSTOMER_REQUESTED, CallbackType.MANUAL)
-"""Never dropped: they are called, or listed for a person."""
+"""Promises; they are never dropped, but called or listed for a person."""

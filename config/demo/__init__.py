@@ -1,4 +1,4 @@
-"""What ``make run`` shows on one's own machine: a workspace that calls at once, and an inbox that hears of it.
+"""The demo of ``make run``: a workspace that starts calling at once, and an inbox that receives its webhooks.
 
-Nothing here is mounted or made unless ``DEMO`` is set.
+Nothing here is mounted or created unless ``DEMO`` is set.
 """

@@ -1,7 +1,7 @@
-"""``make demo-check``: does the demo keep its promises? Asked over HTTP as anybody could, and of the carrier's ledger.
+"""``make demo-check``: checks what the demo promises, over its HTTP API and in the carrier's ledger.
 
-It needs a ``make run`` beside it that has begun less than four minutes ago, or earlier: then it looks at once. The
-exit status is 0 when every promise is kept.
+It needs a running ``make run``, and waits until that is old enough for each check. The exit status is 0 if every
+promise is kept.
 """
 
 import math
@@ -22,7 +22,7 @@ from dialer.carriers.simulation.ledger import places
 FIRST: Final = timedelta(seconds=60)
 SECOND: Final = timedelta(minutes=4)
 STARTING: Final = timedelta(seconds=15)
-"""What falls due this soon after the start may wait for the processes to come up, and is not measured."""
+"""Callbacks due this soon after the start are not measured: the processes may still be starting."""
 ENDED_CALLS, OUTCOMES, PENDING, DIALLED = 20, 5, 5, 10
 P99_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 90
@@ -31,12 +31,12 @@ _PAGE: Final = 500
 
 
 class NotAnswering(Exception):
-    """Nobody answers there, or not as the demo does; the message says how to start it."""
+    """No demo answers at the address; the message says how to start it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """What is promised, what was seen, and whether that is enough."""
+    """A promise of the demo, what was seen, and whether that keeps it."""
 
     text: str
     seen: str
@@ -45,7 +45,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The demo's API and inbox, as a stranger with the key reads them."""
+    """A client of the demo's API and inbox."""
 
     base: str
     key: str
@@ -73,7 +73,7 @@ class Api:
 
 
 def soon(api: Api) -> list[Promise]:
-    """Judge what is promised for the first minute."""
+    """Check the promises for the first minute."""
     ended = [call for call in api.every("calls/?status=ended") if call["dialing_at"] is not None]
     outcomes = sorted({call["outcome"] for call in ended})
     pending = sum(1 for _ in api.every("callbacks/?status=pending"))
@@ -92,9 +92,9 @@ def soon(api: Api) -> list[Promise]:
 
 
 def told(api: Api) -> list[Promise]:
-    """Judge whether the inbox has what was delivered to it, and could verify it.
+    """Check that the inbox received and verified all deliveries.
 
-    Deliveries go on meanwhile: those that the inbox has and the older list calls pending are just being settled.
+    Deliveries continue meanwhile: one that the inbox has and the older list shows as pending is being settled.
     """
     deliveries = list(api.every("webhooks/deliveries/?ordering=id"))
     inbox = api.inbox()
@@ -117,9 +117,9 @@ def told(api: Api) -> list[Promise]:
 
 
 def called_back(api: Api, ledger: Path, *, since: datetime, now: datetime) -> list[Promise]:
-    """Judge how many callbacks due after ``since`` were dialled, and how late the carrier saw them.
+    """Check how many callbacks due after ``since`` were dialled, and how late they reached the carrier.
 
-    A callback that is due and does not say why it waits counts as late as it is by now.
+    A due callback without a reason for waiting counts with its lateness so far.
     """
     handed: dict[str, datetime] = {}
     for place in places(ledger):
@@ -147,12 +147,12 @@ def called_back(api: Api, ledger: Path, *, since: datetime, now: datetime) -> li
 
 
 def _share(values: Sequence[float], share: float) -> float:
-    """Return the value that this share of them does not exceed (nearest rank)."""
+    """Return the quantile of ``share`` (nearest rank)."""
     return sorted(values)[max(math.ceil(len(values) * share) - 1, 0)] if values else 0.0
 
 
 def _wait_for_start(api: Api) -> tuple[datetime, float]:
-    """Return when the demo was started by its own clock, and how far that clock is ahead of ``time.time``."""
+    """Return the start of the demo by its own clock, and how many seconds that clock is ahead of ``time.time``."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -171,7 +171,7 @@ def _wait_for_start(api: Api) -> tuple[datetime, float]:
 
 
 def _judge(look: Callable[[datetime], Sequence[Promise]], *, by: timedelta, started_at: datetime, ahead: float) -> bool:
-    """Look again and again until all is kept, or the time is over; say what was seen last, and whether it is all."""
+    """Repeat a check until all promises are kept or ``by`` has passed; print the last, return whether all are."""
     while True:
         now = _now(ahead)
         promises = look(now)

@@ -1,7 +1,6 @@
-"""The demo's inbox: a receiver as anybody would write one, with the verifier that Standard Webhooks publishes.
+"""The demo's inbox: an ordinary receiver of webhooks that uses the published verifier of Standard Webhooks.
 
-Every endpoint whose URL ends in ``/demo/inbox/NAME/`` may send to it; its messages are verified with that endpoint's
-secret.
+Any endpoint whose URL ends in ``/demo/inbox/NAME/`` may send to it; that endpoint's secret verifies its messages.
 """
 
 import json
@@ -30,7 +29,7 @@ _SHOWN_HEADERS: Final = ("webhook-", "x-", "content-type", "user-agent", "author
 @require_safe
 @never_cache
 def show(request: HttpRequest) -> HttpResponse:
-    """Show what came, newest first; ``?event=`` narrows it, ``?message=`` shows one whole."""
+    """Show the messages, newest first; ``?event=`` filters them, ``?message=`` shows one in full."""
     chosen = request.GET.get("event", "")
     rows = InboxMessage.objects.filter(**({"event": chosen} if chosen else {})).order_by("-id")
     opened = get_object_or_404(InboxMessage, message_id=request.GET["message"]) if "message" in request.GET else None
@@ -53,7 +52,7 @@ def show(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def summary(_request: HttpRequest) -> JsonResponse:
-    """Say in JSON when the demo was started and what came: for ``make demo-check``."""
+    """Return the demo's start and the messages as JSON, for ``make demo-check``."""
     demo = Demo.objects.select_related("workspace").first()
     rows = list(InboxMessage.objects.order_by("id").values_list("message_id", "problem", "event", "times"))
     return JsonResponse(
@@ -76,7 +75,7 @@ class _Kept(NamedTuple):
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest, name: str) -> HttpResponse:
-    """Take a webhook, verified or not: what is wrong with it is shown on the page."""
+    """Accept a webhook, verified or not; the page shows what is wrong with it."""
     headers = {key.lower(): value for key, value in request.headers.items()}
     message_id = headers.get("webhook-id", "")[:100]
     body = request.body
@@ -105,7 +104,7 @@ def receive(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _problem(name: str, headers: dict[str, str], body: bytes) -> str:
-    """Return why a message is not from one of the endpoints that lead here; empty where it is."""
+    """Return why a message is not from an endpoint of this URL; empty if it is."""
     leading_here = Endpoint.objects.filter(deleted_at=None, url__endswith=f"/demo/inbox/{name}/")
     secrets = [secret for endpoint in leading_here for secret in (endpoint.secret, endpoint.next_secret) if secret]
     problem = "no endpoint with a secret leads here"

@@ -1,4 +1,4 @@
-"""The workspace of the demo: contacts to call, callbacks that fall due, and a receiver of webhooks."""
+"""The demo's workspace: contacts to call, callbacks that fall due, and an endpoint for webhooks."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,24 +24,24 @@ from webhooks import endpoints
 from webhooks.models import Endpoint
 
 CONTACTS: Final = Path(__file__).with_name("contacts.csv")
-"""Numbers that are kept for fiction where there are such; their last digits say what the simulated carrier does."""
+"""Numbers reserved for fiction, where a country has them; the last digits select the simulated carrier's script."""
 USER: Final = "admin"
 INBOX_PATH: Final = "/demo/inbox/demo/"
 ROUND_THE_CLOCK, OFFICE_HOURS, ASKED = "round the clock", "office hours", "asked"
-"""The column ``list`` of the file: in which campaign a contact is, or that it has asked to be called."""
+"""Values of the file's column ``list``: the contact's campaign, or that the contact requested a callback."""
 ASKED_IN_SECONDS: Final = (30, 38, 46, 54, 60)
-"""The first of them when the processes of a slow machine are up too."""
+"""The first is late enough for the processes of a slow machine to have started."""
 CALLER_ID: Final = "+442079460999"
 
 
 class PasswordOrKeyMissing(Exception):
-    """``DEMO_PASSWORD`` and ``DEMO_API_KEY`` are both needed."""
+    """``DEMO_PASSWORD`` or ``DEMO_API_KEY`` is missing."""
 
 
 def start(*, now: datetime) -> Demo:
-    """Make the demo where there is none, and note its start; password and key are those of the settings ever after.
+    """Create the demo if there is none, record its start, and set its password and key to those of the settings.
 
-    All of it or nothing: what was cut short is made again from the beginning.
+    Everything happens in one transaction, so an interrupted start leaves nothing behind.
     """
     if not (settings.DEMO_PASSWORD and settings.DEMO_API_KEY):
         raise PasswordOrKeyMissing(PasswordOrKeyMissing.__doc__)
@@ -67,7 +67,7 @@ def _make(*, now: datetime) -> Workspace:
         carrier="simulated",
         caller_ids=[CALLER_ID],
         ring_timeout_seconds=20,
-        calls_per_second=None,  # the simulated carrier takes what comes
+        calls_per_second=None,  # the simulated carrier accepts any number of calls
         is_default=True,
         actor=SYSTEM,
         now=now,
@@ -84,7 +84,7 @@ def _make(*, now: datetime) -> Workspace:
             "calling_hours": {"start": "00:00", "end": "24:00"},
             "callback_retry_schedule": [1, 2, 5],
         },
-        # Calls that end in the same second are called back in the same second, and share this pace.
+        # Callbacks of calls that end in the same second are due in the same second, and share this pace.
         calls_per_second=8,
         contacts=_listed(workspace, ROUND_THE_CLOCK),
         now=now,
@@ -100,7 +100,7 @@ def _make(*, now: datetime) -> Workspace:
     )
     for contact, seconds in zip(_listed(workspace, ASKED), ASKED_IN_SECONDS, strict=True):
         _ask(contact, around, at=now + timedelta(seconds=seconds), now=now)
-    # Where it is night now: the callback waits for the morning, and says why.
+    # A contact whose local time is night: the callback waits for the morning and shows why.
     asleep = next((c for c in _listed(workspace, OFFICE_HOURS) if not 9 <= _hour(c, now=now) < 20), None)  # noqa: PLR2004
     if asleep is not None:
         _ask(asleep, default, at=now + timedelta(seconds=90), now=now)
@@ -158,7 +158,7 @@ def _hour(contact: Contact, *, now: datetime) -> int:
 
 
 def _let_in(workspace: Workspace, *, now: datetime) -> None:
-    """Make user and key what the settings say, so that what is printed opens the door."""
+    """Set the user's password and the API key to those of the settings, which ``make login`` prints."""
     user, _ = User.objects.get_or_create(username=USER, defaults={"is_staff": True, "is_superuser": True})
     if not user.check_password(settings.DEMO_PASSWORD):
         user.set_password(settings.DEMO_PASSWORD)
@@ -176,7 +176,7 @@ def _let_in(workspace: Workspace, *, now: datetime) -> None:
 
 
 def _lead_to_inbox(workspace: Workspace, *, now: datetime) -> None:
-    """Let the endpoint follow the inbox to the port of this run."""
+    """Point the endpoint at the inbox's port of this run."""
     url = settings.PUBLIC_URL + INBOX_PATH
     stale: Sequence[UUID] = list(
         Endpoint.objects.in_workspace(workspace.id)

@@ -1,9 +1,9 @@
-"""Processes that cannot outlive the one that starts them.
+"""Processes that cannot outlive the process that starts them.
 
-Every command runs under this file run as a script (its *keeper*), which holds the reading end of a pipe whose writing
-end only the starter has. However the starter ends, ``kill -9`` included, the kernel closes the pipe, and the keeper
-stops its command and what the command started. A keeper imports nothing but the standard library and runs with
-``-I -S``, so that it costs some 30 ms and a few megabytes.
+Every command runs under a *keeper*: this file, run as a script. The keeper holds the reading end of a pipe whose only
+writing end is in the starter. However the starter ends, ``kill -9`` included, the kernel closes the pipe, and the
+keeper stops its command and the command's children. A keeper imports only the standard library and runs with
+``-I -S``, so it costs some 30 ms and a few megabytes.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-_READING_END, _WRITING_END = os.pipe()  # the latter closes when this process has ended: no other inherits it
+_READING_END, _WRITING_END = os.pipe()  # the writing end closes when this process ends: no child inherits it
 
 
 def start_kept(
@@ -56,9 +56,9 @@ def start_kept(
 
 
 def has_ended(keeper: subprocess.Popen[bytes]) -> bool:
-    """Say whether a keeper started in its own group has ended, and then kill what its command left behind.
+    """Return whether a keeper with its own group has ended; if so, kill the processes that its command left behind.
 
-    The keeper is not reaped before that, so that its process id, which is the group's, cannot be somebody else's.
+    The keeper is reaped only afterwards, so that its process id, which is also the group's, cannot be reused.
     """
     if keeper.returncode is None and os.waitid(os.P_PID, keeper.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
         kill_group(keeper)
@@ -66,9 +66,9 @@ def has_ended(keeper: subprocess.Popen[bytes]) -> bool:
 
 
 def kill_group(keeper: subprocess.Popen[bytes]) -> None:
-    """Kill a keeper, its command, and what the command started; no effect on one that has been reaped."""
+    """Kill a keeper, its command and the command's children; does nothing if the keeper was reaped."""
     if keeper.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a zombie
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS raises PermissionError for a zombie
             os.killpg(keeper.pid, signal.SIGKILL)
         keeper.wait()
 
@@ -76,7 +76,7 @@ def kill_group(keeper: subprocess.Popen[bytes]) -> None:
 def stop_all(
     keepers: Iterable[subprocess.Popen[bytes]], *, seconds: float, at_once: Callable[[], bool] = lambda: False
 ) -> list[subprocess.Popen[bytes]]:
-    """Ask all to end; kill those that have not after a while, or as soon as ``at_once``, and return them."""
+    """Stop all keepers; kill those still running after the grace period or once ``at_once``, and return these."""
     running = [keeper for keeper in keepers if not has_ended(keeper)]
     for keeper in running:
         keeper.terminate()
@@ -94,14 +94,14 @@ def _keep(
 ) -> int:
     """Run a command until it ends, or until the starter is gone; return its exit status."""
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # one that comes now waits until there is a command
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # a signal that arrives now waits until the command has started
     try:
         command = subprocess.Popen(  # noqa: S603 — our own commands
             words,
             user=user,
             group=pwd.getpwnam(user).pw_gid if user else None,
             extra_groups=[] if user else None,
-            cwd="/" if user else None,  # the user may not enter where we are
+            cwd="/" if user else None,  # the user may not have access to our working directory
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, signals),  # noqa: PLW1509 — no thread yet
         )
     except OSError as error:
@@ -109,7 +109,7 @@ def _keep(
         return 127
 
     def stop_when_starter_is_gone() -> None:
-        select.select([starter], [], [])  # readable as soon as nobody holds the other end
+        select.select([starter], [], [])  # readable once the other end is closed
         command.send_signal(stop_signal)
         time.sleep(grace_seconds)
         command.kill()
@@ -121,13 +121,13 @@ def _keep(
     threading.Thread(target=stop_when_starter_is_gone, daemon=True).start()
     for number in signals:
         signal.signal(number, pass_on)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)  # in this thread alone, which is to wake up for them
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)  # only in this thread, so that it wakes up for them
     status = command.wait()
     if select.select([starter], [], [], 0)[0]:
         if remove is not None:
             shutil.rmtree(remove, ignore_errors=True)
         if os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGKILL)  # what the command left behind, and this process
+            os.killpg(0, signal.SIGKILL)  # kills what the command left behind, and this process
     return status if status >= 0 else 128 - status
 
 

@@ -1,6 +1,6 @@
-"""Reads a Procfile: a name, a colon, settings in front, and a command that is run without a shell.
+"""Reads a Procfile: per line a name, a colon, optional settings, and a command that runs without a shell.
 
-Without a shell there is no process between a supervisor and the command, so that signals arrive where they should.
+Without a shell no process stands between the supervisor and the command, so signals reach the command.
 """
 
 import re

@@ -1,7 +1,7 @@
 """``make run``: the servers and every process of the Procfile in one terminal, until Ctrl-C.
 
-Each process has a keeper (:mod:`config.local.keeper`): whatever ends this one, TERM, Ctrl-C once or twice, or
-``kill -9``, ends them all and frees their ports. A process that ends by itself is started again, ever more slowly.
+Each process has a keeper (:mod:`config.local.keeper`): when this process ends, by TERM, Ctrl-C or ``kill -9``, all end
+and free their ports. A process that ends on its own is restarted, after a pause that grows with each restart.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _Running = tuple[subprocess.Popen[bytes], threading.Thread]
 class _StopRequests:
     """Counts Ctrl-C, TERM and HUP; raises KeyboardInterrupt at the first one as long as ``raising`` is set.
 
-    Two within a fifth of a second are one: who signals a group and its leader says it twice.
+    Two signals within a fifth of a second count as one: a signal to a group and to its leader arrives twice.
     """
 
     def __init__(self) -> None:
@@ -56,9 +56,9 @@ class _StopRequests:
 def _keep_running(
     line: procfile.Line, environment: Mapping[str, str], *, number: int, stop_seconds: float
 ) -> Iterator[_Running]:
-    """Start a process, and again each time it has ended, after a pause that grows while it ends soon.
+    """Start a process, and restart it when it has ended, after a pause that grows while it ends soon.
 
-    It is looked after whenever the next value is asked for: the last keeper, and the thread that passes on its output.
+    Each ``next`` checks the process once and yields its current keeper and the thread that passes on its output.
     """
     settings = {**environment, **line.settings}
     pause = 0.0
@@ -94,7 +94,7 @@ def say(text: str) -> None:
 
 
 def _environment(folder: Path, servers: EmbeddedServers | None) -> dict[str, str]:
-    """Return what the processes are started with, ports that nobody has named chosen."""
+    """Return the environment of the processes, with free ports chosen where none is set."""
     environment = settings.environment(folder)
     if servers is not None:
         environment = {"DATABASE_URL": servers.database_url, "REDIS_URL": servers.redis_url} | environment
@@ -110,7 +110,7 @@ def _environment(folder: Path, servers: EmbeddedServers | None) -> dict[str, str
 
 
 def _run_once(line: procfile.Line, environment: Mapping[str, str]) -> None:
-    """Run a command to its end; where it fails, nothing is started."""
+    """Run a command to its end; if it fails, exit before any process starts."""
     keeper = start_kept(line.command, environment={**environment, **line.settings})
     try:
         status = keeper.wait()
@@ -154,7 +154,7 @@ def _run(path: Path, requests: _StopRequests, *, follow_parent: bool, stop_secon
                     web_answers = True
                     relaxed = ", ".join(f"{name}={environment[name]}" for name in settings.RELAXED)
                     where = settings.welcome(environment)
-                    say(f"\nRingback runs, relaxed for one's own machine ({relaxed}):\n{where}\n")
+                    say(f"\nRingback runs with relaxed settings for local use ({relaxed}):\n{where}\n")
                 time.sleep(_LOOK_SECONDS)
         finally:
             _stop(running, requests, seconds=stop_seconds)

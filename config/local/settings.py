@@ -1,7 +1,7 @@
-"""Secrets and ports of a local run: made once and kept.
+"""Secrets and ports of a local run, made once and stored.
 
-They live in ``DATA_DIR/local.json``, readable by their owner only. What the environment says wins over them.
-``python -m config.local.settings`` shows where the demo is and how to enter it.
+They are in ``DATA_DIR/local.json``, readable by their owner only; the environment overrides them.
+``python -m config.local.settings`` prints the demo's addresses, password and API key.
 """
 
 import base64
@@ -22,7 +22,7 @@ RELAXED = {
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
     "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
 }
-"""What a run on one's own machine does without, and to whom it listens; a server starts without these."""
+"""The relaxed settings of a local run and the address it listens on; a production server does not use them."""
 
 
 def data_dir() -> Path:
@@ -30,7 +30,7 @@ def data_dir() -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a local process: ours, completed by what is kept in ``folder`` and by what relaxes."""
+    """Return the environment of a local process: ours, plus the values stored in ``folder`` and relaxed settings."""
     ours = {
         "DATA_DIR": str(folder),
         "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -40,7 +40,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def kept(folder: Path, **chosen: str) -> dict[str, str]:
-    """Return what is kept in a folder, and keep what is chosen now; the secrets are made at the first call."""
+    """Return the values stored in a folder after adding ``chosen``; the first call makes the secrets."""
     made = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -56,14 +56,14 @@ def kept(folder: Path, **chosen: str) -> dict[str, str]:
 
 
 def read_json(path: Path) -> dict[str, str]:
-    """Return what a file holds; nothing where there is no file, or one cut short."""
+    """Return a file's values; empty if it does not exist or is incomplete."""
     with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
         return dict(json.loads(path.read_text()))
     return {}
 
 
 def write_json(path: Path, values: Mapping[str, str]) -> None:
-    """Replace a file as a whole; only its owner may read it."""
+    """Replace a file atomically; only its owner may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     draft.touch(mode=0o600)
@@ -72,7 +72,7 @@ def write_json(path: Path, values: Mapping[str, str]) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Say whether a port of 127.0.0.1 can be listened on; does not listen, so that its owner may begin meanwhile."""
+    """Return whether a port of 127.0.0.1 is free; does not listen on it, so its owner may start meanwhile."""
     with contextlib.suppress(OSError), socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
@@ -81,7 +81,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(*preferred: int | str | None) -> int:
-    """Return the first of these that is free, else one below those that the kernel gives to outgoing connections."""
+    """Return the first free port of ``preferred``, else one below the kernel's range for outgoing connections."""
     candidates = [int(port) for port in preferred if port]
     while not (free := [port for port in candidates if is_free(port)]):
         candidates = [20_000 + secrets.randbelow(10_000)]
@@ -89,7 +89,7 @@ def free_port(*preferred: int | str | None) -> int:
 
 
 def welcome(settings: Mapping[str, str]) -> str:
-    """Say where everything is, and how to enter the demo."""
+    """Return the addresses of all pages, and the demo's password and API key."""
     base = f"http://127.0.0.1:{settings['PORT']}"
     lines = [f"  admin      {base}/admin/", f"  API docs   {base}/api/docs/"]
     if settings["DEMO"] != "0":

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('event', models.CharField(max_length=64)),
                 ('headers', models.JSONField()),
                 ('body', models.BinaryField(help_text='As it came; the signature is over these bytes')),
-                ('problem', models.CharField(blank=True, help_text='Why it was not verified; empty where it was', max_length=200)),
+                ('problem', models.CharField(blank=True, help_text='Why it was not verified; empty if it was', max_length=200)),
                 ('times', models.PositiveIntegerField(default=1)),
                 ('received_at', models.DateTimeField()),
             ],

@@ -161,7 +161,7 @@ def test_a_job_can_be_stopped_and_strangers_see_none_of_it(browser: Client, work
     assert stranger.get(reverse("admin:callbacks_bulkaction_change", args=[job.pk])).status_code == 302
     assert "no such row" in said(stranger.post(stop, CONFIRMED))
     assert viewer.post(stop, CONFIRMED).status_code == 403
-    assert "It is stopped." in said(browser.post(stop, CONFIRMED))
+    assert "The bulk action is stopped." in said(browser.post(stop, CONFIRMED))
 
     run_bulk(str(job.pk))
     assert row_of(callback.pk).status == "pending"

@@ -1,4 +1,4 @@
-"""The operator's pages of webhooks; importing them registers them."""
+"""The admin pages of webhooks; importing this package registers them."""
 
 from webhooks.admin import deliveries, endpoints, events, replays
 

@@ -1,4 +1,4 @@
-"""What the pages of webhooks have in common: how the refusals of their verbs are said, and rows within a page."""
+"""What the pages of webhooks share: the texts of refusals, and read-only rows within a page."""
 
 from typing import Any, ClassVar
 
@@ -14,10 +14,10 @@ from webhooks.replay import NoSuchTime
 
 REFUSALS: base.Refusals = {
     NothingToSign: lambda _: "the endpoint signs nothing, so it has no secret",
-    NothingToPromote: lambda _: "there is no rotated secret that waits: rotate first",
-    NoSample: lambda _: "the endpoint wants arrays, and there are none of such events",
-    NoSuchTime: lambda _: "the time must begin before it ends, and before now",
-    NotABatch: lambda _: "the delivery is of one event: redeliver it",
+    NothingToPromote: lambda _: "no rotated secret waits to be promoted: rotate first",
+    NoSample: lambda _: "the endpoint takes arrays, and this event is never sent in arrays",
+    NoSuchTime: lambda _: "the start must be before the end, and before now",
+    NotABatch: lambda _: "the delivery holds a single event: redeliver it",
     EndpointInactive: its_own_words,
     InvalidEndpoint: its_own_words,
 }
@@ -28,7 +28,7 @@ class ReadOnlyAdmin(base.ReadOnlyAdmin):
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc] # unfold has no types
-    """Rows of a row, to be looked at."""
+    """Related rows on a page, read-only."""
 
     per_page = 20
     extra = 0

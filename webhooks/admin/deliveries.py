@@ -1,4 +1,4 @@
-"""Deliveries with every attempt: what was sent, what came back, and the button that sends it once more."""
+"""Deliveries with their attempts: what was sent, what came back, and the buttons that send it once more."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _MANY_FILTERS = 200
 
 
 def pretty(body: bytes | memoryview) -> str:
-    """Show bytes as people read them: JSON indented, anything else as the text it is, what is no text replaced."""
+    """Return bytes as readable HTML: JSON is indented, other text stays as it is, invalid UTF-8 is replaced."""
     text = bytes(body).decode(errors="replace")
     with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
@@ -68,7 +68,7 @@ class AttemptInline(ReadOnlyInline):
         "reply",
     )
 
-    @column("ms (DNS / connect / TLS / first byte / all)")
+    @column("ms (DNS / connect / TLS / first byte / total)")
     def ms(self, row: DeliveryAttempt) -> str:
         times = (row.dns_ms, row.connect_ms, row.tls_ms, row.first_byte_ms, row.total_ms)
         return " / ".join("-" if time is None else f"{time:.1f}" for time in times)
@@ -123,14 +123,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @verb(
         "Send item by item",
-        asks="Sends each item of a batch that was not taken alone, as an array of one.",
+        asks="Sends each item of an undelivered batch separately, as an array of one.",
         does="Send",
         icon="splitscreen",
         permission="act",
     )
     def replay_items(self, request: HttpRequest, row: Delivery) -> str:
         items = batches.replay_items(row.id, **about(request, row))
-        return f"{items} are on their way alone."
+        return f"Items on their way separately: {items}."
 
     @admin.action(description="Redeliver", permissions=["act"])
     def redeliver_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

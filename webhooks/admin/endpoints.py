@@ -1,4 +1,4 @@
-"""Endpoints: receivers, their health, and their buttons."""
+"""The pages of endpoints: settings, health, and buttons for their verbs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, cast
@@ -37,12 +37,12 @@ _ANY = (ALL_EVENTS, "every event")
 
 
 class EndpointForm(WriteForm):
-    """Reads what may be said of an endpoint; the verb's own check judges it."""
+    """Reads an endpoint's settings; the verb validates them."""
 
     invalid = (InvalidEndpoint,)
     names: ClassVar[Mapping[str, str]] = {"secret": "new_secret", "scope_id": "scope"}
     made: endpoints.WithSecret | None = None
-    """The endpoint with a secret that nobody brought."""
+    """The endpoint with its secret, if one was made."""
 
     events = forms.MultipleChoiceField(
         choices=[_ANY, *((name, name) for name in (*EVENT_TYPES, *(each.value for each in BatchType)))],
@@ -64,10 +64,10 @@ class EndpointForm(WriteForm):
         coerce=int,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="Tried again beside 5xx and deadlines",
+        help_text="Retried in addition to 5xx and timeouts",
     )
     new_secret = SecretField(
-        help_text="Left empty, one is made for a new endpoint and the old one is kept. Rotate to change it gently."
+        help_text="If empty, a new endpoint gets one, an existing one keeps its own. Rotate to change it without a gap."
     )
 
     class Meta:
@@ -118,7 +118,7 @@ class EndpointForm(WriteForm):
         return text
 
     def said(self) -> EndpointFields:
-        """Return what was filled in as the verbs take it."""
+        """Return the form's values as arguments of the verbs."""
         given = {name: value for name, value in self.cleaned_data.items() if name not in _NOT_SAID}
         prefix = SCOPE_PREFIXES.get(self.cleaned_data["scope_type"])
         scope = self.cleaned_data["scope"]
@@ -176,7 +176,7 @@ class EndpointAdmin(WritingAdmin):
     fieldsets = (
         (None, {"fields": ("workspace", "name", "url", "description", "state", "public_id")}),
         (
-            "What it hears",
+            "Events it receives",
             {"fields": ("profile", "events", ("batch_size", "batch_wait_seconds"), "scope_type", "scope")},
         ),
         ("Signing", {"fields": ("signing_method", "new_secret", "rotation")}),
@@ -238,12 +238,12 @@ class EndpointAdmin(WritingAdmin):
         objs: Iterable[object],
         request: HttpRequest,  # noqa: ARG002 — Django's signature
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Say what goes: the endpoint. Its deliveries stay, so there is nothing to be counted."""
+        """List only the endpoint as deleted: its deliveries stay."""
         return [str(row) for row in objs], {}, set(), []
 
     @verb(
         "Send test",
-        asks="Posts a sample of an event to this endpoint alone, signed and retried like any other.",
+        asks="Posts a sample event to this endpoint only, signed and retried like any other.",
         does="Send",
         icon="send",
         form=TestForm,
@@ -255,7 +255,7 @@ class EndpointAdmin(WritingAdmin):
 
     @button(
         "Replay",
-        asks="Sends once more what was made for this endpoint in a stretch of time: the same bytes under the same ids.",
+        asks="Sends all deliveries of a period once more: the same bytes under the same ids.",
         does="Replay",
         icon="replay",
         form=ReplayForm,
@@ -281,7 +281,7 @@ class EndpointAdmin(WritingAdmin):
 
     @verb(
         "Pause",
-        asks="What is pending and what comes waits until the endpoint is resumed. Nothing is lost.",
+        asks="Pending and new deliveries wait until the endpoint is resumed. Nothing is lost.",
         does="Pause",
         icon="pause",
     )
@@ -289,19 +289,19 @@ class EndpointAdmin(WritingAdmin):
         endpoints.pause(row.id, **about(request, row))
         return "The endpoint is paused."
 
-    @verb("Resume", asks="What was held is sent, the oldest first.", does="Resume", icon="play_arrow")
+    @verb("Resume", asks="Sends the deliveries that were held, the oldest first.", does="Resume", icon="play_arrow")
     def resume(self, request: HttpRequest, row: Endpoint) -> str:
         endpoints.resume(row.id, **about(request, row))
-        return "What was held is on its way."
+        return "The deliveries that were held are on their way."
 
-    @verb("Switch on", asks="It hears of everything from now on.", does="Switch on", icon="toggle_on")
+    @verb("Switch on", asks="It receives events from now on.", does="Switch on", icon="toggle_on")
     def switch_on(self, request: HttpRequest, row: Endpoint) -> str:
         endpoints.activate(row.id, **about(request, row))
         return "The endpoint is on."
 
     @verb(
         "Switch off",
-        asks="Nothing more is sent to it. What waits for it is kept as suppressed and can be redelivered.",
+        asks="Nothing more is sent to it. Its pending deliveries are kept as suppressed and can be redelivered.",
         does="Switch off",
         icon="toggle_off",
     )
@@ -311,7 +311,7 @@ class EndpointAdmin(WritingAdmin):
 
     @verb(
         "Rotate secret",
-        asks="The new secret signs at once beside the old one, and takes over when it is promoted.",
+        asks="The new secret signs at once in addition to the old one, and replaces it when promoted.",
         does="Rotate",
         icon="key",
         form=RotateForm,
@@ -323,13 +323,13 @@ class EndpointAdmin(WritingAdmin):
 
     @verb(
         "Promote secret",
-        asks="The rotated secret takes over everywhere, and the old one is forgotten.",
+        asks="The rotated secret replaces the old one, which is deleted.",
         does="Promote",
         icon="published_with_changes",
     )
     def promote_secret(self, request: HttpRequest, row: Endpoint) -> str:
         endpoints.promote_secret(row.id, **about(request, row))
-        return "The new secret has taken over."
+        return "The new secret has replaced the old one."
 
     @column("State", label={"on": "success", "paused": "info", "off": "warning", "disabled": "danger"})
     def state(self, row: Endpoint) -> str:
@@ -344,7 +344,7 @@ class EndpointAdmin(WritingAdmin):
     @column("Health", label={"well": "success", "failing": "danger"})
     def health(self, row: Endpoint) -> str:
         if row.disabled_at:
-            return f"Took nothing for five days, so it was switched off on {row.disabled_at:%Y-%m-%d %H:%M} UTC"
+            return f"Switched off on {row.disabled_at:%Y-%m-%d %H:%M} UTC after five days without a delivery"
         if row.open_until:
             return f"failing since {row.failing_since:%Y-%m-%d %H:%M} UTC, next probe {row.open_until:%H:%M:%S}"
         return "failing" if row.failing_since else "well" if row.last_delivery_at else ""
@@ -352,8 +352,8 @@ class EndpointAdmin(WritingAdmin):
     @column("Rotation")
     def rotation(self, row: Endpoint) -> str:
         if row.rotated_at is None:
-            return "None under way"
-        waits = f"A new secret waits since {row.rotated_at:%Y-%m-%d %H:%M} UTC"
+            return "None in progress"
+        waits = f"A new secret has waited since {row.rotated_at:%Y-%m-%d %H:%M} UTC"
         return f"{waits}: promote it" if endpoints.wants_promotion(row, now=database_now()) else waits
 
     @column("Success")
@@ -361,11 +361,11 @@ class EndpointAdmin(WritingAdmin):
         return "" if row.success_percent is None else f"{row.success_percent:.1f} %"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Remind of secrets that were rotated and never promoted: half of the rotation is still to be done."""
+        """Show a reminder for secrets that were rotated and not promoted yet, which leaves the rotation unfinished."""
         if request.method == "GET":
             forgotten = endpoints.wanting_promotion(self.get_queryset(request), now=database_now())
             for name, at in forgotten.values_list("name", "rotated_at")[:_MOST_REMINDERS]:
-                said = f"{name}: the secret that was rotated on {at:%Y-%m-%d %H:%M} UTC waits to be promoted."
+                said = f"{name}: the secret rotated on {at:%Y-%m-%d %H:%M} UTC waits to be promoted."
                 self.message_user(request, said, messages.WARNING)
         page: HttpResponse = super().changelist_view(request, extra_context)
         return page

@@ -1,4 +1,4 @@
-"""Events as they were frozen, and where each went."""
+"""The pages of events: the frozen body, and its deliveries."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from webhooks.rules.statuses import EVENT_TYPES
 
 
 class TypeFilter(ChoiceFilter):
-    """Event types, known without asking the table."""
+    """Filters by event type; the choices come from the code, not from the table."""
 
     title = "type"
     parameter_name = "type"

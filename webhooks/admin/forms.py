@@ -1,4 +1,4 @@
-"""What the buttons of an endpoint ask for."""
+"""The forms behind the buttons of an endpoint."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,14 +19,14 @@ from webhooks.rules.statuses import EVENT_TYPES, TEST_EVENT, BatchType, Delivery
 
 
 class RotateForm(VerbForm):
-    secret = SecretField(help_text="Left empty, one is made and shown once.")
+    secret = SecretField(help_text="If empty, one is made and shown once.")
 
 
 class TestForm(VerbForm):
     event = forms.ChoiceField(
         choices=[(name, name) for name in (TEST_EVENT, *(name for name in EVENT_TYPES if name != TEST_EVENT))],
         widget=UnfoldAdminSelectWidget,
-        help_text="A sample of it is sent, whatever the endpoint subscribes to.",
+        help_text="A sample of it is sent, even if the endpoint does not subscribe to it.",
     )
 
 
@@ -49,8 +49,8 @@ class _UtcField(forms.Field):
 
 
 class ReplayForm(VerbForm):
-    since = _UtcField(initial=_a_day_ago, help_text="Deliveries made from then on (UTC)")
-    until = _UtcField(required=False, help_text="And before then (UTC); now, if left empty")
+    since = _UtcField(initial=_a_day_ago, help_text="Deliveries made since then (UTC)")
+    until = _UtcField(required=False, help_text="Deliveries made before then (UTC); now, if empty")
     statuses = forms.MultipleChoiceField(
         choices=[(status.value, status.value) for status in SETTLED],
         initial=[status.value for status in MISSED],
@@ -60,7 +60,7 @@ class ReplayForm(VerbForm):
         required=False,
         choices=[(name, name) for name in (*EVENT_TYPES, *(items.value for items in BatchType))],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="Of these only; none means all",
+        help_text="Only these types; none means all",
     )
     dry_run = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanWidget, help_text="Count only")
 

@@ -1,4 +1,4 @@
-"""Replays as they go on: of what, how far, and the button that ends one."""
+"""The pages of replays: what is replayed, its progress, and the button that stops it."""
 
 from typing import Any
 
@@ -32,14 +32,14 @@ class ReplayAdmin(JobAdmin):
 
     @verb(
         "Stop",
-        asks="What is on its way again arrives; nothing more is sent.",
+        asks="Deliveries that were opened again are still sent; no more are opened.",
         does="Stop",
         icon="stop",
         permission="act",
     )
     def stop(self, request: HttpRequest, row: Replay) -> str:
         replay.stop(row.pk, **about(request, row))
-        return "It is stopped."
+        return "The replay is stopped."
 
     @column("Came to")
     def came_to(self, row: Replay) -> str:

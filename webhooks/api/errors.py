@@ -1,4 +1,4 @@
-"""What the exceptions of webhooks mean to a client."""
+"""Maps exceptions of webhooks to problems of the API."""
 
 from dialer.workspaces.api.errors import Problem, answers, conflict, conflicts, invalid
 from webhooks.batches import NotABatch
@@ -21,12 +21,12 @@ def _inactive(error: EndpointInactive) -> Problem:
 
 @answers(NoSample)
 def _no_sample(_: NoSample) -> Problem:
-    return invalid({"event": ["is sent in no array, and the endpoint wants arrays"]})
+    return invalid({"event": ["is never sent in arrays, and the endpoint takes arrays"]})
 
 
 @answers(NoSuchEvent)
 def _no_such_event(_: NoSuchEvent) -> Problem:
-    return invalid({"after": ["is not the id of an event; leave it out and say since when instead"]})
+    return invalid({"after": ["is not the id of an event; leave it out and give since instead"]})
 
 
 @answers(NoSuchTime)
@@ -37,7 +37,7 @@ def _no_such_time(_: NoSuchTime) -> Problem:
 conflicts(
     {
         NothingToSign: ("nothing_to_sign", "The signing method of the endpoint is none, so it has no secret."),
-        NothingToPromote: ("nothing_to_promote", "There is no rotated secret that waits to take over; rotate first."),
-        NotABatch: ("not_a_batch", "The delivery is of one event, so it has no items; redeliver it."),
+        NothingToPromote: ("nothing_to_promote", "No rotated secret waits to be promoted; rotate first."),
+        NotABatch: ("not_a_batch", "The delivery holds a single event, so it has no items; redeliver it."),
     }
 )

@@ -1,4 +1,4 @@
-"""The feed of events, for receivers that were away or would rather ask."""
+"""The feed of events, for receivers that were down or prefer to poll."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from webhooks.rules.statuses import EVENT_TYPES, ScopeType
 
 class FeedFilters(Filters):
     after = PublicIdField(
-        Event.public_prefix, required=False, help_text="Go on after this event: the last one you have seen"
+        Event.public_prefix, required=False, help_text="Continue after this event, the last one that you have seen"
     )
     type = OneOfField(EVENT_TYPES, required=False)
     campaign_id = PublicIdField(SCOPE_PREFIXES[ScopeType.CAMPAIGN], required=False)
@@ -30,7 +30,7 @@ class FeedFilters(Filters):
 
 
 class EventShown(serializers.Serializer[Any]):
-    """One event; ``body`` is what webhooks of the profile `envelope` are sent, to the byte."""
+    """One event; ``body`` equals, byte for byte, what endpoints of the profile `envelope` receive."""
 
     id = PublicIdField(Event.public_prefix)
     type = serializers.ChoiceField(EVENT_TYPES)
@@ -43,7 +43,7 @@ class EventShown(serializers.Serializer[Any]):
 
 
 class FeedPage(serializers.Serializer[Any]):
-    """A page of the feed; ``next`` is there on the last one too, to be asked again later."""
+    """A page of the feed; the last page has a ``next`` too, for new events later."""
 
     results = EventShown(many=True)
     has_more = serializers.BooleanField(help_text="False: you have seen everything; ask `next` again later")
@@ -51,7 +51,7 @@ class FeedPage(serializers.Serializer[Any]):
 
 
 class Events(ApiView):
-    """Everything that was to be told in the workspace."""
+    """All events of the workspace."""
 
     queryset = Event.objects.all()
     serializer_class = FeedPage
@@ -71,10 +71,10 @@ class Events(ApiView):
         responses=FeedPage,
     )
     def get(self, request: ApiRequest) -> Response:
-        """Events in an order in which none is ever added before one that was shown.
+        """List events in an order in which no event is ever added before one that was shown.
 
-        Whether or not anybody subscribed to them; tests are left out. An event is shown as soon as no older
-        transaction is still writing. Keep the last event's id, or ask `next`.
+        The feed holds all events, subscribed to or not, except tests. An event is shown as soon as no older
+        transaction is still writing. To continue, keep the last event's id or follow `next`.
         """
         query = request.query_params
         limit = read_limit(query.get("limit"))

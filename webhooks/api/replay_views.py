@@ -1,4 +1,4 @@
-"""Replays: asked for on an endpoint, followed and stopped by an id of their own."""
+"""Replays: started on an endpoint, read and stopped by their own id."""
 
 from typing import Any
 
@@ -26,19 +26,19 @@ _LONGEST_REASON = 200
 class ReplayAsked(Strict):
     """Which deliveries of an endpoint are to be sent once more."""
 
-    since = InstantField(help_text="Deliveries made from then on")
-    until = InstantField(required=False, help_text="And before then; now, if left out or later")
+    since = InstantField(help_text="Deliveries made since then")
+    until = InstantField(required=False, help_text="Deliveries made before then; now, if left out or in the future")
     statuses = serializers.ListField(
         child=OneOfField([status.value for status in SETTLED]),
         required=False,
         allow_empty=False,
-        help_text=f"Left out: {' and '.join(MISSED)}, so what was missed",
+        help_text=f"Default: {' and '.join(MISSED)}, which is what was missed",
     )
     events = serializers.ListField(
         child=OneOfField([*EVENT_TYPES, *BatchType]),
         required=False,
         allow_empty=False,
-        help_text="Of these types only; of batches, what their items are",
+        help_text="Only these types; for batches the type of their items",
     )
     dry_run = TruthField(required=False, default=False, help_text="Count, and send nothing")
 
@@ -53,17 +53,17 @@ class ReplayFilters(Filters):
 
 
 class ReplayShown(serializers.Serializer[Replay]):
-    """What was asked for, and how far it came."""
+    """A replay's request and progress."""
 
     id = PublicIdField(Replay.public_prefix)
     webhook_id = PublicIdField(Endpoint.public_prefix, source="endpoint_id")
     since = InstantField()
     until = InstantField()
     statuses = serializers.ListField(child=serializers.ChoiceField([status.value for status in SETTLED]))
-    events = serializers.ListField(child=serializers.CharField(), help_text="None: of every type")
+    events = serializers.ListField(child=serializers.CharField(), help_text="Empty: every type")
     dry_run = serializers.BooleanField()
     status = serializers.ChoiceField([status.value for status in ReplayStatus])
-    total = serializers.IntegerField(help_text="What was found when it was asked for")
+    total = serializers.IntegerField(help_text="Deliveries found when it was started")
     found = serializers.SerializerMethodField(help_text="The same by status")
     replayed = serializers.IntegerField(help_text="How many are on their way again so far")
     stopped_because = serializers.CharField()
@@ -76,7 +76,7 @@ class ReplayShown(serializers.Serializer[Replay]):
 
 
 class StartReplay(ApiView):
-    """Where a replay is asked for."""
+    """The route that starts a replay."""
 
     queryset = Replay.objects.all()
     serializer_class = ReplayShown
@@ -84,9 +84,9 @@ class StartReplay(ApiView):
     @extend_schema(operation_id="webhooks_replay_create", request=ReplayAsked, responses={202: ReplayShown})
     @idempotent
     def post(self, request: ApiRequest, webhook: str) -> Response:
-        """Send once more what the endpoint was sent, or missed, in a stretch of time: a job, without a limit.
+        """Start a job that sends the endpoint's deliveries of a period once more, however many they are.
 
-        The same bytes under the same ids, signed afresh, with all their retries. Follow it at
+        They keep their bytes and ids, are signed afresh and get all their retries. Follow it at
         `webhooks/replays/{id}/`.
         """
         given = self.given(ReplayAsked)
@@ -102,13 +102,13 @@ class StartReplay(ApiView):
             dry_run=given["dry_run"],
             **request.about,
         )
-        # A nudge; where it is lost, beat's next one does it.
+        # If this message is lost, beat's next one starts the job.
         transaction.on_commit(go_on.delay, robust=True)
         return self.shown(started, status=202)
 
 
 class Replays(Lists, Reads):
-    """Replays of the workspace and how far each is."""
+    """The replays of the workspace and their progress."""
 
     queryset = Replay.objects.all()
     serializer_class = ReplayShown
@@ -123,5 +123,5 @@ class Replays(Lists, Reads):
     @action(detail=True, methods=["post"])
     @idempotent
     def stop(self, request: ApiRequest, pk: str) -> Response:
-        """Open nothing more; what is on its way again arrives."""
+        """Stop a replay; deliveries that it opened again are still sent."""
         return self.shown(replay.stop(self.named_id(), **request.about, **self.given(Stop)))

@@ -1,4 +1,4 @@
-"""Endpoints and deliveries as JSON: what is taken in, in our spelling and the reference's, and what is shown."""
+"""Endpoints and deliveries as JSON: requests, in our spelling or the reference's, and answers."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ _GLOBAL = "global"
 
 
 class EndpointChange(Strict):
-    """What may be said of an endpoint; a field that is left out stays as it is."""
+    """The settings of an endpoint; a field that is left out stays as it is."""
 
     name = TextField(required=False, max_length=LONGEST_NAME)
     url = TextField(required=False, max_length=MAX_URL, help_text="http or https, without a user or password")
@@ -52,7 +52,7 @@ class EndpointChange(Strict):
         child=OneOfField([ALL_EVENTS, *EVENT_TYPES, *BatchType]),
         required=False,
         allow_empty=False,
-        help_text="`*` means all; with the profile `batch` one of its five, or ours that mean them",
+        help_text="`*` means all; with the profile `batch` one of its five types, or the events that they stand for",
     )
     scope_type = OneOfField([*(scope.value for scope in ScopeType), _GLOBAL], required=False)
     scope_id = TextField(required=False, allow_null=True, help_text="The persona (`per_…`) or campaign (`camp_…`)")
@@ -71,7 +71,7 @@ class EndpointChange(Strict):
         allow_null=True,
         max_length=LONGEST_SECRET,
         trim_whitespace=False,
-        help_text="Left out, one is made; shown in the answer to this request only",
+        help_text="One is made if left out; shown in the answer to this request only",
     )
     timeout_seconds = NumberField(required=False, within=BOUNDS["timeout_seconds"])
     timeout_ms = WholeNumberField(
@@ -89,14 +89,16 @@ class EndpointChange(Strict):
     retry_on = serializers.ListField(
         child=WholeNumberField(min_value=min(RETRYABLE_STATUSES), max_value=max(RETRYABLE_STATUSES)),
         required=False,
-        help_text=f"Tried again beside 5xx: {', '.join(str(status) for status in sorted(RETRYABLE_STATUSES))}",
+        help_text=f"Retried in addition to 5xx: {', '.join(str(status) for status in sorted(RETRYABLE_STATUSES))}",
     )
     auto_recover = TruthField(
         required=False,
-        help_text="When it answers again, what failed in a way that may pass in the last 24 hours is sent once more",
+        help_text="When it answers again, deliveries of the last 24 hours that failed temporarily are sent once more",
     )
-    custom_headers = ObjectField(required=False, help_text="Names and values of headers that are sent along")
-    batch_size = WholeNumberField(required=False, within=BOUNDS["batch_size"], help_text="Most items in an array (100)")
+    custom_headers = ObjectField(required=False, help_text="Names and values of additional headers")
+    batch_size = WholeNumberField(
+        required=False, within=BOUNDS["batch_size"], help_text="Maximum number of items in an array (100)"
+    )
     batchSize = WholeNumberField(  # noqa: N815 — the reference's spelling
         required=False, within=BOUNDS["batch_size"], help_text="Another way to say `batch_size`"
     )
@@ -107,7 +109,7 @@ class EndpointChange(Strict):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Fold the reference's spellings into ours."""
+        """Translate the reference's spellings to ours."""
         given = dict(attrs)
         if "timeout_ms" in given:
             _refuse_both(given, "timeout_ms", "timeout_seconds")
@@ -130,7 +132,7 @@ class EndpointChange(Strict):
 
 
 class NewEndpoint(EndpointChange):
-    """A new endpoint; what is left out has its default."""
+    """A new endpoint; a field that is left out gets its default."""
 
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
@@ -141,22 +143,22 @@ class NewEndpoint(EndpointChange):
 
 class Test(Strict):
     event = OneOfField(
-        EVENT_TYPES, required=False, default=TEST_EVENT, help_text="Of which event a sample is sent (`webhook.test`)"
+        EVENT_TYPES, required=False, default=TEST_EVENT, help_text="Type of the sample event (`webhook.test`)"
     )
 
 
 class Curl(serializers.Serializer[Any]):
-    curl = serializers.CharField(help_text="To be pasted into a shell; `$WEBHOOK_SECRET` stands for a secret")
+    curl = serializers.CharField(help_text="A command for a shell; `$WEBHOOK_SECRET` stands for a secret")
 
 
 class Rotation(Strict):
     secret = TextField(
-        required=False, max_length=LONGEST_SECRET, trim_whitespace=False, help_text="Left out, one is made"
+        required=False, max_length=LONGEST_SECRET, trim_whitespace=False, help_text="One is made if left out"
     )
 
 
 class Replayed(serializers.Serializer[Any]):
-    items = serializers.IntegerField(help_text="How many are on their way alone")
+    items = serializers.IntegerField(help_text="How many items are sent separately")
 
 
 class EndpointFilters(Filters):
@@ -192,21 +194,21 @@ class EndpointShown(serializers.Serializer[Any]):
     custom_headers = serializers.DictField(child=serializers.CharField())
     batch_size = serializers.IntegerField()
     batch_wait_seconds = serializers.FloatField()
-    rotated_at = InstantField(allow_null=True, help_text="Since when a rotated secret waits to be promoted")
+    rotated_at = InstantField(allow_null=True, help_text="When the secret was rotated that waits to be promoted")
     wants_promotion = serializers.SerializerMethodField(help_text="True when it has waited for a day")
     stats = serializers.SerializerMethodField()
     last_delivery_at = InstantField(allow_null=True, help_text="When something was last delivered")
-    last_error = serializers.CharField(help_text="Empty where there was none")
+    last_error = serializers.CharField(help_text="Empty if there was none")
     last_error_at = InstantField(allow_null=True)
-    failing_since = InstantField(allow_null=True, help_text="First of the unbroken run of failures")
+    failing_since = InstantField(allow_null=True, help_text="First failure since the last success")
     failures_in_a_row = serializers.IntegerField(source="failure_run")
     next_probe_at = InstantField(
         source="open_until",
         allow_null=True,
-        help_text="It keeps failing: nothing is sent before, then one delivery at a time until one is taken",
+        help_text="Set while it keeps failing: nothing is sent before, then one delivery at a time until one succeeds",
     )
-    paused_at = InstantField(allow_null=True, help_text="What is pending waits since then")
-    disabled_at = InstantField(allow_null=True, help_text="Switched off by Ringback: nothing was taken for five days")
+    paused_at = InstantField(allow_null=True, help_text="Deliveries wait since then")
+    disabled_at = InstantField(allow_null=True, help_text="Switched off by Ringback after five days without a delivery")
     created_at = InstantField()
 
     def get_wants_promotion(self, row: Endpoint) -> bool:
@@ -227,18 +229,18 @@ class EndpointShown(serializers.Serializer[Any]):
 
 
 class EndpointWithSecret(EndpointShown):
-    """An endpoint with a secret that was just made or given; shown this once."""
+    """An endpoint with a secret that was just made or given; shown only once."""
 
     secret = serializers.SerializerMethodField()
     standard_secret = serializers.SerializerMethodField()
 
-    @extend_schema_field({"type": "string", "nullable": True, "description": "Null where none was made or given"})
+    @extend_schema_field({"type": "string", "nullable": True, "description": "Null if none was made or given"})
     def get_secret(self, _: Endpoint) -> str | None:
         secret: str | None = self.context["secret"]
         return secret
 
     @extend_schema_field(
-        {"type": "string", "nullable": True, "description": "As Standard Webhooks libraries want it (`whsec_…`)"}
+        {"type": "string", "nullable": True, "description": "In the form of Standard Webhooks libraries (`whsec_…`)"}
     )
     def get_standard_secret(self, row: Endpoint) -> str | None:
         secret: str | None = self.context["secret"]
@@ -247,7 +249,7 @@ class EndpointWithSecret(EndpointShown):
 
 class DeliveryFilters(Filters):
     status = OneOfField([status.value for status in DeliveryStatus], required=False)
-    event = OneOfField([*EVENT_TYPES, *BatchType], required=False, help_text="Of batches, what their items are")
+    event = OneOfField([*EVENT_TYPES, *BatchType], required=False, help_text="For batches the type of their items")
     event_id = PublicIdField(Event.public_prefix, required=False)
     call_id = PublicIdField("call", required=False)
 
@@ -257,30 +259,30 @@ class AllDeliveryFilters(DeliveryFilters):
 
 
 class DeliveryShown(serializers.Serializer[Any]):
-    """One event on its way to one endpoint."""
+    """One event, or a batch of them, for one endpoint."""
 
     id = PublicIdField(Delivery.public_prefix)
     webhook_id = PublicIdField(Endpoint.public_prefix, source="endpoint_id")
     event_id = PublicIdField(Event.public_prefix, allow_null=True, help_text="Null for a batch")
-    event = serializers.CharField(source="event_type", help_text="What the event header says")
+    event = serializers.CharField(source="event_type", help_text="The value of the event header")
     call_id = PublicIdField("call", source="event.call_id", allow_null=True, default=None)
     status = serializers.ChoiceField([status.value for status in DeliveryStatus])
-    attempts = serializers.IntegerField(source="generation", help_text="How many were begun")
-    due_at = InstantField(help_text="When it is tried next, or was to be tried last")
+    attempts = serializers.IntegerField(source="generation", help_text="Number of attempts started")
+    due_at = InstantField(help_text="Time of the next attempt; if settled, of the last")
     last_attempt_at = InstantField(allow_null=True)
     last_status_code = serializers.IntegerField(allow_null=True)
-    last_error = serializers.CharField(help_text="`http_503`, `timeout`, …; empty where there was none")
+    last_error = serializers.CharField(help_text="`http_503`, `timeout`, …; empty if there was none")
     settled_at = InstantField(allow_null=True)
     created_at = InstantField()
 
 
 class AttemptShown(serializers.Serializer[Any]):
-    """One request and what came of it; times are milliseconds from its start."""
+    """One request and its answer; times are milliseconds from its start."""
 
     number = serializers.IntegerField()
     started_at = InstantField()
     url = serializers.CharField()
-    address = serializers.CharField(allow_null=True, help_text="What was dialled; null where nothing was")
+    address = serializers.CharField(allow_null=True, help_text="The address that was dialled; null if none was")
     status_code = serializers.IntegerField(allow_null=True)
     error = serializers.CharField()
     error_detail = serializers.CharField()
@@ -289,14 +291,14 @@ class AttemptShown(serializers.Serializer[Any]):
     tls_ms = serializers.FloatField(allow_null=True)
     first_byte_ms = serializers.FloatField(allow_null=True)
     total_ms = serializers.FloatField()
-    answer = serializers.SerializerMethodField(help_text="The first 16 KiB of the body; what is no UTF-8 is replaced")
+    answer = serializers.SerializerMethodField(help_text="The first 16 KiB of the body; invalid UTF-8 is replaced")
 
     def get_answer(self, row: DeliveryAttempt) -> str:
         return bytes(row.answer).decode(errors="replace")
 
 
 class DeliveryInFull(DeliveryShown):
-    """A delivery with what is sent and its newest attempts, the newest first."""
+    """A delivery with its payload and its newest attempts, the newest first."""
 
     payload = serializers.SerializerMethodField()
     attempts_made = AttemptShown(many=True)
@@ -308,7 +310,7 @@ class DeliveryInFull(DeliveryShown):
 
 def _refuse_both(given: dict[str, Any], name: str, other: str) -> None:
     if other in given:
-        raise serializers.ValidationError({name: [f"says the same as {other}; give one of them"]})
+        raise serializers.ValidationError({name: [f"means the same as {other}; give one of them"]})
 
 
 def _read_scope(text: str, scope: str | None) -> UUID:

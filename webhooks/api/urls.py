@@ -11,7 +11,7 @@ from webhooks.api.views import Deliveries, DeliveriesOfEndpoint, Endpoints
 __all__ = ["errors", "urlpatterns"]
 
 _router = SimpleRouter()
-# Before the endpoints: "deliveries" and "replays" are not the ids of any.
+# Before the endpoints' routes, so that "deliveries" and "replays" are not read as ids.
 _router.register("webhooks/deliveries", Deliveries, basename="delivery")
 _router.register("webhooks/replays", Replays, basename="replay")
 _router.register("webhooks", Endpoints, basename="webhook")

@@ -1,4 +1,4 @@
-"""Routes of webhooks: each reads what came, calls one verb, and shows what became of it."""
+"""Routes of webhooks: each validates its request, calls one verb, and answers with the result."""
 
 from typing import Any
 from uuid import UUID
@@ -61,7 +61,7 @@ class Endpoints(Lists, Reads):
         return rows.filter(is_active=asked["is_active"] == "true") if "is_active" in asked else rows
 
     @extend_schema(request=NewEndpoint, responses={201: EndpointWithSecret})
-    @idempotent_in_steps  # no name server is asked in a transaction
+    @idempotent_in_steps  # DNS lookups must not happen in a transaction
     def create(self, request: ApiRequest) -> Response:
         given = self._given(NewEndpoint)
         is_active = given.pop("is_active", True)
@@ -84,7 +84,7 @@ class Endpoints(Lists, Reads):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: ApiRequest, pk: str) -> Response:
-        """Take an endpoint away; its deliveries stay to be looked at."""
+        """Delete an endpoint; its deliveries stay readable."""
         endpoints.delete(self.named_id(), **request.about)
         return Response(status=204)
 
@@ -92,9 +92,9 @@ class Endpoints(Lists, Reads):
     @action(detail=True, methods=["post"])
     @idempotent
     def test(self, request: ApiRequest, pk: str) -> Response:
-        """Send a sample of an event to this endpoint alone, whatever it subscribes to; the answer is its delivery.
+        """Send a sample event to this endpoint only, subscribed to or not; the answer is its delivery.
 
-        The header `…-Test: true` says that it is one, and so does the envelope's `metadata`.
+        The header `…-Test: true` and the envelope's `metadata` mark it as a test.
         """
         event = self.given(Test)["event"]
         sent = endpoints.send_test(self.named_id(), event_type=event, **request.about)
@@ -104,28 +104,28 @@ class Endpoints(Lists, Reads):
     @action(detail=True, methods=["post"])
     @idempotent
     def pause(self, request: ApiRequest, pk: str) -> Response:
-        """Hold what is pending and what comes, until it is resumed."""
+        """Hold pending and new deliveries until the endpoint is resumed."""
         return self.shown(self.do(endpoints.pause))
 
     @extend_schema(request=Nothing, responses=EndpointShown)
     @action(detail=True, methods=["post"])
     @idempotent
     def resume(self, request: ApiRequest, pk: str) -> Response:
-        """Send what was held, the oldest first."""
+        """Send the deliveries that were held, the oldest first."""
         return self.shown(self.do(endpoints.resume))
 
     @extend_schema(request=Rotation, responses=EndpointWithSecret)
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     @idempotent
     def rotate_secret(self, request: ApiRequest, pk: str) -> Response:
-        """Put a new secret beside the old one; it signs at once in `webhook-signature`, elsewhere when promoted."""
+        """Add a new secret: it signs at once in `webhook-signature`, and in all headers once promoted."""
         return self._with_secret(self.do(endpoints.rotate_secret, Rotation))
 
     @extend_schema(request=Nothing, responses=EndpointShown)
     @action(detail=True, methods=["post"], url_path="promote-secret")
     @idempotent
     def promote_secret(self, request: ApiRequest, pk: str) -> Response:
-        """Let the rotated secret take over everywhere, and forget the old one."""
+        """Replace the old secret with the rotated one everywhere, and delete the old one."""
         return self.shown(self.do(endpoints.promote_secret))
 
     def _given(self, shape: type[EndpointChange]) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Endpoints(Lists, Reads):
 
 
 class Deliveries(Lists):
-    """What went out in the workspace: each event to each endpoint."""
+    """The deliveries of the workspace."""
 
     queryset = Delivery.objects.select_related("event").defer("body", "event__body")
     serializer_class = DeliveryShown
@@ -155,7 +155,7 @@ class Deliveries(Lists):
 
     @extend_schema(responses=DeliveryInFull)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
-        """Show one delivery with its payload and its newest attempts."""
+        """Return one delivery with its payload and its newest attempts."""
         row = self.get_queryset().defer(None).get(pk=self.named_id())
         row.attempts_made = row.attempts.order_by("-id")[:_ATTEMPTS_SHOWN]
         return self.shown(row, DeliveryInFull)
@@ -163,7 +163,7 @@ class Deliveries(Lists):
     @extend_schema(responses=Curl)
     @action(detail=True, methods=["get"])
     def curl(self, request: ApiRequest, pk: str) -> Response:
-        """Show the newest attempt as a command for a shell, signed as it was; no secret is in it."""
+        """Return the newest attempt as a shell command, signed as it was; it contains no secret."""
         return self.shown({"curl": as_curl(self.get_queryset().get(pk=self.named_id()).pk)}, Curl)
 
     @extend_schema(request=Nothing, responses={202: DeliveryShown})
@@ -177,12 +177,12 @@ class Deliveries(Lists):
     @action(detail=True, methods=["post"], url_path="replay-items")
     @idempotent
     def replay_items(self, request: ApiRequest, pk: str) -> Response:
-        """Send each item of a batch that was not taken alone, as an array of one."""
+        """Send each item of an undelivered batch separately, as an array of one."""
         return self.shown({"items": self.do(batches.replay_items)}, Replayed, status=202)
 
 
 class DeliveriesOfEndpoint(Lists):
-    """What went out to one endpoint."""
+    """The deliveries of one endpoint."""
 
     queryset = Deliveries.queryset
     serializer_class = DeliveryShown
@@ -196,7 +196,7 @@ class DeliveriesOfEndpoint(Lists):
         return _asked_for(rows.filter(endpoint_id=self._endpoint_id()), asked)
 
     def _endpoint_id(self) -> UUID:
-        """Return the endpoint of the path, of this workspace; those of a deleted one are still shown."""
+        """Return the id of the path's endpoint in this workspace; deleted endpoints are still found."""
         mine = Endpoint.objects.in_workspace(self.request.workspace_id)
         found: UUID = mine.values_list("pk", flat=True).get(pk=public_id_in_path(Endpoint, self.kwargs["webhook"]))
         return found

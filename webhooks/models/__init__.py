@@ -1,7 +1,7 @@
 """Events, endpoints, deliveries and delivery attempts.
 
-Events and pending deliveries are written in the transaction of the fact (:mod:`webhooks.outbox`); from then on the
-delivery's row is the promise, and :mod:`webhooks.delivery` keeps it.
+Events and pending deliveries are written in the transaction of the fact (:mod:`webhooks.outbox`);
+:mod:`webhooks.delivery` then sends them.
 """
 
 from webhooks.models.deliveries import BatchItem, Delivery, DeliveryAttempt, DeliveryAttemptQuerySet

@@ -1,4 +1,4 @@
-"""Deliveries, their items where they are arrays, and their attempts."""
+"""Deliveries, the items of batches, and delivery attempts."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ _PENDING = Q(status=DeliveryStatus.PENDING.value)
 
 
 class Delivery(Owned, PublicId):
-    """One event on its way to one endpoint, or a batch of them."""
+    """One event, or a batch of events, for one endpoint."""
 
     public_prefix = "dlv"
 
@@ -33,9 +33,9 @@ class Delivery(Owned, PublicId):
         blank=True,
         default="",
         choices=[(t.value, t.value) for t in BatchType],
-        help_text="What its array holds; told in place of the event's type",
+        help_text="The item type of a batch; sent in place of the event's type",
     )
-    body = models.BinaryField(null=True, help_text="What is sent, where that is not the event's envelope")
+    body = models.BinaryField(null=True, help_text="The bytes to send, if not the event's envelope")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in DeliveryStatus], default=DeliveryStatus.PENDING.value
@@ -50,9 +50,9 @@ class Delivery(Owned, PublicId):
     last_status_code = models.PositiveSmallIntegerField(null=True)
     last_error = models.CharField(max_length=32, blank=True, default="", help_text="Error class of the newest attempt")
     is_recoverable = models.BooleanField(
-        default=False, db_default=False, help_text="Failed in a way that may pass, and not yet sent once more by itself"
+        default=False, db_default=False, help_text="Failed temporarily and not recovered automatically yet"
     )
-    recovered_at = models.DateTimeField(null=True, help_text="When it was sent once more by itself")
+    recovered_at = models.DateTimeField(null=True, help_text="When it was recovered automatically")
     settled_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
@@ -96,7 +96,7 @@ class Delivery(Owned, PublicId):
 
     @property
     def event_type(self) -> str:
-        """Return what the event header says."""
+        """Return the value of the event header."""
         return self.batch_type or (self.event.type if self.event else "")
 
     @property
@@ -108,7 +108,7 @@ class Delivery(Owned, PublicId):
 
 
 class BatchItem(models.Model):
-    """An event in the words of a batch, for one endpoint; without a delivery it waits in the buffer of its type."""
+    """An event as a batch item for one endpoint; without a delivery it waits in the buffer of its type."""
 
     id = models.BigAutoField(primary_key=True)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -145,9 +145,9 @@ class DeliveryAttemptQuerySet(OwnedQuerySet["DeliveryAttempt"]):
 
 
 class DeliveryAttempt(models.Model):
-    """One HTTP request and what came of it; only ever added, and dropped by the day (:mod:`webhooks.retention`).
+    """One HTTP request and its answer; rows are only inserted, and dropped by day (:mod:`webhooks.retention`).
 
-    The table is partitioned by ``started_at``, so its keys hold it too, and no foreign key looks for its rows.
+    The table is partitioned by ``started_at``, so its keys include that column, and no foreign key refers to its rows.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -1,4 +1,4 @@
-"""Receivers: where events are posted, and how hard each may be pressed."""
+"""Endpoints: where events are posted, and how many requests each may get."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ BOUNDS: Mapping[str, range] = {
     "batch_size": range(1, 1_001),
     "batch_wait_seconds": range(3_601),
 }
-"""What each setting may be: checked where it is given, and by the database."""
+"""The bounds of each setting, checked on input and by the database."""
 LEAST_RATE_PER_SECOND = 0.001
 MAX_RATE_PER_SECOND = 1_000
 
@@ -43,12 +43,12 @@ class EndpointQuerySet(OwnedQuerySet["Endpoint"]):
     """Endpoints of a workspace."""
 
     def kept(self) -> "EndpointQuerySet":
-        """Leave out those that were deleted and only explain old deliveries, and those that nobody subscribed."""
+        """Return subscriptions that were not deleted, without hidden endpoints."""
         return self.filter(deleted_at=None, purpose=Purpose.SUBSCRIPTION.value)
 
 
 class Endpoint(Owned, PublicId):
-    """A receiver: where events are posted, which ones, how they are signed, and how hard it may be pressed."""
+    """A receiver: where events are posted, which ones, how they are signed, and how many requests it may get."""
 
     public_prefix = "wh"
 
@@ -97,7 +97,7 @@ class Endpoint(Owned, PublicId):
     auto_recover = models.BooleanField(
         default=True,
         db_default=True,
-        help_text="When it answers again, what failed in a way that may pass in the last 24 hours is sent once more",
+        help_text="When it answers again, deliveries of the last 24 hours that failed temporarily are sent once more",
     )
     custom_headers = models.JSONField(default=dict, blank=True)
     batch_size = models.PositiveSmallIntegerField(
@@ -114,27 +114,27 @@ class Endpoint(Owned, PublicId):
     last_delivery_at = models.DateTimeField(null=True, editable=False)
     last_error = models.CharField(max_length=300, blank=True, default="", editable=False)
     last_error_at = models.DateTimeField(null=True, editable=False)
-    failing_since = models.DateTimeField(null=True, editable=False, help_text="First of the unbroken run of failures")
+    failing_since = models.DateTimeField(null=True, editable=False, help_text="First failure since the last success")
     failure_run = models.PositiveIntegerField(
-        default=0, db_default=0, editable=False, help_text="Failed attempts since the last that was taken"
+        default=0, db_default=0, editable=False, help_text="Failed attempts since the last success"
     )
     trips = models.PositiveSmallIntegerField(
         default=0, db_default=0, editable=False, help_text="Times in a row that its circuit opened; 0: closed"
     )
     open_until = models.DateTimeField(
-        null=True, editable=False, help_text="Nothing is sent before; then one delivery at a time until one is taken"
+        null=True, editable=False, help_text="Nothing is sent before; then one delivery at a time until one succeeds"
     )
     latency_ms = models.FloatField(
-        null=True, editable=False, help_text="How long its attempts take, the newest weighing most; decides its lane"
+        null=True, editable=False, help_text="Moving average of the duration of its attempts; decides its lane"
     )
     served_at = models.DateTimeField(
-        null=True, editable=False, help_text="Last claimed from; the longest ago goes first"
+        null=True, editable=False, help_text="When deliveries were last claimed; the longest ago goes first"
     )
     next_free_at = models.DateTimeField(null=True, editable=False, help_text="When its rate allows the next delivery")
 
-    paused_at = models.DateTimeField(null=True, editable=False, help_text="What is pending waits until it is resumed")
+    paused_at = models.DateTimeField(null=True, editable=False, help_text="Deliveries wait until it is resumed")
     disabled_at = models.DateTimeField(
-        null=True, editable=False, help_text="Switched off by Ringback, because nothing was taken for days"
+        null=True, editable=False, help_text="Switched off by Ringback after days without a delivery"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
@@ -215,7 +215,7 @@ class Endpoint(Owned, PublicId):
                 condition=Q(is_active=True, failing_since__isnull=False),
                 name="endpoint_failing",
             ),
-            # A workspace may have as many hidden endpoints as campaigns; its subscriptions are found past them.
+            # A workspace may have many hidden endpoints; this index finds its subscriptions without reading them.
             models.Index(
                 fields=["workspace"], condition=Q(purpose=Purpose.SUBSCRIPTION.value), name="endpoint_subscribed"
             ),
@@ -226,6 +226,6 @@ class Endpoint(Owned, PublicId):
 
     @property
     def success_percent(self) -> float | None:
-        """Return how many of its settled deliveries arrived; ``None`` before the first."""
+        """Return the percentage of settled deliveries that arrived; ``None`` before the first."""
         settled = self.delivered_count + self.failed_count
         return round(100 * self.delivered_count / settled, 1) if settled else None

@@ -11,7 +11,7 @@ _CURRENT_TRANSACTION = Cast(Cast(Func(function="pg_current_xact_id"), TextField(
 
 
 class Event(Owned, PublicId):
-    """A fact, frozen as the bytes that receivers get; never changed."""
+    """A fact, frozen as the bytes that receivers get; rows never change."""
 
     public_prefix = "evt"
 
@@ -56,7 +56,7 @@ class Event(Owned, PublicId):
 
 
 class ChainSequence(models.Model):
-    """The last number given out in a chain; locked by whoever records an event of it."""
+    """The last sequence number of a chain; recording an event of the chain locks the row."""
 
     chain_id = models.UUIDField(primary_key=True)
     last = models.PositiveIntegerField()

@@ -11,7 +11,7 @@ from webhooks.rules.statuses import DeliveryStatus, ReplayStatus
 
 
 class Replay(Owned, PublicId):
-    """Everything of one endpoint in a stretch of time, by status and type; without a limit."""
+    """A replay of all deliveries of one endpoint in a period, filtered by status and type; without a limit."""
 
     public_prefix = "replay"
 
@@ -20,7 +20,7 @@ class Replay(Owned, PublicId):
     until = models.DateTimeField(help_text="Deliveries made before then")
     statuses = ArrayField(
         models.CharField(max_length=16, choices=[(s.value, s.value) for s in DeliveryStatus]),
-        help_text="In which of these a delivery must be",
+        help_text="Statuses of the deliveries to replay",
     )
     events = ArrayField(models.CharField(max_length=64), default=list, help_text="Event types; none means all")
     dry_run = models.BooleanField(default=False)
@@ -28,10 +28,10 @@ class Replay(Owned, PublicId):
         max_length=8, choices=[(s.value, s.value) for s in ReplayStatus], default=ReplayStatus.RUNNING.value
     )
     stopped_because = models.CharField(max_length=200, blank=True, default="")
-    counts = models.JSONField(default=dict, help_text="What was found when it was asked for, by status")
+    counts = models.JSONField(default=dict, help_text="Deliveries found at the start, by status")
     total = models.PositiveBigIntegerField(default=0)
     replayed = models.PositiveBigIntegerField(default=0)
-    reached = models.UUIDField(null=True, help_text="The last delivery it came to; it goes on after that")
+    reached = models.UUIDField(null=True, help_text="The last delivery processed; it continues after that")
     actor_kind = models.CharField(max_length=8)
     actor_id = models.CharField(max_length=64, blank=True)
     actor_label = models.CharField(max_length=200)

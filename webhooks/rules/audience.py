@@ -1,4 +1,4 @@
-"""Whether a receiver would hear of an event, and why not: what :mod:`webhooks.audience` says in SQL, in words."""
+"""Whether and why a receiver would get an event; :mod:`webhooks.audience` has the same rules in SQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ from webhooks.rules.statuses import (
 
 
 class Reason(StrEnum):
-    """Why a receiver would hear of an event, or would not."""
+    """Why a receiver would or would not get an event."""
 
     SUBSCRIBED = "subscribed"
     GIVEN_WITH_IT = "given_with_it"
     """It came with the call or campaign, and lists the event."""
     STATUS_URL = "status_url"
     PAUSED = "paused"
-    """It would hear, but waits until it is resumed."""
+    """It gets the event once it is resumed."""
     SWITCHED_OFF = "switched_off"
-    """It is owed the event: kept as suppressed, to be replayed."""
+    """It is switched off: the delivery is kept as suppressed and can be replayed."""
     OTHER_EVENTS = "other_events"
     OTHER_SCOPE = "other_scope"
     NO_ARRAY = "no_array"
-    """It wants arrays, and there are none of such events."""
+    """It takes arrays, and this event is never sent in arrays."""
     REPLACED = "replaced"
-    """The webhooks given with the call or campaign take its place."""
+    """The webhooks given with the call or campaign replace it."""
     TESTS_ONLY = "tests_only"
     """Tests go to the endpoint that is tested, whatever it subscribes to."""
 
@@ -42,12 +42,12 @@ TEXTS = {
     Reason.GIVEN_WITH_IT: "it was given with the call or campaign and lists this event",
     Reason.STATUS_URL: "it is the URL of the campaign for this event",
     Reason.PAUSED: "it is paused: the event waits until it is resumed",
-    Reason.SWITCHED_OFF: "it is switched off: the event is kept as suppressed, to be replayed",
+    Reason.SWITCHED_OFF: "it is switched off: the event is kept as suppressed and can be replayed",
     Reason.OTHER_EVENTS: "it does not subscribe to this event",
     Reason.OTHER_SCOPE: "it is limited to another persona or campaign",
-    Reason.NO_ARRAY: "it wants arrays, and there are none of this event",
-    Reason.REPLACED: "the webhooks given with the call or campaign take its place",
-    Reason.TESTS_ONLY: "a test goes to the endpoint that is tested, and to no other",
+    Reason.NO_ARRAY: "it takes arrays, and this event is never sent in arrays",
+    Reason.REPLACED: "the webhooks given with the call or campaign replace it",
+    Reason.TESTS_ONLY: "a test goes only to the tested endpoint",
 }
 HEARING = frozenset({Reason.SUBSCRIBED, Reason.GIVEN_WITH_IT, Reason.STATUS_URL})
 
@@ -58,16 +58,16 @@ class Occasion:
 
     type: str
     batch_type: BatchType | None = None
-    """What it is to those who want arrays."""
+    """Its item type in arrays, if it has one."""
     campaign_id: UUID | None = None
     persona_id: UUID | None = None
     has_inline: bool = False
-    """Webhooks were given with the call or campaign, even if none."""
+    """Whether webhooks, even an empty list, were given with the call or campaign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """What decides whether somebody hears; ``events`` of one given with a call are those that its entry lists."""
+    """What decides whether an endpoint gets events; for one given with a call, ``events`` are those listed there."""
 
     purpose: Purpose
     profile: Profile
@@ -79,7 +79,7 @@ class Receiver:
 
 
 def reason_for(receiver: Receiver, occasion: Occasion) -> Reason:
-    """Say whether the receiver would hear of the event (:data:`HEARING`), or the first thing in the way."""
+    """Return a reason of :data:`HEARING` if the receiver would get the event, else the first obstacle."""
     if occasion.type == TEST_EVENT:
         return Reason.TESTS_ONLY
     if occasion.has_inline and replaces_subscriptions(occasion.type) and receiver.purpose is Purpose.SUBSCRIPTION:

@@ -4,17 +4,16 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 JITTER = 0.2
-"""At most this share is added to a wait, so that receivers that failed together are not tried together."""
+"""The largest share of jitter in a wait, so that deliveries that failed together are not retried together."""
 MAX_RETRY_AFTER = timedelta(hours=1)
 _DIGITS = 9
-"""More than this many digits of seconds are longer than any wait that is heeded."""
+"""More digits of seconds than this mean a longer wait than is ever obeyed."""
 
 
 def wait_before_retry(*, failures: int, backoff: timedelta, dice: float, retry_after: timedelta | None) -> timedelta:
     """Return the wait after the ``failures``-th failure in a row: the backoff, doubled each time, plus jitter.
 
-    ``dice`` lies in [0, 1). What the receiver asked for (``retry_after``) can only lengthen the wait, to an hour at
-    most; it never shortens it.
+    ``dice`` lies in [0, 1). The receiver's ``retry_after`` can only lengthen the wait, to an hour at most.
     """
     doubled: timedelta = backoff * 2 ** (failures - 1)
     wait = doubled * (1 + JITTER * dice)
@@ -22,7 +21,7 @@ def wait_before_retry(*, failures: int, backoff: timedelta, dice: float, retry_a
 
 
 def parse_retry_after(text: str | None, *, now: datetime) -> timedelta | None:
-    """Read a ``Retry-After`` header: seconds or an HTTP date; ``None`` where it is neither, or asks for no wait."""
+    """Parse a ``Retry-After`` header, seconds or an HTTP date; ``None`` if it is invalid or not in the future."""
     if text is None:
         return None
     text = text.strip()

@@ -1,20 +1,20 @@
-"""When an endpoint that keeps failing is left alone, for how long, and when it is given up.
+"""When sending to a failing endpoint stops, for how long, and when the endpoint is switched off.
 
-A circuit opens after a run of failures; then nothing is sent for a while, and after it one real delivery at a time,
-until one is taken. What waits meanwhile uses up none of its retries.
+A circuit opens after a run of failures. Then nothing is sent for a while, and afterwards one real delivery at a time
+until one succeeds. Deliveries that wait meanwhile use up no retries.
 """
 
 from datetime import timedelta
 
 OPENS_AFTER = 10
-"""Failed attempts in a row: more than one delivery's own retries, so that a single event opens no circuit."""
+"""Failed attempts in a row that open a circuit: more than one delivery's retries, so that no single event does."""
 FIRST_OPEN = timedelta(seconds=30)
 LONGEST_OPEN = timedelta(minutes=15)
 
 HOPELESS_AFTER = timedelta(days=5)
-"""How long nothing may be taken until the endpoint is switched off."""
+"""After this long without a success an endpoint is switched off."""
 HOPELESS_FAILURES = 10
-"""How many failures there must have been in that time: silence proves nothing."""
+"""The failures that there must have been in that time, so that silence alone switches nothing off."""
 
 
 def wait_before_probe(trips: int) -> timedelta:
@@ -24,7 +24,7 @@ def wait_before_probe(trips: int) -> timedelta:
 
 
 def waits() -> list[timedelta]:
-    """Return the wait of each trip, to the first that is the longest."""
+    """Return the wait of each trip, up to the first with the longest wait."""
     found = [wait_before_probe(1)]
     while found[-1] < LONGEST_OPEN:
         found.append(wait_before_probe(len(found) + 1))

@@ -1,37 +1,37 @@
-"""What an attempt came to: delivered, to be tried again, or failed for good."""
+"""Classifies attempts: delivered, to be retried, or failed for good."""
 
 from collections.abc import Collection
 from enum import StrEnum
 
 
 class Failure(StrEnum):
-    """Why there was no whole answer."""
+    """Why there was no complete answer."""
 
     TIMEOUT = "timeout"
     """The deadline passed: in DNS, connecting, TLS, headers or body."""
     DNS = "dns"
-    """The name has no address, or nobody said so in time."""
+    """The name has no address, or no server answered in time."""
     CONNECT = "connect"
-    """Nobody took the connection."""
+    """The connection was not accepted."""
     RESET = "reset"
     """The connection ended before the answer did."""
     PROTOCOL = "protocol"
-    """What came is not HTTP."""
+    """The answer is not HTTP."""
     BODY_CUT = "body_cut"
-    """The answer is longer than is kept; the rest was not read."""
+    """The answer is too long; the rest was not read."""
     CERTIFICATE = "certificate"
-    """TLS could not be trusted."""
+    """The TLS certificate or connection could not be trusted."""
     FORBIDDEN_ADDRESS = "forbidden_address"
-    """The name leads, at least in part, to where webhooks must not go."""
+    """At least one address of the name is forbidden."""
     BAD_URL = "bad_url"
     UNSIGNABLE = "unsignable"
     """The endpoint's secret does not fit its signing method."""
     SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 — the name of a failure
-    """None of our keys opens the secret: our own trouble, which may pass."""
+    """None of our keys decrypts the secret: a fault on our side, possibly temporary."""
 
 
 class Verdict(StrEnum):
-    """What becomes of the delivery."""
+    """What happens to the delivery next."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -39,16 +39,16 @@ class Verdict(StrEnum):
 
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429})
-"""What ``retry_on`` may add to the 5xx."""
+"""Statuses that ``retry_on`` may add to 5xx."""
 
 _FOR_GOOD = frozenset({Failure.CERTIFICATE, Failure.FORBIDDEN_ADDRESS, Failure.BAD_URL, Failure.UNSIGNABLE})
 
 
 def classify(*, status: int | None, failure: Failure | None, retry_on: Collection[int] = ()) -> Verdict:
-    """Judge an attempt by its status line; only where there is none, by what went wrong.
+    """Classify an attempt by its status, or by its failure if there was no status line.
 
-    So 2xx is delivered whatever the body does, 5xx is tried again, and everything else with a status is final unless
-    ``retry_on`` names it.
+    2xx counts as delivered even if the body fails, 5xx is retried, and any other status is final unless ``retry_on``
+    contains it.
     """
     if status is None:
         return Verdict.FAILED if failure in _FOR_GOOD else Verdict.RETRY
@@ -58,7 +58,7 @@ def classify(*, status: int | None, failure: Failure | None, retry_on: Collectio
 
 
 def error_name(*, status: int | None, failure: Failure | None) -> str:
-    """Name what an attempt's row shows as its error: ``http_503``, or why there was no whole answer; else empty."""
+    """Return the error of an attempt: ``http_503``, or why there was no complete answer; empty for a success."""
     if status is not None and not 200 <= status < 300:  # noqa: PLR2004
         return f"http_{status}"
     return failure.value if failure else ""

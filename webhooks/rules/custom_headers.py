@@ -1,4 +1,4 @@
-"""Headers that an endpoint may add to its requests; headers of ours are refused."""
+"""Checks the headers that an endpoint adds to its requests; it must not set those that Ringback sets."""
 
 import re
 from collections.abc import Mapping
@@ -32,25 +32,25 @@ _RESERVED = frozenset(
 
 
 def headers_error(headers: object, *, method: SigningMethod, prefix: str) -> str | None:
-    """Say why custom headers cannot be sent; ``None`` where they can."""
+    """Return why custom headers are invalid; ``None`` if they are valid."""
     if not isinstance(headers, Mapping) or len(headers) > MAX_HEADERS:
         return f"must be an object of at most {MAX_HEADERS} headers"
-    reasons = (_why_not(name, value, method, prefix) for name, value in headers.items())
+    reasons = (_header_error(name, value, method, prefix) for name, value in headers.items())
     return next((reason for reason in reasons if reason), None)
 
 
-def _why_not(name: object, value: object, method: SigningMethod, prefix: str) -> str | None:
+def _header_error(name: object, value: object, method: SigningMethod, prefix: str) -> str | None:
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-        return "has a name that is not a header's name"
+        return "has an invalid header name"
     lower = name.lower()
     if lower in _RESERVED or lower.startswith(f"{prefix.lower()}-"):
         return f"must not set {name}, which Ringback sets"
-    if lower.startswith("proxy-") or (lower == "authorization" and not _leaves_authorization(method)):
+    if lower.startswith("proxy-") or (lower == "authorization" and not _may_set_authorization(method)):
         return f"must not set {name}"
     if not isinstance(value, str) or len(value) > MAX_VALUE or not _VALUE.fullmatch(value):
         return f"has a value of {name} that is not printable ASCII of at most {MAX_VALUE:,} characters"
     return None
 
 
-def _leaves_authorization(method: SigningMethod) -> bool:
+def _may_set_authorization(method: SigningMethod) -> bool:
     return method not in (SigningMethod.BEARER, SigningMethod.BASIC_AUTH)

@@ -1,7 +1,7 @@
-"""Where webhooks may go: the reading of URLs, and the one table of forbidden networks.
+"""Where webhooks may go: the parser of URLs, and the one table of forbidden networks.
 
-A URL is read here once, and rebuilt from what was read, so that nobody further down reads it differently: the host is
-ASCII, and an IPv4 address in any of its spellings (decimal, octal, hex, short) is the address it means.
+A URL is parsed here once and rebuilt from its parts, so that no other parser can read it differently: the host is
+ASCII, and an IPv4 address in any spelling (decimal, octal, hex, short) becomes the address it means.
 """
 
 import ipaddress
@@ -43,7 +43,7 @@ _FORBIDDEN: Sequence[tuple[str, str]] = (
     ("203.0.113.0/24", "documentation"),
     ("224.0.0.0/4", "multicast"),
     ("240.0.0.0/4", "reserved"),
-    # Of IPv6 only 2000::/3 is given out as global unicast. Forms that wrap an IPv4 address are unwrapped before.
+    # In IPv6 only 2000::/3 is assigned as global unicast. Addresses that embed IPv4 are unwrapped before this check.
     ("::1/128", "loopback"),
     ("fc00::/7", "private"),
     ("fe80::/10", "link-local"),
@@ -63,7 +63,7 @@ _SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
 
 
 class Fault(StrEnum):
-    """What may be wrong with a URL."""
+    """Why a URL is refused."""
 
     TOO_LONG = f"must have at most {MAX_URL:,} characters"
     UNPRINTABLE = "must not contain spaces, backslashes or control characters"
@@ -83,14 +83,14 @@ class BadUrl(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """A URL, read: ``host`` is ASCII without brackets or trailing dot, ``target`` the path and query."""
+    """A parsed URL: ``host`` is ASCII without brackets or trailing dot, ``target`` the path and query."""
 
     scheme: str
     host: str
     port: int
     target: str
     address: Address | None
-    """Where the host is an address and not a name."""
+    """The host's address, if it is not a name."""
 
     @property
     def url(self) -> str:
@@ -101,7 +101,7 @@ class Destination:
 
 @lru_cache(maxsize=4096)
 def parse(url: str) -> Destination:
-    """Read a URL; raises :class:`BadUrl`, which says what is wrong."""
+    """Parse a URL; raises :class:`BadUrl`, which says what is wrong."""
     if len(url) > MAX_URL:
         raise BadUrl(Fault.TOO_LONG)
     if any(character.isspace() or not character.isprintable() or character == "\\" for character in url):
@@ -131,7 +131,7 @@ def parse(url: str) -> Destination:
 
 
 def why_forbidden(address: Address, *, allowed: Iterable[Network] = ()) -> str | None:
-    """Say why an address must not be dialled; ``None`` where it may, because it is public or in ``allowed``."""
+    """Return why an address is forbidden; ``None`` if it is public or in ``allowed``."""
     inner = _unwrap(address)
     if any(candidate in network for network in allowed for candidate in {address, inner}):
         return None
@@ -140,7 +140,7 @@ def why_forbidden(address: Address, *, allowed: Iterable[Network] = ()) -> str |
 
 @lru_cache(maxsize=16)
 def parse_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
-    """Read networks as a setting writes them (``10.0.0.0/8``); raises ``ValueError``."""
+    """Parse the networks of a setting (``10.0.0.0/8``); raises ``ValueError``."""
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
@@ -185,7 +185,7 @@ def _is_number(label: str) -> bool:
 
 
 def _read_v4(labels: Sequence[str]) -> IPv4Address:
-    """Read an IPv4 address as C libraries and browsers do: ``127.1``, ``0x7f000001``, ``0177.0.0.1``."""
+    """Parse an IPv4 address as C libraries and browsers do: ``127.1``, ``0x7f000001``, ``0177.0.0.1``."""
     try:
         numbers = [_read_number(label) for label in labels]
     except ValueError as error:

@@ -1,7 +1,7 @@
 """The envelope profile: the JSON document that every event is frozen as.
 
-The bytes are deterministic: keys in the order of the published contract, no spaces, UTF-8 as it is. They are made
-once, signed and sent as they are, and repeated to the byte by every retry.
+The bytes are deterministic: keys in the order of the published contract, no spaces, unescaped UTF-8. They are rendered
+once, and every attempt signs and sends the same bytes.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from dialer.workspaces.instants import written
 from webhooks.rules.json_bytes import encode
 
 OWN_KEYS = frozenset({"event", "event_id", "workspace_id", "timestamp", "chain_id", "sequence", "data", "metadata"})
-"""What the envelope itself says; extra top-level keys may not take these names."""
+"""The envelope's own keys, which extra top-level keys must not use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,9 @@ class Envelope:
 
 
 def render(envelope: Envelope) -> bytes:
-    """Make the bytes that are signed and sent; raises ``ValueError`` where a value is not JSON (NaN, infinity)."""
+    """Return the bytes to sign and send; raises ``ValueError`` if a value is not JSON (NaN, infinity)."""
     if taken := OWN_KEYS & envelope.top_level.keys():
-        message = f"the envelope says {', '.join(sorted(taken))} itself"
+        message = f"the envelope sets {', '.join(sorted(taken))} itself"
         raise ValueError(message)
     document: dict[str, object] = {
         "event": envelope.event,

@@ -1,4 +1,4 @@
-"""JSON as the bytes that are signed and sent: keys in the order given, no spaces, UTF-8 as it is."""
+"""JSON as the bytes that are signed and sent: keys in the given order, no spaces, unescaped UTF-8."""
 
 import json
 
@@ -6,5 +6,5 @@ _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 
 
 def encode(value: object) -> bytes:
-    """Return the same bytes for the same value; raises ``ValueError`` where it is not JSON (NaN, infinity)."""
+    """Return the same bytes for the same value; raises ``ValueError`` if it is not JSON (NaN, infinity)."""
     return _text(value).encode()

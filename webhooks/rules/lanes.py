@@ -3,20 +3,20 @@
 from enum import StrEnum
 
 SLOW_MS = 1000.0
-"""From here on an attempt is slow."""
+"""An average latency of this many milliseconds or more is slow."""
 KEPT_PER_ATTEMPT = 0.8
-"""How much of an endpoint's average each further attempt leaves: one in five at the deadline makes a receiver slow."""
+"""The weight of the previous average at each attempt: one timeout in five attempts makes a receiver slow."""
 
 
 class Lane(StrEnum):
-    """Which slots an endpoint's attempts may take."""
+    """The slots that an endpoint's attempts may use."""
 
     FAST = "fast"
-    """It is known to answer promptly."""
+    """For endpoints that are known to answer promptly."""
     SLOW = "slow"
-    """It takes its time, or has never answered: nobody knows yet."""
+    """For endpoints that are slow, or have not had an attempt yet."""
 
 
 def lane_of(latency_ms: float | None) -> Lane:
-    """Return the lane of an endpoint whose attempts take so long on average; ``None``: there was none yet."""
+    """Return the lane for an average latency; ``None`` if there was no attempt yet."""
     return Lane.SLOW if latency_ms is None or latency_ms >= SLOW_MS else Lane.FAST

@@ -1,6 +1,6 @@
-"""A sample payload of each event, of a contact, call and campaign that do not exist.
+"""A sample payload of each event, with a contact, call and campaign that do not exist.
 
-A test holds every one of them against the published schemas.
+A test checks all of them against the published schemas.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from webhooks.rules.statuses import BatchType
 
 _NIL = UUID(int=0)
 _PHONE = "+12025550100"
-"""Of a range that is kept for fiction."""
+"""A number from a range reserved for fiction."""
 _OURS = "+12025550199"
 _DIGITS, _OUR_DIGITS = _PHONE.removeprefix("+"), _OURS.removeprefix("+")
 _TEXT = "This is a test"
@@ -30,7 +30,7 @@ _CAMPAIGN = {"campaign_id": _id("camp"), "campaign_name": "Test campaign"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What an event says beside its envelope; one of a call or callback belongs to a chain."""
+    """An event's content without its envelope; events of calls and callbacks belong to a chain."""
 
     data: Mapping[str, Any]
     top_level: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Sample:
 
 
 def sample(event_type: str, *, at: datetime) -> Sample:
-    """Return what an event of a type says that happens ``at`` a time; raises ``KeyError`` where it is not known."""
+    """Return the sample of an event that happens ``at`` a time; raises ``KeyError`` for an unknown type."""
     now = written(at)
     family, _, change = event_type.partition(".")
     if family == "callback":
@@ -50,7 +50,7 @@ def sample(event_type: str, *, at: datetime) -> Sample:
 
 
 def sample_item(batch_type: BatchType, item_id: UUID, *, at: datetime) -> dict[str, Any]:
-    """Return an item of an array."""
+    """Return a sample item of an array."""
     now = written_with_milliseconds(at)
     about = {"campaignId": str(_NIL), "correlationId": "test"}
     message = {"time": now, "message": _TEXT, **about}

@@ -1,7 +1,7 @@
-"""Signs requests: five methods, and the Standard Webhooks headers beside HMAC.
+"""Signs requests with one of five methods; HMAC adds the Standard Webhooks headers.
 
-The single-value header carries exactly one signature, because published verifiers compare its length; only the
-Standard Webhooks header (https://www.standardwebhooks.com) may carry two, and so does while a secret is rotated.
+The single-value header carries exactly one signature, because published verifiers compare its length. Only the
+Standard Webhooks header (https://www.standardwebhooks.com) may carry two, which it does while a secret is rotated.
 """
 
 import base64
@@ -28,7 +28,7 @@ class Unsignable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """How one endpoint's requests are signed; ``next_secret`` is the one that was rotated in and not yet promoted."""
+    """How one endpoint's requests are signed; ``next_secret`` is a rotated secret that was not promoted yet."""
 
     method: SigningMethod
     secret: str | None = field(repr=False)
@@ -38,7 +38,7 @@ class Signer:
 def sign(signer: Signer, *, body: bytes, message_id: str, timestamp: int, prefix: str) -> Headers:
     """Return the headers that sign ``body`` at ``timestamp`` (Unix seconds); raises :class:`Unsignable`.
 
-    ``message_id`` stays the same over retries, ``timestamp`` is taken afresh at each.
+    ``message_id`` is the same for all retries; ``timestamp`` is that of the attempt.
     """
     if signer.method is SigningMethod.NONE:
         return []
@@ -64,16 +64,16 @@ def sign(signer: Signer, *, body: bytes, message_id: str, timestamp: int, prefix
 
 
 def standard_key(secret: str) -> bytes:
-    """Return the key that Standard Webhooks libraries sign with: what follows ``whsec_`` decoded, else the text.
+    """Return the key that Standard Webhooks libraries use: base64 after ``whsec_``, else the secret's bytes.
 
-    Raises :class:`Unsignable` where ``whsec_`` is not followed by base64.
+    Raises :class:`Unsignable` if ``whsec_`` is not followed by base64.
     """
     if not secret.startswith(_STANDARD_PREFIX):
         return secret.encode()
     try:
         key = base64.b64decode(secret.removeprefix(_STANDARD_PREFIX), validate=True)
     except (binascii.Error, ValueError) as error:
-        message = f"a secret that begins with {_STANDARD_PREFIX} must go on in base64"
+        message = f"a secret that begins with {_STANDARD_PREFIX} must continue in base64"
         raise Unsignable(message) from error
     if not key:
         message = "the secret is empty"
@@ -82,12 +82,12 @@ def standard_key(secret: str) -> bytes:
 
 
 def standard_form(secret: str) -> str:
-    """Write the secret as Standard Webhooks libraries want it."""
+    """Return the secret in the form that Standard Webhooks libraries expect."""
     return _STANDARD_PREFIX + base64.b64encode(standard_key(secret)).decode()
 
 
 def secret_error(method: SigningMethod, secret: str) -> str | None:
-    """Say why a secret cannot serve for a method; ``None`` where it can."""
+    """Return why a secret is invalid for a method; ``None`` if it is valid."""
     if not secret or _UNSENDABLE.search(secret):
         return "must be a text without control characters"
     if method is SigningMethod.BEARER and not (secret.isascii() and " " not in secret):

@@ -1,13 +1,13 @@
-"""The states of a delivery, what events there are, and what an endpoint may choose from."""
+"""The states of deliveries and replays, the event types, and the choices of an endpoint."""
 
 from enum import StrEnum
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery stands."""
+    """The status of a delivery."""
 
     PENDING = "pending"
-    """To be sent when due, or being sent under a lease; settling moves it on."""
+    """To be sent when due, or being sent under a lease; ends when its attempt is settled."""
     DELIVERED = "delivered"
     """The receiver answered 2xx; a redelivery makes it pending again."""
     FAILED = "failed"
@@ -25,44 +25,44 @@ ALLOWED: dict[DeliveryStatus, frozenset[DeliveryStatus]] = {
 
 
 class ReplayStatus(StrEnum):
-    """Where a replay stands."""
+    """The status of a replay."""
 
     RUNNING = "running"
-    """Any worker goes on with it."""
+    """Deliveries are left; any worker continues it."""
     DONE = "done"
-    """Everything it was asked for is on its way; of a dry run, counted."""
+    """All its deliveries were opened again, or counted in a dry run."""
     STOPPED = "stopped"
-    """Somebody thought better of it, or its endpoint was switched off; what it had come to stays on its way."""
+    """A person stopped it, or its endpoint was switched off; deliveries that it opened are still sent."""
 
 
 class Profile(StrEnum):
-    """The format in which an endpoint wants its events."""
+    """The format in which an endpoint receives its events."""
 
     ENVELOPE = "envelope"
-    """One event a request, as the envelope that is frozen with it."""
+    """One event per request, as its frozen envelope."""
     BATCH = "batch"
     """Arrays of items of one type."""
     STATUS = "status"
-    """One of a campaign's three URLs; nobody chooses it."""
+    """The payload of a campaign's three status URLs; it cannot be chosen."""
 
 
 CHOSEN_PROFILES = (Profile.ENVELOPE, Profile.BATCH)
-"""What a subscription, or a webhook given with a call, may ask for."""
+"""Profiles that a subscription, or a webhook given with a call, may choose."""
 
 
 class Purpose(StrEnum):
-    """Why there is a row for a receiver."""
+    """Why an endpoint exists."""
 
     SUBSCRIPTION = "subscription"
-    """Somebody made it, and sees, edits and deletes it."""
+    """A user created it and can see, edit and delete it."""
     INLINE = "inline"
     """It came with a call or a campaign; hidden, and never changed."""
     STATUS = "status"
-    """It is a URL of a campaign, frozen when that started; hidden, and never changed."""
+    """It is a status URL of a campaign, frozen when the campaign started; hidden, and never changed."""
 
 
 class ScopeType(StrEnum):
-    """Which events of the workspace an endpoint hears."""
+    """Which events of the workspace an endpoint receives."""
 
     WORKSPACE = "workspace"
     PERSONA = "persona"
@@ -84,7 +84,7 @@ class SigningMethod(StrEnum):
 
 
 ALL_EVENTS = "*"
-"""Subscribes to every event, also to those that are yet to be invented."""
+"""Subscribes to every event, including future types."""
 
 TEST_EVENT = "webhook.test"
 
@@ -135,15 +135,15 @@ BATCH_TYPE_OF = {
     "message.sent": BatchType.SMS_SENT,
     "message.received": BatchType.SMS_RECEIVED,
 }
-"""Which items an endpoint means that asks for arrays in the words of our events; the others have no counterpart."""
+"""The item type of each event name that an endpoint with arrays may give; other events are never in arrays."""
 
 ARRAY_OF = {type_: items for type_, items in BATCH_TYPE_OF.items() if type_ != "call.analyzed"}
-"""With which of our events an item comes; an analysis completes one that came with the end of the chain."""
+"""The event that creates each item; an analysis completes the item that the end of the chain created."""
 
 
 def replaces_subscriptions(event_type: str) -> bool:
-    """Tell whether webhooks given with a call take the place of subscriptions for events of a type.
+    """Return whether webhooks given with a call replace the subscriptions for an event type.
 
-    Of calls they do. What befalls callbacks, messages and campaigns goes to both.
+    They do for events of calls. Events of callbacks, messages and campaigns go to both.
     """
     return event_type.startswith("call.")

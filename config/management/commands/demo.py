@@ -1,4 +1,4 @@
-"""``manage.py demo``: the demo's workspace, made once; to be run at every start of the demo."""
+"""``manage.py demo``: creates the demo's workspace once; run it at every start of the demo."""
 
 from django.core.management.base import BaseCommand
 
@@ -7,7 +7,7 @@ from dialer.workspaces.clock import database_now
 
 
 class Command(BaseCommand):
-    help = "Make the demo's workspace where there is none; its password and key are DEMO_PASSWORD and DEMO_API_KEY."
+    help = "Create the demo's workspace if there is none; its password and key are DEMO_PASSWORD and DEMO_API_KEY."
 
     def handle(self, *_: object, **__: object) -> None:
         demo = workspace.start(now=database_now())

@@ -95,7 +95,7 @@ MUTANTS = [
         file="callbacks/bulk.py",
         name="a deadlock is written down as a refusal",
         old="        except OperationalError:\n            # A deadlock or a lost connection is no refusal: "
-        "the row stays as it is and is asked again.\n            raise\n",
+        "the row keeps its empty outcome and is tried again.\n            raise\n",
         new="",
         tests=f"{_BULK}::test_a_row_that_met_a_deadlock_is_asked_again",
     ),

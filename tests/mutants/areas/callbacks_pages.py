@@ -191,8 +191,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/admin/forms.py",
         name="an operator who may not force forces",
-        old='            if self.data.get("force"):\n                # No form of ours offers it: whoever sends it all '
-        "the same is told, not passed over.\n                raise PermissionDenied\n"
+        old='            if self.data.get("force"):\n                # Our page does not offer the field; a request '
+        "that sends it anyway is refused, not silently ignored.\n                raise PermissionDenied\n"
         '            del self.fields["force"]',
         new="            assert self.fields",
         tests=f"{_QUEUE}::test_force_needs_a_reason_and_the_permission",

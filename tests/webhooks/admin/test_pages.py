@@ -364,5 +364,5 @@ def test_a_batch_that_failed_can_be_sent_item_by_item(browser: Client, workspace
 
     assert "Zoë" in shown
     assert batch.public_id in of_event
-    assert "1 are on their way alone." in said(answer)
+    assert "Items on their way separately: 1." in said(answer)
     assert Delivery.objects.filter(status="pending", batch_type="SMSSent").exclude(event=None).count() == 1
