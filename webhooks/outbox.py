@@ -139,6 +139,7 @@ def record_for(endpoint_id: UUID, event: NewEvent, *, now: datetime) -> UUID:
 
 
 def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | None) -> list[UUID]:
+    """Lock the chains, leave out what was recorded before, insert the rest, and write what each endpoint gets."""
     if not events:
         return []
     # Lock the chains first: a transaction that waits here then sees what the other one has recorded in them.
@@ -156,9 +157,9 @@ def _record(events: Sequence[NewEvent], *, now: datetime, endpoint_id: UUID | No
     _give_back(wanted - Counter(event.chain_id for _, event in new if event.chain_id))
     if not new:
         return ids
-    before = {chain: last[chain] - wanted[chain] for chain in wanted}
-    rows = _insert_events(new, before, now=now, endpoint_id=endpoint_id)
-    _tell(dict(new), rows, now=now, at_once=endpoint_id is not None)
+    last_given = {chain: last[chain] - wanted[chain] for chain in wanted}
+    rows = _insert_events(new, last_given, now=now, endpoint_id=endpoint_id)
+    _write_deliveries(dict(new), rows, now=now, is_test=endpoint_id is not None)
     recorded = {row.id for row in rows}
     if len(recorded) < len(new):
         # Outside chains only the unique index serialises two writers of one key: here the other one was first.
@@ -219,7 +220,7 @@ class _Hearing(NamedTuple):
 
 def _insert_events(
     new: Sequence[tuple[UUID, NewEvent]],
-    next_sequence: dict[UUID, int],
+    last_given: dict[UUID, int],
     *,
     now: datetime,
     endpoint_id: UUID | None,
@@ -229,7 +230,7 @@ def _insert_events(
     for event_id, event in new:
         sequence = None
         if event.chain_id is not None:
-            sequence = next_sequence[event.chain_id] = next_sequence[event.chain_id] + 1
+            sequence = last_given[event.chain_id] = last_given[event.chain_id] + 1
         sequences.append(sequence)
         bodies.append(_render(event_id, event, sequence))
     if endpoint_id is None:
@@ -299,8 +300,10 @@ class _Parcel:
     body: bytes | None = None
 
 
-def _tell(events: Mapping[UUID, NewEvent], rows: Iterable[_Hearing], *, now: datetime, at_once: bool) -> None:
-    """Write a delivery for each endpoint, or an item for its buffer unless it gets the event ``at_once``."""
+def _write_deliveries(
+    events: Mapping[UUID, NewEvent], rows: Iterable[_Hearing], *, now: datetime, is_test: bool
+) -> None:
+    """Write a delivery for each endpoint, or an item for its buffer unless the event is a test."""
     parcels: list[_Parcel] = []
     items: list[batches.Item] = []
     rendered: dict[UUID, bytes] = {}
@@ -322,7 +325,7 @@ def _tell(events: Mapping[UUID, NewEvent], rows: Iterable[_Hearing], *, now: dat
             case Profile.BATCH:
                 body = rendered.get(row.id) or encode(event.batch.render(row.id))
                 rendered[row.id] = body
-                if at_once:
+                if is_test:
                     parcels.append(parcel(batch_type=event.batch.type.value, body=b"[%b]" % body))
                 else:
                     items.append(

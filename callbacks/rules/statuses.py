@@ -8,9 +8,9 @@ class CallbackStatus(StrEnum):
     PENDING = "pending"  # promised; ends when its call is handed over, or by one of the operator's verbs
     DIALING = "dialing"  # its call was handed to the carrier; ends with that call
     DONE = "done"  # final: it was called
-    SKIPPED = "skipped"  # final: this retry was used up without a call
-    CANCELLED = "cancelled"  # final
-    COMPLETED = "completed"  # final: handled by hand, or the contact called us
+    SKIPPED = "skipped"  # ended, an undo reopens it: this retry was used up without a call
+    CANCELLED = "cancelled"  # ended, an undo reopens it
+    COMPLETED = "completed"  # ended, an undo reopens it: handled by hand, or the contact called us
     SUPERSEDED = "superseded"  # final: a promise took its place
     EXPIRED = "expired"  # final: too late to be called
 

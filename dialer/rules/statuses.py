@@ -104,11 +104,11 @@ class ContactState(StrEnum):
     WAITING = "waiting"  # first call still to come; the dispatcher moves it on
     CALLING = "calling"  # a first call is queued or live; its end moves it on
     CALLBACK_PENDING = "callback_pending"  # a callback is promised; its call's end moves it on
-    REACHED = "reached"  # final: answered
-    EXHAUSTED = "exhausted"  # final: no more attempts; end_reason says why
-    INVALID = "invalid"  # final: the number cannot be dialled
-    SUPPRESSED = "suppressed"  # final: do not call
-    CANCELLED = "cancelled"  # final: stopped by a person or with its campaign
+    REACHED = "reached"  # ended: answered
+    EXHAUSTED = "exhausted"  # ended: no more attempts; end_reason says why
+    INVALID = "invalid"  # ended: the number cannot be dialled
+    SUPPRESSED = "suppressed"  # ended: do not call
+    CANCELLED = "cancelled"  # ended: stopped by a person or with its campaign
 
 
 OPEN_STATES = (ContactState.WAITING, ContactState.CALLING, ContactState.CALLBACK_PENDING)
