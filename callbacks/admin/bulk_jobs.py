@@ -18,7 +18,7 @@ from dialer.workspaces.admin.verbs import about, verb
 
 
 @admin.register(BulkAction)
-class BulkActionAdmin(JobAdmin):
+class BulkActionAdmin(JobAdmin[BulkAction]):
     list_display = ("what", "state", "came_to", "total", "who", "created_at")
     search_help_text = "Id of a bulk action (bulk_…)"
     id_prefixes = {"id": "bulk"}

@@ -1,7 +1,5 @@
 """The verbs of the queue as buttons on a row and its page, and as actions on ticked rows."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.utils.html import format_html
@@ -50,7 +48,7 @@ def _when(row: Callback) -> str:
     return "at once" if row.scheduled_at <= now else f"on {on_clock(row.scheduled_at, zone_of(row), now=now)}"
 
 
-def _button(name: str, verb: Verb) -> Any:  # noqa: ANN401 — a method, as unfold decorates it
+def _button(name: str, verb: Verb) -> object:
     def press(self: QueueVerbs, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         return self.press(request, verb, form, object_id)
 
@@ -66,7 +64,7 @@ def _button(name: str, verb: Verb) -> Any:  # noqa: ANN401 — a method, as unfo
     )(press)
 
 
-def _bulk(name: str, verb: Verb) -> Any:  # noqa: ANN401 — a method, as Django's admin decorates it
+def _bulk(name: str, verb: Verb) -> object:
     def do_to_one(self: QueueVerbs, request: HttpRequest, form: ReasonForm, row: Callback) -> None:
         self.do_verb(request, verb, form, row)
 

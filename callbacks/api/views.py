@@ -161,7 +161,7 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
         return self.shown(self.row(done.pk))
 
 
-def _route(name: str, verb: Verb) -> Any:  # noqa: ANN401 — a method, as DRF decorates it
+def _route(name: str, verb: Verb) -> object:
     """Make a verb a route of its own."""
     body = Rescheduled if "scheduled_at" in verb.takes else CalledNow if "force" in verb.takes else Acted
 

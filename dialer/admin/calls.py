@@ -10,7 +10,7 @@ from unfold.enums import ActionVariant
 
 from dialer.admin import timeline
 from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilter
-from dialer.admin.contacts import OfAContactAdmin
+from dialer.admin.contacts import OfANumberAdmin
 from dialer.admin.timeline import OUTCOME_TONES, Entry
 from dialer.calls import calls
 from dialer.dialing import placing, reconciliation
@@ -59,7 +59,7 @@ class NeedsNobody(Exception):
 
 
 @admin.register(Call)
-class CallAdmin(StatefulAdmin, OfAContactAdmin):
+class CallAdmin(StatefulAdmin, OfANumberAdmin):
     list_display = ("who", "attempt", "state", "duration", "where", "dialing_at", "ended_at")
     list_filter = (NeedsAPersonFilter, StatusFilter, DirectionFilter, OutcomeFilter, CampaignFilter, CallPersonaFilter)
     list_select_related = ("contact", "campaign", "persona")

@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from dialer.calls.hashed_numbers import forms_of
 from dialer.contacts import contacts, suppressions
 from dialer.contacts.contacts import ContactOnACall
-from dialer.models import CampaignContact, Contact, Suppression
+from dialer.models import Call, CampaignContact, Contact, Message, Suppression
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import ContactState
@@ -258,17 +258,21 @@ class OfAContactAdmin(ReadOnlyAdmin):
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
         return queryset.filter(contact_id__in=found_by(request, wanted))
 
-    @column("Contact", header=True)
-    def who(self, row: Any) -> list[str]:  # noqa: ANN401 — a row of a contact
-        return [row.contact.name or "No name", row.number]
-
     @column("Contact")
-    def contact_linked(self, row: Any) -> str:  # noqa: ANN401
+    def contact_linked(self, row: CampaignContact | Call | Message) -> str:
         return linked("dialer_contact", row.contact_id, row.contact)
 
     @column("Campaign")
-    def campaign_linked(self, row: Any) -> str:  # noqa: ANN401
+    def campaign_linked(self, row: CampaignContact | Call | Message) -> str:
         return linked("dialer_campaign", row.campaign_id, row.campaign) if row.campaign else self.no_campaign
+
+
+class OfANumberAdmin(OfAContactAdmin):
+    """Calls and messages: rows of a contact and one number."""
+
+    @column("Contact", header=True)
+    def who(self, row: Call | Message) -> list[str]:
+        return [row.contact.name or "No name", row.number]
 
 
 @admin.register(CampaignContact)

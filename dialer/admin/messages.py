@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from dialer.admin.choices import CampaignFilter
-from dialer.admin.contacts import OfAContactAdmin
+from dialer.admin.contacts import OfANumberAdmin
 from dialer.models import Message
 from dialer.rules.statuses import Direction, MessageStatus
 from dialer.workspaces.admin.columns import column
@@ -20,7 +20,7 @@ _MOST_SHOWN = 80
 
 
 @admin.register(Message)
-class MessageAdmin(OfAContactAdmin):
+class MessageAdmin(OfANumberAdmin):
     no_campaign = "—"
     list_display = ("who", "way", "state", "text", "campaign", "created_at", "settled_at")
     list_filter = ("direction", "status", CampaignFilter)

@@ -224,7 +224,8 @@ class EndpointAdmin(WritingAdmin):
     def before_transaction(self, request: HttpRequest) -> None:
         request.fault_of_url = url_error(request.POST.get("url", ""))  # type: ignore[attr-defined]
 
-    def save_model(self, request: HttpRequest, obj: Model, form: EndpointForm, change: object) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: Model, form: object, change: object) -> None:  # noqa: ARG002
+        assert isinstance(form, EndpointForm)
         if form.made is not None:
             self.message_user(request, _shown_once(form.made))
 

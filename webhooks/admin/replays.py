@@ -14,7 +14,7 @@ from webhooks.rules.statuses import ReplayStatus
 
 
 @admin.register(Replay)
-class ReplayAdmin(JobAdmin):
+class ReplayAdmin(JobAdmin[Replay]):
     list_display = ("public_id", "state", "endpoint", "came_to", "who", "created_at")
     list_select_related = ("endpoint",)
     search_help_text = "Id of a replay (replay_…) or of an endpoint (wh_…)"

@@ -73,7 +73,8 @@ class ApiKeyAdmin(MadeOnceAdmin):
     asked = ("workspace", "name", "scope", "expires_at")
     shown = ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
 
-    def save_model(self, request: HttpRequest, obj: object, form: ApiKeyForm, change: object) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: object, form: object, change: object) -> None:  # noqa: ARG002
+        assert isinstance(form, ApiKeyForm)
         self.message_user(request, f"The key, shown only now: {form.plain}", messages.WARNING)
 
     @verb(

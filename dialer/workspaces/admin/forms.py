@@ -97,7 +97,7 @@ class WritingAdmin(ScopedAdmin):
             initial.setdefault("workspace", mine[0].pk)
         return initial
 
-    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: object) -> None:  # noqa: ANN401 — each page's own form
+    def save_model(self, request: HttpRequest, obj: Model, form: object, change: object) -> None:
         """Do nothing: the form's verb has saved the row."""
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
