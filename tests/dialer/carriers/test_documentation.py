@@ -18,7 +18,7 @@ def test_the_table_of_scripts_is_the_scripts() -> None:
 
 
 def test_the_chances_are_the_chances() -> None:
-    [sentence] = re.findall(r"goes by chance: ([^.]+)\.", PAGE)
+    [sentence] = re.findall(r"other number is random: ([^.]+)\.", PAGE)
     said = re.findall(r"([a-z ]+?) (\d+) %", " ".join(sentence.split()))
 
     shares = {name.strip(): int(percent) for name, percent in said}
