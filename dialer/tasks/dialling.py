@@ -21,7 +21,11 @@ log = logging.getLogger(__name__)
 SLOT = timedelta(milliseconds=25)
 """Calls that start within one slot share a message, which delays a call by at most one slot."""
 BATCH = 25
-"""Most calls in one message, and so the most that a killed worker leaves claimed."""
+"""Calls in one message while it is calm; a killed worker leaves at most so many open."""
+BATCH_OF_BACKLOG = 100
+"""Calls in one message where many start at once: each call's share of every statement is smaller."""
+BACKLOG = 200
+"""So many calls in one slot are a backlog; below, small batches keep more workers busy and calls less late."""
 CLAIM = 500
 TICK_SECONDS = 0.8
 """How long a tick goes on claiming while there is more; the next tick follows a second later."""
@@ -103,6 +107,7 @@ def _slots(dispatched: Iterable[Dispatched]) -> Iterator[tuple[datetime, Sequenc
     ordered = sorted(dispatched, key=lambda call: call.start_at)
     for _, slot in groupby(ordered, key=lambda call: int(call.start_at.timestamp() / SLOT.total_seconds())):
         calls = list(slot)
-        for first in range(0, len(calls), BATCH):
-            batch = calls[first : first + BATCH]
+        size = BATCH_OF_BACKLOG if len(calls) >= BACKLOG else BATCH
+        for first in range(0, len(calls), size):
+            batch = calls[first : first + size]
             yield batch[-1].start_at, batch

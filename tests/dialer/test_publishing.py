@@ -9,7 +9,7 @@ import pytest
 from dialer.dialing.claim import Dispatched
 from dialer.models import Call
 from dialer.tasks import tick
-from dialer.tasks.dialling import BATCH, SLOT, publish
+from dialer.tasks.dialling import BACKLOG, BATCH, BATCH_OF_BACKLOG, SLOT, publish
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import new_id
 from tests.broker import Broker, Message, broker
@@ -69,6 +69,16 @@ def test_a_full_slot_is_several_messages_and_each_call_is_in_one(broker: Broker)
 
     assert [len(message.args[0]) for message in messages] == [BATCH, BATCH, 10]
     assert [call for message in messages for call in message.args[0]] == told(calls)
+
+
+def test_a_backlog_is_cut_into_larger_messages_than_a_calm_slot(broker: Broker) -> None:
+    now = datetime.now(UTC)
+
+    calm = published(broker, claimed(*[a_slot(now)] * (BACKLOG - 1)), now=now)
+    backlog = published(broker, claimed(*[a_slot(now)] * (2 * BATCH_OF_BACKLOG + 1)), now=now)
+
+    assert max(len(message.args[0]) for message in calm) == BATCH
+    assert [len(message.args[0]) for message in backlog] == [BATCH_OF_BACKLOG, BATCH_OF_BACKLOG, 1]
 
 
 def test_calls_whose_second_has_come_are_taken_at_once(broker: Broker) -> None:

@@ -27,6 +27,13 @@ MUTANTS = [
     ),
     Mutant(
         file=_DIALLING,
+        name="a calm slot waits for a batch of a hundred",
+        old="        size = BATCH_OF_BACKLOG if len(calls) >= BACKLOG else BATCH\n",
+        new="        size = BATCH_OF_BACKLOG\n",
+        tests=_PUBLISHING,
+    ),
+    Mutant(
+        file=_DIALLING,
         name="reports are stored and never applied",
         old="    return carrier_reports.apply_stored(limit=REPORTS, now=database_now())\n",
         new="    return 0\n",
