@@ -15,14 +15,16 @@ class Callback(Owned):
     """A promise to call a contact at a time; its queued call is inserted in the same transaction."""
 
     id = models.BigAutoField(primary_key=True)
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     type = models.CharField(max_length=20, choices=[(t.value, t.value) for t in CallbackType])
     status = models.CharField(
         max_length=12, choices=[(s.value, s.value) for s in CallbackStatus], default=CallbackStatus.PENDING.value
     )
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="callbacks", db_index=False)
     campaign = models.ForeignKey(
-        Campaign, on_delete=models.PROTECT, null=True, related_name="callbacks", db_index=False
+        Campaign, on_delete=models.PROTECT, null=True, related_name="callbacks", db_constraint=False, db_index=False
     )
     call = models.OneToOneField(
         Call, on_delete=models.PROTECT, related_name="callback", help_text="The call it promises"
@@ -45,7 +47,9 @@ class Callback(Owned):
     adjusted_from = models.DateTimeField(null=True)
     adjusted_reason = models.CharField(max_length=32, blank=True)
     notes = models.TextField(blank=True)
-    assigned_persona = models.ForeignKey(Persona, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    assigned_persona = models.ForeignKey(
+        Persona, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     explanation = models.JSONField(default=list)
     dialled_at = models.DateTimeField(null=True)
     completed_by = models.CharField(max_length=32, blank=True)

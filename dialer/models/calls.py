@@ -22,17 +22,23 @@ class Call(Owned, PublicId):
     public_prefix = "call"
 
     # The indexes below begin with these columns; another index per foreign key would slow down every write.
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     direction = models.CharField(
         max_length=8, choices=[(d.value, d.value) for d in Direction], default=Direction.OUTBOUND.value
     )
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="calls", db_index=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, null=True, related_name="calls", db_index=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, null=True, related_name="calls", db_constraint=False, db_index=False
+    )
     campaign_contact = models.ForeignKey(
         CampaignContact, on_delete=models.PROTECT, null=True, related_name="calls", db_index=False
     )
-    persona = models.ForeignKey(Persona, on_delete=models.PROTECT, related_name="calls", db_index=False)
-    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="calls", db_index=False)
+    persona = models.ForeignKey(
+        Persona, on_delete=models.PROTECT, related_name="calls", db_constraint=False, db_index=False
+    )
+    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="calls", db_constraint=False, db_index=False)
     number = models.CharField(max_length=16, help_text="The number dialled; the contact's at hand-over")
     caller_id = models.CharField(max_length=32, blank=True)
 

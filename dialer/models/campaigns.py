@@ -78,7 +78,9 @@ class CampaignContact(Owned, PublicId):
 
     public_prefix = "chn"
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="campaign_contacts", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="campaign_contacts", db_index=False)
     state = models.CharField(

@@ -19,7 +19,9 @@ class Delivery(Owned, PublicId):
 
     public_prefix = "dlv"
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", editable=False, db_constraint=False, db_index=False
+    )
     event = models.ForeignKey(
         Event,
         on_delete=models.CASCADE,

@@ -15,7 +15,9 @@ class Event(Owned, PublicId):
 
     public_prefix = "evt"
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", editable=False, db_constraint=False, db_index=False
+    )
     type = models.CharField(max_length=64)
     occurred_at = models.DateTimeField()
     body = models.BinaryField(help_text="The envelope, byte for byte as it is signed and sent")
