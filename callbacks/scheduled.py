@@ -1,11 +1,12 @@
 """Inserts callbacks, each beside the queued call that it promises."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+import orjson
 
 from callbacks.rules.explanation import Step
 from callbacks.rules.statuses import CallbackType
@@ -22,7 +23,7 @@ class NewCallback:
     scheduled_at: datetime
     time_zone: str
     timezone_source: str
-    explanation: Sequence[Step]
+    explanation: list[Step]
     origin_call_id: UUID | None = None
     original_outcome: str = ""
     number: int | None = None
@@ -74,7 +75,7 @@ def insert(callbacks: Sequence[NewCallback], *, now: datetime) -> dict[UUID, int
             "call_id": [new.call.id for new in callbacks],
             "type": [new.type.value for new in callbacks],
             "persona_id": [new.assigned_persona_id for new in callbacks],
-            "explanation": [json.dumps(list(new.explanation)) for new in callbacks],
+            "explanation": [orjson.dumps(new.explanation).decode() for new in callbacks],
             **{
                 name: [getattr(new, name) for new in callbacks]
                 for name in (
