@@ -4,6 +4,7 @@ The queue is in PostgreSQL's rows; a Celery message only makes a worker look at 
 automatic recovery, not at keeping messages safe.
 """
 
+import gc
 import os
 import signal
 import warnings
@@ -141,6 +142,17 @@ def _let_go_of_broken_connections(**_: object) -> None:
     for connection in connections.all(initialized_only=True):
         if connection.errors_occurred:
             connection.close_if_unusable_or_obsolete()
+
+
+@signals.worker_ready.connect
+def _calm_the_garbage_collector(**_: object) -> None:
+    """Leave what was imported out of every collection, and collect less often.
+
+    Measured: walking the modules of Django and Celery again and again was an eighth of Python's time on a call's way.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @signals.worker_shutting_down.connect
