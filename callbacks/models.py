@@ -22,18 +22,25 @@ class Callback(Owned):
     status = models.CharField(
         max_length=12, choices=[(s.value, s.value) for s in CallbackStatus], default=CallbackStatus.PENDING.value
     )
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="callbacks", db_index=False)
+    contact = models.ForeignKey(
+        Contact, on_delete=models.PROTECT, related_name="callbacks", db_constraint=False, db_index=False
+    )
     campaign = models.ForeignKey(
         Campaign, on_delete=models.PROTECT, null=True, related_name="callbacks", db_constraint=False, db_index=False
     )
     call = models.OneToOneField(
-        Call, on_delete=models.PROTECT, related_name="callback", help_text="The call it promises"
+        Call,
+        on_delete=models.PROTECT,
+        related_name="callback",
+        db_constraint=False,
+        help_text="The call it promises",
     )
     origin_call = models.ForeignKey(
         Call,
         on_delete=models.PROTECT,
         null=True,
         related_name="follow_ups",
+        db_constraint=False,
         db_index=False,
         help_text="The call it follows",
     )
@@ -75,7 +82,6 @@ class Callback(Owned):
             models.Index(fields=["workspace", "scheduled_at", "id"], condition=_PENDING, name="callback_queue"),
             models.Index(fields=["campaign"], condition=_PENDING, name="callback_pending_of_campaign"),
             models.Index(fields=["workspace", "-id"], name="callback_newest"),
-            models.Index(fields=["origin_call"], name="callback_origin"),
             models.Index(
                 fields=["workspace", "-dialled_at"], condition=Q(dialled_at__isnull=False), name="callback_dialled"
             ),

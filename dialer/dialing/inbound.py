@@ -94,7 +94,7 @@ def _bind(adopted: Mapping[int, UUID]) -> None:
 def _known(ring: _Ring) -> UUID | None:
     known: UUID | None = (
         Call.objects.filter(
-            direction=Direction.INBOUND.value, line__carrier=ring.carrier, carrier_call_id=ring.carrier_call_id
+            direction=Direction.INBOUND.value, line__carrier=ring.carrier, inbound_id=ring.carrier_call_id
         )
         .values_list("id", flat=True)
         .first()
@@ -138,6 +138,7 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
                 ringing_at=ring.at,
                 check_at=ring.at + timedelta(seconds=line.ring_timeout_seconds + line.max_duration_seconds) + SLACK,
                 carrier_call_id=ring.carrier_call_id,
+                inbound_id=ring.carrier_call_id or None,
                 config_webhooks=campaign.config_webhooks if campaign else None,
             )
         ],

@@ -28,12 +28,19 @@ class Call(Owned, PublicId):
     direction = models.CharField(
         max_length=8, choices=[(d.value, d.value) for d in Direction], default=Direction.OUTBOUND.value
     )
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="calls", db_index=False)
+    contact = models.ForeignKey(
+        Contact, on_delete=models.PROTECT, related_name="calls", db_constraint=False, db_index=False
+    )
     campaign = models.ForeignKey(
         Campaign, on_delete=models.PROTECT, null=True, related_name="calls", db_constraint=False, db_index=False
     )
     campaign_contact = models.ForeignKey(
-        CampaignContact, on_delete=models.PROTECT, null=True, related_name="calls", db_index=False
+        CampaignContact,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="calls",
+        db_constraint=False,
+        db_index=False,
     )
     persona = models.ForeignKey(
         Persona, on_delete=models.PROTECT, related_name="calls", db_constraint=False, db_index=False
@@ -68,6 +75,12 @@ class Call(Owned, PublicId):
     ended_at = models.DateTimeField(null=True)
     check_at = models.DateTimeField(null=True, help_text="When a live call is next looked up at its carrier")
     carrier_call_id = models.CharField(max_length=100, blank=True)
+    inbound_id = models.CharField(  # noqa: DJ001 — null is not unique
+        max_length=100,
+        null=True,
+        help_text="Inbound: the carrier's id again, unique on its line. Were carrier_call_id in an index, to note an "
+        "outbound call's would be a write to all of them",
+    )
     duration_seconds = models.PositiveIntegerField(null=True)
     dnc_requested_at = models.DateTimeField(
         null=True, help_text="When the contact asked, in this call, not to be called"
@@ -113,8 +126,8 @@ class Call(Owned, PublicId):
             ),
             # A carrier knows an inbound call by its own id only; two reports of it must not make two rows.
             models.UniqueConstraint(
-                fields=["line", "carrier_call_id"],
-                condition=_INBOUND & ~Q(carrier_call_id=""),
+                fields=["line", "inbound_id"],
+                condition=Q(inbound_id__isnull=False),
                 name="call_inbound_once_per_carrier_id",
             ),
         ]

@@ -81,8 +81,12 @@ class CampaignContact(Owned, PublicId):
     workspace = models.ForeignKey(
         Workspace, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
     )
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="campaign_contacts", db_index=False)
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="campaign_contacts", db_index=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="campaign_contacts", db_constraint=False, db_index=False
+    )
+    contact = models.ForeignKey(
+        Contact, on_delete=models.PROTECT, related_name="campaign_contacts", db_constraint=False, db_index=False
+    )
     state = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in ContactState], default=ContactState.WAITING.value
     )

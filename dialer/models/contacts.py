@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from dialer.rules.statuses import ImportStatus
-from dialer.workspaces.models import Owned, PublicId
+from dialer.workspaces.models import Owned, PublicId, Workspace
 
 E164 = r"^\+[0-9]{7,15}$"
 
@@ -17,6 +17,8 @@ class Contact(Owned, PublicId):
 
     public_prefix = "ct"
 
+    # The indexes below begin with it.
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
     external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 — absent is not the empty text
     name = models.CharField(max_length=200, blank=True)
     phone = models.CharField(max_length=16, help_text="E.164: + and 7 to 15 digits")

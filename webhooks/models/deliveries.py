@@ -27,6 +27,7 @@ class Delivery(Owned, PublicId):
         on_delete=models.CASCADE,
         null=True,
         related_name="deliveries",
+        db_constraint=False,
         db_index=False,
         help_text="None for a batch, whose items are rows of their own",
     )
@@ -38,7 +39,9 @@ class Delivery(Owned, PublicId):
         help_text="The item type of a batch; sent in place of the event's type",
     )
     body = models.BinaryField(null=True, help_text="The bytes to send, if not the event's envelope")
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
+    )
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in DeliveryStatus], default=DeliveryStatus.PENDING.value
     )
