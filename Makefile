@@ -69,8 +69,8 @@ thorough-chaos: $(INSTALLED)
 	@$(MAKE) chaos ARGS=--long
 	@$(MAKE) chaos-webhooks
 
-bench: $(INSTALLED)  ## measure call lifecycles against bare Celery tasks, and lateness with a million held calls (needs an idle machine)
-	@$(MEASURED) $(BIN)/python -m bench.engine $(ARGS)
+bench: $(INSTALLED)  ## measure everything beside other queues, on an idle machine, into docs/bench/ (ARGS="lifecycle --short")
+	@$(MEASURED) $(BIN)/python -m bench $(ARGS)
 
 bench-webhooks: $(INSTALLED)  ## measure webhook deliveries per second and the time to a receiver's first byte (needs an idle machine)
 	@$(MEASURED) $(BIN)/python -m bench.webhooks $(ARGS)
