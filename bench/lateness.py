@@ -1,0 +1,111 @@
+"""How late calls are at a steady rate, with ten thousand and a million callbacks held for later, beside the peers.
+
+Each call is due at its own time; late is the time from then to the request to its carrier. In a plain job that is the
+end of the transaction that notes that the call is being placed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from bench import rows
+from bench.figures import Figure, Size
+from bench.fleet import DIAL_PROCESSES, Fleet, fleet
+from bench.peers.catalogue import PEERS
+from bench.peers.workers import PeerFailed, Workers, running
+from bench.rounds import Goal, Rounds, at_most
+from dialer.models import Campaign
+from dialer.rules.statuses import Rank
+from dialer.workspaces.clock import database_now
+
+OURS = "ringback"
+RATES = (50, 200, 500)
+_FEW, _MANY, _MOST = 10_000, 1_000_000, 10_000_000
+_ENGINE = {"worker-tick": 1, "worker-dial": DIAL_PROCESSES, "beat": 1}
+_IN_PROCESS = {"CARRIER_SIMULATED_CLASS": "bench.carrier.Carrier"}
+_LEAD_SECONDS = 5.0
+_PATIENCE_SECONDS = 15
+_PEERS_PATIENCE_SECONDS = 40  # django-q2 looks at its schedules every 30 s
+_PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+
+
+def measure(size: Size) -> Iterator[Figure]:
+    rounds = Rounds("lateness")
+    goals: dict[tuple[str, str], Goal] = {}
+    campaign = rows.a_campaign()
+    held = 0
+    for more in (_FEW, _MANY, _MOST) if size.full else (_FEW, _MANY):
+        _hold(campaign, more - held)
+        held = more
+        for rate in RATES:
+            goals[OURS, _named("p50", rate, held)] = at_most(20)
+            goals[OURS, _named("p99", rate, held)] = at_most(60 if rate <= 200 else 120)  # noqa: PLR2004 — the goals
+        for _ in range(size.rounds if size.full else 1):
+            with rounds.arm(OURS), fleet(_ENGINE, **_IN_PROCESS) as processes:
+                for rate in RATES:
+                    _ours(rounds, processes, campaign, rate=rate, seconds=size.of(short=10, full=30), held=held)
+            if held == _FEW:
+                for peer in PEERS:
+                    with rounds.arm(peer.name), running(peer) as workers:
+                        _peer(rounds, workers, held=held, seconds=size.of(short=4, full=30))
+    if size.full:
+        for peer in PEERS:
+            arm = f"{peer.name}, {_MANY:,} held"
+            with rounds.arm(arm), running(peer) as workers:
+                _peer(rounds, workers, held=_MANY, seconds=30)
+    yield from rounds.figures(goals)
+
+
+def _hold(campaign: Campaign, count: int) -> None:
+    """Promise callbacks that are due from a month on."""
+    first = database_now() + timedelta(days=30)
+    rows.callbacks(campaign, count, first=first, step=timedelta(seconds=1), rank=Rank.PROMISED)
+    rows.settle()
+
+
+def _ours(rounds: Rounds, processes: Fleet, campaign: Campaign, *, rate: int, seconds: int, held: int) -> None:
+    due = rows.callbacks(
+        campaign,
+        rate * seconds,
+        first=database_now() + timedelta(seconds=_LEAD_SECONDS),
+        step=timedelta(seconds=1 / rate),
+        rank=Rank.PROMISED,
+    )
+    asked = processes.wait_until_asked([row.id for row in due], seconds=_LEAD_SECONDS + seconds + _PATIENCE_SECONDS)
+    _show(rounds, OURS, [1000 * (asked[row.id] - row.due) for row in due if row.id in asked], rate=rate, held=held)
+    if len(asked) < len(due):
+        message = f"{rate}/s: {len(due) - len(asked):,} of {len(due):,} calls were not asked for in time"
+        raise TimeoutError(message)
+
+
+def _peer(rounds: Rounds, workers: Workers, *, held: int, seconds: int) -> None:
+    """Hold calls with the peer's own delay, then let calls fall due at each rate."""
+    cap = 60.0 if held <= _FEW else 600.0
+    with workers.handing("at", count=held, lead=30 * 24 * 3600, within=cap) as go:
+        holding = go()
+    if holding.count < held:
+        message = f"gave up after {cap:.0f} s: held {holding.count:,} of {held:,}"
+        raise PeerFailed(message)
+    for rate in RATES:
+        lead = _LEAD_SECONDS + rate * seconds / 500
+        with workers.handing("at", count=rate * seconds, lead=lead, step=1 / rate) as go:
+            handed = go()
+        patience = lead + seconds + _PEERS_PATIENCE_SECONDS
+        with suppress(PeerFailed):  # what did not come in time is counted below
+            workers.wait_for_end(handed, seconds=patience)
+        asked = workers.asked(handed)
+        name = workers.peer.name
+        _show(rounds, name, [1000 * (at - due) for due, at, _ in asked], rate=rate, held=held)
+        rounds.add(name, f"not placed in time at {rate}/s", "calls", handed.count - len(asked), better="lower")
+
+
+def _show(rounds: Rounds, arm: str, late: Sequence[float], *, rate: int, held: int) -> None:
+    ordered = sorted(late)
+    for name, share in _PERCENTILES.items():
+        if ordered:
+            value = ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+            rounds.add(arm, _named(name, rate, held), "ms", value, better="lower")
+
+
+def _named(percentile: str, rate: int, held: int) -> str:
+    return f"{percentile} at {rate}/s, {held:,} held"
