@@ -1,6 +1,7 @@
 """What the whole fleet costs with nothing to do: CPU of every process of the Procfile, of PostgreSQL and of Valkey.
 
-The database is empty. Counting begins a while after all processes are up.
+The database is empty. Counting begins a while after beat's first heartbeats have reached every queue, because it is
+the last process to start.
 """
 
 import tempfile
@@ -12,6 +13,8 @@ from bench.figures import Figure, Size
 from bench.fleet import fleet, http_settings
 from bench.meters import Meter
 from bench.rounds import Rounds, at_most
+from config.celery import QUEUES
+from config.models import Heartbeat
 
 LINES = ("web", "beat", "worker-tick", "worker-dial", "worker-webhooks", "worker-default", "carrier")
 """The lines of the Procfile whose processes do not end by themselves."""
@@ -26,6 +29,9 @@ def measure(size: Size) -> Iterator[Figure]:
         tempfile.TemporaryDirectory() as folder,
         fleet(dict.fromkeys(LINES, 1), **http_settings(Path(folder))) as running,
     ):
+        while Heartbeat.objects.count() < len(QUEUES):
+            running.check()
+            time.sleep(1)
         time.sleep(_SETTLE_SECONDS)
         for _ in range(size.rounds):
             meter = Meter(running.processes())
