@@ -3,9 +3,9 @@
 Each job runs in a process of its own, as a worker calls it; its memory is looked at from outside, 50 times a second.
 The import stores the file in parts, as an upload does, then reads it in batches that check every row and find those
 that are known. Beside it, the same rows: read by ``csv`` and inserted by Django's ``bulk_create``, a thousand at a
-time, nothing checked; and imported by django-import-export into an equal table. Starting a campaign schedules its first
-contacts and leaves the others to the sweep, which is called here until all are scheduled. Whether memory is flat is
-seen beside a fifth of the rows.
+time, nothing checked; and imported by django-import-export into an equal table, in bulk, and a fifth of them row by
+row. Starting a campaign schedules its first contacts and leaves the others to the sweep, which is called here until all
+are scheduled. Whether memory is flat is seen beside a fifth of the rows.
 """
 
 import csv
@@ -35,7 +35,7 @@ TIMES = 10
 IMPORT_SECONDS, START_SECONDS = 60, 5
 MORE_MEGABYTES = 10
 _IMPORT, _START, _REPORT = "import", "campaign start", "report"
-_BULK, _PEER = "bulk_create", "django-import-export"
+_BULK, _PEER, _ROW_BY_ROW = "bulk_create", "django-import-export in bulk", "django-import-export as it comes"
 _PEER_PACKAGE = "django_import_export"
 _RATE, _TOOK, _CPU, _PEAK = "rows", "time", "CPU of a row, the job's process", "peak memory"
 _MORE = "memory beside a fifth of the rows"
@@ -44,7 +44,7 @@ _CHUNK = 65_536
 
 def measure(size: Size) -> Iterator[Figure]:
     rounds = Rounds("bulk_work")
-    rows, contacts = size.of(short=50_000, full=500_000), size.of(short=100_000, full=1_000_000)
+    rows, contacts = size.of(short=20_000, full=500_000), size.of(short=50_000, full=1_000_000)
     with tempfile.TemporaryDirectory() as folder:
         file, smaller = Path(folder) / "contacts.csv", Path(folder) / "fifth.csv"
         _write(file, rows)
@@ -57,9 +57,11 @@ def measure(size: Size) -> Iterator[Figure]:
             with rounds.arm(_BULK):
                 _add(rounds, _BULK, apart.run("bench.bulk_work:bulk_create", str(file)), rows)
             with rounds.arm(_PEER):
-                peer = _import_export(file)
+                peer = _import_export(file, "InBulk")
                 _add(rounds, _PEER, peer, rows)
                 rounds.add(_IMPORT, f"times that of {_PEER}", "ratio", peer.seconds / ours.seconds)
+            with rounds.arm(_ROW_BY_ROW):
+                _add(rounds, _ROW_BY_ROW, _import_export(smaller, "RowByRow"), rows // 5)
     for _ in range(size.rounds):
         with rounds.arm(_START):
             _start(rounds, contacts)
@@ -67,6 +69,7 @@ def measure(size: Size) -> Iterator[Figure]:
             _report(rounds, contacts)
     for arm in (_IMPORT, _BULK, _PEER):
         rounds.note(arm, f"{rows:,} rows")
+    rounds.note(_ROW_BY_ROW, f"{rows // 5:,} rows")
     for arm in (_START, _REPORT):
         rounds.note(arm, f"{contacts:,} contacts")
     goals = {
@@ -143,9 +146,9 @@ def _report(rounds: Rounds, contacts: int) -> None:
     _add(rounds, _REPORT, whole, contacts, fifth=fifth)
 
 
-def _import_export(file: Path) -> apart.Ran:
+def _import_export(file: Path, resource: str) -> apart.Ran:
     done = subprocess.run(  # noqa: S603 — our own command
-        [python_of(_PEER_PACKAGE), "-m", f"bench.peers.{_PEER_PACKAGE}.load", file],
+        [python_of(_PEER_PACKAGE), "-m", f"bench.peers.{_PEER_PACKAGE}.load", file, resource],
         env=environment_of(_PEER_PACKAGE),
         cwd=BASE_DIR,
         capture_output=True,
