@@ -34,15 +34,18 @@ def measure(size: Size) -> Iterator[Figure]:
     calls = size.of(short=5_000, full=30_000)
     for _ in range(size.rounds):
         with rounds.arm(_ARM):
-            rate, reports = asyncio.run(_places_per_second(calls))
+            rate, accepted, reports = asyncio.run(_places_per_second(calls))
             rounds.add(_ARM, "places", "1/s", rate)
-            rounds.add(_ARM, "reports taken meanwhile", "", reports)
-    rounds.note(_ARM, f"{calls:,} calls over {_CONNECTIONS} connections")
+            rounds.note(
+                _ARM,
+                f"{calls:,} calls over {_CONNECTIONS} connections; {accepted:,} accepted, the others have a number that "
+                f"the script refuses; {reports:,} reports came meanwhile",
+            )
     yield from rounds.figures({})
 
 
-async def _places_per_second(calls: int) -> tuple[float, int]:
-    """Return the rate, and how many reports came meanwhile."""
+async def _places_per_second(calls: int) -> tuple[float, int, int]:
+    """Return the rate, how many calls were accepted, and how many reports came meanwhile."""
     reports = 0
 
     def take(request: Request) -> Reply:
@@ -67,8 +70,8 @@ async def _places_per_second(calls: int) -> tuple[float, int]:
             carrier.terminate()
             await carrier.wait()
             await receiver.close()
-        assert sum(place.accepted for place in places(ledger)) == calls, "the carrier refused a call"
-    return calls / took, reports
+        accepted = sum(place.accepted for place in places(ledger))
+    return calls / took, accepted, reports
 
 
 async def _start(ledger: Path, report_url: str) -> asyncio.subprocess.Process:
