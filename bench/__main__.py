@@ -98,13 +98,14 @@ def write(results: Results, into: Path) -> None:
 def _measured(names: Sequence[str], size: Sequence[str]) -> Iterator[ScenarioResult]:
     for name in names:
         print(f"{name} …", flush=True)
-        yield run(name, SCENARIOS[name], size)
+        with _database(name) as environment:
+            yield run(name, SCENARIOS[name], size, environment)
 
 
-def run(name: str, module: str, size: Sequence[str]) -> ScenarioResult:
+def run(name: str, module: str, size: Sequence[str], environment: Mapping[str, str]) -> ScenarioResult:
     """Measure one scenario in a process of its own; whatever it fails with is in the result."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, Others() as others, _database(name) as environment:
+    with tempfile.TemporaryDirectory() as folder, Others() as others:
         found = Path(folder) / "figures"
         command = [sys.executable, "-m", "bench.measure", module, str(found), *size]
         keeper = start_kept(command, environment={**os.environ, **environment})

@@ -18,6 +18,12 @@ from config.local import procfile, settings
 from config.local.keeper import has_ended, start_kept, stop_all
 
 DIAL_PROCESSES = 2
+ENGINE = {"worker-tick": 1, "worker-dial": DIAL_PROCESSES, "beat": 1}
+"""What dials: so many processes of these lines of the Procfile."""
+CARRIER_IN_PROCESS = {
+    "CARRIER_SIMULATED_CLASS": "bench.carrier.Carrier",
+    "DATABASE_POOL_SIZE": "12",  # the thread that stores this carrier's reports needs a connection besides the worker's
+}
 _START_SECONDS = 60
 
 
@@ -28,9 +34,10 @@ class NotStarted(Exception):
 class Fleet:
     """Running processes by the names of their lines in the Procfile."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], changed: Mapping[str, str]) -> None:
         self.folder = folder
         self.environment = environment
+        self._changed = changed
         self.kept: dict[str, list[subprocess.Popen[bytes]]] = {}
 
     def processes(self) -> dict[str, list[psutil.Process]]:
@@ -64,7 +71,9 @@ class Fleet:
             "bench.worker" if word == "config.celery" else word.replace("@%h", f"{number}@%h") for word in line.command
         ]
         with log.open("wb") as output:
-            keeper = start_kept([*words, *options], environment={**self.environment, **line.settings}, output=output)
+            keeper = start_kept(
+                [*words, *options], environment={**self.environment, **line.settings, **self._changed}, output=output
+            )
         self.kept.setdefault(line.name, []).append(keeper)
 
     def check(self) -> None:
@@ -78,7 +87,7 @@ class Fleet:
 
 @contextmanager
 def fleet(counts: Mapping[str, int], *, worker_options: Sequence[str] = (), **changed: str) -> Iterator[Fleet]:
-    """Run so many processes of each of these lines of the Procfile; ``changed`` are settings of theirs.
+    """Run so many processes of each of these lines of the Procfile; ``changed`` are settings that win over its own.
 
     Logs are written as always, to a file. Celery's workers load ``bench.worker``, which is the product's app with the
     bare task. Everything is up when the body begins, beat last.
@@ -86,7 +95,7 @@ def fleet(counts: Mapping[str, int], *, worker_options: Sequence[str] = (), **ch
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         environment = {**os.environ, "BENCH_LEDGERS": folder, **changed}
         lines = {line.name: line for line in procfile.read(BASE_DIR / "Procfile", environment)}
-        running = Fleet(Path(folder), environment)
+        running = Fleet(Path(folder), environment, changed)
         try:
             app.control.purge()
             for name in sorted(counts, key=lambda name: name == "beat"):

@@ -16,7 +16,7 @@ from redis import Redis
 
 from bench import rows
 from bench.figures import Figure, Size
-from bench.fleet import DIAL_PROCESSES, Fleet, fleet, http_settings
+from bench.fleet import CARRIER_IN_PROCESS, DIAL_PROCESSES, ENGINE, Fleet, fleet, http_settings
 from bench.meters import Meter
 from bench.peers.catalogue import PEERS, PLAIN_CELERY, Peer
 from bench.peers.workers import running
@@ -29,8 +29,6 @@ OURS = "ringback"
 OVER_HTTP = "ringback, carrier over HTTP"
 BARE = "bare Celery no-op task"
 RATE, CPU = "rate", "CPU"
-_ENGINE = {"worker-tick": 1, "worker-dial": DIAL_PROCESSES, "beat": 1}
-_IN_PROCESS = {"CARRIER_SIMULATED_CLASS": "bench.carrier.Carrier"}
 _WARM_UP = 500
 _PATIENCE_SECONDS = 180
 _RATIO, _CPU_RATIO = "rate ÷ bare task's", "CPU ÷ bare task's"
@@ -59,12 +57,12 @@ def measure(size: Size) -> Iterator[Figure]:
         costs: dict[str, _Cost] = {}
         with rounds.arm(BARE):
             costs[BARE] = _bare(rounds, count)
-        with rounds.arm(OURS), fleet(_ENGINE, **_IN_PROCESS) as processes:
+        with rounds.arm(OURS), fleet(ENGINE, **CARRIER_IN_PROCESS) as processes:
             costs[OURS] = _ours(rounds, OURS, processes, campaign, count)
         with (
             rounds.arm(OVER_HTTP),
             tempfile.TemporaryDirectory() as folder,
-            fleet({**_ENGINE, "web": 1, "carrier": 1}, **http_settings(Path(folder))) as processes,
+            fleet({**ENGINE, "web": 1, "carrier": 1}, **http_settings(Path(folder))) as processes,
         ):
             costs[OVER_HTTP] = _ours(rounds, OVER_HTTP, processes, campaign, count // 2)
         for peer in PEERS:

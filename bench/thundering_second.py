@@ -15,7 +15,7 @@ from django.db import transaction
 
 from bench import rows
 from bench.figures import Figure, Size
-from bench.fleet import DIAL_PROCESSES, Fleet, fleet
+from bench.fleet import CARRIER_IN_PROCESS, ENGINE, Fleet, fleet
 from bench.peers.catalogue import PEERS, Peer
 from bench.peers.workers import PeerFailed, running
 from bench.rounds import Goal, Rounds
@@ -27,8 +27,6 @@ from dialer.workspaces.clock import database_now
 FORESEEN, UNFORESEEN = "ringback, known before", "ringback, all at once"
 LOST, TWICE, OUT_OF_ORDER, DRAINED = "not placed", "placed twice", "out of order", "drained"
 _CALLS = 20_000
-_ENGINE = {"worker-tick": 1, "worker-dial": DIAL_PROCESSES, "beat": 1}
-_IN_PROCESS = {"CARRIER_SIMULATED_CLASS": "bench.carrier.Carrier"}
 _LEAD_SECONDS = 10.0
 _PATIENCE_SECONDS = 120
 
@@ -38,7 +36,7 @@ def measure(size: Size) -> Iterator[Figure]:
     campaign = rows.a_campaign()
     for _ in range(size.rounds if size.full else 1):
         for arm, lead in ((FORESEEN, _LEAD_SECONDS), (UNFORESEEN, 0.0)):
-            with rounds.arm(arm), fleet(_ENGINE, **_IN_PROCESS) as processes:
+            with rounds.arm(arm), fleet(ENGINE, **CARRIER_IN_PROCESS) as processes:
                 _ours(rounds, arm, processes, campaign, lead=lead)
         for peer in PEERS:
             with rounds.arm(peer.name):

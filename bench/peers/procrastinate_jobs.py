@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 import procrastinate
 
@@ -37,6 +39,7 @@ def call_now(calls: Sequence[tuple[int, datetime]]) -> None:
 
 
 def call_at(calls: Sequence[tuple[int, datetime]]) -> None:
-    """Defer one by one, because the jobs of one batch share their time."""
+    """Defer calls of the same time together; a batch has one."""
     app.open()
-    _follow(calls)
+    for due, group in groupby(calls, key=itemgetter(1)):
+        task.configure(schedule_at=due).batch_defer(*({"call_id": call_id} for call_id, _ in group))
