@@ -38,8 +38,8 @@ def measure(size: Size) -> Iterator[Figure]:
             rounds.add(_ARM, "places", "1/s", rate)
             rounds.note(
                 _ARM,
-                f"{calls:,} calls over {_CONNECTIONS} connections; {accepted:,} accepted, the others have a number that "
-                f"the script refuses; {reports:,} reports came meanwhile",
+                f"{calls:,} calls over {_CONNECTIONS} connections; {accepted:,} accepted, the others have numbers that "
+                f"its script refuses; {reports:,} reports came meanwhile",
             )
     yield from rounds.figures({})
 

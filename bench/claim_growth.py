@@ -19,7 +19,7 @@ import psycopg
 from bench import filling
 from bench.figures import Figure, Size
 from bench.rounds import Rounds, at_most
-from bench.rows import a_campaign
+from bench.rows import a_campaign, in_bulk
 from dialer.dialing import claim
 from dialer.models import Campaign
 from dialer.workspaces.clock import database_now
@@ -41,11 +41,14 @@ def measure(size: Size) -> Iterator[Figure]:
     sizes = [SMALLEST, 100_000, 1_000_000, *([10_000_000] if size.full else [])]
     first = 0.0
     for before, held in zip([0, *sizes], sizes, strict=False):
-        filling.queued_calls([campaign], contact, held - before, first=timedelta(days=1), step=timedelta(seconds=1))
+        with in_bulk():
+            filling.queued_calls([campaign], contact, held - before, first=timedelta(days=1), step=timedelta(seconds=1))
         filling.analyse()
-        _add(rounds, f"{held:,} held", [campaign], contact, size, beside=first)
+        with rounds.arm(f"{held:,} held"):
+            _add(rounds, f"{held:,} held", [campaign], contact, size, beside=first)
         first = first or rounds.median(f"{SMALLEST:,} held", _TIME) or 0.0
-    _beside_open_transaction(rounds, campaign, contact, size)
+    with rounds.arm(_OPEN):
+        _beside_open_transaction(rounds, campaign, contact, size)
     many = [
         Campaign.objects.create(
             workspace_id=campaign.workspace_id,
@@ -58,7 +61,8 @@ def measure(size: Size) -> Iterator[Figure]:
         for number in range(CAMPAIGNS)
     ]
     filling.analyse()
-    _add(rounds, _MANY, many, contact, size, beside=first)
+    with rounds.arm(_MANY):
+        _add(rounds, _MANY, many, contact, size, beside=first)
     arms = [*(f"{held:,} held" for held in sizes[1:]), _MANY]
     goals = {(arm, _RATIO): at_most(FLAT) for arm in arms}
     yield from rounds.figures({**goals, (_OPEN, _BEFORE): at_most(FLAT)})

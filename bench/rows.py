@@ -135,7 +135,7 @@ def callbacks(campaign: Campaign, count: int, *, first: datetime, step: timedelt
 def hold(campaign: Campaign, count: int) -> None:
     """Promise so many callbacks that are due from a month on, and leave the tables as autovacuum would in time."""
     first = database_now() + timedelta(days=30)
-    with _in_bulk():
+    with in_bulk():
         callbacks(campaign, count, first=first, step=timedelta(seconds=1), rank=Rank.PROMISED)
     with connection.cursor() as cursor:
         cursor.execute(f"VACUUM ANALYZE {', '.join(_HOLDING)}")
@@ -150,7 +150,7 @@ class _Index(NamedTuple):
 
 
 @contextmanager
-def _in_bulk() -> Iterator[None]:
+def in_bulk() -> Iterator[None]:
     """Check no foreign keys and write no indexes meanwhile; the indexes are made afterwards, a fifth of the work."""
     indexes = fetch(
         _Index,
