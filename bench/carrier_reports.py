@@ -106,6 +106,7 @@ async def _through_reporter(url: str, ids: Sequence[UUID]) -> list[float]:
     running = asyncio.create_task(reporter.run())
     await all_taken.wait()
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     return []
 
 
