@@ -40,7 +40,7 @@ def measure(size: Size) -> Iterator[Figure]:
                 _ours(rounds, arm, processes, campaign, lead=lead)
         for peer in PEERS:
             with rounds.arm(peer.name):
-                _peer(rounds, peer, size.of(short=_CALLS // 10, full=_CALLS))
+                _peer(rounds, peer, size.of(short=_CALLS // 20, full=_CALLS))
     nothing = Goal("0", lambda value: value == 0)
     yield from rounds.figures(
         {(arm, name): nothing for arm in (FORESEEN, UNFORESEEN) for name in (LOST, TWICE, OUT_OF_ORDER)}
