@@ -83,6 +83,9 @@ def _peer(rounds: Rounds, workers: Workers, *, rates: Sequence[int], held: int, 
         lead = 2 + rate * seconds / 500  # so long it may take to hand them over
         with workers.handing("at", count=rate * seconds, lead=lead, step=1 / rate) as go:
             handed = go()
+        if handed.seconds > lead:
+            slow = f"handing over {handed.count:,} calls took {handed.seconds:.1f} s and delayed some that were due"
+            rounds.note(workers.peer.name, slow)
         patience = lead + seconds + _PEERS_PATIENCE_SECONDS
         with suppress(PeerFailed):  # what did not come in time is counted below
             workers.wait_for_end(handed, seconds=patience)
