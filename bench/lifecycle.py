@@ -110,7 +110,8 @@ def _ours(rounds: Rounds, arm: str, processes: Fleet, campaign: Campaign, count:
     rounds.add(arm, "WAL, full pages after checkpoints", "bytes", pages / count, better="lower")
     rounds.add(arm, "WAL records", "", records / count, better="lower")
     rounds.add(arm, "calls in a message", "", count / (processes.lines_logged("calls.placed") - messages))
-    rounds.note(arm, f"{count:,} a round; beat, 1 worker-tick, {DIAL_PROCESSES} worker-dial, as the Procfile has them")
+    fleet_of = ", ".join(f"{len(keepers)} {name}" for name, keepers in processes.kept.items())
+    rounds.note(arm, f"{count:,} a round; {fleet_of}, as the Procfile starts them")
     return cost
 
 
@@ -135,7 +136,7 @@ def _peer(rounds: Rounds, peer: Peer, count: int) -> _Cost:
         workers.wait_for_end(handed, seconds=_PATIENCE_SECONDS)
         took = time.monotonic() - began
         cost = _cost(rounds, peer.name, count, took=took, cpu={**meter.read(), "publisher": handed.cpu})
-    rounds.note(peer.name, f"{count:,} a round; held in {peer.held_in}")
+    rounds.note(peer.name, f"{count:,} a round, each a plain job that writes fewer rows than a lifecycle of Ringback")
     return cost
 
 

@@ -5,6 +5,7 @@ from html import escape
 from statistics import median
 
 from bench.figures import Figure
+from bench.peers.catalogue import PEERS
 from bench.results import Results, ScenarioResult
 
 OURS = "ringback"
@@ -12,7 +13,7 @@ OURS = "ringback"
 PLOTTED = (
     ("lifecycle", "rate"),
     ("lifecycle", "CPU"),
-    ("lateness", "p99 at 50/s, 10,000 held"),
+    ("lateness", "p99 at 200/s, 10,000 held"),
     ("thundering_second", "drained"),
 )
 """The figures whose arms are drawn side by side."""
@@ -27,9 +28,11 @@ def as_text(results: Results) -> str:
 
 def scenario_as_text(scenario: ScenarioResult) -> str:
     lines = [f"\n{scenario.name} ({scenario.seconds:.0f} s)", *_warnings(scenario)]
-    for figure in scenario.figures:
-        named = f"{figure.arm}: {figure.name}".removesuffix(": ")
-        lines.append(f"  {named:<52} {_value(figure):<34} {_verdict(figure)}".rstrip())
+    for held_in, figures in _grouped(scenario.figures).items():
+        lines += [f"  {held_in}:"] if held_in else []
+        for figure in figures:
+            named = f"{figure.arm}: {figure.name}".removesuffix(": ")
+            lines.append(f"  {named:<52} {_value(figure):<34} {_verdict(figure)}".rstrip())
     return "\n".join(lines)
 
 
@@ -72,11 +75,11 @@ def _plot_name(scenario: str, name: str) -> str:
 
 def _machine(results: Results) -> Iterator[str]:
     machine = results.machine
-    yield f"**Machine**: {machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}."
+    yield f"- **Machine**: {machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}."
     others = {name: value for name, value in results.versions.items() if name not in results.peers}
-    yield f"**Versions**: {', '.join(f'{name} {value}' for name, value in others.items())}."
+    yield f"- **Versions**: {', '.join(f'{name} {value}' for name, value in others.items())}."
     for name, settings in results.durability.items():
-        yield f"**{name}**: {_settings(settings)}."
+        yield f"- **{name}**: {_settings(settings)}."
 
 
 def _scenario(scenario: ScenarioResult) -> Iterator[str]:
@@ -86,15 +89,30 @@ def _scenario(scenario: ScenarioResult) -> Iterator[str]:
         yield ""
     yield "| arm | figure | median (range) | goal | |"
     yield "|---|---|---|---|---|"
+    for held_in, figures in _grouped(scenario.figures).items():
+        if held_in:
+            yield f"| **{held_in}** | | | | |"
+        for figure in figures:
+            mark = "" if figure.reached is None else "reached" if figure.reached else "**missed**"
+            yield f"| {figure.arm} | {figure.name} | {_value(figure)} | {figure.goal} | {mark} |"
+    notes: dict[str, dict[str, None]] = {}
     for figure in scenario.figures:
-        mark = "" if figure.reached is None else "reached" if figure.reached else "**missed**"
-        yield f"| {figure.arm} | {figure.name} | {_value(figure)} | {figure.goal} | {mark} |"
-    notes = {figure.arm: figure.note for figure in scenario.figures if figure.note}
+        if figure.note:
+            notes.setdefault(figure.note, {})[figure.arm] = None
     yield ""
-    yield from (f"- {arm}: {note}." for arm, note in notes.items())
+    yield from (f"- {', '.join(arms)}: {note}." for note, arms in notes.items())
     for drawn, name in PLOTTED:
         if drawn == scenario.name and any(figure.name == name and figure.values for figure in scenario.figures):
             yield f"\n![{scenario.name}: {name}]({_plot_name(drawn, name)})"
+
+
+def _grouped(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
+    """Return Ringback's figures and others first, then those of peers by where they hold what is due later."""
+    grouped: dict[str, list[Figure]] = {"": []}
+    for figure in figures:
+        held_in = next((f"held in {peer.held_in}" for peer in PEERS if figure.arm.startswith(peer.name)), "")
+        grouped.setdefault(held_in, []).append(figure)
+    return grouped
 
 
 def _warnings(scenario: ScenarioResult) -> Iterator[str]:

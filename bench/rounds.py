@@ -61,10 +61,6 @@ class Rounds:
             self._errors[name] = f"{type(error).__name__}: {error}"
             print(f"  {self._scenario}: {name} failed: {self._errors[name]}", flush=True)
 
-    def median(self, arm: str, name: str) -> float | None:
-        gathered = self._gathered.get((arm, name))
-        return median(gathered.values) if gathered else None
-
     def figures(self, goals: Mapping[tuple[str, str], Goal]) -> Iterator[Figure]:
         """Return a figure for each arm and name, with its goal, and one for each arm that failed."""
         for (arm, name), gathered in self._gathered.items():

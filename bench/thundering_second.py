@@ -40,7 +40,7 @@ def measure(size: Size) -> Iterator[Figure]:
                 _ours(rounds, arm, processes, campaign, lead=lead)
         for peer in PEERS:
             with rounds.arm(peer.name):
-                _peer(rounds, peer, size.of(short=_CALLS // 10, full=_CALLS))
+                _peer(rounds, peer, size.of(short=_CALLS // 20, full=_CALLS))
     nothing = Goal("0", lambda value: value == 0)
     yield from rounds.figures(
         {(arm, name): nothing for arm in (FORESEEN, UNFORESEEN) for name in (LOST, TWICE, OUT_OF_ORDER)}
@@ -83,7 +83,6 @@ def _peer(rounds: Rounds, peer: Peer, count: int) -> None:
     lead = 5 + count / 400
     with running(peer) as workers:
         with workers.handing("at", count=count, lead=lead) as go:
-            due = time.time() + lead
             handed = go()
         with suppress(PeerFailed):  # what did not come in time is counted below
             workers.wait_for_end(handed, seconds=lead + _PATIENCE_SECONDS)
@@ -93,5 +92,5 @@ def _peer(rounds: Rounds, peer: Peer, count: int) -> None:
             raise PeerFailed(message)
     rounds.add(peer.name, LOST, "calls", handed.count - len(asked), better="lower")
     rounds.add(peer.name, TWICE, "calls", sum(repeats > 0 for *_, repeats in asked), better="lower")
-    rounds.add(peer.name, DRAINED, "1/s", len(asked) / (max(at for _, at, _ in asked) - due))
+    rounds.add(peer.name, DRAINED, "1/s", len(asked) / (max(at for _, at, _ in asked) - asked[0][0]))
     rounds.note(peer.name, f"{count:,} calls; a call handed out again is placed once, because its row says so")

@@ -85,6 +85,7 @@ class Workers:
         self._keepers: list[subprocess.Popen[bytes]] = []
         self._environment = {
             **os.environ,
+            **peer.environment,
             "PATH": f"{_FOLDER / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(BASE_DIR),
             "DJANGO_SETTINGS_MODULE": "bench.peers.django_q2_settings",

@@ -50,6 +50,21 @@ def test_a_peer_that_wins_is_named() -> None:
     assert "- lifecycle, CPU: rq" not in text
 
 
+def test_peers_are_shown_apart_by_where_they_hold_calls() -> None:
+    arms = ("huey", "ringback", "procrastinate")
+
+    text = page.as_markdown(results(*(Figure("lifecycle", arm, "rate", "1/s", [1.0]) for arm in arms)))
+
+    shown = (
+        "| ringback |",
+        "| **held in Valkey** |",
+        "| huey | rate",
+        "| **held in PostgreSQL** |",
+        "| procrastinate |",
+    )
+    assert [text.index(words) for words in shown] == sorted(text.index(words) for words in shown)
+
+
 def test_an_arm_that_failed_shows_its_error_instead_of_a_value() -> None:
     figure = Figure("lifecycle", "rq", "", "", error="PeerFailed: not installed: no matching distribution")
 
