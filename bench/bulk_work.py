@@ -50,6 +50,7 @@ def measure(size: Size) -> Iterator[Figure]:
         _write(file, rows)
         _write(smaller, rows // 5)
         for _ in range(size.rounds):
+            ours = peer = None
             with rounds.arm(_IMPORT):
                 fifth = apart.run("bench.bulk_work:import_csv", str(smaller))
                 ours = apart.run("bench.bulk_work:import_csv", str(file))
@@ -59,6 +60,7 @@ def measure(size: Size) -> Iterator[Figure]:
             with rounds.arm(_PEER):
                 peer = _import_export(file, "InBulk")
                 _add(rounds, _PEER, peer, rows)
+            if ours and peer:
                 rounds.add(_IMPORT, f"times that of {_PEER}", "ratio", peer.seconds / ours.seconds)
             with rounds.arm(_ROW_BY_ROW):
                 _add(rounds, _ROW_BY_ROW, _import_export(smaller, "RowByRow"), rows // 5)

@@ -34,19 +34,19 @@ def measure(size: Size) -> Iterator[Figure]:
     count, seconds = size.of(short=5_000, full=50_000), size.of(short=5, full=20)
     with Receivers(RECEIVERS) as receivers:
         for _ in range(size.rounds):
+            ours = peers = 0.0
             with rounds.arm(_OURS):
                 ours = _of_ringback(rounds, receivers, count)
             with rounds.arm(_PEER):
                 peers = _of_django_webhook(rounds, receivers, count // 10)
+            if ours and peers:
                 rounds.add(_OURS, _RATIO, "ratio", ours / peers)
             for arm, post, posts in (
                 ("libcurl, no database", bare_posts.by_libcurl, 2 * count),
                 ("requests, no database", bare_posts.by_requests, count // 2),
             ):
                 with rounds.arm(arm):
-                    rate, cpu = bare_posts.posts_per_second(post, receivers.ports, posts, processes=deliveries.SENDERS)
-                    rounds.add(arm, _RATE, "1/s", rate)
-                    rounds.add(arm, "CPU of a delivery, senders", "ms", cpu, better="lower")
+                    _of_a_loop(rounds, arm, receivers, post, posts)
         for rate in RATES:
             _first_bytes(rounds, receivers, rate, seconds=seconds, times=size.rounds)
     yield from rounds.figures(
@@ -86,6 +86,14 @@ def _of_django_webhook(rounds: Rounds, receivers: Receivers, count: int) -> floa
         _add(rounds, _PEER, count, took, meter)
     rounds.note(_PEER, workers.configuration)
     return count / took
+
+
+def _of_a_loop(rounds: Rounds, arm: str, receivers: Receivers, post: bare_posts.Post, count: int) -> None:
+    before = receivers.count()
+    rate, cpu = bare_posts.posts_per_second(post, receivers.ports, count, processes=deliveries.SENDERS)
+    assert receivers.count() - before >= count, "a request did not arrive"
+    rounds.add(arm, _RATE, "1/s", rate)
+    rounds.add(arm, "CPU of a delivery, senders", "ms", cpu, better="lower")
 
 
 def _add(rounds: Rounds, arm: str, count: int, took: float, meter: Meter) -> None:
