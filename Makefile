@@ -9,7 +9,7 @@ WORKERS ?= 3
 BROKER ?= valkey
 
 .DEFAULT_GOAL := help
-.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone thorough bench bench-webhooks format reset login shell real-run
+.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone thorough bench format reset login shell real-run
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,11 +69,8 @@ thorough-chaos: $(INSTALLED)
 	@$(MAKE) chaos ARGS=--long
 	@$(MAKE) chaos-webhooks
 
-bench: $(INSTALLED)  ## measure call lifecycles against bare Celery tasks, and lateness with a million held calls (needs an idle machine)
-	@$(MEASURED) $(BIN)/python -m bench.engine $(ARGS)
-
-bench-webhooks: $(INSTALLED)  ## measure webhook deliveries per second and the time to a receiver's first byte (needs an idle machine)
-	@$(MEASURED) $(BIN)/python -m bench.webhooks $(ARGS)
+bench: $(INSTALLED)  ## measure everything beside other queues, on an idle machine, into docs/bench/ (ARGS="lifecycle --short")
+	@$(MEASURED) $(BIN)/python -m bench $(ARGS)
 
 format: $(INSTALLED)  ## format the code
 	@$(BIN)/ruff format --quiet .

@@ -5,6 +5,7 @@ contact with its number. So taking in the same rows again changes nothing.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -248,12 +249,44 @@ class _Batch:
 
     def write(self) -> None:
         lock_numbers((self.workspace_id, str(contact_id)) for contact_id in self.moved)
-        Contact.objects.bulk_create(self.created.values())
+        _insert(list(self.created.values()))
         Contact.objects.bulk_create(
             self.updated.values(), update_conflicts=True, unique_fields=["id"], update_fields=_WRITTEN
         )
         if self.moved:
             _reschedule(sorted(self.moved), now=self.now)
+
+
+def _insert(contacts: Sequence[Contact]) -> None:
+    """Insert new contacts; measured with a thousand, ``bulk_create`` takes five times as much of Python's time."""
+    if contacts:
+        run(
+            "insert_contacts",
+            """
+            INSERT INTO dialer_contact (id, workspace_id, external_id, name, phone, time_zone, zones, timezone_source,
+                warnings, status, metadata, created_at)
+            SELECT t.id, t.workspace_id, t.external_id, t.name, t.phone, t.time_zone, t.zones::jsonb, t.timezone_source,
+                t.warnings::jsonb, '', t.metadata::jsonb, t.created_at
+            FROM unnest(%(ids)s::uuid[], %(workspaces)s::uuid[], %(external_ids)s::text[], %(names)s::text[],
+                %(phones)s::text[], %(time_zones)s::text[], %(zones)s::text[], %(sources)s::text[],
+                %(warnings)s::text[], %(metadata)s::text[], %(created)s::timestamptz[])
+                AS t(id, workspace_id, external_id, name, phone, time_zone, zones, timezone_source, warnings, metadata,
+                    created_at)
+            """,
+            {
+                "ids": [contact.id for contact in contacts],
+                "workspaces": [contact.workspace_id for contact in contacts],
+                "external_ids": [contact.external_id for contact in contacts],
+                "names": [contact.name for contact in contacts],
+                "phones": [contact.phone for contact in contacts],
+                "time_zones": [contact.time_zone for contact in contacts],
+                "zones": [json.dumps(contact.zones) for contact in contacts],
+                "sources": [contact.timezone_source for contact in contacts],
+                "warnings": [json.dumps(contact.warnings) for contact in contacts],
+                "metadata": [json.dumps(contact.metadata) for contact in contacts],
+                "created": [contact.created_at for contact in contacts],
+            },
+        )
 
 
 def _checked(fields: ContactFields, *, is_whole: bool = True) -> ContactFields:

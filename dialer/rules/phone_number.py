@@ -46,12 +46,23 @@ def digits_to_own(text: str) -> str:
     return "" if any(character.isalpha() for character in text) else digits_of(text)
 
 
+@lru_cache(maxsize=1_024)
+def read_by_library(phone: str) -> phonenumbers.PhoneNumber | None:
+    """Return the number as the library reads it, not to be changed; ``None`` if it does not know its country code.
+
+    Who asks one question about a number asks the others soon, and reading takes as long as most answers.
+    """
+    try:
+        return phonenumbers.parse(phone, None)
+    except phonenumbers.NumberParseException:
+        return None
+
+
 @lru_cache(maxsize=65_536)
 def doubts(phone: str) -> tuple[str, ...]:
     """Return the phone-number library's doubts about a number of the right shape; usually none."""
-    try:
-        number = phonenumbers.parse(phone, None)
-    except phonenumbers.NumberParseException:
+    number = read_by_library(phone)
+    if number is None:
         return ("unknown country code",)
     if not phonenumbers.is_possible_number(number):
         return ("unusual length for its country",)
@@ -63,7 +74,5 @@ def doubts(phone: str) -> tuple[str, ...]:
 @lru_cache(maxsize=65_536)
 def country_of(phone: str) -> str | None:
     """Return the country of a number as ISO 3166 letters; ``None`` if it has none or the library does not know it."""
-    try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
-    except phonenumbers.NumberParseException:
-        return None
+    number = read_by_library(phone)
+    return None if number is None else phonenumbers.region_code_for_number(number)

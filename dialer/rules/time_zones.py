@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import available_timezones
 
-import phonenumbers
 from phonenumbers import timezone as number_zones
 
 from dialer.rules.calling_window import LONGEST_WAIT, CallingWindow, next_opening
+from dialer.rules.phone_number import read_by_library
 from dialer.rules.window_settings import NARROWED
 
 _UNKNOWN = "Etc/Unknown"
@@ -66,9 +66,8 @@ def zones_for(*, time_zone: str, phone: str) -> ContactZones:
     """Return the contact's own zone, else every zone its number's plan allows (``phonenumbers``), else none."""
     if time_zone:
         return ContactZones(zones=(time_zone,), source="contact")
-    try:
-        number = phonenumbers.parse(phone, None)
-    except phonenumbers.NumberParseException:
+    number = read_by_library(phone)
+    if number is None:
         return ContactZones(zones=(), source="")
     zones = tuple(sorted(set(number_zones.time_zones_for_number(number)) - {_UNKNOWN}))
     return ContactZones(zones=zones, source="number" if len(zones) == 1 else "number_set" if zones else "")

@@ -1,0 +1,28 @@
+"""The runner keeps what each scenario found, and what it failed with."""
+
+import importlib
+
+import pytest
+
+from bench import __main__ as bench
+from bench.figures import Figure
+
+
+def test_a_failing_scenario_keeps_its_figures_and_its_error(capfd: pytest.CaptureFixture[str]) -> None:
+    result = bench.run("failing", "tests.bench.failing", ["--rounds=2"], {})
+
+    assert result.figures == [Figure("failing", "ringback", "rate", "1/s", [2.0])]
+    assert result.error == "RuntimeError: the peer went away"
+    assert "FAILED: RuntimeError: the peer went away" in capfd.readouterr().out
+
+
+def test_a_scenario_after_a_failing_one_is_measured() -> None:
+    results = [bench.run(name, f"tests.bench.{name}", ["--rounds=1"], {}) for name in ("failing", "working")]
+
+    assert [bool(result.error) for result in results] == [True, False]
+    assert results[1].figures == [Figure("working", "ringback", "rate", "1/s", [1.0])]
+
+
+def test_every_scenario_names_a_module_that_measures() -> None:
+    for module in bench.SCENARIOS.values():
+        assert callable(importlib.import_module(module).measure)
