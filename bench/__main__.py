@@ -58,7 +58,9 @@ def main() -> int:
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument("--full", action="store_true", help="large sizes, five rounds; takes an hour or more")
     sizes.add_argument("--short", action="store_true", help="one round, to see whether all work")
-    parser.add_argument("--rounds", type=int, help="instead of three")
+    parser.add_argument(
+        "--rounds", type=int, help="instead of three; lateness and thundering_second have one unless --full"
+    )
     parser.add_argument("--into", type=Path, help="folder for results.json, README.md and plots; default: docs/bench")
     options = parser.parse_args()
     unknown = sorted(set(options.scenarios) - SCENARIOS.keys())

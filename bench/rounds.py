@@ -63,7 +63,8 @@ class Rounds:
 
     def figures(self, goals: Mapping[tuple[str, str], Goal]) -> Iterator[Figure]:
         """Return a figure for each arm and name, with its goal, and one for each arm that failed."""
-        for (arm, name), gathered in self._gathered.items():
+        arms = list(dict.fromkeys(arm for arm, _ in self._gathered))
+        for (arm, name), gathered in sorted(self._gathered.items(), key=lambda item: arms.index(item[0][0])):
             goal = goals.get((arm, name))
             yield Figure(
                 scenario=self._scenario,

@@ -2,7 +2,7 @@
 
 One transaction notes that the call is being placed, as nobody may call twice; then a carrier would be asked; the other
 writes outcome, event, delivery and the next call. The queue holds the next call for a month by its own means. Ringback
-writes more: the carrier's report, the contact's state, the callback's row with its explanation, and three events.
+writes more: the carrier's report, the contact's state, the callback with its explanation, three events and deliveries.
 """
 
 import os

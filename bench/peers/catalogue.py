@@ -79,8 +79,8 @@ PEERS = (
         module="bench.peers.dramatiq_jobs",
         held_in="Valkey and worker memory",
         commands=(("dramatiq", "bench.peers.dramatiq_jobs", "--processes", "2", "--threads", "4"),),
-        settings="no retries; dramatiq_delay_queue_prefetch=20000, because with the default of 4,000 a worker 10,000 held "
-        "calls keep it from fetching those that are due sooner",
+        settings="no retries; dramatiq_delay_queue_prefetch=20000, because with the default of 4,000 a worker 10,000 "
+        "held calls keep it from fetching those that are due sooner",
         environment={"dramatiq_delay_queue_prefetch": "20000"},
     ),
     Peer(
