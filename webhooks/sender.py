@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -27,11 +28,11 @@ from webhooks.transport import Answer, Transport
 
 log = logging.getLogger(__name__)
 
-SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 256}
+SLOTS: Mapping[Lane, int] = {Lane.FAST: 256, Lane.SLOW: 256}
 """Parallel requests of one loop, by lane."""
 MOST_SLOTS = 512
 """All requests of one loop, however many long ones of the fast lane count in the slow lane."""
-MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 16}
+MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 256, Lane.SLOW: 16}
 """Requests started at once; running requests and the fast lane are served in between."""
 LOOK_SECONDS = 0.02
 """Pause between two claims while there is work: about how long a committed event waits for its claim."""
@@ -42,6 +43,10 @@ FREEZE_SECONDS = 0.2
 GROUP_SECONDS = 0.02
 """How long an answer waits to be settled together with others."""
 GROUP = 200
+BACKLOG_GROUP_SECONDS = 0.1
+"""The same while there is a backlog: larger groups cost less, and the next deliveries are late anyway."""
+BACKLOG_EACH = 8
+"""How many deliveries of each endpoint a claim takes while there is a backlog; other endpoints have the next turn."""
 CLOCK_SECONDS = 0.25
 """How long PostgreSQL's time is extrapolated by this process's clock before it is read again."""
 TROUBLE_SECONDS = 0.5
@@ -71,6 +76,8 @@ class Sender:
         self._under_way: dict[Claimed, _UnderWay] = {}
         self._sent: list[Sent] = []
         self._look_at = dict.fromkeys(Lane, 0.0)
+        self._turn = dict.fromkeys(Lane, UUID(int=0))
+        self._has_backlog = dict.fromkeys(Lane, False)
         self._freeze_at = 0.0
         self._settle_at = 0.0
         self._time = datetime.min.replace(tzinfo=UTC)
@@ -114,8 +121,9 @@ class Sender:
 
     def _is_time_to_settle(self) -> bool:
         now = time.monotonic()
+        wait = BACKLOG_GROUP_SECONDS if self._has_backlog[Lane.FAST] else GROUP_SECONDS
         return now >= self._settle_at and (
-            len(self._sent) >= GROUP or not self._under_way or now >= self._settle_at + GROUP_SECONDS
+            len(self._sent) >= GROUP or not self._under_way or now >= self._settle_at + wait
         )
 
     def _freeze(self) -> int:
@@ -129,9 +137,15 @@ class Sender:
         if free <= 0:
             return 0
         now = self._now()
-        claimed = delivery.claim_due(limit=free, lane=lane, now=now)
-        # A full claim means that more is due: claim again as soon as a slot is free.
-        self._look_at[lane] = time.monotonic() + (0 if len(claimed) == free else _LOOKS[lane])
+        most_endpoints = max(1, free // BACKLOG_EACH) if self._has_backlog[lane] else None
+        claimed = delivery.claim_due(
+            limit=free, most_endpoints=most_endpoints, lane=lane, after=self._turn[lane], now=now
+        )
+        if claimed:
+            self._turn[lane] = claimed[-1].receiver.id
+        # A claim that fills most of the free slots means that more is due: claim again as soon as a slot is free.
+        self._has_backlog[lane] = len(claimed) > free // 2
+        self._look_at[lane] = time.monotonic() + (0 if self._has_backlog[lane] else _LOOKS[lane])
         for each in claimed:
             self._under_way[each] = _UnderWay(now, time.monotonic())
             request = delivery.prepare(each, now=now)
