@@ -84,19 +84,22 @@ _LOCK_ENDPOINTS = """
                 WHERE d.status = 'pending' AND d.endpoint_id > w.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
         FROM waiting w WHERE w.endpoint_id IS NOT NULL
     ), ready AS MATERIALIZED (
-        SELECT {receiver}
-        FROM webhooks_endpoint p
-        WHERE p.id IN (SELECT endpoint_id FROM waiting) AND p.is_active AND p.paused_at IS NULL
-            AND CASE %(lane)s::text WHEN 'fast' THEN p.latency_ms < %(slow_ms)s
-                              WHEN 'slow' THEN p.latency_ms IS NULL OR p.latency_ms >= %(slow_ms)s ELSE true END
-            AND (p.open_until IS NULL OR p.open_until <= %(now)s)
-            AND (p.next_free_at IS NULL OR p.next_free_at <= %(now)s)
-            AND EXISTS (SELECT FROM webhooks_delivery d
-                        WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s
-                            AND (d.lease_until IS NULL OR d.lease_until <= %(now)s))
-            AND CASE WHEN p.trips = 0 THEN p.max_in_flight ELSE 1 END
-                > (SELECT count(*) FROM webhooks_delivery d
-                   WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.lease_until > %(now)s)
+        SELECT p.*
+        FROM waiting w CROSS JOIN LATERAL (  -- the limit keeps the planner from visiting all endpoints
+            SELECT {receiver} FROM webhooks_endpoint p
+            WHERE p.id = w.endpoint_id AND p.is_active AND p.paused_at IS NULL
+                AND CASE %(lane)s::text WHEN 'fast' THEN p.latency_ms < %(slow_ms)s
+                                  WHEN 'slow' THEN p.latency_ms IS NULL OR p.latency_ms >= %(slow_ms)s ELSE true END
+                AND (p.open_until IS NULL OR p.open_until <= %(now)s)
+                AND (p.next_free_at IS NULL OR p.next_free_at <= %(now)s)
+                AND EXISTS (SELECT FROM webhooks_delivery d
+                            WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s
+                                AND (d.lease_until IS NULL OR d.lease_until <= %(now)s))
+                AND CASE WHEN p.trips = 0 THEN p.max_in_flight ELSE 1 END
+                    > (SELECT count(*) FROM webhooks_delivery d
+                       WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.lease_until > %(now)s)
+            LIMIT 1
+        ) p
         ORDER BY p.id <= %(after)s, p.id
         LIMIT %(most)s
     )

@@ -229,6 +229,13 @@ MUTANTS = [
     ),
     Mutant(
         file="webhooks/sender.py",
+        name="a sender forgets whose turn it is",
+        old="self._turn[lane], self._found_at[lane] = claimed[-1].receiver.id, now",
+        new="self._found_at[lane] = now",
+        tests=f"{_SENDER}::test_with_fewer_slots_than_endpoints_every_endpoint_has_its_turn",
+    ),
+    Mutant(
+        file="webhooks/sender.py",
         name="a prompt receiver that begins to hang keeps its slots",
         old="Lane.SLOW if under_way.began < long_ago else claimed.receiver.lane",
         new="claimed.receiver.lane",
