@@ -29,6 +29,8 @@ from webhooks.transport import Answer, Request
 
 GRACE = timedelta(seconds=10)
 """How much longer than the deadline a lease lasts: for settling, and for a short outage of the database."""
+MOST_ENDPOINTS = 100
+"""How many endpoints one claim serves: each takes a lock in a table that all sessions of PostgreSQL share."""
 BURST_SECONDS = 0.1
 """The burst that a rate allows: the deliveries of this much time, at least one."""
 USER_AGENT = "Ringback/0.1 (webhooks)"
@@ -182,7 +184,12 @@ class _Taken(NamedTuple):
 
 
 def claim_due(
-    *, limit: int, most_endpoints: int | None = None, lane: Lane | None = None, after: UUID = _FIRST, now: datetime
+    *,
+    limit: int,
+    most_endpoints: int = MOST_ENDPOINTS,
+    lane: Lane | None = None,
+    after: UUID = _FIRST,
+    now: datetime,
 ) -> list[Claimed]:
     """Lease at most ``limit`` due deliveries to the caller, fairly over the endpoints of a lane that have free slots.
 
@@ -198,7 +205,7 @@ def claim_due(
             _LOCK_ENDPOINTS,
             {
                 "now": now,
-                "most": min(limit, most_endpoints or limit),
+                "most": min(limit, most_endpoints),
                 "lane": lane and lane.value,
                 "slow_ms": SLOW_MS,
                 "after": after,

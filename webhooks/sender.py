@@ -138,7 +138,7 @@ class Sender:
         if free <= 0:
             return 0
         now = self._now()
-        most_endpoints = max(1, free // BACKLOG_EACH) if self._has_backlog[lane] else None
+        most_endpoints = max(1, free // BACKLOG_EACH) if self._has_backlog[lane] else delivery.MOST_ENDPOINTS
         claimed = delivery.claim_due(
             limit=free, most_endpoints=most_endpoints, lane=lane, after=self._turn[lane], now=now
         )
