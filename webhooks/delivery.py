@@ -94,9 +94,10 @@ _LOCK_ENDPOINTS = """
                                   WHEN 'slow' THEN p.latency_ms IS NULL OR p.latency_ms >= %(slow_ms)s ELSE true END
                 AND (p.open_until IS NULL OR p.open_until <= %(now)s)
                 AND (p.next_free_at IS NULL OR p.next_free_at <= %(now)s)
-                AND EXISTS (SELECT FROM webhooks_delivery d
-                            WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s
-                                AND (d.lease_until IS NULL OR d.lease_until <= %(now)s))
+                AND (SELECT true FROM webhooks_delivery d  -- EXISTS would read the whole table for each endpoint
+                     WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s
+                         AND (d.lease_until IS NULL OR d.lease_until <= %(now)s)
+                     ORDER BY d.due_at, d.id LIMIT 1)
                 AND CASE WHEN p.trips = 0 THEN p.max_in_flight ELSE 1 END
                     > (SELECT count(*) FROM webhooks_delivery d
                        WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.lease_until > %(now)s)

@@ -49,7 +49,7 @@ GROUP = 200
 BACKLOG_GROUP_SECONDS = 0.1
 """The same while there is a backlog: larger groups cost less, and the next deliveries are late anyway."""
 BACKLOG_EACH = 8
-"""How many deliveries of each endpoint a claim takes while there is a backlog; other endpoints have the next turn."""
+"""How many deliveries of each prompt endpoint a claim takes while there is a backlog; others have the next turn."""
 CLOCK_SECONDS = 0.25
 """How long PostgreSQL's time is extrapolated by this process's clock before it is read again."""
 TROUBLE_SECONDS = 0.5
@@ -138,7 +138,9 @@ class Sender:
         if free <= 0:
             return 0
         now = self._now()
-        most_endpoints = max(1, free // BACKLOG_EACH) if self._has_backlog[lane] else delivery.MOST_ENDPOINTS
+        # In the slow lane each has one at a time, because a receiver that hangs keeps all that it is given.
+        is_deep = self._has_backlog[lane] and lane is Lane.FAST
+        most_endpoints = max(1, free // BACKLOG_EACH) if is_deep else delivery.MOST_ENDPOINTS
         claimed = delivery.claim_due(
             limit=free, most_endpoints=most_endpoints, lane=lane, after=self._turn[lane], now=now
         )

@@ -157,6 +157,22 @@ def test_with_fewer_slots_than_endpoints_every_endpoint_has_its_turn(servers: Re
     assert max(served.values()) - min(served.values()) <= BACKLOG_EACH
 
 
+def test_receivers_that_hang_have_one_slot_each_while_others_wait(servers: Receivers) -> None:
+    sender = Sender(
+        Transport(allowed_networks=["127.0.0.0/8"]), clock=database_now, slots={Lane.FAST: 4, Lane.SLOW: 32}
+    )
+    silent, workspace = servers.running(_silence), make_workspace()
+    for _ in range(40):
+        make_endpoint(workspace, url=silent.url(), max_retries=0)
+    tell(workspace, 10)
+
+    run_until(sender, lambda: silent.connections == 32)
+    sender.close()
+
+    served = Delivery.objects.exclude(last_attempt_at=None).values_list("endpoint", flat=True)
+    assert len(served) == len(set(served)) == 32
+
+
 def test_answers_of_a_calm_sender_do_not_wait_for_a_group(servers: Receivers, sender: Sender) -> None:
     workspace = make_workspace()
     healthy, silent = servers.answering(), servers.running(_silence)

@@ -236,6 +236,13 @@ MUTANTS = [
     ),
     Mutant(
         file="webhooks/sender.py",
+        name="a few receivers that hang are given all slots",
+        old="is_deep = self._has_backlog[lane] and lane is Lane.FAST",
+        new="is_deep = self._has_backlog[lane]",
+        tests=f"{_SENDER}::test_receivers_that_hang_have_one_slot_each_while_others_wait",
+    ),
+    Mutant(
+        file="webhooks/sender.py",
         name="a prompt receiver that begins to hang keeps its slots",
         old="Lane.SLOW if under_way.began < long_ago else claimed.receiver.lane",
         new="claimed.receiver.lane",
