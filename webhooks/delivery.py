@@ -1,6 +1,6 @@
 """Claims deliveries fairly over endpoints and turns them into requests (:mod:`webhooks.settling` writes the results).
 
-The claim locks endpoints that have free slots and takes due rows of each, so that the backlog of one does not delay
+Endpoints that have free slots take turns, and a claim takes due rows of each: the backlog of one does not delay
 another. It commits before anything is sent; a row whose lease runs out is due again. So each event arrives at least
 once, and repeats have the same ids and bytes.
 """
@@ -29,6 +29,8 @@ from webhooks.transport import Answer, Request
 
 GRACE = timedelta(seconds=10)
 """How much longer than the deadline a lease lasts: for settling, and for a short outage of the database."""
+MOST_ENDPOINTS = 100
+"""How many endpoints one claim serves: each takes a lock in a table that all sessions of PostgreSQL share."""
 BURST_SECONDS = 0.1
 """The burst that a rate allows: the deliveries of this much time, at least one."""
 USER_AGENT = "Ringback/0.1 (webhooks)"
@@ -75,6 +77,7 @@ _RECEIVER = """
 """
 _RECEIVER_OF = "SELECT {receiver} FROM webhooks_endpoint p WHERE p.id = %(id)s".replace("{receiver}", _RECEIVER)
 # Endpoints with pending deliveries, found by a skip scan of the index of pending rows; settled rows cost nothing.
+# The lock is between claims only: it writes nothing, and neither settling nor recording waits for it (ADR 14).
 _LOCK_ENDPOINTS = """
     WITH RECURSIVE waiting (endpoint_id) AS (
         (SELECT endpoint_id FROM webhooks_delivery WHERE status = 'pending' ORDER BY endpoint_id LIMIT 1)
@@ -82,33 +85,43 @@ _LOCK_ENDPOINTS = """
         SELECT (SELECT d.endpoint_id FROM webhooks_delivery d
                 WHERE d.status = 'pending' AND d.endpoint_id > w.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
         FROM waiting w WHERE w.endpoint_id IS NOT NULL
+    ), ready AS MATERIALIZED (
+        SELECT p.*
+        FROM waiting w CROSS JOIN LATERAL (  -- the limit keeps the planner from visiting all endpoints
+            SELECT {receiver} FROM webhooks_endpoint p
+            WHERE p.id = w.endpoint_id AND p.is_active AND p.paused_at IS NULL
+                AND CASE %(lane)s::text WHEN 'fast' THEN p.latency_ms < %(slow_ms)s
+                                  WHEN 'slow' THEN p.latency_ms IS NULL OR p.latency_ms >= %(slow_ms)s ELSE true END
+                AND (p.open_until IS NULL OR p.open_until <= %(now)s)
+                AND (p.next_free_at IS NULL OR p.next_free_at <= %(now)s)
+                AND (SELECT true FROM webhooks_delivery d  -- EXISTS would read the whole table for each endpoint
+                     WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s
+                         AND (d.lease_until IS NULL OR d.lease_until <= %(now)s)
+                     ORDER BY d.due_at, d.id LIMIT 1)
+                AND CASE WHEN p.trips = 0 THEN p.max_in_flight ELSE 1 END
+                    > (SELECT count(*) FROM webhooks_delivery d
+                       WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.lease_until > %(now)s)
+            LIMIT 1
+        ) p
+        ORDER BY p.id <= %(after)s, p.id
+        LIMIT %(most)s
     )
-    SELECT {receiver}
-    FROM webhooks_endpoint p
-    WHERE p.id IN (SELECT endpoint_id FROM waiting) AND p.is_active AND p.paused_at IS NULL
-        AND CASE %(lane)s::text WHEN 'fast' THEN p.latency_ms < %(slow_ms)s
-                          WHEN 'slow' THEN p.latency_ms IS NULL OR p.latency_ms >= %(slow_ms)s ELSE true END
-        AND (p.open_until IS NULL OR p.open_until <= %(now)s)
-        AND (p.next_free_at IS NULL OR p.next_free_at <= %(now)s)
-        AND EXISTS (SELECT FROM webhooks_delivery d
-                    WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s
-                        AND (d.lease_until IS NULL OR d.lease_until <= %(now)s))
-        AND CASE WHEN p.trips = 0 THEN p.max_in_flight ELSE 1 END
-            > (SELECT count(*) FROM webhooks_delivery d
-               WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.lease_until > %(now)s)
-    ORDER BY p.served_at NULLS FIRST, p.id
-    LIMIT %(limit)s
-    FOR NO KEY UPDATE OF p SKIP LOCKED
+    SELECT * FROM ready WHERE pg_try_advisory_xact_lock(uuid_hash_extended(id, 0))
 """.replace("{receiver}", _RECEIVER)
-# A statement of its own: it sees what others claimed before it got the locks, so caps and rates hold exactly.
+# A statement of its own: it sees what others claimed before it got the locks, so caps and rates hold exactly. Of the
+# endpoints it writes only those with a rate.
 _TAKE_DUE = """
-    WITH free AS MATERIALIZED (
+    WITH rated AS MATERIALIZED (  -- settling and an operator's change lock the row too; claims do not wait for them
+        SELECT p.id FROM webhooks_endpoint p
+        WHERE p.id = ANY(%(endpoints)s) AND p.rate_per_second IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
+    ), free AS MATERIALIZED (
         SELECT p.id, p.rate_per_second AS rate, p.timeout_seconds,
                GREATEST(p.next_free_at, %(now)s - make_interval(secs => %(burst)s)) AS free_from,
                CASE WHEN p.trips = 0 THEN p.max_in_flight WHEN p.open_until <= %(now)s THEN 1 ELSE 0 END
                    - (SELECT count(*) FROM webhooks_delivery d
                       WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.lease_until > %(now)s) AS slots
         FROM webhooks_endpoint p WHERE p.id = ANY(%(endpoints)s)
+            AND (p.rate_per_second IS NULL OR p.id IN (SELECT id FROM rated))
     ), room AS MATERIALIZED (
         SELECT *, GREATEST(0, LEAST(slots, %(share)s, CASE WHEN rate IS NULL THEN slots WHEN free_from > %(now)s THEN 0
             ELSE floor(extract(epoch FROM %(now)s - free_from) * rate)::int + 1 END)) AS takes
@@ -125,12 +138,11 @@ _TAKE_DUE = """
             lease_until = %(now)s + make_interval(secs => due.timeout_seconds) + %(grace)s
         FROM due WHERE d.id = due.id
         RETURNING d.id, d.endpoint_id, d.event_id, d.generation, d.failures, d.due_at, d.batch_type, d.body
-    ), served AS (
-        UPDATE webhooks_endpoint p SET served_at = %(now)s,
-            next_free_at = room.free_from + make_interval(secs => t.taken / room.rate)
+    ), pressed AS (
+        UPDATE webhooks_endpoint p SET next_free_at = room.free_from + make_interval(secs => t.taken / room.rate)
         FROM room JOIN (SELECT endpoint_id, count(*) AS taken FROM taken GROUP BY endpoint_id) t
             ON t.endpoint_id = room.id
-        WHERE p.id = room.id
+        WHERE p.id = room.id AND room.rate IS NOT NULL
     )
     SELECT t.id, t.endpoint_id, t.generation, t.failures, t.event_id, e.chain_id, e.sequence, e.is_test,
            COALESCE(NULLIF(t.batch_type, ''), e.type) AS type, COALESCE(t.body, e.body) AS body
@@ -138,8 +150,9 @@ _TAKE_DUE = """
     LEFT JOIN LATERAL (  -- the limit keeps the planner, which cannot guess how few are taken, from reading all events
         SELECT type, body, chain_id, sequence, is_test FROM webhooks_event WHERE id = t.event_id LIMIT 1
     ) e ON true
-    ORDER BY t.due_at, t.id
+    ORDER BY t.endpoint_id <= %(after)s, t.endpoint_id, t.due_at, t.id
 """
+_FIRST = UUID(int=0)
 
 
 class _Endpoint(NamedTuple):
@@ -171,19 +184,33 @@ class _Taken(NamedTuple):
     body: bytes
 
 
-def claim_due(*, limit: int, lane: Lane | None = None, now: datetime) -> list[Claimed]:
+def claim_due(
+    *,
+    limit: int,
+    most_endpoints: int = MOST_ENDPOINTS,
+    lane: Lane | None = None,
+    after: UUID = _FIRST,
+    now: datetime,
+) -> list[Claimed]:
     """Lease at most ``limit`` due deliveries to the caller, fairly over the endpoints of a lane that have free slots.
 
-    Endpoints served the longest ago go first. Each gets an equal share, limited by its ``max_in_flight`` and
-    ``rate_per_second``; one whose circuit was open gets one delivery at a time. Without a ``lane`` all endpoints take
-    part. Never waits for a lock. Commits; must not be called in a transaction.
+    Endpoints take turns in the order of their ids, beginning after the one named ``after``, and the result is in the
+    order of their turns. Each gets an equal share, limited by its ``max_in_flight`` and ``rate_per_second``; one whose
+    circuit was open gets one delivery at a time. Without a ``lane`` all endpoints take part, at most
+    ``most_endpoints`` of them. Never waits for a lock. Commits; must not be called in a transaction.
     """
     with transaction.atomic(durable=True):
         locked = fetch(
             _Endpoint,
             "lock_endpoints",
             _LOCK_ENDPOINTS,
-            {"now": now, "limit": limit, "lane": lane and lane.value, "slow_ms": SLOW_MS},
+            {
+                "now": now,
+                "most": min(limit, most_endpoints),
+                "lane": lane and lane.value,
+                "slow_ms": SLOW_MS,
+                "after": after,
+            },
         )
         if not locked:
             return []
@@ -197,6 +224,7 @@ def claim_due(*, limit: int, lane: Lane | None = None, now: datetime) -> list[Cl
                 "share": limit // len(locked),
                 "burst": BURST_SECONDS,
                 "grace": GRACE,
+                "after": after,
             },
         )
     receivers = {row.id: _receiver(row) for row in locked}

@@ -13,9 +13,10 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -27,28 +28,32 @@ from webhooks.transport import Answer, Transport
 
 log = logging.getLogger(__name__)
 
-SLOTS: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 256}
+SLOTS: Mapping[Lane, int] = {Lane.FAST: 256, Lane.SLOW: 256}
 """Parallel requests of one loop, by lane."""
 MOST_SLOTS = 512
 """All requests of one loop, however many long ones of the fast lane count in the slow lane."""
-MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 128, Lane.SLOW: 16}
+MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 256, Lane.SLOW: 16}
 """Requests started at once; running requests and the fast lane are served in between."""
-LOOK_SECONDS = 0.02
-"""Pause between two claims while there is work: about how long a committed event waits for its claim."""
-SLOW_LOOK_SECONDS = 0.05
-"""The same for the slow lane."""
+LOOK_SECONDS: Mapping[Lane, float] = {Lane.FAST: 0.01, Lane.SLOW: 0.05}
+"""Pause between two claims while deliveries keep coming: the longest that a committed event waits for its claim."""
+QUIET_LOOK_SECONDS: Mapping[Lane, float] = {Lane.FAST: 0.03, Lane.SLOW: 0.05}
+"""The same after a second without any."""
+QUIET_AFTER_SECONDS = 1.0
+PAUSE_SECONDS = 0.005
+"""How long the caller of :meth:`Sender.step` pauses when there was nothing to do."""
 FREEZE_SECONDS = 0.2
 """Pause between two checks for batches that are full or have waited long enough."""
 GROUP_SECONDS = 0.02
 """How long an answer waits to be settled together with others."""
 GROUP = 200
+BACKLOG_GROUP_SECONDS = 0.1
+"""The same while there is a backlog: larger groups cost less, and the next deliveries are late anyway."""
+BACKLOG_EACH = 8
+"""How many deliveries of each prompt endpoint a claim takes while there is a backlog; others have the next turn."""
 CLOCK_SECONDS = 0.25
 """How long PostgreSQL's time is extrapolated by this process's clock before it is read again."""
 TROUBLE_SECONDS = 0.5
 """Pause after the database did not answer."""
-
-
-_LOOKS = {Lane.FAST: LOOK_SECONDS, Lane.SLOW: SLOW_LOOK_SECONDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,9 @@ class Sender:
         self._under_way: dict[Claimed, _UnderWay] = {}
         self._sent: list[Sent] = []
         self._look_at = dict.fromkeys(Lane, 0.0)
+        self._turn = dict.fromkeys(Lane, UUID(int=0))
+        self._has_backlog = dict.fromkeys(Lane, False)
+        self._found_at = dict.fromkeys(Lane, -math.inf)
         self._freeze_at = 0.0
         self._settle_at = 0.0
         self._time = datetime.min.replace(tzinfo=UTC)
@@ -96,7 +104,7 @@ class Sender:
         until = time.monotonic() + within_seconds
         while not self.is_idle and time.monotonic() < until:
             if not self._move_on():
-                time.sleep(LOOK_SECONDS)
+                time.sleep(PAUSE_SECONDS)
         if not self.is_idle:
             log.warning("webhooks.left_to_leases deliveries=%d", len(self._under_way) + len(self._sent))
 
@@ -105,7 +113,7 @@ class Sender:
 
     def _move_on(self) -> int:
         if self._under_way:
-            for answer in self._transport.run(LOOK_SECONDS):
+            for answer in self._transport.run(LOOK_SECONDS[Lane.FAST]):
                 self._note(answer)
         done = 0
         if self._sent and self._is_time_to_settle():
@@ -114,8 +122,9 @@ class Sender:
 
     def _is_time_to_settle(self) -> bool:
         now = time.monotonic()
+        wait = BACKLOG_GROUP_SECONDS if self._has_backlog[Lane.FAST] else GROUP_SECONDS
         return now >= self._settle_at and (
-            len(self._sent) >= GROUP or not self._under_way or now >= self._settle_at + GROUP_SECONDS
+            len(self._sent) >= GROUP or not self._under_way or now >= self._settle_at + wait
         )
 
     def _freeze(self) -> int:
@@ -129,9 +138,13 @@ class Sender:
         if free <= 0:
             return 0
         now = self._now()
-        claimed = delivery.claim_due(limit=free, lane=lane, now=now)
-        # A full claim means that more is due: claim again as soon as a slot is free.
-        self._look_at[lane] = time.monotonic() + (0 if len(claimed) == free else _LOOKS[lane])
+        # In the slow lane each has one at a time, because a receiver that hangs keeps all that it is given.
+        is_deep = self._has_backlog[lane] and lane is Lane.FAST
+        most_endpoints = max(1, free // BACKLOG_EACH) if is_deep else delivery.MOST_ENDPOINTS
+        claimed = delivery.claim_due(
+            limit=free, most_endpoints=most_endpoints, lane=lane, after=self._turn[lane], now=now
+        )
+        self._plan_next_look(lane, claimed, free)
         for each in claimed:
             self._under_way[each] = _UnderWay(now, time.monotonic())
             request = delivery.prepare(each, now=now)
@@ -140,6 +153,17 @@ class Sender:
             else:
                 self._transport.start(request)
         return len(claimed)
+
+    def _plan_next_look(self, lane: Lane, claimed: Sequence[Claimed], free: int) -> None:
+        """Note whose turn it is next, whether there is a backlog, and when to claim again."""
+        now = time.monotonic()
+        if claimed:
+            self._turn[lane], self._found_at[lane] = claimed[-1].receiver.id, now
+        # A claim that fills most of the free slots means that more is due: claim again as soon as slots are free.
+        self._has_backlog[lane] = len(claimed) > free // 2
+        is_quiet = now > self._found_at[lane] + QUIET_AFTER_SECONDS
+        pause = QUIET_LOOK_SECONDS[lane] if is_quiet else LOOK_SECONDS[lane]
+        self._look_at[lane] = now if self._has_backlog[lane] else now + pause
 
     def _taken(self) -> Counter[Lane]:
         """Count the slots in use by lane; long requests count in the slow lane."""
@@ -174,8 +198,6 @@ class Sender:
         group = self._sent[:GROUP]
         settled = settle(group, now=self._now())
         del self._sent[: len(group)]
-        for lane in {sent.claimed.receiver.lane for sent in group}:
-            self._look_at[lane] = 0.0  # slots are free again
         log.info("webhooks.settled %s", " ".join(f"{status}={number}" for status, number in sorted(settled.items())))
         return len(group)
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
-
-from dialer.workspaces.statements import fetch, run
+from dialer.workspaces.statements import fetch
 from webhooks.delivery import Claimed
 from webhooks.rules.backoff import parse_retry_after, wait_before_retry
 from webhooks.rules.circuit import OPENS_AFTER, waits
@@ -34,18 +32,20 @@ class Sent:
     """A random number in [0, 1), for the jitter of a retry."""
 
 
-_LOCK_SETTLED_ENDPOINTS = """
-    SELECT p.id FROM webhooks_endpoint p WHERE p.id = ANY(%(endpoints)s) ORDER BY p.id FOR NO KEY UPDATE
-"""
 # One statement, so that an attempt that was settled before changes nothing anywhere:
-#   came     the attempts, in the order of their answers
-#   logged   inserts a row per attempt; an attempt that has its row already drops out here
+#   locked   locks the endpoints and reads their health as it is then; endpoints before deliveries, in the order of ids
+#   came     the attempts, in the order of their answers; counting makes sure that all endpoints are locked by then
+#   logged   inserts a row per attempt, unless it has its row already
+#   new      the attempts that had none
 #   settled  updates the delivery, if this attempt holds its lease
 #   told     sums up per endpoint: delivered, failed, failures since the last success
 #   health   decides whether the run of failures opens the endpoint's circuit
 #   counted  updates the endpoint's counters, circuit and latency; its row is locked, so no update is lost
 _SETTLE = """
-    WITH came AS MATERIALIZED (
+    WITH locked AS MATERIALIZED (
+        SELECT p.id, p.trips, p.failure_run, p.open_until FROM webhooks_endpoint p
+        WHERE p.id = ANY(%(endpoints)s) ORDER BY p.id FOR NO KEY UPDATE
+    ), came AS MATERIALIZED (
         SELECT * FROM unnest(
             %(deliveries)s::uuid[], %(generations)s::int[], %(statuses)s::text[], %(due)s::timestamptz[],
             %(failures)s::int[], %(may_pass)s::boolean[], %(is_ours)s::boolean[], %(started)s::timestamptz[],
@@ -56,6 +56,7 @@ _SETTLE = """
             delivery_id, generation, status, due_at, failures, may_pass, is_ours, started_at, url, address, dns_ms,
             connect_ms, tls_ms, first_byte_ms, total_ms, status_code, error, error_detail, answer, place
         )
+        WHERE (SELECT count(*) FROM locked) > 0
     ), logged AS (
         INSERT INTO webhooks_deliveryattempt (delivery_id, number, started_at, url, address, dns_ms, connect_ms, tls_ms,
                                               first_byte_ms, total_ms, status_code, error, error_detail, answer)
@@ -63,13 +64,15 @@ _SETTLE = """
                status_code, error, error_detail, answer
         FROM came
         ON CONFLICT (delivery_id, number, started_at) DO NOTHING
-        RETURNING delivery_id
+        RETURNING delivery_id, number
+    ), new AS MATERIALIZED (  -- joined by itself, because the planner would compare all with all beside the deliveries
+        SELECT c.* FROM came c JOIN logged l ON l.delivery_id = c.delivery_id AND l.number = c.generation
     ), settled AS (
         UPDATE webhooks_delivery d SET status = c.status, due_at = c.due_at, failures = c.failures, lease_until = NULL,
             last_status_code = c.status_code, last_error = c.error,
             is_recoverable = c.status = 'failed' AND c.may_pass AND d.recovered_at IS NULL,
             settled_at = CASE WHEN c.status = 'pending' THEN NULL ELSE %(now)s END
-        FROM came c JOIN logged USING (delivery_id)
+        FROM new c
         WHERE d.id = c.delivery_id AND d.generation = c.generation AND d.status = 'pending'
         RETURNING d.endpoint_id, d.status, c.error, c.error_detail, c.is_ours, c.total_ms, c.place
     ), told AS (
@@ -85,7 +88,7 @@ _SETTLE = """
     ), health AS (
         SELECT t.*, run, is_tripped,
                CASE WHEN t.delivered > 0 THEN 0 ELSE p.trips + is_tripped::int END AS trips
-        FROM told t JOIN webhooks_endpoint p ON p.id = t.endpoint_id
+        FROM told t JOIN locked p ON p.id = t.endpoint_id
         CROSS JOIN LATERAL (
             SELECT t.failures_since + CASE WHEN t.delivered > 0 THEN 0 ELSE p.failure_run END AS run
         ) r
@@ -128,39 +131,38 @@ def settle(sent: Sequence[Sent], *, now: datetime) -> dict[str, int]:
         return {}
     ends = [_end(each, now=now) for each in sent]
     answers = [each.answer for each in sent]
-    with transaction.atomic(durable=True):
-        run("lock_settled", _LOCK_SETTLED_ENDPOINTS, {"endpoints": list({each.claimed.receiver.id for each in sent})})
-        rows = fetch(
-            _Counted,
-            "settle",
-            _SETTLE,
-            {
-                "now": now,
-                "opens_after": OPENS_AFTER,
-                "waits": _WAITS,
-                "longest": len(_WAITS),
-                "kept": KEPT_PER_ATTEMPT,
-                "deliveries": [each.claimed.id for each in sent],
-                "generations": [each.claimed.generation for each in sent],
-                "statuses": [end.status.value for end in ends],
-                "due": [end.due_at for end in ends],
-                "failures": [end.failures for end in ends],
-                "may_pass": [end.may_pass for end in ends],
-                "is_ours": [answer.failure is Failure.SECRET_UNREADABLE for answer in answers],
-                "started": [each.started_at for each in sent],
-                "urls": [each.claimed.receiver.url for each in sent],
-                "addresses": [answer.address for answer in answers],
-                "dns": [answer.dns_ms for answer in answers],
-                "connect": [answer.connect_ms for answer in answers],
-                "tls": [answer.tls_ms for answer in answers],
-                "first_byte": [answer.first_byte_ms for answer in answers],
-                "total": [answer.total_ms for answer in answers],
-                "codes": [answer.status for answer in answers],
-                "errors": [error_name(status=answer.status, failure=answer.failure) for answer in answers],
-                "details": [answer.detail.replace("\x00", "") for answer in answers],
-                "answers": [answer.body for answer in answers],
-            },
-        )
+    rows = fetch(
+        _Counted,
+        "settle",
+        _SETTLE,
+        {
+            "now": now,
+            "endpoints": list({each.claimed.receiver.id for each in sent}),
+            "opens_after": OPENS_AFTER,
+            "waits": _WAITS,
+            "longest": len(_WAITS),
+            "kept": KEPT_PER_ATTEMPT,
+            "deliveries": [each.claimed.id for each in sent],
+            "generations": [each.claimed.generation for each in sent],
+            "statuses": [end.status.value for end in ends],
+            "due": [end.due_at for end in ends],
+            "failures": [end.failures for end in ends],
+            "may_pass": [end.may_pass for end in ends],
+            "is_ours": [answer.failure is Failure.SECRET_UNREADABLE for answer in answers],
+            "started": [each.started_at for each in sent],
+            "urls": [each.claimed.receiver.url for each in sent],
+            "addresses": [answer.address for answer in answers],
+            "dns": [answer.dns_ms for answer in answers],
+            "connect": [answer.connect_ms for answer in answers],
+            "tls": [answer.tls_ms for answer in answers],
+            "first_byte": [answer.first_byte_ms for answer in answers],
+            "total": [answer.total_ms for answer in answers],
+            "codes": [answer.status for answer in answers],
+            "errors": [error_name(status=answer.status, failure=answer.failure) for answer in answers],
+            "details": [answer.detail.replace("\x00", "") for answer in answers],
+            "answers": [answer.body for answer in answers],
+        },
+    )
     return {row.status: row.number for row in rows}
 
 

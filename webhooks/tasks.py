@@ -12,7 +12,7 @@ from dialer.workspaces.draining import Drain
 from webhooks import endpoint_health, endpoints, retention
 from webhooks import replay as replays
 from webhooks.models import BOUNDS
-from webhooks.sender import Sender
+from webhooks.sender import PAUSE_SECONDS, Sender
 from webhooks.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def _step() -> int:
     return _own.sender.step()
 
 
-_drain = Drain(_step)
+_drain = Drain(_step, pause_seconds=PAUSE_SECONDS)
 
 
 @shared_task(name="webhooks.deliver_due")

@@ -85,6 +85,7 @@ class Transport:
         self._allowed = parse_networks(tuple(allowed_networks))
         self._ca_file = ca_file or certifi.where()
         self._selector = selectors.DefaultSelector()
+        self._watched: set[int] = set()
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
@@ -219,13 +220,15 @@ class Transport:
             events |= selectors.EVENT_READ
         if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
             events |= selectors.EVENT_WRITE
-        is_known = fd in self._selector.get_map()
-        if events and is_known:
+        is_watched = fd in self._watched
+        if events and is_watched:
             self._selector.modify(fd, events)
         elif events:
             self._selector.register(fd, events)
-        elif is_known:
+            self._watched.add(fd)
+        elif is_watched:
             self._selector.unregister(fd)
+            self._watched.remove(fd)
 
     def _set_timer(self, milliseconds: int) -> None:
         self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000

@@ -1,7 +1,9 @@
 import fnmatch
+import gc
 from datetime import datetime, timedelta
 
 import pytest
+from celery import signals
 
 from config.celery import QUEUES, ROUTES, app
 from config.env import BASE_DIR
@@ -74,3 +76,12 @@ def test_a_worker_whose_clock_is_ahead_of_beats_takes_its_nudges() -> None:
 @pytest.mark.parametrize("setting", ["task_acks_late", "worker_send_task_events", "task_create_missing_queues"])
 def test_what_would_repeat_or_slow_work_is_off(setting: str) -> None:
     assert app.conf[setting] is False
+
+
+def test_a_worker_that_is_ready_spares_the_collector_what_it_has_loaded() -> None:
+    signals.worker_ready.send(sender=None)
+
+    try:
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()

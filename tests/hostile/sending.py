@@ -10,7 +10,7 @@ django.setup()
 from dialer.workspaces.clock import database_now  # noqa: E402 — Django is set up first
 from tests.hostile.alone import ALLOWED, DEADLINE  # noqa: E402
 from tests.hostile.server import Addresses  # noqa: E402
-from webhooks.sender import Sender  # noqa: E402
+from webhooks.sender import PAUSE_SECONDS, Sender  # noqa: E402
 from webhooks.transport import Transport  # noqa: E402
 
 
@@ -21,6 +21,6 @@ def send(addresses: Addresses, ready: Signal, stop: Signal) -> None:
     ready.set()
     while not stop.is_set():
         if not sender.step():
-            time.sleep(0.03)  # as the drain pauses
+            time.sleep(PAUSE_SECONDS)
     sender.finish(within_seconds=2 * DEADLINE)
     sender.close()

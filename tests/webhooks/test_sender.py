@@ -1,6 +1,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -19,7 +20,7 @@ from tests.webhooks.sending import go_on, make_sender, nothing_pending, run_unti
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from webhooks.rules.lanes import Lane
 from webhooks.rules.signature import standard_form
-from webhooks.sender import CLOCK_SECONDS, TROUBLE_SECONDS, Sender
+from webhooks.sender import BACKLOG_EACH, CLOCK_SECONDS, TROUBLE_SECONDS, Sender
 from webhooks.transport import Transport
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -139,6 +140,51 @@ def test_a_known_receiver_that_begins_to_hang_leaves_the_fast_lane_within_a_seco
     sender.close()
 
     assert time.monotonic() - began < 3, "it waited for the other's deadline of five seconds"
+
+
+def test_with_fewer_slots_than_endpoints_every_endpoint_has_its_turn(servers: Receivers) -> None:
+    sender = Sender(Transport(allowed_networks=["127.0.0.0/8"]), clock=database_now, slots={Lane.FAST: 4, Lane.SLOW: 4})
+    healthy = servers.answering()
+    workspace = make_workspace()
+    endpoints = [make_endpoint(workspace, url=healthy.url(), latency_ms=20, max_in_flight=64).id for _ in range(20)]
+    tell(workspace, 40)
+
+    run_until(sender, lambda: len(healthy.requests) >= 400)
+    sender.close()
+
+    served = Counter(Delivery.objects.exclude(last_attempt_at=None).values_list("endpoint", flat=True))
+    assert served.keys() == set(endpoints)
+    assert max(served.values()) - min(served.values()) <= BACKLOG_EACH
+
+
+def test_receivers_that_hang_have_one_slot_each_while_others_wait(servers: Receivers) -> None:
+    sender = Sender(
+        Transport(allowed_networks=["127.0.0.0/8"]), clock=database_now, slots={Lane.FAST: 4, Lane.SLOW: 32}
+    )
+    silent, workspace = servers.running(_silence), make_workspace()
+    for _ in range(40):
+        make_endpoint(workspace, url=silent.url(), max_retries=0)
+    tell(workspace, 10)
+
+    run_until(sender, lambda: silent.connections == 32)
+    sender.close()
+
+    served = Delivery.objects.exclude(last_attempt_at=None).values_list("endpoint", flat=True)
+    assert len(served) == len(set(served)) == 32
+
+
+def test_answers_of_a_calm_sender_do_not_wait_for_a_group(servers: Receivers, sender: Sender) -> None:
+    workspace = make_workspace()
+    healthy, silent = servers.answering(), servers.running(_silence)
+    for receiver in (healthy, silent):
+        make_endpoint(workspace, url=receiver.url(), latency_ms=20, max_retries=0)
+    tell(workspace)
+    run_until(sender, lambda: len(healthy.requests) == 1)
+
+    began = time.monotonic()
+    run_until(sender, Delivery.objects.filter(status="delivered").exists)
+
+    assert time.monotonic() - began < 1, "it waited for the receiver that hangs"
 
 
 def test_no_transaction_is_open_while_a_request_is_under_way(servers: Receivers, sender: Sender) -> None:

@@ -127,9 +127,6 @@ class Endpoint(Owned, PublicId):
     latency_ms = models.FloatField(
         null=True, editable=False, help_text="Moving average of the duration of its attempts; decides its lane"
     )
-    served_at = models.DateTimeField(
-        null=True, editable=False, help_text="When deliveries were last claimed; the longest ago goes first"
-    )
     next_free_at = models.DateTimeField(null=True, editable=False, help_text="When its rate allows the next delivery")
 
     paused_at = models.DateTimeField(null=True, editable=False, help_text="Deliveries wait until it is resumed")

@@ -67,10 +67,31 @@ MUTANTS = [
     ),
     Mutant(
         file="webhooks/delivery.py",
-        name="endpoints are served in the order of their ids",
-        old="ORDER BY p.served_at NULLS FIRST, p.id",
+        name="every claim begins with the same endpoint",
+        old="ORDER BY p.id <= %(after)s, p.id",
         new="ORDER BY p.id",
-        tests=f"{_DELIVERY}::test_the_endpoint_served_the_longest_ago_goes_first",
+        tests=f"{_DELIVERY}::test_endpoints_take_turns",
+    ),
+    Mutant(
+        file="webhooks/delivery.py",
+        name="two claims of an endpoint run side by side",
+        old="SELECT * FROM ready WHERE pg_try_advisory_xact_lock(uuid_hash_extended(id, 0))",
+        new="SELECT * FROM ready",
+        tests=f"{_DELIVERY}::test_while_a_claim_is_open_others_pass_over_its_endpoints_and_settling_does_not_wait",
+    ),
+    Mutant(
+        file="webhooks/delivery.py",
+        name="every claim writes the endpoints that it serves",
+        old="WHERE p.id = room.id AND room.rate IS NOT NULL",
+        new="WHERE p.id = room.id",
+        tests=f"{_DELIVERY}::test_a_claim_writes_no_endpoint_without_a_rate",
+    ),
+    Mutant(
+        file="webhooks/delivery.py",
+        name="a claim waits for whoever changes an endpoint with a rate",
+        old="p.rate_per_second IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED",
+        new="p.rate_per_second IS NOT NULL",
+        tests=f"{_DELIVERY}::test_a_claim_does_not_wait_for_whoever_changes_an_endpoint",
     ),
     Mutant(
         file="webhooks/delivery.py",
@@ -125,7 +146,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/settling.py",
         name="an attempt that is settled twice counts twice",
-        old="FROM came c JOIN logged USING (delivery_id)",
+        old="FROM came c JOIN logged l ON l.delivery_id = c.delivery_id AND l.number = c.generation",
         new="FROM came c",
         tests=f"{_DELIVERY}::test_settling_again_after_a_commit_whose_answer_was_lost_changes_nothing",
     ),
@@ -174,10 +195,9 @@ MUTANTS = [
     Mutant(
         file="webhooks/settling.py",
         name="endpoints are not locked while their health is counted",
-        old='        run("lock_settled", _LOCK_SETTLED_ENDPOINTS, {"endpoints": '
-        "list({each.claimed.receiver.id for each in sent})})\n",
-        new="",
-        tests=f"{_DELIVERY}::test_a_group_of_100_is_settled_with_two_statements",
+        old="WHERE p.id = ANY(%(endpoints)s) ORDER BY p.id FOR NO KEY UPDATE",
+        new="WHERE p.id = ANY(%(endpoints)s) ORDER BY p.id",
+        tests=f"{_DELIVERY}::test_failures_settled_side_by_side_all_count",
     ),
     Mutant(
         file="webhooks/settling.py",
@@ -206,6 +226,20 @@ MUTANTS = [
         old="min(self._slots[lane] - taken[lane], ",
         new="min(self._slots[lane], ",
         tests=f"{_SENDER}::test_however_many_unknown_receivers_hang_a_known_one_hears_at_once",
+    ),
+    Mutant(
+        file="webhooks/sender.py",
+        name="a sender forgets whose turn it is",
+        old="self._turn[lane], self._found_at[lane] = claimed[-1].receiver.id, now",
+        new="self._found_at[lane] = now",
+        tests=f"{_SENDER}::test_with_fewer_slots_than_endpoints_every_endpoint_has_its_turn",
+    ),
+    Mutant(
+        file="webhooks/sender.py",
+        name="a few receivers that hang are given all slots",
+        old="is_deep = self._has_backlog[lane] and lane is Lane.FAST",
+        new="is_deep = self._has_backlog[lane]",
+        tests=f"{_SENDER}::test_receivers_that_hang_have_one_slot_each_while_others_wait",
     ),
     Mutant(
         file="webhooks/sender.py",

@@ -241,8 +241,8 @@ MUTANTS = [
     Mutant(
         file="webhooks/rules/signature.py",
         name="a rotated secret takes over before it is promoted",
-        old="hmac.new(signer.secret.encode(), signed, digest)",
-        new="hmac.new((signer.next_secret or signer.secret).encode(), signed, digest)",
+        old="hmac.digest(signer.secret.encode(), signed, name)",
+        new="hmac.digest((signer.next_secret or signer.secret).encode(), signed, name)",
         tests=f"{_SIGNATURE}::test_while_a_secret_is_rotated_both_verify_and_the_single_value_header_keeps_the_old_one",
     ),
     Mutant(

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('webhooks', '0002_unchecked_parents'),
+        ('webhooks', '0003_endpoints_take_turns'),
     ]
 
     operations = [
