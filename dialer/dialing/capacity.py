@@ -219,11 +219,16 @@ def _with_something_due(capacities: Sequence[Capacity], *, now: datetime) -> lis
                 SELECT FROM dialer_call q
                 WHERE q.workspace_id = o.workspace_id AND q.campaign_id = o.campaign_id AND q.status = 'queued'
                     AND q.lease_until IS NULL AND q.rank = r.rank AND q.due_at <= o.until
-                LIMIT 1
+                -- Ordered, so that the index is read from its start: to find any one row, the planner scans the table
+                -- (measured with 300,000 held: 452 ms instead of 4).
+                ORDER BY q.due_at LIMIT 1
             ) AS c
         ) OR EXISTS (
-            SELECT FROM dialer_campaigncontact w
-            WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= %(soon)s
+            SELECT FROM (
+                SELECT FROM dialer_campaigncontact w
+                WHERE w.campaign_id = o.campaign_id AND w.state = 'waiting' AND w.due_at <= %(soon)s
+                ORDER BY w.due_at LIMIT 1
+            ) AS k
         )
         """,
         {

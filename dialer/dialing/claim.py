@@ -72,7 +72,8 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
     """Claim up to ``limit`` calls that fall due within the horizon, shared fairly among campaigns, and commit.
 
     Calls without a limit on pace or slots are claimed ``HORIZON_SECONDS`` ahead, each for its own time; the others, and
-    first calls, shortly before. There may be more to claim until a claim returns nothing.
+    first calls, shortly before. Returned in the order of their turns. There may be more to claim until a claim returns
+    nothing.
     """
     with transaction.atomic():
         workspaces = _lock_workspaces(now=now)
@@ -85,10 +86,10 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
         queued = _lock_queued(capacities, now=now)
         waiting = _lock_waiting(capacities, now=now)
         starts = _assign([*queued, *waiting], capacities, lines, budget, limit=limit, now=now)
-        dispatched = _queue_first_calls([row for row in waiting if row.id in starts], starts, queues, now=now)
-        dispatched += _lease({row.id: starts[row.id] for row in queued if row.id in starts})
+        first = _queue_first_calls([row for row in waiting if row.id in starts], starts, queues, now=now)
+        dispatched = first | _lease({row.id: starts[row.id] for row in queued if row.id in starts})
         _write_paces(budget)
-    return dispatched
+    return [dispatched[id_] for id_ in starts if id_ in dispatched]
 
 
 def _lock_workspaces(*, now: datetime) -> list[Limited]:
@@ -228,8 +229,11 @@ def _assign(
 
 def _queue_first_calls(
     rows: Sequence[_Waiting], starts: Mapping[UUID, datetime], queues: Sequence[Queue], *, now: datetime
-) -> list[Dispatched]:
-    """Create the calls of waiting contacts, already claimed: one write to the table's indexes instead of two."""
+) -> dict[UUID, Dispatched]:
+    """Create the calls of waiting contacts, already claimed: one write to the table's indexes instead of two.
+
+    Returns them by the id of their campaign contact.
+    """
     campaigns = {queue.campaign.id: queue.campaign for queue in queues if queue.campaign}
     made = [
         QueuedCall(
@@ -251,14 +255,15 @@ def _queue_first_calls(
     ]
     call_states.queue(made, now=now)
     campaign_contacts.claim([row.id for row in rows])
-    return [
-        Dispatched(call_id=call.id, generation=1, start_at=starts[row.id]) for row, call in zip(rows, made, strict=True)
-    ]
+    return {
+        row.id: Dispatched(call_id=call.id, generation=1, start_at=starts[row.id])
+        for row, call in zip(rows, made, strict=True)
+    }
 
 
-def _lease(starts: Mapping[UUID, datetime]) -> list[Dispatched]:
+def _lease(starts: Mapping[UUID, datetime]) -> dict[UUID, Dispatched]:
     leased = call_states.lease(starts, length=timedelta(seconds=settings.LEASE_SECONDS))
-    return [Dispatched(call_id=row.id, generation=row.generation, start_at=starts[row.id]) for row in leased]
+    return {row.id: Dispatched(call_id=row.id, generation=row.generation, start_at=starts[row.id]) for row in leased}
 
 
 def _write_paces(budget: Budget) -> None:

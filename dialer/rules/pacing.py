@@ -101,14 +101,15 @@ def in_turn(rows: Sequence[_Due], *, weights: Mapping[UUID | None, float], now: 
     :func:`weight`), and within a queue one call in five is a first call, if there are any. The start of the turns
     differs from claim to claim, so that of two queues that compete for one place, neither always wins.
 
-    Rows that fall due later, within the claim's horizon, come last, by time, so that they do not delay due rows.
+    Rows that fall due later, within the claim's horizon, come last, so that they do not delay due rows: by time, and
+    those of one instant by rank.
     """
     taken: dict[tuple[UUID, UUID | None, bool], int] = {}
     begins: dict[tuple[UUID, UUID | None, bool], float] = {}
     keyed = []
     for row in sorted(rows, key=lambda row: (row.rank, row.due_at, row.id)):
         if row.due_at > now or row.rank in (Rank.CALL_NOW, Rank.PROMISED):
-            keyed.append(((_LAST if row.due_at > now else row.rank, 0.0, row.due_at, row.id), row))
+            keyed.append(((_LAST if row.due_at > now else row.rank, 0.0, row.due_at, row.rank, row.id), row))
             continue
         is_new = row.rank == Rank.NEW
         queue = (row.workspace_id, row.campaign_id, is_new)
@@ -116,7 +117,7 @@ def in_turn(rows: Sequence[_Due], *, weights: Mapping[UUID | None, float], now: 
             begins[queue] = _beginning(queue, now)
         number = taken[queue] = taken.get(queue, -1) + 1
         share = weights.get(row.campaign_id, 1.0) * (NEW_SHARE if is_new else 1 - NEW_SHARE)
-        keyed.append(((Rank.RETRY, (begins[queue] + number) / share, row.due_at, row.id), row))
+        keyed.append(((Rank.RETRY, (begins[queue] + number) / share, row.due_at, row.rank, row.id), row))
     return [row for _, row in sorted(keyed, key=lambda pair: pair[0])]
 
 

@@ -122,6 +122,13 @@ def test_what_is_not_due_yet_holds_up_nothing_that_is() -> None:
     assert ordered(later, ahead, due)[2:] == [*ahead, *later]
 
 
+def test_what_falls_due_at_one_later_instant_is_ordered_by_rank() -> None:
+    soon = NOW + SECOND
+    groups = [rows(rank, 2, due_at=soon, campaign=9 - rank) for rank in sorted(Rank)]
+
+    assert ordered(*reversed(groups)) == [row for group in groups for row in group]
+
+
 @given(st.integers(0, 10_000))
 def test_of_many_retries_and_new_contacts_about_one_call_in_five_is_a_new_one(second: int) -> None:
     found = ordered(rows(Rank.RETRY, 100), rows(Rank.NEW, 100), now=NOW + second * SECOND)

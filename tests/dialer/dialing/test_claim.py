@@ -1,12 +1,14 @@
 """What the claim takes and what it leaves, rule by rule."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from dialer.calls import call_states
 from dialer.dialing import capacity, claim
@@ -149,3 +151,55 @@ def test_a_campaign_whose_line_is_down_is_not_claimed_from_until_it_may_be_tried
 
     assert claimed() == {}
     assert len(claimed(NOW + SECOND)) == 1
+
+
+def test_claimed_calls_come_in_the_order_of_their_turns() -> None:
+    member = a_waiting_contact()
+    promised = make_call(make_contact(member.workspace), rank=Rank.PROMISED, due_at=NOW)
+    wanted = make_call(make_contact(member.workspace), rank=Rank.CALL_NOW, due_at=NOW)
+    ahead = [
+        make_call(make_contact(member.workspace), rank=rank, due_at=NOW + 5 * SECOND)
+        for rank in (Rank.RETRY, Rank.PROMISED, Rank.CALL_NOW)
+    ]
+
+    found = list(claimed())
+
+    assert found[:2] == [wanted.pk, promised.pk]
+    assert found[3:] == [call.pk for call in reversed(ahead)]
+
+
+def _rows_read(plan: dict[str, Any]) -> int:
+    here = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    return int(here if "Relation Name" in plan else 0) + sum(map(_rows_read, plan.get("Plans", ())))
+
+
+def test_a_claim_reads_no_more_of_a_queue_that_holds_many_calls_for_later() -> None:
+    members = [a_waiting_contact() for _ in range(3)]
+    later = make_campaign_contact(members[0].campaign, state="callback_pending")
+    held = make_call(campaign_contact=later, rank=Rank.RETRY, due_at=NOW + timedelta(days=30))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO dialer_call (id, workspace_id, contact_id, campaign_id, persona_id, line_id, number, caller_id,
+                rank, due_at, chain_id, attempt_number, retries_used, schedule, metadata, direction, status, outcome,
+                ended_reason, held_reason, generation, carrier_call_id, follow_up_pending)
+            SELECT gen_random_uuid(), workspace_id, contact_id, campaign_id, persona_id, line_id, number, caller_id,
+                rank, due_at, gen_random_uuid(), 1, 0, '{}', '{}', 'outbound', 'queued', '', '', '', 0, '', false
+            FROM dialer_call, generate_series(1, 20000) WHERE id = %s
+            """,
+            [held.pk],
+        )
+        cursor.execute("ANALYZE dialer_call, dialer_campaigncontact")
+    read: dict[str, int] = {}
+
+    def explain(execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
+        if sql.startswith("/* ") and not re.search("INSERT INTO|UPDATE dialer", sql):
+            execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params, many, context)
+            ((plan,),) = context["cursor"].fetchall()
+            read[sql.split()[1]] = _rows_read(plan[0]["Plan"])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        assert len(claimed()) == 3
+
+    assert {name: rows for name, rows in read.items() if rows > 50} == {}
