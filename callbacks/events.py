@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from dialer.calls.context import parsed
+from callbacks.rules.statuses import CallbackStatus
+from callbacks.scheduled import NewCallback
+from dialer.calls.context import CallContext, parsed
 from dialer.calls.events import metadata_of
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.instants import written
@@ -59,6 +61,35 @@ def of_callbacks(ids: Sequence[int], change: str, *, reason: str, at: datetime) 
         {"ids": list(ids)},
     )
     return [_event(row, change, reason=reason, at=at) for row in rows]
+
+
+def of_retry(callback_id: int, new: NewCallback, call: CallContext, *, at: datetime) -> NewEvent:
+    """Build ``callback.scheduled`` for a retry that was inserted just now, after ``call``, without reading it again."""
+    fact = _Fact(
+        id=callback_id,
+        workspace_id=call.workspace_id,
+        type=new.type,
+        status=CallbackStatus.PENDING,
+        contact_id=call.contact_id,
+        campaign_id=call.campaign_id,
+        call_id=new.call.id,
+        origin_call_id=new.origin_call_id,
+        number=new.number,
+        limit=new.limit,
+        scheduled_at=new.scheduled_at,
+        adjusted_from=new.adjusted_from,
+        adjusted_reason=new.adjusted_reason,
+        notes=new.notes,
+        time_zone=new.time_zone,
+        chain_id=call.chain_id,
+        persona_id=call.persona_id,
+        metadata=call.metadata,
+        config_webhooks=call.config_webhooks,
+        campaign_metadata=call.campaign_metadata,
+        contact_name=call.contact_name,
+        phone=call.phone,
+    )
+    return _event(fact, "scheduled", reason="", at=at)
 
 
 def _event(row: _Fact, change: str, *, reason: str, at: datetime) -> NewEvent:

@@ -194,8 +194,7 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
     ledger = context.ledger_of(
         ((d.ended.call.workspace_id, d.ended.call.phone, d.ended.terms) for d in wanted), now=now
     )
-    queued: list[QueuedCall] = []
-    callbacks: list[NewCallback] = []
+    made: list[tuple[CallContext, NewCallback]] = []
     taken: set[tuple[UUID, UUID | None]] = set()
     for decision in wanted:
         call, end, terms, retry = decision.ended.call, decision.ended.end, decision.ended.terms, decision.retry
@@ -223,37 +222,32 @@ def make_retries(decisions: Sequence[Decision], *, now: datetime, is_skip: bool 
             config_webhooks=parsed(call.config_webhooks),
             metadata=parsed(call.metadata) or {},
         )
-        queued.append(body)
-        callbacks.append(
-            NewCallback(
-                call=body,
-                type=CallbackType.AUTO_RETRY,
-                origin_call_id=call.id,
-                original_outcome=end.outcome,
-                number=retry.number,
-                limit=retry.limit,
-                scheduled_at=possible.at,
-                time_zone=possible.zones[0],
-                timezone_source=possible.source,
-                adjusted_from=retry.candidate if possible.shifts else None,
-                adjusted_reason=possible.shifts[0].reason if possible.shifts else "",
-                explanation=[
-                    *explanation.of_retry(retry, outcome=end.outcome, ended_at=end.at, is_skip=is_skip, at=now),
-                    *explanation.of_shifts(possible, window_level=terms.window.hours_level, at=now),
-                ],
-            )
+        new = NewCallback(
+            call=body,
+            type=CallbackType.AUTO_RETRY,
+            origin_call_id=call.id,
+            original_outcome=end.outcome,
+            number=retry.number,
+            limit=retry.limit,
+            scheduled_at=possible.at,
+            time_zone=possible.zones[0],
+            timezone_source=possible.source,
+            adjusted_from=retry.candidate if possible.shifts else None,
+            adjusted_reason=possible.shifts[0].reason if possible.shifts else "",
+            explanation=[
+                *explanation.of_retry(retry, outcome=end.outcome, ended_at=end.at, is_skip=is_skip, at=now),
+                *explanation.of_shifts(possible, window_level=terms.window.hours_level, at=now),
+            ],
         )
-    call_states.queue(queued, now=now)
-    ids = insert(callbacks, now=now)
-    told = dict(
-        zip(sorted(ids.values()), events.of_callbacks(list(ids.values()), "scheduled", reason="", at=now), strict=True)
-    )
+        made.append((call, new))
+    call_states.queue([new.call for _, new in made], now=now)
+    ids = insert([new for _, new in made], now=now)
     return {
-        origin: Made(
-            pending=PendingCallback(id=(made := ids[new.call.id]), scheduled_at=new.scheduled_at), event=told[made]
+        call.id: Made(
+            pending=PendingCallback(id=ids[new.call.id], scheduled_at=new.scheduled_at),
+            event=events.of_retry(ids[new.call.id], new, call, at=now),
         )
-        for new in callbacks
-        if (origin := new.origin_call_id) is not None
+        for call, new in made
     }
 
 

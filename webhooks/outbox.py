@@ -8,7 +8,7 @@ takes arrays.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -39,8 +39,10 @@ class NewItem:
     """The item joins no array before then; until then :func:`batches.release` may replace its content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEvent:
+_NOTHING: Mapping[str, object] = {}
+
+
+class NewEvent(NamedTuple):
     """A fact to record, with everything that decides who receives it."""
 
     workspace_id: UUID
@@ -48,8 +50,8 @@ class NewEvent:
     occurred_at: datetime
     data: Mapping[str, object]
     """``data`` of the envelope, JSON-ready: public ids, times as text."""
-    metadata: Mapping[str, object] = field(default_factory=dict)
-    top_level: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = _NOTHING
+    top_level: Mapping[str, object] = _NOTHING
     """Additional top-level keys of the envelope."""
     chain_id: UUID | None = None
     """The chain, for the envelope's ``chain_id`` and ``sequence``."""

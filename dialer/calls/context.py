@@ -222,7 +222,7 @@ def ledger_of(wanted: Iterable[tuple[UUID, str, Terms]], *, now: datetime) -> Le
             period = max(period, longest_period(its_terms.limits))
     found: dict[tuple[UUID, str], list[Handed]] = defaultdict(list)
     if keys:
-        workspaces, numbers = zip(*sorted(keys), strict=True)
+        workspaces, numbers = zip(*keys, strict=True)
         for row in fetch(
             _Handed,
             "contact_ledger",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -21,8 +21,7 @@ from dialer.rules.withdrawals import Withdrawal
 from webhooks.outbox import NewEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnd:
+class CallEnd(NamedTuple):
     """The end of one call: first as the carrier or a deadline gives it, then as :mod:`completion` corrects it."""
 
     call_id: UUID

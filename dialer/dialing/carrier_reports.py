@@ -9,7 +9,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -220,8 +220,7 @@ def _move_forward(progress: Mapping[UUID, _Progress], *, now: datetime) -> None:
 
 
 def _end_of(step: _Progress) -> CallEnd | None:
-    return step.end and replace(
-        step.end,
+    return step.end and step.end._replace(
         carrier_call_id=step.carrier_call_id,
         ringing_at=step.ringing_at,
         answered_at=step.answered_at,

@@ -6,7 +6,6 @@ decides later, one call at a time, and records the events then.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -176,8 +175,7 @@ def _corrected(end: CallEnd, call: CallContext, *, now: datetime) -> CallEnd:
         outcome, reason = Outcome.DNC_REQUEST, "dnc_request"
     elif call.cancel_requested_at is not None and call.answered_at is None and outcome not in _STANDS_AFTER_CANCEL:
         outcome, reason = Outcome.CANCELLED, "cancelled"
-    return replace(
-        end,
+    return end._replace(
         outcome=outcome,
         ended_reason=reason,
         # A carrier's clock may be wrong; retries need a time between hand-over and now.

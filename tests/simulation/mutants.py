@@ -146,7 +146,7 @@ def _decide_and_exhaust(ended: Sequence[EndedCall], *, now: datetime) -> list[An
 def _decide_and_exhaust_twice(ended: Sequence[EndedCall], *, now: datetime) -> list[Any]:
     told = _decide(ended, now=now)
     ends = [event for event in told if event.type == "call.exhausted"]
-    return [*told, *(replace(event, unique_key=f"{event.unique_key}:again") for event in ends)]
+    return [*told, *(event._replace(unique_key=f"{event.unique_key}:again") for event in ends)]
 
 
 def _always_reached(*facts_: Any, **told: Any) -> Any:
@@ -168,7 +168,7 @@ def _requests_with(change: Callable[[Any], dict[str, Any]]) -> tuple[object, str
 
 
 def _busy_is_no_answer(call_id: UUID, row: Any, details: Any) -> CallEnd:
-    return replace(_end(call_id, row, details), outcome=Outcome.NO_ANSWER)
+    return _end(call_id, row, details)._replace(outcome=Outcome.NO_ANSWER)
 
 
 def _give_up(call: Any, answer: Any, *, now: datetime) -> None:

@@ -5,8 +5,8 @@ once, and every attempt signs and sends the same bytes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from dialer.workspaces.instants import written
 from webhooks.rules.json_bytes import encode
@@ -15,8 +15,7 @@ OWN_KEYS = frozenset({"event", "event_id", "workspace_id", "timestamp", "chain_i
 """The envelope's own keys, which extra top-level keys must not use."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One event with public ids; ``chain_id`` and ``sequence`` come together or not at all."""
 
     event: str
