@@ -27,7 +27,7 @@ CALLS = 100
 STATEMENTS_OF_A_BATCH = 41
 """To claim, place, store and apply, however many calls."""
 ROWS_OF_A_LIFECYCLE = 17
-"""Call: queued, dialling, accepted, ended, and the next one queued. Campaign contact: calling, callback pending. Report:
+"""Call: queued, dialling, accepted, ended, the next one queued. Campaign contact: calling, callback pending. Report:
 stored, applied. Callback, and the chain's number. Events and deliveries: three each."""
 LOG_RECORDS_OF_A_LIFECYCLE = 118
 """115 were counted; how pages split depends on the ids."""
