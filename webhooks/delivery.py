@@ -75,7 +75,9 @@ _RECEIVER = """
     p.id, p.url, p.signing_method, p.secret, p.next_secret, p.timeout_seconds, p.max_retries, p.backoff_ms, p.retry_on,
     p.custom_headers::text AS custom_headers, p.latency_ms
 """
-_RECEIVER_OF = "SELECT {receiver} FROM webhooks_endpoint p WHERE p.id = %(id)s".replace("{receiver}", _RECEIVER)
+_RECEIVER_OF = "SELECT {receiver}, 1 AS waiting FROM webhooks_endpoint p WHERE p.id = %(id)s".replace(
+    "{receiver}", _RECEIVER
+)
 # Endpoints with pending deliveries, found by a skip scan of the index of pending rows; settled rows cost nothing.
 # The lock is between claims only: it writes nothing, and neither settling nor recording waits for it (ADR 14).
 _LOCK_ENDPOINTS = """
@@ -106,7 +108,8 @@ _LOCK_ENDPOINTS = """
         ORDER BY p.id <= %(after)s, p.id
         LIMIT %(most)s
     )
-    SELECT * FROM ready WHERE pg_try_advisory_xact_lock(uuid_hash_extended(id, 0))
+    SELECT *, (SELECT count(*) FROM ready)::int AS waiting FROM ready
+    WHERE pg_try_advisory_xact_lock(uuid_hash_extended(id, 0))
 """.replace("{receiver}", _RECEIVER)
 # A statement of its own: it sees what others claimed before it got the locks, so caps and rates hold exactly. Of the
 # endpoints it writes only those with a rate.
@@ -156,7 +159,7 @@ _FIRST = UUID(int=0)
 
 
 class _Endpoint(NamedTuple):
-    """Columns of _RECEIVER."""
+    """Columns of _RECEIVER, and of the claim."""
 
     id: UUID
     url: str
@@ -169,6 +172,8 @@ class _Endpoint(NamedTuple):
     retry_on: list[int]
     custom_headers: str
     latency_ms: float | None
+    waiting: int
+    """How many endpoints may have a share of this claim, itself and those that another claim holds too."""
 
 
 class _Taken(NamedTuple):
@@ -221,7 +226,7 @@ def claim_due(
             {
                 "now": now,
                 "endpoints": [row.id for row in locked],
-                "share": limit // len(locked),
+                "share": limit // locked[0].waiting,
                 "burst": BURST_SECONDS,
                 "grace": GRACE,
                 "after": after,

@@ -126,7 +126,7 @@ def record_events(events: Sequence[NewEvent], *, now: datetime) -> list[UUID]:
 
     Inactive endpoints get deliveries too, which a sweep settles as ``suppressed`` and which can be replayed. Raises
     :class:`NotInTransaction` outside the transaction of the fact. The events' chains are locked until it ends, in the
-    order of their ids; endpoints only as foreign keys lock them. Sequences rise in the given order without gaps.
+    order of their ids. Sequences rise in the given order without gaps.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction

@@ -13,7 +13,7 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 
 SLOTS: Mapping[Lane, int] = {Lane.FAST: 256, Lane.SLOW: 256}
 """Parallel requests of one loop, by lane."""
-MOST_SLOTS = 512
+MOST_SLOTS = 768
 """All requests of one loop, however many long ones of the fast lane count in the slow lane."""
 MOST_AT_ONCE: Mapping[Lane, int] = {Lane.FAST: 256, Lane.SLOW: 16}
 """Requests started at once; running requests and the fast lane are served in between."""
 LOOK_SECONDS: Mapping[Lane, float] = {Lane.FAST: 0.01, Lane.SLOW: 0.05}
 """Pause between two claims while deliveries keep coming: the longest that a committed event waits for its claim."""
 QUIET_LOOK_SECONDS: Mapping[Lane, float] = {Lane.FAST: 0.03, Lane.SLOW: 0.05}
-"""The same after a second without any."""
+"""The same after a second without any delivery."""
 QUIET_AFTER_SECONDS = 1.0
 PAUSE_SECONDS = 0.005
 """How long the caller of :meth:`Sender.step` pauses when there was nothing to do."""
@@ -46,7 +46,7 @@ FREEZE_SECONDS = 0.2
 GROUP_SECONDS = 0.02
 """How long an answer waits to be settled together with others."""
 GROUP = 200
-BACKLOG_GROUP_SECONDS = 0.1
+BACKLOG_GROUP_SECONDS = 0.05
 """The same while there is a backlog: larger groups cost less, and the next deliveries are late anyway."""
 BACKLOG_EACH = 8
 """How many deliveries of each prompt endpoint a claim takes while there is a backlog; others have the next turn."""
@@ -68,15 +68,21 @@ class Sender:
     """Sends due deliveries through one transport; to be used by one thread."""
 
     def __init__(
-        self, transport: Transport, *, clock: Callable[[], datetime], slots: Mapping[Lane, int] = SLOTS
+        self,
+        transport: Transport,
+        *,
+        clock: Callable[[], datetime],
+        slots: Mapping[Lane, int] = SLOTS,
+        turns: MutableMapping[Lane, UUID] | None = None,
     ) -> None:
+        """Prepare a sender; ``turns`` says whose turn is next, and passes from one sender to its successor."""
         self._transport = transport
         self._clock = clock
         self._slots = slots
         self._under_way: dict[Claimed, _UnderWay] = {}
         self._sent: list[Sent] = []
         self._look_at = dict.fromkeys(Lane, 0.0)
-        self._turn = dict.fromkeys(Lane, UUID(int=0))
+        self._turns = dict.fromkeys(Lane, UUID(int=0)) if turns is None else turns
         self._has_backlog = dict.fromkeys(Lane, False)
         self._found_at = dict.fromkeys(Lane, -math.inf)
         self._freeze_at = 0.0
@@ -138,11 +144,12 @@ class Sender:
         if free <= 0:
             return 0
         now = self._now()
-        # In the slow lane each has one at a time, because a receiver that hangs keeps all that it is given.
+        # The slow lane never takes several of each while others wait: a receiver that hangs keeps all that it is given.
         is_deep = self._has_backlog[lane] and lane is Lane.FAST
         most_endpoints = max(1, free // BACKLOG_EACH) if is_deep else delivery.MOST_ENDPOINTS
+        limit = min(free, most_endpoints * BACKLOG_EACH) if is_deep else free
         claimed = delivery.claim_due(
-            limit=free, most_endpoints=most_endpoints, lane=lane, after=self._turn[lane], now=now
+            limit=limit, most_endpoints=most_endpoints, lane=lane, after=self._turns[lane], now=now
         )
         self._plan_next_look(lane, claimed, free)
         for each in claimed:
@@ -158,7 +165,7 @@ class Sender:
         """Note whose turn it is next, whether there is a backlog, and when to claim again."""
         now = time.monotonic()
         if claimed:
-            self._turn[lane], self._found_at[lane] = claimed[-1].receiver.id, now
+            self._turns[lane], self._found_at[lane] = claimed[-1].receiver.id, now
         # A claim that fills most of the free slots means that more is due: claim again as soon as slots are free.
         self._has_backlog[lane] = len(claimed) > free // 2
         is_quiet = now > self._found_at[lane] + QUIET_AFTER_SECONDS

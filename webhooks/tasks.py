@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
@@ -12,6 +13,7 @@ from dialer.workspaces.draining import Drain
 from webhooks import endpoint_health, endpoints, retention
 from webhooks import replay as replays
 from webhooks.models import BOUNDS
+from webhooks.rules.lanes import Lane
 from webhooks.sender import PAUSE_SECONDS, Sender
 from webhooks.transport import Transport
 
@@ -30,6 +32,8 @@ class _OfThread(threading.local):
 
 
 _own = _OfThread()
+_turns = dict.fromkeys(Lane, UUID(int=0))
+"""Whose turn is next: the senders of this process, one after the other, go on where the last one ended."""
 
 
 def _step() -> int:
@@ -39,7 +43,7 @@ def _step() -> int:
             dns_servers=settings.WEBHOOK_DNS_SERVERS,
             ca_file=settings.WEBHOOK_CA_FILE,
         )
-        _own.sender = Sender(transport, clock=database_now)
+        _own.sender = Sender(transport, clock=database_now, turns=_turns)
     return _own.sender.step()
 
 

@@ -425,6 +425,21 @@ def test_whoever_records_an_event_waits_neither_for_a_claim_nor_for_settling(sta
     assert Delivery.objects.filter(event__in=recorded, endpoint=endpoint).count() == 1
 
 
+def test_a_claim_beside_another_takes_no_more_than_its_share_of_the_endpoints_that_are_left() -> None:
+    for endpoint in (make_endpoint(max_in_flight=16), make_endpoint(max_in_flight=16)):
+        for _ in range(10):
+            make_delivery(endpoint)
+    claimed: list[Claimed] = []
+
+    def meanwhile() -> None:
+        Crew(lambda: claimed.extend(claim_due(limit=10, now=NOW))).join(within_seconds=5)
+
+    with after_statement("lock_endpoints", meanwhile):
+        claim_due(limit=10, most_endpoints=1, now=NOW)
+
+    assert len(claimed) == 5
+
+
 def test_while_a_claim_is_open_others_pass_over_its_endpoints_and_settling_does_not_wait() -> None:
     first, second = sorted((make_endpoint(), make_endpoint()), key=lambda endpoint: endpoint.id)
     sent = make_delivery(first)

@@ -75,9 +75,16 @@ MUTANTS = [
     Mutant(
         file="webhooks/delivery.py",
         name="two claims of an endpoint run side by side",
-        old="SELECT * FROM ready WHERE pg_try_advisory_xact_lock(uuid_hash_extended(id, 0))",
-        new="SELECT * FROM ready",
+        old="    WHERE pg_try_advisory_xact_lock(uuid_hash_extended(id, 0))\n",
+        new="",
         tests=f"{_DELIVERY}::test_while_a_claim_is_open_others_pass_over_its_endpoints_and_settling_does_not_wait",
+    ),
+    Mutant(
+        file="webhooks/delivery.py",
+        name="an endpoint gets the share of those that another claim holds",
+        old='"share": limit // locked[0].waiting,',
+        new='"share": limit // len(locked),',
+        tests=f"{_DELIVERY}::test_a_claim_beside_another_takes_no_more_than_its_share_of_the_endpoints_that_are_left",
     ),
     Mutant(
         file="webhooks/delivery.py",
@@ -230,7 +237,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/sender.py",
         name="a sender forgets whose turn it is",
-        old="self._turn[lane], self._found_at[lane] = claimed[-1].receiver.id, now",
+        old="self._turns[lane], self._found_at[lane] = claimed[-1].receiver.id, now",
         new="self._found_at[lane] = now",
         tests=f"{_SENDER}::test_with_fewer_slots_than_endpoints_every_endpoint_has_its_turn",
     ),
