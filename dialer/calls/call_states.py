@@ -163,11 +163,14 @@ class Progress(NamedTuple):
     answered_at: datetime | None
 
 
-def lease(starts: Mapping[UUID, datetime], *, length: timedelta) -> list[Leased]:
-    """Claim calls; each lease lasts ``length`` from the call's start. Returns the calls that were still queued."""
+def lease(starts: Mapping[UUID, datetime], *, length: timedelta) -> dict[UUID, int]:
+    """Claim calls; each lease lasts ``length`` from the call's start.
+
+    Returns the new generations of the calls that were still queued.
+    """
     if not starts:
-        return []
-    return fetch(
+        return {}
+    rows = fetch(
         Leased,
         "lease_calls",
         """
@@ -178,6 +181,7 @@ def lease(starts: Mapping[UUID, datetime], *, length: timedelta) -> list[Leased]
         """,
         {"ids": list(starts), "starts": list(starts.values()), "lease": length},
     )
+    return {row.id: row.generation for row in rows}
 
 
 def release_expired(*, limit: int, now: datetime) -> int:

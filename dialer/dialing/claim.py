@@ -36,11 +36,12 @@ from dialer.workspaces.statements import fetch, run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatched:
-    """A claimed call, the generation that its message carries, and when it starts."""
+    """A claimed call, the generation that its message carries, when it starts, and before whom of those that do too."""
 
     call_id: UUID
     generation: int
     start_at: datetime
+    rank: int
 
 
 class _Queued(NamedTuple):
@@ -87,7 +88,7 @@ def claim_due(*, limit: int, now: datetime) -> list[Dispatched]:
         waiting = _lock_waiting(capacities, now=now)
         starts = _assign([*queued, *waiting], capacities, lines, budget, limit=limit, now=now)
         first = _queue_first_calls([row for row in waiting if row.id in starts], starts, queues, now=now)
-        dispatched = first | _lease({row.id: starts[row.id] for row in queued if row.id in starts})
+        dispatched = first | _lease([row for row in queued if row.id in starts], starts)
         _write_paces(budget)
     return [dispatched[id_] for id_ in starts if id_ in dispatched]
 
@@ -256,14 +257,19 @@ def _queue_first_calls(
     call_states.queue(made, now=now)
     campaign_contacts.claim([row.id for row in rows])
     return {
-        row.id: Dispatched(call_id=call.id, generation=1, start_at=starts[row.id])
+        row.id: Dispatched(call_id=call.id, generation=1, start_at=starts[row.id], rank=row.rank)
         for row, call in zip(rows, made, strict=True)
     }
 
 
-def _lease(starts: Mapping[UUID, datetime]) -> dict[UUID, Dispatched]:
-    leased = call_states.lease(starts, length=timedelta(seconds=settings.LEASE_SECONDS))
-    return {row.id: Dispatched(call_id=row.id, generation=row.generation, start_at=starts[row.id]) for row in leased}
+def _lease(rows: Sequence[_Queued], starts: Mapping[UUID, datetime]) -> dict[UUID, Dispatched]:
+    length = timedelta(seconds=settings.LEASE_SECONDS)
+    generations = call_states.lease({row.id: starts[row.id] for row in rows}, length=length)
+    return {
+        row.id: Dispatched(call_id=row.id, generation=generations[row.id], start_at=starts[row.id], rank=row.rank)
+        for row in rows
+        if row.id in generations
+    }
 
 
 def _write_paces(budget: Budget) -> None:

@@ -13,6 +13,7 @@ from dialer.calls import call_states
 from dialer.dialing import carrier_reports, claim, completion, placing, reconciliation
 from dialer.dialing.claim import Dispatched
 from dialer.dialing.placing import Claim
+from dialer.rules.statuses import Rank
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.draining import Drain
 
@@ -103,11 +104,20 @@ def publish(dispatched: Iterable[Dispatched], *, now: datetime, began: float) ->
 
 
 def _slots(dispatched: Iterable[Dispatched]) -> Iterator[tuple[datetime, Sequence[Dispatched]]]:
-    """Group calls into slots by their start; a message is due with its last call, so that no call is early."""
+    """Group calls into slots by their start; a message is due with its last call, so that no call is early.
+
+    Messages of a backlog are due by rank within their slot, since workers take those of one instant in any order.
+    """
     ordered = sorted(dispatched, key=lambda call: call.start_at)
     for _, slot in groupby(ordered, key=lambda call: int(call.start_at.timestamp() / SLOT.total_seconds())):
         calls = list(slot)
-        size = BATCH_OF_BACKLOG if len(calls) >= BACKLOG else BATCH
-        for first in range(0, len(calls), size):
-            batch = calls[first : first + size]
-            yield batch[-1].start_at, batch
+        if len(calls) < BACKLOG:
+            yield from ((batch[-1].start_at, batch) for batch in _batches(calls, BATCH))
+            continue
+        for rank, same in groupby(sorted(calls, key=lambda call: call.rank), key=lambda call: call.rank):
+            delay = rank * SLOT / len(Rank)
+            yield from ((batch[-1].start_at + delay, batch) for batch in _batches(list(same), BATCH_OF_BACKLOG))
+
+
+def _batches(calls: Sequence[Dispatched], size: int) -> Iterator[Sequence[Dispatched]]:
+    return (calls[first : first + size] for first in range(0, len(calls), size))

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dialer.dialing.claim import Dispatched
 from dialer.models import Call
+from dialer.rules.statuses import Rank
 from dialer.tasks import tick
 from dialer.tasks.dialling import BACKLOG, BATCH, BATCH_OF_BACKLOG, SLOT, publish
 from dialer.workspaces.clock import database_now
@@ -28,7 +30,7 @@ def a_slot(now: datetime) -> datetime:
 
 
 def claimed(*starts: datetime) -> list[Dispatched]:
-    return [Dispatched(call_id=new_id(), generation=n, start_at=at) for n, at in enumerate(starts, 1)]
+    return [Dispatched(call_id=new_id(), generation=n, start_at=at, rank=Rank.RETRY) for n, at in enumerate(starts, 1)]
 
 
 def told(calls: Sequence[Dispatched]) -> list[list[object]]:
@@ -79,6 +81,22 @@ def test_a_backlog_is_cut_into_larger_messages_than_a_calm_slot(broker: Broker) 
 
     assert max(len(message.args[0]) for message in calm) == BATCH
     assert [len(message.args[0]) for message in backlog] == [BATCH_OF_BACKLOG, BATCH_OF_BACKLOG, 1]
+
+
+def test_calls_of_a_backlog_that_start_at_one_instant_are_taken_by_rank(broker: Broker) -> None:
+    now = datetime.now(UTC)
+    start = a_slot(now)
+    calls = [replace(call, rank=list(Rank)[-1 - n % 4]) for n, call in enumerate(claimed(*[start] * BACKLOG))]
+
+    messages = published(broker, calls, now=now)
+
+    taken = sorted(messages, key=lambda message: message.not_before or now)
+    ranks = {str(call.call_id): call.rank for call in calls}
+    assert [[ranks[call_id] for call_id, _ in message.args[0]] for message in taken] == [
+        [rank] * (BACKLOG // 4) for rank in sorted(Rank)
+    ]
+    assert_starts(taken[0], start)
+    assert_starts(taken[-1], start)
 
 
 def test_calls_whose_second_has_come_are_taken_at_once(broker: Broker) -> None:

@@ -28,8 +28,15 @@ MUTANTS = [
     Mutant(
         file=_DIALLING,
         name="a calm slot waits for a batch of a hundred",
-        old="        size = BATCH_OF_BACKLOG if len(calls) >= BACKLOG else BATCH\n",
-        new="        size = BATCH_OF_BACKLOG\n",
+        old="for batch in _batches(calls, BATCH))",
+        new="for batch in _batches(calls, BATCH_OF_BACKLOG))",
+        tests=_PUBLISHING,
+    ),
+    Mutant(
+        file=_DIALLING,
+        name="workers take a backlog's calls of one instant in any order",
+        old="            delay = rank * SLOT / len(Rank)\n",
+        new="            delay = 0 * SLOT\n",
         tests=_PUBLISHING,
     ),
     Mutant(

@@ -10,6 +10,27 @@ _PIPELINE = "tests/dialer/dialing/test_pipeline.py"
 
 MUTANTS = [
     Mutant(
+        file="dialer/dialing/capacity.py",
+        name="looking for campaigns with due calls scans the table",
+        old="                ORDER BY q.due_at LIMIT 1\n",
+        new="                LIMIT 1\n",
+        tests=f"{_CLAIM}::test_a_claim_reads_no_more_of_a_queue_that_holds_many_calls_for_later",
+    ),
+    Mutant(
+        file="dialer/dialing/claim.py",
+        name="claimed calls are given out in no order",
+        old="    return [dispatched[id_] for id_ in starts if id_ in dispatched]\n",
+        new="    return list(dispatched.values())\n",
+        tests=f"{_CLAIM}::test_claimed_calls_come_in_the_order_of_their_turns",
+    ),
+    Mutant(
+        file="dialer/rules/pacing.py",
+        name="what falls due at one later instant is claimed in no order",
+        old="0.0, row.due_at, row.rank, row.id), row))",
+        new="0.0, row.due_at, 0, row.id), row))",
+        tests="tests/rules/test_pacing.py::test_what_falls_due_at_one_later_instant_is_ordered_by_rank",
+    ),
+    Mutant(
         file=_DISPATCH,
         name="the claim takes calls of a closed workspace",
         old="WHERE w.closed_at IS NULL AND (",
