@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -61,7 +61,12 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, help="instead of three; lateness and thundering_second have one unless --full"
     )
-    parser.add_argument("--into", type=Path, help="folder for results.json, README.md and plots; default: docs/bench")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        help="folder for results.json, README.md and plots; default: docs/bench. "
+        "Scenarios that were not asked for stay as they are there",
+    )
     options = parser.parse_args()
     unknown = sorted(set(options.scenarios) - SCENARIOS.keys())
     if unknown:
@@ -83,9 +88,28 @@ def main() -> int:
     print(page.as_text(results))
     into = options.into or (None if options.scenarios or options.short else BASE_DIR / "docs" / "bench")
     if into:
-        write(results, into)
+        write(with_earlier(results, into), into)
         print(f"written to {into}")
     return 1 if any(scenario.error for scenario in results.scenarios) else 0
+
+
+def with_earlier(results: Results, into: Path) -> Results:
+    """Add the scenarios that were not measured now, as the folder has them.
+
+    Raises ``SystemExit`` if those were measured on another machine.
+    """
+    file = into / "results.json"
+    if not file.exists():
+        return results
+    earlier = json.loads(file.read_text())
+    if earlier["machine"] != results.machine:
+        message = f"{file} is of another machine: name another folder, or measure all scenarios"
+        raise SystemExit(message)
+    found = {
+        each["name"]: ScenarioResult(**{**each, "figures": [Figure(**figure) for figure in each["figures"]]})
+        for each in earlier["scenarios"]
+    } | {scenario.name: scenario for scenario in results.scenarios}
+    return replace(results, scenarios=[found[name] for name in SCENARIOS if name in found])
 
 
 def write(results: Results, into: Path) -> None:
@@ -106,7 +130,7 @@ def _measured(names: Sequence[str], size: Sequence[str]) -> Iterator[ScenarioRes
 
 def run(name: str, module: str, size: Sequence[str], environment: Mapping[str, str]) -> ScenarioResult:
     """Measure one scenario in a process of its own; whatever it fails with is in the result."""
-    began = time.monotonic()
+    when, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Others() as others:
         found = Path(folder) / "figures"
         command = [sys.executable, "-m", "bench.measure", module, str(found), *size]
@@ -121,6 +145,7 @@ def run(name: str, module: str, size: Sequence[str], environment: Mapping[str, s
         figures, said = _read(found)
     result = ScenarioResult(
         name=name,
+        began=when,
         seconds=time.monotonic() - began,
         load_before=others.load_before,
         load_after=others.load_after,

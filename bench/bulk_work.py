@@ -34,7 +34,7 @@ from dialer.workspaces.models import Workspace
 TIMES = 10
 IMPORT_SECONDS, START_SECONDS = 60, 5
 MORE_MEGABYTES = 10
-_IMPORT, _START, _REPORT = "import", "campaign start", "report"
+_IMPORT, _START, _REPORT = "ringback, import", "ringback, campaign start", "ringback, report"
 _BULK, _PEER, _ROW_BY_ROW = "bulk_create", "django-import-export in bulk", "django-import-export as it comes"
 _PEER_PACKAGE = "django_import_export"
 _RATE, _TOOK, _CPU, _PEAK = "rows", "time", "CPU of a row, the job's process", "peak memory"

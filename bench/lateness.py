@@ -13,7 +13,7 @@ from bench.figures import Figure, Size
 from bench.fleet import CARRIER_IN_PROCESS, ENGINE, Fleet, fleet
 from bench.peers.catalogue import PEERS
 from bench.peers.workers import PeerFailed, Workers, running
-from bench.rounds import Goal, Rounds, at_most
+from bench.rounds import NONE, Goal, Rounds, at_most
 from dialer.models import Campaign
 from dialer.rules.statuses import Rank
 from dialer.workspaces.clock import database_now
@@ -43,6 +43,7 @@ def measure(size: Size) -> Iterator[Figure]:
         for rate in RATES:
             goals[OURS, _named("p50", rate, held)] = at_most(20)
             goals[OURS, _named("p99", rate, held)] = at_most(60 if rate <= _MIDDLE else 120)
+            goals[OURS, _named(_MISSING, rate, held)] = NONE
         for _ in range(size.rounds if size.full else 1):
             with rounds.arm(OURS), fleet(ENGINE, **CARRIER_IN_PROCESS) as processes:
                 warm_up = rows.callbacks(

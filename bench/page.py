@@ -83,6 +83,8 @@ def _machine(results: Results) -> Iterator[str]:
 
 
 def _scenario(scenario: ScenarioResult) -> Iterator[str]:
+    yield f"Measured {scenario.began}, in {scenario.seconds:.0f} s."
+    yield ""
     warnings = list(_warnings(scenario))
     yield from (f"> **{warning.strip()}**  " for warning in warnings)
     if warnings:
@@ -133,6 +135,11 @@ def _defeats(results: Results) -> list[str]:
             for figure in scenario.figures
             if figure.reached is False
         ]
+        lines += [
+            f"- {scenario.name}, {figure.arm} failed: {figure.error}."
+            for figure in scenario.figures
+            if figure.error and figure.arm.startswith(OURS)
+        ]
         lines += _won_by_peers(scenario)
     return lines
 
@@ -140,14 +147,14 @@ def _defeats(results: Results) -> list[str]:
 def _won_by_peers(scenario: ScenarioResult) -> Iterator[str]:
     """Compare each of Ringback's figures with those of the same name that another arm has."""
     for ours in scenario.figures:
-        if ours.arm != OURS or not ours.values:
+        if not ours.arm.startswith(OURS) or not ours.values:
             continue
         for theirs in scenario.figures:
             if theirs.arm.startswith(OURS) or theirs.name != ours.name or not theirs.values:
                 continue
             ahead = median(theirs.values) - median(ours.values)
             if (ahead > 0) if ours.better == "higher" else (ahead < 0):
-                yield f"- {scenario.name}, {ours.name}: {theirs.arm} {_value(theirs)}, Ringback {_value(ours)}."
+                yield f"- {scenario.name}, {ours.name}: {theirs.arm} {_value(theirs)}, {ours.arm} {_value(ours)}."
 
 
 def _value(figure: Figure) -> str:

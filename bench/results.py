@@ -12,6 +12,7 @@ class ScenarioResult:
     """A scenario's figures, what the machine did besides, and what the scenario failed with, if it did."""
 
     name: str
+    began: str
     seconds: float
     load_before: float
     load_after: float
@@ -28,7 +29,10 @@ class ScenarioResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """One run: when, how, on what, and what came out."""
+    """One run: when, how, on what, and what came out.
+
+    A run of some scenarios into a folder that has results takes the others from there.
+    """
 
     began: str
     command: str

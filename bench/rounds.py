@@ -28,6 +28,9 @@ def more_than(bound: float) -> Goal:
     return Goal(f"> {bound:g}", lambda value: value > bound)
 
 
+NONE = Goal("0", lambda value: value == 0)
+
+
 @dataclass(slots=True)
 class _Gathered:
     unit: str

@@ -25,7 +25,7 @@ RATES = (200, 500)
 P99 = 25
 DURABLE = 5_000
 TIMES = 10
-_OURS, _PEER = "Ringback", "django-webhook"
+_OURS, _PEER = "ringback", "django-webhook"
 _RATE, _RATIO = "deliveries", "times those of django-webhook"
 
 

@@ -18,7 +18,7 @@ from config.local.keeper import start_kept, stop_all
 WORKERS, THREADS = 2, 8
 _PEER = "django_webhook"
 _PROJECT = f"bench.peers.{_PEER}"
-_VALKEY_DATABASE = "/9"
+_VALKEY_DATABASE = "/15"
 
 
 class Workers:

@@ -11,6 +11,7 @@ from bench.results import Results, ScenarioResult
 def results(*figures: Figure, error: str = "", others_cores: float = 0.0, steal: float = 0.0) -> Results:
     scenario = ScenarioResult(
         name="lifecycle",
+        began="2026-11-22T04:00:00+00:00",
         seconds=12.0,
         load_before=0.1,
         load_after=1.4,
@@ -46,7 +47,7 @@ def test_a_peer_that_wins_is_named() -> None:
 
     text = page.as_markdown(results(ours, faster, slower))
 
-    assert "- lifecycle, CPU: huey 1.5 ms of CPU, Ringback 2 ms of CPU." in text
+    assert "- lifecycle, CPU: huey 1.5 ms of CPU, ringback 2 ms of CPU." in text
     assert "- lifecycle, CPU: rq" not in text
 
 
