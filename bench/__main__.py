@@ -59,7 +59,7 @@ def main() -> int:
     sizes.add_argument("--full", action="store_true", help="large sizes, five rounds; takes an hour or more")
     sizes.add_argument("--short", action="store_true", help="one round, to see whether all work")
     parser.add_argument(
-        "--rounds", type=int, help="instead of three; lateness and thundering_second have one unless --full"
+        "--rounds", type=int, help="instead of two; lateness and thundering_second have one unless --full"
     )
     parser.add_argument(
         "--into",
@@ -71,7 +71,7 @@ def main() -> int:
     unknown = sorted(set(options.scenarios) - SCENARIOS.keys())
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}")
-    rounds = options.rounds or (5 if options.full else 1 if options.short else 3)
+    rounds = options.rounds or (5 if options.full else 1 if options.short else 2)
     size = [f"--rounds={rounds}", *(["--full"] if options.full else [])]
     began = datetime.now(UTC)
     workers.install()
