@@ -11,6 +11,7 @@ from dialer.workspaces.api.views import NoSuchRoute
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
+    path("admin/search/", views.search),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
