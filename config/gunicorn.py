@@ -4,7 +4,7 @@ from config.env import env
 
 bind = f"{env('HOST')}:{env('PORT')}"
 workers = env("WEB_PROCESSES")
-worker_class = "gthread"
+worker_class = "config.web_worker.WebWorker"
 threads = max(4, env("DATABASE_POOL_SIZE"))
 timeout = 60
 graceful_timeout = 10

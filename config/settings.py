@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicy",
+    "dialer.workspaces.api.chunked.ChunkedBodies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -184,9 +185,10 @@ WEBHOOK_CA_FILE = env("WEBHOOK_CA_FILE")
 # API ----------------------------------------------------------------------------------------------------------------
 API_RATE_PER_MINUTE = env("API_RATE_PER_MINUTE")
 REST_FRAMEWORK: dict[str, Any] = {  # views of the API inherit the rest from dialer.workspaces.api.views.ApiView
+    "EXCEPTION_HANDLER": "dialer.workspaces.api.errors.handle",
     "DEFAULT_SCHEMA_CLASS": "dialer.workspaces.api.schema.Schema",
     "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,
+    "URL_FORMAT_OVERRIDE": "format",  # of the schema alone: the API has one format
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Ringback",

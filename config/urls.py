@@ -4,15 +4,22 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import views
 from dialer.workspaces.api.views import NoSuchRoute
 
+_SCHEMA_RENDERERS = (
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer2,
+)  # the first without a format, and for errors
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
+    path("admin/search/", views.search),
     path("admin/", admin.site.urls),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SpectacularAPIView.as_view(renderer_classes=_SCHEMA_RENDERERS), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dialer.api.urls")),
     path("api/v1/", include("callbacks.api.urls")),
@@ -26,3 +33,4 @@ urlpatterns = [
 ]
 if settings.DEMO:
     urlpatterns.append(path("demo/", include("config.demo.inbox")))
+handler404 = "config.views.not_found"

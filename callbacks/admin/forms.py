@@ -49,7 +49,7 @@ class WallClockField(forms.Field):
 
 def callback_of(form: verb_forms.VerbForm) -> Callback | None:
     """Return the row of a button's form; ``None`` for forms about many rows, or if the user may not see the row."""
-    if not str(form.object_id).isdigit():
+    if not str(form.object_id).isdecimal():
         return None
     rows = Callback.objects.visible_to(form.request.user).select_related("contact")
     found: Callback | None = rows.filter(pk=form.object_id).first()

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer.api.shapes import Reason
+from dialer.api.shapes import NumberAsked, Reason
 from dialer.campaigns import imports
 from dialer.contacts import contacts
 from dialer.contacts.contacts import LONGEST_NAME, ContactFields, Effect
@@ -46,7 +46,7 @@ class ContactSerializer(Strict):
 
 
 class ContactFilter(Filters):
-    phone = TextField(required=False, max_length=16)
+    phone = NumberAsked(required=False)
     external_id = TextField(required=False, max_length=LONGEST_NAME)
     status = TextField(required=False, max_length=64)
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from rest_framework import serializers
 
+from dialer.rules import phone_number
 from dialer.rules.schedule_settings import MAX_ATTEMPTS, MAX_DELAY_MINUTES, MAX_DELAYS, MAX_LIMITS, RETRYABLE
 from dialer.rules.window_settings import WEEKDAYS
 from dialer.workspaces.api.fields import ObjectField, TextField
@@ -74,6 +76,19 @@ class ScheduleField(ObjectField):
 
 class RulesField(ObjectField):
     """Rules of a retry policy in either form."""
+
+
+class NumberAsked(TextField):
+    """A number in a query. In an address a plus means a space, so a space in front of the digits is taken as a plus."""
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if str(data).startswith(" ") and text[:1].isdecimal():
+            text = f"+{text}"
+        try:
+            return phone_number.parse(text)
+        except phone_number.NumberNotDialable as refused:
+            raise serializers.ValidationError(str(refused)) from refused
 
 
 class LimitsField(ObjectField):

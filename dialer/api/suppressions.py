@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer.api.shapes import Reason
+from dialer.api.shapes import NumberAsked, Reason
 from dialer.calls.hashed_numbers import forms_of
 from dialer.contacts import suppressions
 from dialer.contacts.suppressions import Taken
@@ -63,7 +63,7 @@ class TakenSerializer(serializers.Serializer[Any]):
 
 
 class SuppressionFilter(Filters):
-    phone = TextField(required=False, max_length=16)
+    phone = NumberAsked(required=False)
     reason = TextField(required=False, max_length=64)
 
 

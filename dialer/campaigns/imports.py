@@ -5,8 +5,6 @@ batch of work and no row is read twice. The import's row is locked while a batch
 sweep that a worker has it.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +18,7 @@ from dialer.campaigns import membership
 from dialer.contacts import contacts
 from dialer.contacts.contacts import Bad, ContactFields, Effect, Taken
 from dialer.models import Campaign, Import, ImportPart, ImportProblem
+from dialer.rules import spreadsheet
 from dialer.rules.contact_file import LONGEST_ROW, PROBLEM_COLUMNS, Layout, NotReadable, Row, layout_of, read_rows
 from dialer.rules.statuses import CAMPAIGN_OVER, ImportStatus
 from dialer.workspaces.audit import Actor, Change, record
@@ -117,15 +116,16 @@ def resume_open(*, now: datetime) -> list[UUID]:
 def problems_csv(source: Import) -> Iterator[str]:
     """Yield a CSV of the bad rows: line, column and reason, then the columns of the file.
 
-    The corrected file can be imported as it is.
+    The corrected file can be imported as it is: reading it takes the apostrophes away that ``spreadsheet`` puts in
+    front of possible formulas.
     """
     try:
         header: Sequence[str] = _layout(source).header
     except NotReadable:
         header = ()
-    yield _csv_line([*PROBLEM_COLUMNS, *header])
+    yield spreadsheet.line([*PROBLEM_COLUMNS, *header])
     for problem in ImportProblem.objects.filter(source=source).order_by("line").iterator(chunk_size=2_000):
-        yield _csv_line([problem.line, problem.column, problem.reason, *problem.row])
+        yield spreadsheet.line([problem.line, problem.column, problem.reason, *problem.row])
 
 
 def _read_rows(source: Import, layout: Layout, *, now: datetime) -> None:
@@ -276,9 +276,3 @@ def _problem(source: Import, row: Row, *, column: str, reason: str) -> ImportPro
 
 def _shown(text: str) -> str:
     return text[:_LONGEST_SHOWN_CELL].encode(errors="replace").decode().replace("\x00", "")
-
-
-def _csv_line(cells: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()

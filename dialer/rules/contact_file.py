@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dialer.rules import spreadsheet
+
 LONGEST_ROW = 262_144
 """In bytes; a longer row is a fault."""
 
@@ -74,19 +76,17 @@ class Layout:
 
     def fields_of(self, cells: Sequence[str]) -> dict[str, Any]:
         """Return the contact's fields in a row, without empty cells."""
-        said = {
-            meaning: cell.strip()
-            for meaning, cell in zip(self.meanings, cells, strict=False)
-            if meaning and cell.strip()
-        }
+        told = len(PROBLEM_COLUMNS) if _tells_problems(self.header) else 0
+        texts = [(spreadsheet.text_of(cell) if told else cell).strip() for cell in cells]
+        said = {meaning: text for meaning, text in zip(self.meanings, texts, strict=False) if meaning and text}
         names = [said.pop(part) for part in ("first_name", "last_name") if part in said]
         fields: dict[str, Any] = {"phone": "", **said}
         if names:
             fields.setdefault("name", " ".join(names))
         metadata = {
-            self.header[i]: cell.strip()
-            for i, cell in enumerate(cells[: len(self.header)])
-            if not self.meanings[i] and cell.strip() and i not in self._problem_columns()
+            self.header[i]: text
+            for i, text in enumerate(texts[: len(self.header)])
+            if text and not self.meanings[i] and i >= told
         }
         if metadata:
             fields["metadata"] = metadata
@@ -94,10 +94,6 @@ class Layout:
 
     def is_too_long(self, cells: Sequence[str]) -> bool:
         return any(cell.strip() for cell in cells[len(self.header) :])
-
-    def _problem_columns(self) -> range:
-        told = tuple(self.header[: len(PROBLEM_COLUMNS)]) == PROBLEM_COLUMNS
-        return range(len(PROBLEM_COLUMNS) if told else 0)
 
 
 def layout_of(head: bytes, *, at_end: bool) -> Layout:
@@ -135,8 +131,15 @@ def _header(head: bytes, delimiter: str, *, mark: int, at_end: bool) -> Layout:
         size, lines = size + stretch.size, lines + stretch.lines
         if any(cell.strip() for row in stretch.rows for cell in row.cells):
             header = [cell.strip() for cell in stretch.rows[0].cells]
+            if _tells_problems(header):
+                header = [spreadsheet.text_of(cell) for cell in header]
             return Layout(delimiter=delimiter, header=header, meanings=_meanings(header), size=size, lines=lines)
     return Layout(delimiter=delimiter, header=[], meanings=[], size=size, lines=lines)
+
+
+def _tells_problems(header: Sequence[str]) -> bool:
+    """Tell whether the file is one of bad rows, whose cells are safe for spreadsheets."""
+    return tuple(header[: len(PROBLEM_COLUMNS)]) == PROBLEM_COLUMNS
 
 
 def _meanings(header: Sequence[str]) -> list[str]:

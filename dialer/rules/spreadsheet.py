@@ -20,6 +20,12 @@ def cell(value: object) -> object:
     return value if _NUMBER_TO_CALL.fullmatch(value) else f"'{value}"
 
 
+def text_of(safe: str) -> str:
+    """Return the text of a cell that :func:`cell` made; one that had an apostrophe before its formula loses it."""
+    text = safe.removeprefix("'")
+    return text if cell(text) == safe else safe
+
+
 def line(cells: Iterable[object]) -> str:
     """Return one CSV line with safe cells; ``None`` is an empty cell."""
     text = io.StringIO()

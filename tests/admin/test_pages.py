@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.test import Client
 from django.urls import reverse
 
 from callbacks.models import BulkAction, Callback
@@ -108,3 +109,48 @@ def test_a_call_that_came_in_is_shown_as_one_and_found_by_its_direction() -> Non
     assert "John Doe" not in listed
     assert "Call from Jane Roe" in page
     assert "Cancel call" not in page
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "workspaces/apikey/?key_hash=a",
+        "workspaces/apikey/?key_hash__startswith=a",
+        "dialer/contact/?name__unaccent=x",
+        "webhooks/event/?sequence__gt=1",
+        "dialer/campaign/?status__exact=x%00",
+        "auth/user/?password__startswith=a",
+        "auth/user/?username__unaccent=x",
+        "auth/group/?name__unaccent=x",
+    ],
+)
+def test_a_list_takes_from_its_address_only_what_its_filters_offer(address: str) -> None:
+    browser = browser_of(None, is_superuser=True)
+
+    assert browser.get(f"/admin/{address}").status_code == 400
+
+
+def test_every_filter_that_a_list_offers_works(workspace: Workspace) -> None:
+    browser = browser_of(None, is_superuser=True)
+    for page in (*PAGES, "auth_user", "auth_group"):
+        path = reverse(f"admin:{page}_changelist")
+        listed: Any = browser.get(path, follow=True).context["cl"]
+        for query in {choice["query_string"] for spec in listed.filter_specs for choice in spec.choices(listed)}:
+            assert browser.get(f"{path}{query}", follow=True).status_code == 200, f"{page}{query}"
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("webhooks/event/?type=x%00", 400),
+        ("webhooks/event/?type=x", 200),
+        ("callbacks/callback/²/reschedule/", 200),
+        ("search/?s=c", 200),
+        ("search/?s=c&page=x", 404),
+        ("search/?s=c&page=2", 404),
+    ],
+)
+def test_an_address_that_means_nothing_breaks_nothing(address: str, status: int) -> None:
+    browser: Client = browser_of(None, is_superuser=True)
+
+    assert browser.get(f"/admin/{address}").status_code == status

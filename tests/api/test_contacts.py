@@ -71,6 +71,27 @@ def test_contacts_are_found_by_number() -> None:
     assert [row["id"] for row in found] == [wanted.public_id]
 
 
+@pytest.mark.parametrize("asked", ["%2B49301234567", "+49301234567", "%2B49%2030%20123-4567", "+49+30+1234567"])
+@pytest.mark.parametrize("resource", ["contacts", "suppressions"])
+def test_a_number_is_found_however_its_plus_and_spaces_are_encoded(asked: str, resource: str) -> None:
+    api = Api()
+    make_contact(api.workspace, phone="+49301234567")
+    make_suppression(api.workspace, "+49301234567")
+
+    found = api.get(f"{resource}/?phone={asked}").json()["results"]
+
+    assert [row["phone"] for row in found] == ["+49301234567"]
+
+
+@pytest.mark.parametrize("asked", ["030123", "0049301234567", "Jane", "49301234567", "%00", ""])
+@pytest.mark.parametrize("resource", ["contacts", "suppressions"])
+def test_what_is_no_number_is_not_looked_for(asked: str, resource: str) -> None:
+    answer = Api().get(f"{resource}/?phone={asked}")
+
+    assert answer.status_code == 400
+    assert set(error_of(answer)["fields"]) == {"phone"}
+
+
 def test_a_file_is_taken_in_and_its_bad_rows_are_given_back() -> None:
     api = Api()
 

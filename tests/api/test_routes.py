@@ -256,3 +256,34 @@ def _plain(path: str) -> str:
     text = path.replace("^", "").replace("$", "").replace("\\", "").replace("Z", "")
     text = re.sub(r"\(\?P<\w+>[^)]*\)", "<>", text)
     return re.sub(r"<[^>]*>", "<>", text)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v2/calls/", "/api/nothing", "/api/v1/nothing%0A/"])
+def test_a_path_that_leads_nowhere_answers_in_the_shape_of_all_errors(path: str, method: str) -> None:
+    answer = Client().generic(method, path)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_elsewhere_a_path_that_leads_nowhere_is_a_page() -> None:
+    answer = Client().get("/nothing/")
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [("", "application/json"), ("?format=json", "application/json"), ("?format=yaml", "application/yaml")],
+)
+def test_the_schema_comes_in_the_format_asked_for(query: str, kind: str) -> None:
+    answer = Client().get(f"/api/schema/{query}")
+
+    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, kind)
+
+
+def test_a_format_that_the_schema_has_not_is_told_in_the_shape_of_all_errors() -> None:
+    answer = Client().get("/api/schema/?format=xml")
+
+    assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")

@@ -18,11 +18,8 @@ class TypeFilter(ChoiceFilter):
     """Filters by event type; the choices come from the code, not from the table."""
 
     title = "type"
-    parameter_name = "type"
+    parameter_name = path = "type"
     offered = tuple((name, name) for name in EVENT_TYPES)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:  # noqa: ARG002
-        return queryset.filter(type=self.value()) if self.value() else queryset
 
 
 class _Shown(ReadOnlyInline):

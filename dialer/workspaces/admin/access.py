@@ -10,11 +10,11 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from dialer.workspaces import api_keys
-from dialer.workspaces.admin.base import ReadOnlyAdmin
+from dialer.workspaces.admin.base import FilteredAdmin, ReadOnlyAdmin
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
 from dialer.workspaces.admin.verb_forms import ReasonForm
@@ -133,7 +133,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc] # unfold has no types
+class UserAdmin(DjangoUserAdmin, FilteredAdmin):  # type: ignore[type-arg] # Django has no [] at run time
     """Users, with the workspaces that they belong to."""
 
     form = UserChangeForm
@@ -143,5 +143,5 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc] # u
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no types
+class GroupAdmin(DjangoGroupAdmin, FilteredAdmin):
     """The permissions of members; a migration creates viewer, operator and manager."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib import messages
+from django.contrib.admin import SimpleListFilter
 from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
@@ -24,6 +25,7 @@ from dialer.workspaces.admin.verb_forms import VerbForm
 from dialer.workspaces.ids import MalformedId, parse_public_id
 from dialer.workspaces.models import Workspace
 from dialer.workspaces.scoping import OwnedQuerySet
+from dialer.workspaces.storable import is_clean
 from dialer.workspaces.transitions import TransitionConflict
 
 _Row = TypeVar("_Row", bound=Model)
@@ -48,7 +50,18 @@ def its_own_words(raised: Exception) -> str:
     return str(raised).strip(". ")
 
 
-class ScopedAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+class FilteredAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Takes from the query string only what the page's filters offer.
+
+    Django's own pages let any column be looked up in any way, also those that a page does not show.
+    """
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        offered = {name for each in self.get_list_filter(request) for name in _parameters_of(each)}
+        return lookup in offered and is_clean(value)
+
+
+class ScopedAdmin(FilteredAdmin):
     """Shows only the rows of the user's workspaces, page by page, without counting them."""
 
     show_full_result_count = False
@@ -263,6 +276,13 @@ class ReadOnlyAdmin(ScopedAdmin):
 def names_in(rows: Iterable[str | Iterable[str]]) -> list[str]:
     """Flatten field names, some of which are grouped in one row of the form."""
     return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
+
+
+def _parameters_of(list_filter: str | type[SimpleListFilter]) -> Iterable[str]:
+    """Return the query parameters of a filter: its own, or the look-ups that Django offers for a field."""
+    if isinstance(list_filter, str):
+        return (f"{list_filter}__{lookup}" for lookup in ("exact", "id__exact", "isnull"))
+    return (str(list_filter.parameter_name),)
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:

@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    BadRequest,
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from django.http.request import UnreadablePostError
@@ -164,6 +170,7 @@ _NOTHING_HERE = Problem(status=404, code="not_found", message="There is nothing 
 _UNREADABLE = Problem(status=400, code="parse_error", message="The request could not be read.")
 _TRANSLATIONS.update(
     {
+        BadRequest: _UNREADABLE,
         Http404: _NOTHING_HERE,
         ObjectDoesNotExist: _NOTHING_HERE,
         PermissionDenied: Problem(

@@ -31,6 +31,8 @@ class StrictJSONParser(BaseParser):
         assert parser_context is not None
         # Not from the stream: only Django's own reading respects DATA_UPLOAD_MAX_MEMORY_SIZE.
         raw: bytes = parser_context["request"]._request.body  # noqa: SLF001 — DRF has no other way to it
+        if not raw:  # chunked: DRF does not parse an empty body whose length is known
+            return {}
         try:
             value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError) as error:

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 from functools import cached_property
+from typing import BinaryIO, cast
 from uuid import UUID
 
 from rest_framework.request import Request
 
+from dialer.workspaces.api.chunked import is_chunked
 from dialer.workspaces.audit import About, Actor
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey
@@ -35,3 +37,9 @@ class ApiRequest(Request):
     def about(self) -> About:
         """The arguments common to all verbs: ``noun.verb(self.named_id(), **request.about)``."""
         return {"workspace_id": self.workspace_id, "actor": self.actor, "now": self.now}
+
+    def _load_stream(self) -> None:
+        # DRF looks at Content-Length alone, which a chunked body has not.
+        super()._load_stream()  # type: ignore[misc]
+        if is_chunked(self._request):
+            self._stream = cast("BinaryIO", self._request)

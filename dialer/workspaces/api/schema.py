@@ -21,6 +21,7 @@ _ALWAYS = {
 }
 _WITH_BODY = {
     "409": "The present state does not allow it",
+    "411": "The server cannot read a chunked body; never under gunicorn",
     "413": "The body is too large",
     "415": "The media type of the body is not supported",
 }

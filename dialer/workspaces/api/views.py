@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from dialer.workspaces.api.authentication import HasScope, KeyAuthentication
-from dialer.workspaces.api.errors import NO_FIELD, InvalidFields, handle
+from dialer.workspaces.api.errors import NO_FIELD, InvalidFields
 from dialer.workspaces.api.pagination import NAMES, KeysetPagination
 from dialer.workspaces.api.parser import StrictJSONParser
 from dialer.workspaces.api.request import ApiRequest
@@ -89,9 +89,6 @@ class ApiView(GenericAPIView[Any]):
                 response[name] = value
         response["Cache-Control"] = "no-store"
         return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
-
-    def get_exception_handler(self) -> Callable[..., Response]:
-        return handle
 
     def get_queryset(self) -> QuerySet[Any]:
         rows: Any = super().get_queryset()

@@ -88,6 +88,26 @@ def test_bad_rows_come_back_as_a_file_that_can_be_mended_and_sent_again(workspac
     assert Contact.objects.get(name="Ann").metadata == {"city": "Rome"}
 
 
+def test_bad_rows_hold_nothing_that_a_spreadsheet_would_run_and_read_back_as_they_were(workspace: Workspace) -> None:
+    given = [["0301", "=1+1", "@x", "it's"], ["-49 30 1", "\t=2", "'quoted'", "+49 30 1234567"]]
+    file = io.StringIO()
+    csv.writer(file).writerows([["phone", "name", "=city", "note"], *given])
+    source = read(received(workspace, file.getvalue()))
+
+    back = "".join(imports.problems_csv(source))
+
+    assert [row[3:] for row in csv.reader(io.StringIO(back))] == [
+        ["phone", "name", "'=city", "note"],
+        ["0301", "'=1+1", "'@x", "it's"],
+        ["'-49 30 1", "'\t=2", "'quoted'", "'+49 30 1234567"],
+    ]
+    read(received(workspace, back.replace("0301", "+4930901820").replace("'-49 30 1", "+4930901821")))
+    assert list(Contact.objects.order_by("phone").values_list("name", "metadata")) == [
+        ("=1+1", {"=city": "@x", "note": "it's"}),
+        ("=2", {"=city": "'quoted'", "note": "+49 30 1234567"}),
+    ]
+
+
 def test_importing_the_same_file_again_brings_duplicates_only(workspace: Workspace) -> None:
     text = "phone,external_id,name\n+4930901820,1,Ann\n+4930901821,,Bob\n+49 30 901821,,Bobby\n"
 
@@ -136,7 +156,7 @@ def test_a_file_without_header_or_rows_fails_and_says_why(workspace: Workspace, 
 
     assert (source.status, source.finished_at) == ("failed", NOW)
     assert source.failure
-    assert "".join(imports.problems_csv(source)) == "line,column,reason\n"
+    assert "".join(imports.problems_csv(source)) == "line,column,reason\r\n"
 
 
 def test_a_large_file_is_kept_in_parts_and_read_in_batches_over_their_borders(

@@ -152,8 +152,8 @@ MUTANTS = [
     Mutant(
         file="webhooks/admin/events.py",
         name="events are not filtered by their type",
-        old="return queryset.filter(type=self.value()) if self.value() else queryset",
-        new="return queryset",
+        old="    offered = tuple((name, name) for name in EVENT_TYPES)\n",
+        new="    offered = ()\n",
         tests=f"{_PAGES}::test_deliveries_are_filtered_by_endpoint_and_events_by_type",
     ),
     Mutant(

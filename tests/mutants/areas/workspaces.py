@@ -1,8 +1,11 @@
-"""Faults on the floor and in what the audit is told: who did what, and why."""
+"""Faults on the floor: in what requests and files say, and in what the audit is told."""
 
 from tests.mutants.mutant import Mutant
 
 _API = "tests/audit/test_api.py::test_a_change_leaves_who_did_what_and_why"
+_CHUNKED = "tests/api/test_chunked.py"
+_PAGES = "tests/admin/test_pages.py"
+_IMPORTS = "tests/dialer/campaigns/test_imports.py"
 _ADMIN = "tests/audit/test_admin.py::test_a_change_leaves_who_did_what_and_why"
 
 MUTANTS = [
@@ -89,5 +92,47 @@ MUTANTS = [
         old='        why=form.cleaned_data["reason"],\n',
         new="",
         tests=f"{_ADMIN}[suppress:dialer_contact_suppress]",
+    ),
+    Mutant(
+        file="dialer/workspaces/api/request.py",
+        name="a chunked body counts as empty",
+        old="        if is_chunked(self._request):\n",
+        new="        if not is_chunked(self._request):\n",
+        tests=f"{_CHUNKED}::test_a_chunked_body_changes_what_it_says",
+    ),
+    Mutant(
+        file="dialer/workspaces/api/chunked.py",
+        name="a chunked body that has no marked end counts as empty",
+        old='            if not request.META.get("wsgi.input_terminated"):\n',
+        new="            if False:\n",
+        tests=f"{_CHUNKED}::test_a_server_that_does_not_mark_the_end_of_the_body_asks_for_its_length",
+    ),
+    Mutant(
+        file="dialer/workspaces/admin/base.py",
+        name="a list takes any look-up from its address",
+        old="        return lookup in offered and is_clean(value)\n",
+        new="        return is_clean(value) or lookup in offered\n",
+        tests=f"{_PAGES}::test_a_list_takes_from_its_address_only_what_its_filters_offer",
+    ),
+    Mutant(
+        file="dialer/workspaces/admin/base.py",
+        name="a filter takes a NUL from the address",
+        old="        return lookup in offered and is_clean(value)\n",
+        new="        return lookup in offered\n",
+        tests=f"{_PAGES}::test_a_list_takes_from_its_address_only_what_its_filters_offer",
+    ),
+    Mutant(
+        file="dialer/api/shapes.py",
+        name="a plus that arrives as a space is lost",
+        old='            text = f"+{text}"\n',
+        new="            pass\n",
+        tests="tests/api/test_contacts.py::test_a_number_is_found_however_its_plus_and_spaces_are_encoded",
+    ),
+    Mutant(
+        file="dialer/rules/contact_file.py",
+        name="the apostrophes of a file of bad rows become part of the contacts",
+        old="(spreadsheet.text_of(cell) if told else cell)",
+        new="cell",
+        tests=f"{_IMPORTS}::test_bad_rows_hold_nothing_that_a_spreadsheet_would_run_and_read_back_as_they_were",
     ),
 ]
