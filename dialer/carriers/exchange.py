@@ -48,7 +48,7 @@ def exchange(url: str, *, headers: Mapping[str, str], body: bytes | None, second
 
 
 class _Handle:
-    """An easy handle with its open connections; options that never change are set once."""
+    """An easy handle with its open connection; options that never change are set once."""
 
     def __init__(self) -> None:
         self._body = bytearray()
@@ -63,6 +63,7 @@ class _Handle:
         curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0)
         curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
         curl.setopt(pycurl.CAINFO, certifi.where())
+        curl.setopt(pycurl.MAXCONNECTS, 1)  # so that no closed connection is kept beside the one in use
         curl.setopt(pycurl.MAXAGE_CONN, _IDLE_CONNECTION_SECONDS)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
         curl.setopt(pycurl.PREREQFUNCTION, self._before_sending)

@@ -15,14 +15,13 @@ from pytest_django import Settings
 
 from dialer.carriers import exchange, simulated
 from dialer.carriers.base import CannotSay, Health, SendRequest, Unknown
-from dialer.carriers.exchange import MOST_BYTES, NoResponse, Response
+from dialer.carriers.exchange import CONNECT_SECONDS, MOST_BYTES, NoResponse, Response
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.models import Line
 from dialer.workspaces.ids import new_id, public_id
 from tests.dialer.carriers.conformance import a_request
 from tests.hostile.behaviours import (
     CHUNKED,
-    closes_before_the_next,
     drips,
     drips_handshake,
     floods,
@@ -184,11 +183,21 @@ def test_a_request_on_a_kept_connection_that_the_carrier_closes_is_not_sent_agai
 
 
 def test_a_connection_that_was_closed_between_two_requests_costs_no_answer(hosts: Receivers) -> None:
-    receiver = hosts.running(closes_before_the_next)
+    async def closes_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_first = receiver.connections == 1
+        while await read_request(reader) is not None:
+            writer.write(OK)
+            await writer.drain()
+            if is_first:
+                return
 
-    for _ in range(3):
+    receiver = hosts.running(closes_the_first)
+
+    for _ in range(4):
         assert ask(receiver).status == 200
         time.sleep(0.05)  # until the end of the connection is here
+
+    assert receiver.connections == 2
 
 
 def test_a_thread_keeps_its_connection_and_no_other_uses_it(hosts: Receivers) -> None:
@@ -234,13 +243,15 @@ def test_a_proxy_of_the_environment_is_not_used(hosts: Receivers, monkeypatch: p
     assert (proxy.connections, receiver.connections) == (0, 1)
 
 
-def test_a_handshake_that_drips_never_took_the_request(hosts: Receivers, settings: Settings) -> None:
+def test_a_carrier_that_drips_its_handshake_is_given_up_soon_and_never_took_the_request(
+    hosts: Receivers, settings: Settings
+) -> None:
     receiver = hosts.running(drips_handshake, receiver=Receiver(0, is_tls=True))
-    carrier = carrier_at(receiver, settings)
+    carrier = carrier_at(receiver, settings, seconds=30)
     began = time.monotonic()
 
     assert carrier.place(a_request(NUMBER)) == simulated.CARRIER_DOWN
-    assert time.monotonic() - began < SECONDS + SLACK
+    assert time.monotonic() - began < CONNECT_SECONDS + SLACK
 
 
 def test_a_certificate_that_does_not_verify_never_took_the_request(hosts: Receivers) -> None:

@@ -124,6 +124,13 @@ MUTANTS = [
     ),
     Mutant(
         file=_EXCHANGE,
+        name="connecting may take the whole deadline",
+        old="int(min(seconds, CONNECT_SECONDS) * 1000)",
+        new="int(seconds * 1000)",
+        tests=f"{_EXCHANGES}::test_a_carrier_that_drips_its_handshake_is_given_up_soon_and_never_took_the_request",
+    ),
+    Mutant(
+        file=_EXCHANGE,
         name="what a carrier sends without end is read until the deadline",
         old="        return 0 if len(self._body) > MOST_BYTES else None  # 0 ends the exchange\n",
         new="",
@@ -159,6 +166,13 @@ MUTANTS = [
     ),
     Mutant(
         file=_EXCHANGE,
+        name="a closed connection stays beside the one in use",
+        old="        curl.setopt(pycurl.MAXCONNECTS, 1)  #",
+        new="        #",
+        tests=f"{_EXCHANGES}::test_a_connection_that_was_closed_between_two_requests_costs_no_answer",
+    ),
+    Mutant(
+        file=_EXCHANGE,
         name="the request before this one counts as this one's sending",
         old="        self._was_sent = False\n        curl = self._curl\n",
         new="        curl = self._curl\n",
@@ -169,7 +183,7 @@ MUTANTS = [
         name="a request that never left us may have arrived",
         old="may_have_arrived=self._was_sent) from error",
         new="may_have_arrived=True) from error",
-        tests=f"{_EXCHANGES}::test_a_handshake_that_drips_never_took_the_request",
+        tests=f"{_EXCHANGES}::test_a_carrier_that_drips_its_handshake_is_given_up_soon_and_never_took_the_request",
     ),
     Mutant(
         file=_EXCHANGE,
