@@ -117,7 +117,7 @@ LookUp = Found | NotFound | CannotSay
 
 
 class Carrier(Protocol):
-    """An adapter; instances are cheap and thread-safe. No method retries."""
+    """An adapter; instances are cheap and thread-safe. No method retries, and all use :mod:`.exchange`."""
 
     credential_names: ClassVar[frozenset[str]]
     """Allowed names of a line's credentials. No addresses: otherwise anyone who may edit a line could redirect

@@ -6,17 +6,14 @@ Never repeats a request, because a request that failed may have arrived.
 import hmac
 import json
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
-import requests
 from django.conf import settings
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from dialer.carriers import reading
 from dialer.carriers.base import (
@@ -38,6 +35,7 @@ from dialer.carriers.base import (
     Sent,
     Unknown,
 )
+from dialer.carriers.exchange import DEADLINE_SECONDS, NoResponse, Response, exchange
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from dialer.rules.statuses import Outcome
 
@@ -46,8 +44,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TIMEOUT: Final = (2.0, 5.0)
-"""Seconds to connect, and seconds between two pieces of an answer."""
 TOLERANCE: Final = timedelta(minutes=5)
 """How far a report's timestamp may lie from our clock; an older report may be a replay."""
 CARRIER_DOWN: Final = Busy(reason="carrier_down", retry_after=timedelta(seconds=5), health=Health.OUT_OF_REACH)
@@ -59,16 +55,6 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 
 _LONGEST_REASON: Final = 200
 
-_thread = threading.local()
-
-
-def _forget_sessions() -> None:
-    global _thread  # noqa: PLW0603 — a forked child must not use its parent's connections
-    _thread = threading.local()
-
-
-os.register_at_fork(after_in_child=_forget_sessions)
-
 
 class SimulatedCarrier:
     """The adapter for the installation's own carrier; address and secret are settings, the same for every line."""
@@ -79,19 +65,18 @@ class SimulatedCarrier:
         self,
         line: "Line",  # noqa: ARG002 — the protocol's
         *,
-        timeout: tuple[float, float] = TIMEOUT,
+        seconds: float = DEADLINE_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._base_url: str = settings.SIMULATED_CARRIER_URL.rstrip("/")
         self._secret: str = settings.SIMULATED_CARRIER_SECRET
-        self._timeout = timeout
+        self._seconds = seconds
         self._clock = clock
 
     def place(self, request: PlaceRequest) -> Answer:
         """Request a call once; returns ``Unknown`` if the carrier may have taken it without an answer."""
         try:
             response = self._request(
-                "POST",
                 "/calls",
                 {
                     "call_id": str(request.call_id),
@@ -103,30 +88,32 @@ class SimulatedCarrier:
                     "persona_endpoint": request.persona_endpoint,
                 },
             )
-        except requests.RequestException as error:
+        except NoResponse as error:
             return _no_answer(error)
-        return _answer(response.status_code, _object(response.content))
+        return _answer(response.status, _object(response.body))
 
     def look_up(self, call_id: UUID) -> LookUp:
         """Look up a call by our id. Only the carrier's own body means "not found": a proxy's 404 says nothing."""
         try:
-            response = self._request("GET", f"/calls/{call_id}")
-        except requests.RequestException as error:
-            return CannotSay(reason=type(error).__name__)
-        body = _object(response.content)
-        if response.status_code == requests.codes.not_found and body.get("not_found") is True:
+            response = self._request(f"/calls/{call_id}")
+        except NoResponse as error:
+            return CannotSay(reason=str(error))
+        body = _object(response.body)
+        if response.status == HTTPStatus.NOT_FOUND and body.get("not_found") is True:
             return NotFound()
-        if not response.ok or not isinstance(body.get("is_live"), bool):
-            return CannotSay(reason=f"HTTP {response.status_code}")
+        if response.status >= HTTPStatus.BAD_REQUEST or not isinstance(body.get("is_live"), bool):
+            return CannotSay(reason=f"HTTP {response.status}")
         return Found(reports=reading.of_call(call_id, self._reports(body)), is_live=body["is_live"])
 
     def hang_up(self, call_id: UUID) -> None:
         """Request the end of a call; only logs a failure, because the carrier's report tells whether the call ended."""
         try:
-            response = self._request("POST", f"/calls/{call_id}/hang-up", {})
-            response.raise_for_status()
-        except requests.RequestException as error:
-            log.warning("carrier.hang_up_failed call=%s error=%s", call_id, type(error).__name__)
+            response = self._request(f"/calls/{call_id}/hang-up", {})
+        except NoResponse as error:
+            log.warning("carrier.hang_up_failed call=%s error=%s", call_id, error)
+            return
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            log.warning("carrier.hang_up_failed call=%s error=HTTP %s", call_id, response.status)
 
     def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
         """Return the reports of a signed request; logs and leaves out those that are not understood."""
@@ -142,11 +129,11 @@ class SimulatedCarrier:
             "body": request.body,
         }
         try:
-            response = self._request("POST", "/messages", asked)
-        except requests.RequestException as error:
+            response = self._request("/messages", asked)
+        except NoResponse as error:
             return _no_answer(error)
-        content = _object(response.content)
-        match response.status_code, content:
+        content = _object(response.body)
+        match response.status, content:
             case 201, {"carrier_message_id": str(carrier_message_id)} if carrier_message_id:
                 return Sent(
                     carrier_message_id=reading.identifier(carrier_message_id),
@@ -182,35 +169,19 @@ class SimulatedCarrier:
     def _reports(self, content: Mapping[str, Any]) -> list[Report]:
         return reading.reports(content, now=datetime.fromtimestamp(self._clock(), UTC))
 
-    def _request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
-        return _session().request(
-            method,
+    def _request(self, path: str, body: Mapping[str, object] | None = None) -> Response:
+        return exchange(
             self._base_url + path,
-            json=body,
-            headers={"Authorization": f"Bearer {self._secret}"},
-            timeout=self._timeout,
-            allow_redirects=False,
+            headers={"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"},
+            body=None if body is None else json.dumps(body).encode(),
+            seconds=self._seconds,
         )
 
 
-def _session() -> requests.Session:
-    session: requests.Session | None = getattr(_thread, "session", None)
-    if session is None:
-        session = _thread.session = requests.Session()
-        session.trust_env = False  # ignore the environment's proxy and .netrc
-    return session
-
-
-def _never_connected(error: requests.RequestException) -> bool:
-    """Tell whether the connection failed, so that nothing can have been sent."""
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError | ConnectTimeoutError)
-
-
-def _no_answer(error: requests.RequestException) -> Busy | Unknown:
-    if _never_connected(error):
+def _no_answer(error: NoResponse) -> Busy | Unknown:
+    if not error.may_have_arrived:
         return CARRIER_DOWN
-    return Unknown(reason=type(error).__name__, health=Health.OUT_OF_REACH)
+    return Unknown(reason=str(error), health=Health.OUT_OF_REACH)
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> Answer:
@@ -226,14 +197,14 @@ def _answer(status: int, body: Mapping[str, Any]) -> Answer:
 def _not_taken(status: int, body: Mapping[str, Any]) -> Busy | Unknown:
     match status, body:
         case ((429 | 503), {"not_accepted": True}):
-            health = Health.ALIVE if status == requests.codes.too_many_requests else Health.OUT_OF_REACH
+            health = Health.ALIVE if status < HTTPStatus.INTERNAL_SERVER_ERROR else Health.OUT_OF_REACH
             return Busy(reason=_reason(body, "carrier_busy"), retry_after=_wait(body.get("retry_after")), health=health)
         case 401, _:
             return REFUSES_US
         case 409, _:
             return Unknown(reason="the carrier has had this before", health=Health.ALIVE)
         case _:
-            is_its_fault = status >= requests.codes.server_error
+            is_its_fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
             health = Health.OUT_OF_REACH if is_its_fault else Health.UNSAID
             return Unknown(reason=f"HTTP {status}", health=health)
 

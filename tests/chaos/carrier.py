@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-import requests
-
 from dialer.carriers.base import Answer, PlaceRequest
+from dialer.carriers.exchange import Response
 from dialer.carriers.simulated import SimulatedCarrier
 from tests.chaos.plan import Point, fate
 
@@ -21,13 +20,13 @@ class DeadlyCarrier(SimulatedCarrier):
             fate().die(Point.BEFORE_REQUEST)
         return super().place(request)
 
-    def _request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
+    def _request(self, path: str, body: Mapping[str, object] | None = None) -> Response:
         if path == "/calls" and fate().is_here(Point.BEFORE_ANSWER):
             # What the kernel has taken reaches the carrier although the sender is dead by then.
             where = urlsplit(self._base_url)
             connection = http.client.HTTPConnection(where.hostname or "", where.port)
             headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
             with suppress(OSError):  # a carrier that is killed too takes nothing
-                connection.request(method, path, json.dumps(body), headers)
+                connection.request("POST", path, json.dumps(body), headers)
             fate().die(Point.BEFORE_ANSWER)
-        return super()._request(method, path, body)
+        return super()._request(path, body)

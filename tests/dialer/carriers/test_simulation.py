@@ -155,9 +155,9 @@ def test_a_late_answer_is_ambiguous_and_the_call_is_placed(simulated_carrier: Ru
     simulated_carrier.control(answer_delay=30)
     request = a_call_to("0000")
 
-    answer = adapter_to(simulated_carrier, timeout=(1, 0.2)).place(request)
+    answer = adapter_to(simulated_carrier, seconds=0.5).place(request)
 
-    assert answer == Unknown(reason="ReadTimeout", health=Health.OUT_OF_REACH)
+    assert answer == Unknown(reason="no response in time", health=Health.OUT_OF_REACH)
     assert [place.accepted for place in simulated_carrier.places_of(request.call_id)] == [True]
 
 

@@ -112,7 +112,7 @@ def test_a_message_goes_out_once_and_is_told_once_when_the_carrier_has_it(
     ("answer", "status", "failure"),
     [
         (Refused(outcome="invalid_number", reason="there is no such number"), "failed", "there is no such number"),
-        (Unknown(reason="ReadTimeout"), "unknown", "ReadTimeout"),
+        (Unknown(reason="no response in time"), "unknown", "no response in time"),
     ],
 )
 def test_a_message_that_was_refused_or_may_have_arrived_is_never_sent_again(
@@ -133,7 +133,7 @@ def test_a_message_whose_fate_was_in_doubt_is_told_as_sent_when_its_arrival_is_r
     workspace: Workspace, carrier: InProcessCarrier
 ) -> None:
     message = write(workspace)
-    answering(carrier, Unknown(reason="ReadTimeout"))
+    answering(carrier, Unknown(reason="no response in time"))
     send()
 
     for _ in range(2):
@@ -164,7 +164,7 @@ def test_a_report_that_is_faster_than_the_answer_stands(workspace: Workspace, ca
 
     def deliver_first(_: SendRequest) -> SendAnswer:
         message_reports.apply("simulated", [report("delivered", message)], now=LATER)
-        return Unknown(reason="ReadTimeout")
+        return Unknown(reason="no response in time")
 
     carrier.send_answer = deliver_first
     send()

@@ -8,6 +8,7 @@ _READING = "dialer/carriers/reading.py"
 _ADAPTER = "dialer/carriers/simulated.py"
 _AGENT = "dialer/carriers/simulation/agent.py"
 _CALLERS = "dialer/carriers/simulation/callers.py"
+_EXCHANGE = "dialer/carriers/exchange.py"
 _HTTP = "dialer/carriers/simulation/http.py"
 _LEDGER = "dialer/carriers/simulation/ledger.py"
 _NETWORK = "dialer/carriers/simulation/network.py"
@@ -17,6 +18,7 @@ _SERVICE = "dialer/carriers/simulation/service.py"
 _SIGNING = "dialer/carriers/simulation/signing.py"
 _TEXTING = "dialer/carriers/simulation/texting.py"
 _TESTS = "tests/dialer/carriers"
+_EXCHANGES = f"{_TESTS}/test_exchange.py"
 
 MUTANTS = [
     Mutant(
@@ -74,7 +76,7 @@ MUTANTS = [
     Mutant(
         file=_ADAPTER,
         name="a request that may have arrived is taken for one that did not",
-        old="    return Unknown(reason=type(error).__name__, health=Health.OUT_OF_REACH)\n",
+        old="    return Unknown(reason=str(error), health=Health.OUT_OF_REACH)\n",
         new="    return CARRIER_DOWN\n",
         tests=f"{_TESTS}/test_simulated_answers.py::test_silence_after_the_request_is_ambiguous",
     ),
@@ -88,8 +90,8 @@ MUTANTS = [
     Mutant(
         file=_ADAPTER,
         name="a not found of somebody on the way is taken for the carrier's own",
-        old='if response.status_code == requests.codes.not_found and body.get("not_found") is True:',
-        new="if response.status_code == requests.codes.not_found:",
+        old='if response.status == HTTPStatus.NOT_FOUND and body.get("not_found") is True:',
+        new="if response.status == HTTPStatus.NOT_FOUND:",
         tests=f"{_TESTS}/test_simulated_answers.py::test_a_not_found_of_somebody_else_on_the_way_says_nothing",
     ),
     Mutant(
@@ -112,6 +114,104 @@ MUTANTS = [
         old="    return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))\n",
         new="    return timedelta(seconds=seconds)\n",
         tests=f"{_TESTS}/test_simulated_answers.py::test_only_the_carriers_own_word_makes_an_answer_certain",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a carrier that drips is listened to for as long as it drips",
+        old="        curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))\n",
+        new="        curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)\n        curl.setopt(pycurl.LOW_SPEED_TIME, 1)\n",
+        tests=f"{_EXCHANGES}::test_every_request_ends_in_time_is_sent_once_and_stays_in_doubt",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="connecting may take the whole deadline",
+        old="int(min(seconds, CONNECT_SECONDS) * 1000)",
+        new="int(seconds * 1000)",
+        tests=f"{_EXCHANGES}::test_a_carrier_that_drips_its_handshake_is_given_up_soon_and_never_took_the_request",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="what a carrier sends without end is read until the deadline",
+        old="        return 0 if len(self._body) > MOST_BYTES else None  # 0 ends the exchange\n",
+        new="",
+        tests=f"{_EXCHANGES}::test_a_body_is_read_up_to_a_number_of_bytes",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a body of the longest size is too long",
+        old="        return 0 if len(self._body) > MOST_BYTES else",
+        new="        return 0 if len(self._body) >= MOST_BYTES else",
+        tests=f"{_EXCHANGES}::test_the_longest_body_is_read_whole",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a carrier's answer is inflated",
+        old="        curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0)\n",
+        new='        curl.setopt(pycurl.ACCEPT_ENCODING, "gzip")\n',
+        tests=f"{_EXCHANGES}::test_a_gzip_bomb_is_not_inflated",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a request is sent again on another connection",
+        old="        may_send, self._was_sent = not self._was_sent, True\n",
+        new="        may_send = self._was_sent = True\n",
+        tests=f"{_EXCHANGES}::test_a_request_on_a_kept_connection_that_the_carrier_closes_is_not_sent_again",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a request goes out on a connection that the carrier closed",
+        old="        return bool(poll.poll(0))\n",
+        new="        return False\n",
+        tests=f"{_EXCHANGES}::test_a_connection_that_was_closed_between_two_requests_costs_no_answer",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a closed connection stays beside the one in use",
+        old="        curl.setopt(pycurl.MAXCONNECTS, 1)  #",
+        new="        #",
+        tests=f"{_EXCHANGES}::test_a_connection_that_was_closed_between_two_requests_costs_no_answer",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="the request before this one counts as this one's sending",
+        old="        self._was_sent = False\n        curl = self._curl\n",
+        new="        curl = self._curl\n",
+        tests=f"{_EXCHANGES}::test_a_thread_keeps_its_connection_and_no_other_uses_it",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a request that never left us may have arrived",
+        old="may_have_arrived=self._was_sent) from error",
+        new="may_have_arrived=True) from error",
+        tests=f"{_EXCHANGES}::test_a_carrier_that_drips_its_handshake_is_given_up_soon_and_never_took_the_request",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a status that is none is an answer",
+        old="        if not _FIRST_FINAL_STATUS <= status <= _LAST_STATUS:\n",
+        new="        if status < _FIRST_FINAL_STATUS:\n",
+        tests=f"{_EXCHANGES}::test_what_is_no_http_is_no_answer",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a carrier redirects our secret",
+        old="curl.setopt(pycurl.FOLLOWLOCATION, 0)",
+        new="curl.setopt(pycurl.FOLLOWLOCATION, 1)",
+        tests=f"{_EXCHANGES}::test_a_redirect_is_an_answer_and_is_not_followed",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a proxy of the environment hears our secret",
+        old='        curl.setopt(pycurl.PROXY, "")\n        curl.setopt(pycurl.NOPROXY, "*")\n',
+        new="",
+        tests=f"{_EXCHANGES}::test_a_proxy_of_the_environment_is_not_used",
+    ),
+    Mutant(
+        file=_EXCHANGE,
+        name="a forked process uses its parent's connections",
+        old="    _own = _Own()\n\n\nos.register",
+        new="\n\nos.register",
+        tests=f"{_EXCHANGES}::test_a_forked_process_opens_a_connection_of_its_own",
     ),
     Mutant(
         file=_AGENT,
