@@ -103,7 +103,7 @@ def watch_hands(file: Path) -> None:
 
     def note(execute: Callable[..., Any], sql: str, params: Any, *rest: Any) -> Any:
         if sql.startswith("/* take_to_dialing */"):
-            calls = [public_id("call", UUID(call)) for call in params["ids"].strip("{}").split(",")]
+            calls = [public_id("call", UUID(call)) for call in params["ids"].strip("{}").replace('"', "").split(",")]
             append(file, at=_now(), life=life(), calls=calls)
         return execute(sql, params, *rest)
 
