@@ -6,7 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SPEAKS = {"asyncio", "dns", "http", "httpx", "pycurl", "requests", "smtplib", "socket", "urllib3"}
 WATCHED = {
-    "dialer/carriers/simulated.py": "places, looks up, hangs up and sends over HTTP",
+    "dialer/carriers/exchange.py": "asks carriers over HTTP",
+    "dialer/carriers/simulated.py": "places, looks up, hangs up and sends, by it",
     "webhooks/resolver.py": "asks name servers",
     "webhooks/transport.py": "posts to receivers",
 }
