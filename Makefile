@@ -69,7 +69,7 @@ thorough-chaos: $(INSTALLED)
 	@$(MAKE) chaos ARGS=--long
 	@$(MAKE) chaos-webhooks
 
-bench: $(INSTALLED)  ## measure everything beside other queues, on an idle machine, into docs/bench/ (ARGS="lifecycle --short")
+bench: $(INSTALLED)  ## measure everything beside other queues in 20 minutes, on an idle machine, into docs/bench/ (ARGS="lifecycle --short")
 	@$(MEASURED) $(BIN)/python -m bench $(ARGS)
 
 format: $(INSTALLED)  ## format the code
