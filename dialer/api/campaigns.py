@@ -22,7 +22,7 @@ from dialer.campaigns.lifecycle import Created, Touched
 from dialer.campaigns.membership import MOST_AT_ONCE
 from dialer.campaigns.settings import LONGEST_CALLER_ID, LONGEST_SECRET, LONGEST_URL, PRIORITIES, CampaignFields
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.rules.statuses import CampaignStatus
+from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
 from dialer.workspaces.api.fields import (
     InstantField,
     ObjectField,
@@ -145,7 +145,8 @@ class CampaignSerializer(serializers.Serializer[Any]):
     status_callback = TextField()
     metadata = ObjectField()
     pause_reason = TextField()
-    end_reason = TextField()
+    end_reason = serializers.ChoiceField(choices=["", *(status.value for status in CAMPAIGN_OVER)])
+    end_note = TextField(help_text="Why it was cancelled or failed")
     started_at = InstantField(allow_null=True)
     ended_at = InstantField(allow_null=True)
     created_at = InstantField()

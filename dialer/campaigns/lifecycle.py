@@ -46,6 +46,10 @@ from webhooks.outbox import record_events
 
 Overdue = Literal["call", "reschedule", "cancel"]
 _MOVES = 1_000
+_STOPPABLE = {
+    CampaignStatus.CANCELLED: tuple(status for status in CampaignStatus if status not in CAMPAIGN_OVER),
+    CampaignStatus.FAILED: (CampaignStatus.RUNNING, CampaignStatus.PAUSED),
+}
 _AFFECT_FIRST_CALLS = {"schedule", "time_zone", "start_at", "start_at_local", "line_id"}
 
 
@@ -138,16 +142,20 @@ def edit(
 
 
 def start(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Campaign:
-    """Start a draft; raises ``TransitionConflict``, :class:`CampaignNotStartable`."""
+    """Start a draft; until its ``start_at`` it is ``scheduled``, and the sweep lets it run then.
+
+    Raises ``TransitionConflict``, :class:`CampaignNotStartable`.
+    """
     with transaction.atomic():
         campaign = _locked(campaign_id, workspace_id)
-        _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.DRAFT,), started_at=now)
+        if campaign.status != CampaignStatus.DRAFT:
+            raise TransitionConflict(what="the campaign", from_=campaign.status, to=CampaignStatus.RUNNING)
+        _move(campaign, CampaignStatus.SCHEDULED, from_=(CampaignStatus.DRAFT,))
         _check_startable(campaign, now=now)
         _freeze_status_urls(campaign, now=now)
         first_calls.schedule(campaign, limit=campaign_completion.FIRST_CALLS, now=now)
-        contacts = CampaignContact.objects.filter(campaign_id=campaign_id).count()
-        record(actor, [changed(campaign, "start", from_=CampaignStatus.DRAFT, to=CampaignStatus.RUNNING)], now=now)
-        record_events([campaign_events.campaign_started(campaign, contacts=contacts, now=now)], now=now)
+        campaign_completion.begin(campaign, now=now)
+        record(actor, [changed(campaign, "start", from_=CampaignStatus.DRAFT, to=campaign.status)], now=now)
     return campaign
 
 
@@ -240,10 +248,7 @@ def _stop(
     with transaction.atomic():
         campaign = _get(campaign_id, workspace_id)
         from_ = campaign.status
-        open_states = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
-        if to == CampaignStatus.CANCELLED:
-            open_states = (CampaignStatus.DRAFT, *open_states)  # type: ignore[assignment]
-        _move(campaign, to, from_=open_states, end_reason=reason[:64], pause_reason="")
+        _move(campaign, to, from_=_STOPPABLE[to], end_reason=to.value, end_note=reason[:64], pause_reason="")
         touched = _touched(campaign)
         verb = "cancel" if to == CampaignStatus.CANCELLED else "fail"
         record(actor, [changed(campaign, verb, from_=from_, to=to, reason=reason)], now=now)

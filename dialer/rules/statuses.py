@@ -89,6 +89,7 @@ class Rank(IntEnum):
 
 class CampaignStatus(StrEnum):
     DRAFT = "draft"  # collects contacts; start moves it on
+    SCHEDULED = "scheduled"  # was started, and its start_at is still to come; the sweep moves it on then, or a cancel
     RUNNING = "running"  # its contacts are called; pause, cancel, or the last contact's end move it on
     PAUSED = "paused"  # nothing is handed over; resume or cancel move it on
     COMPLETED = "completed"  # final
