@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from dialer.api.contacts import ImportSerializer, received
 from dialer.api.destinations import destinations_checked
 from dialer.api.resources import Pace
-from dialer.api.shapes import LimitsField, Reason, ScheduleField
+from dialer.api.shapes import LimitsField, Reason, RetriesField, ScheduleField
 from dialer.campaigns import lifecycle, membership
 from dialer.campaigns import report as campaign_report
 from dialer.campaigns import stats as campaign_stats
@@ -49,6 +49,9 @@ _TIMES = {
 }
 
 
+_OTHER_TIMES = {"send_at": {"type": "string", "format": "date-time", "nullable": True, "description": "`start_at`"}}
+
+
 class Config(Strict):
     webhooks = serializers.ListField(
         child=ObjectField(),
@@ -77,7 +80,10 @@ class CampaignChange(Strict):
     retry_policy_id = PublicIdField(
         RetryPolicy.public_prefix, required=False, allow_null=True, help_text="Default: the default policy"
     )
-    schedule = ScheduleField(required=False, extra=_TIMES)
+    retries = RetriesField(
+        required=False, help_text="In place of a policy: the campaign uses one with these rules, made if there is none"
+    )
+    schedule = ScheduleField(required=False, extra={**_TIMES, **_OTHER_TIMES})
     contact_limits = LimitsField(required=False, allow_null=True, help_text="`null`: those of the workspace")
     pacing = Pace(required=False)
     priority = WholeNumberField(required=False, within=PRIORITIES)

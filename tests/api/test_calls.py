@@ -11,6 +11,7 @@ from dialer.models import Call, Suppression
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry
 from tests.api.client import Api, error_of
+from tests.broker import Broker, broker
 from tests.factories import (
     NOW,
     ROUND_THE_CLOCK,
@@ -26,6 +27,7 @@ from tests.in_process_carrier import in_process_carrier
 from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
+__all__ = ["broker"]
 
 
 @pytest.fixture
@@ -240,6 +242,16 @@ def test_the_answer_to_the_cancel_of_a_live_call_does_not_wait_for_the_carrier(a
 
     assert (cancelled["status"], cancelled["hanging_up"]) == ("ringing", True)
     assert carrier.hung_up == [call.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_is_told_at_once_of_a_live_call_that_was_cancelled(api: Api, broker: Broker) -> None:
+    queued, live = a_call(api), a_call(api, status="ringing")
+
+    for call in (queued, live):
+        assert api.post(f"calls/{call.public_id}/cancel/").status_code == 200
+
+    assert [message.task for message in broker.take("dial")] == ["dialer.hang_up"]
 
 
 def test_a_wish_not_to_be_called_suppresses_the_number(api: Api) -> None:

@@ -327,6 +327,13 @@ MUTANTS = [
         tests=f"{_TESTS}::test_why_a_campaign_was_stopped_is_a_note_beside_the_reason_of_its_end",
     ),
     Mutant(
+        file=_SETTINGS,
+        name="retries take the place of the policy that is given beside them",
+        old='    return {"retries": ["contradicts retry_policy_id"]} if is_twice else {}\n',
+        new="    return {}\n",
+        tests="tests/api/test_campaigns.py::test_retries_contradict_a_policy",
+    ),
+    Mutant(
         file=_REPORTS,
         name="the address of a report serves for ever",
         old="    return any(fits) and datetime.fromtimestamp(int(expires), UTC) > now\n",
