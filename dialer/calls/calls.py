@@ -41,8 +41,8 @@ def withdraw(
     withdrawn = [row.id for row in rows]
     if withdrawn:
         listener().calls_withdrawn(withdrawn, why, now=now)
-    accepted = context.contexts_of([row.id for row in rows if row.status == CallStatus.ENDED])
-    record_events([_cancelled(call, why=why, at=now) for call in accepted], now=now)
+    if accepted := [row.id for row in rows if row.status == CallStatus.ENDED]:
+        record_events([_cancelled(call, why=why, at=now) for call in context.contexts_of(accepted)], now=now)
     if ends_chain:
         _end_chains([row for row in rows if row.chain_id not in live], why=why, now=now)
     return withdrawn
