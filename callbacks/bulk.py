@@ -56,8 +56,8 @@ def act(order: Order, callback_ids: Sequence[int], *, now: datetime) -> dict[int
 
     An exception that is not a refusal is raised and stops the rest.
     """
-    answers: dict[int, Exception | None] = {}
-    for callback_id in dict.fromkeys(callback_ids):
+    answers: dict[int, Exception | None] = dict.fromkeys(callback_ids)
+    for callback_id in _in_turn(order, list(answers)):
         try:
             _do(order, callback_id, now=now)
             answers[callback_id] = None
@@ -68,13 +68,20 @@ def act(order: Order, callback_ids: Sequence[int], *, now: datetime) -> dict[int
     return answers
 
 
+def _in_turn(order: Order, callback_ids: Sequence[int]) -> list[int]:
+    """Return the ids in the order of the verb; ids of no callback come last."""
+    mine = Callback.objects.in_workspace(order.workspace_id).filter(pk__in=callback_ids)
+    known = dict.fromkeys(mine.order_by(*VERBS[order.action].turns).values_list("pk", flat=True))
+    return [*known, *(callback_id for callback_id in callback_ids if callback_id not in known)]
+
+
 def possible(callbacks: QuerySet[Callback], action: str) -> QuerySet[Callback]:
     """Return the callbacks whose status allows the action."""
     return callbacks.filter(status__in=[status.value for status in VERBS[action].from_])
 
 
 def start(order: Order, callbacks: QuerySet[Callback], *, asked: Mapping[str, Any], now: datetime) -> BulkAction:
-    """Create a job with a row per matching callback, ordered by ``scheduled_at``; ``asked`` goes into the audit entry.
+    """Create a job with a row per matching callback, in the order of the verb; ``asked`` goes into the audit entry.
 
     Publish ``callbacks.run_bulk`` with the id after the commit; otherwise the sweep picks the job up.
     """
@@ -91,7 +98,7 @@ def start(order: Order, callbacks: QuerySet[Callback], *, asked: Mapping[str, An
             created_at=now,
         )
         mine = possible(callbacks, order.action).filter(workspace_id=order.workspace_id)
-        chosen, parameters = mine.order_by("scheduled_at", "id").values("id").query.sql_with_params()
+        chosen, parameters = mine.order_by(*VERBS[order.action].turns).values("id").query.sql_with_params()
         with connection.cursor() as cursor:
             cursor.execute(
                 "/* choose_bulk_rows */ INSERT INTO callbacks_bulkrow (bulk_id, callback_id, outcome) "  # noqa: S608 — Django's SQL

@@ -25,7 +25,7 @@ from dialer.calls.listener import EndedCall, FollowUp, PendingCallback
 from dialer.rules.openings import next_possible
 from dialer.rules.statuses import Outcome, Rank
 from dialer.rules.withdrawals import Withdrawal
-from dialer.workspaces.statements import fetch
+from dialer.workspaces.statements import fetch, run
 from webhooks.outbox import NewEvent, record_events
 
 _STATUS_WHEN_WITHDRAWN = {
@@ -91,6 +91,7 @@ class Callbacks:
         cancel_needless_retries([each.call for each in ours if each.end.outcome in _ENDS_RETRIES], now=now)
         complete_for_callers(theirs, now=now)
         pending = _pending_of([each.call for each in ended])
+        _keep_outcomes(ended, pending)
         decisions = [decision_on(each, has_pending=_key(each.call) in pending) for each in ours]
         made = make_retries(decisions, now=now)
         follow_ups = {decision.ended.call.id: _follow_up(decision, made, pending) for decision in decisions}
@@ -160,6 +161,24 @@ def _pending_of(ended: Sequence[CallContext]) -> _PendingBy:
         {"contacts": [call.contact_id for call in ended]},
     )
     return {(row.contact_id, row.campaign_id): row for row in rows}
+
+
+def _keep_outcomes(ended: Sequence[EndedCall], pending: _PendingBy) -> None:
+    """Store the outcomes of calls with the callbacks that were promised during them."""
+    promised = [
+        (row.id, each.end.outcome)
+        for each in ended
+        if (row := pending.get(_key(each.call))) is not None and row.chain_id == each.call.chain_id
+    ]
+    if promised:
+        run(
+            "keep_original_outcomes",
+            """
+            UPDATE callbacks_callback b SET original_outcome = t.outcome
+            FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[]) AS t(id, outcome) WHERE b.id = t.id
+            """,
+            {"ids": [id_ for id_, _ in promised], "outcomes": [outcome.value for _, outcome in promised]},
+        )
 
 
 def decision_on(ended: EndedCall, *, has_pending: bool) -> Decision:

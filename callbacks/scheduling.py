@@ -151,7 +151,7 @@ def request(
             call=body,
             type=type,
             origin_call_id=origin_call_id,
-            original_outcome=setting.origin.outcome if setting.origin else "",
+            original_outcome=_original_outcome(setting, superseded),
             scheduled_at=_at(possible),
             local_time=_as_said(local_time) if local_time else "",
             time_zone=zone_read_in(setting.terms) if local_time else possible.zones[0],
@@ -246,9 +246,8 @@ def _setting(
         if origin_call_id
         else None
     )
-    last = (
-        origin or Call.objects.filter(contact=contact, campaign=campaign).select_related("line").order_by("-id").first()
-    )
+    made = Call.objects.filter(contact=contact, campaign=campaign).exclude(status=CallStatus.WITHDRAWN.value)
+    last = origin or made.select_related("line").order_by("-id").first()
     line = campaign.line if campaign else last.line if last else default_line(owned)
     persona = persona_id or (campaign.persona_id if campaign else last.persona_id if last else default_persona(owned))
     if line is None or persona is None:
@@ -362,6 +361,12 @@ def _supersede(
 def _chain_outside_campaigns(origin: Call | None) -> UUID | None:
     """Return the chain that a promise continues; a promise after a campaign's call begins a new one."""
     return origin.chain_id if origin and origin.campaign_id is None else None
+
+
+def _original_outcome(setting: _Setting, superseded: Callback | None) -> str:
+    """Return the outcome that the promise follows; empty without one, or while the call of the promise is live."""
+    before = superseded.original_outcome if superseded else ""
+    return (setting.origin.outcome if setting.origin else "") or before
 
 
 def _caller_id(setting: _Setting) -> str:

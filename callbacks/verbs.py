@@ -26,6 +26,8 @@ class Verb:
     takes: frozenset[str] = frozenset()
     from_: tuple[CallbackStatus, ...] = (CallbackStatus.PENDING,)
     can_be_undone: bool = False
+    turns: tuple[str, ...] = ("scheduled_at", "id")
+    """The order in which many callbacks are taken."""
 
 
 VERBS: Mapping[str, Verb] = {
@@ -94,6 +96,8 @@ VERBS: Mapping[str, Verb] = {
         did="undone",
         icon="undo",
         from_=UNDOABLE,
+        # The callback that ended last: one that ended before it is not what the operator regrets.
+        turns=("-updated_at", "-id"),
     ),
 }
 

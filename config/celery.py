@@ -29,6 +29,7 @@ ROUTES = {
     "dialer.place_calls": "dial",
     "dialer.apply_carrier_events": "dial",
     "dialer.check_open_calls": "dial",
+    "dialer.hang_up": "dial",
     "webhooks.retain": "default",  # waits for locks
     "webhooks.replay": "default",  # takes seconds, in which the loop that sends must not wait for a thread
     "webhooks.*": "webhooks",

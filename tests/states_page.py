@@ -6,12 +6,13 @@ from pathlib import Path
 
 from callbacks.rules.statuses import CALLBACK_MOVES
 from config.env import BASE_DIR
-from dialer.rules.statuses import CALL_MOVES, CONTACT_MOVES
+from dialer.rules.statuses import CALL_MOVES, CAMPAIGN_MOVES, CONTACT_MOVES
 from webhooks.rules.statuses import ALLOWED
 
 PAGE = Path(BASE_DIR, "docs", "states.md")
 _DRAWN: Mapping[str, tuple[str, Mapping[StrEnum, Collection[StrEnum]]]] = {
     "Calls": ("Written by `dialer/calls/call_states.py` alone.", CALL_MOVES),  # type: ignore[dict-item]
+    "Campaigns": ("Written by `lifecycle.py` and `completion.py` in `dialer/campaigns/`.", CAMPAIGN_MOVES),  # type: ignore[dict-item]
     "Campaign contacts": ("Written by `dialer/calls/campaign_contacts.py` alone.", CONTACT_MOVES),  # type: ignore[dict-item]
     "Callbacks": ("Written by `callbacks/callback_states.py` alone.", CALLBACK_MOVES),  # type: ignore[dict-item]
     "Webhook deliveries": ("Checked by `webhooks/settling.py` and `webhooks/endpoints.py`.", ALLOWED),  # type: ignore[dict-item]

@@ -21,7 +21,7 @@ from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, instant_of
 from callbacks.verbs import Verb
 from dialer.models import Campaign, Contact, Persona
-from dialer.rules.statuses import CampaignStatus
+from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
 from dialer.rules.waits import FORCEABLE
 from dialer.workspaces.admin import verb_forms
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
@@ -250,7 +250,7 @@ class NewCallbackForm(RescheduleForm):
         return cleaned
 
 
-_OPEN = (CampaignStatus.DRAFT, CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+_OPEN = tuple(status for status in CampaignStatus if status not in CAMPAIGN_OVER)
 
 
 def form_of(verb: Verb) -> type[ReasonForm]:

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -13,9 +14,10 @@ from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilte
 from dialer.admin.contacts import OfANumberAdmin
 from dialer.admin.timeline import OUTCOME_TONES, Entry
 from dialer.calls import calls
-from dialer.dialing import placing, reconciliation
+from dialer.dialing import reconciliation
 from dialer.models import Call, CarrierEvent
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
+from dialer.tasks import hang_up
 from dialer.workspaces.admin.base import StatefulAdmin
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.filters import ChoiceFilter
@@ -147,7 +149,7 @@ class CallAdmin(StatefulAdmin, OfANumberAdmin):
         call = calls.cancel(row.pk, **about(request, row, form))
         if call.status == CallStatus.ENDED:
             return "The call is cancelled."
-        placing.hang_up(call.pk)  # after the commit: no network in a transaction
+        transaction.on_commit(hang_up.delay, robust=True)
         return "The carrier is asked to hang up."
 
     @bulk(

@@ -41,6 +41,7 @@ from webhooks.destinations import urls_error
 from webhooks.hidden_endpoints import MOST_INLINE
 
 STATUS_COLOURS = {
+    CampaignStatus.SCHEDULED.value: "info",
     CampaignStatus.RUNNING.value: "success",
     CampaignStatus.PAUSED.value: "warning",
     CampaignStatus.COMPLETED.value: "info",
@@ -249,8 +250,8 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def start(self, request: HttpRequest, row: Campaign) -> str:
-        lifecycle.start(row.pk, **about(request, row))
-        return f"{row.name} is running."
+        started = lifecycle.start(row.pk, **about(request, row))
+        return f"{row.name} is {started.status}."
 
     @verb(
         "Pause",
@@ -307,11 +308,12 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
 
     @column("Why")
     def why_so(self, row: Campaign) -> str:
-        return (row.pause_reason or row.end_reason).replace("_", " ")
+        return (row.pause_reason or row.end_note).replace("_", " ")
 
 
 _POSSIBLE = {
     CampaignStatus.DRAFT.value: ("start", "upload", "cancel"),
+    CampaignStatus.SCHEDULED.value: ("upload", "cancel"),
     CampaignStatus.RUNNING.value: ("pause", "upload", "report", "cancel"),
     CampaignStatus.PAUSED.value: ("resume", "upload", "report", "cancel"),
     **{status.value: ("report",) for status in CAMPAIGN_OVER},

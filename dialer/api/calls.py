@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,10 +13,11 @@ from dialer.api.campaigns import Config, ShownConfig
 from dialer.api.destinations import destinations_checked
 from dialer.api.shapes import Reason, ScheduleField
 from dialer.calls import calls
-from dialer.dialing import conversation, placing, single_calls
+from dialer.dialing import conversation, single_calls
 from dialer.dialing.conversation import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
 from dialer.models import Call, Campaign, CampaignContact, Contact, Line, Persona
-from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
+from dialer.rules.statuses import CallStatus, Direction, Outcome
+from dialer.tasks import hang_up
 from dialer.workspaces.api.fields import (
     InstantField,
     NumberField,
@@ -32,7 +34,7 @@ from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.views import Lists, Reads
 from dialer.workspaces.values import LONGEST_NAME
 
-_STATUSES = [status.value for status in CallStatus if status is not CallStatus.WITHDRAWN]
+_STATUSES = [status.value for status in CallStatus]
 
 
 class CallSerializer(serializers.Serializer[Any]):
@@ -50,6 +52,9 @@ class CallSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=_STATUSES)
     outcome = serializers.ChoiceField(choices=["", *(outcome.value for outcome in Outcome)])
     ended_reason = TextField()
+    hanging_up = serializers.BooleanField(
+        source="is_hanging_up", help_text="It was cancelled while it was live: the carrier is asked to hang up"
+    )
     due_at = InstantField(help_text="When the dispatcher looks at the call next")
     held_reason = TextField(help_text="Why it was last held, or withdrawn")
     queued_at = InstantField()
@@ -123,7 +128,9 @@ class Analysis(Strict):
 
 
 class CallFilter(Filters):
-    status = OneOfField(choices=_STATUSES, required=False)
+    status = OneOfField(
+        choices=_STATUSES, required=False, help_text="Without it, withdrawn calls are left out: nobody was called"
+    )
     outcome = OneOfField(choices=[outcome.value for outcome in Outcome], required=False)
     direction = OneOfField(choices=[direction.value for direction in Direction], required=False)
     campaign_id = PublicIdField(Campaign.public_prefix, required=False)
@@ -145,13 +152,15 @@ class InboundCallFilter(Filters):
 class Calls(Lists, Reads):
     """Attempts to reach a contact, and calls received."""
 
-    queryset = Call.objects.exclude(status=CallStatus.WITHDRAWN)  # withdrawn before they became attempts
+    queryset = Call.objects.all()
     serializer_class = CallSerializer
     filters = CallFilter
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         if asked.pop("needs_a_person", None):
             rows = rows.filter(outcome=Outcome.UNKNOWN.value, handled_at=None)
+        if "status" not in asked:
+            rows = rows.exclude(status=CallStatus.WITHDRAWN.value)  # nobody was called
         return rows.filter(**asked).defer("transcript", "analysis")
 
     @extend_schema(responses=CallDetail)
@@ -184,12 +193,11 @@ class Calls(Lists, Reads):
     @extend_schema(request=Reason, responses=CallDetail)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
-        """Stop a call: a queued one ends at once; for a live one, the carrier is asked to hang up."""
+        """Stop a call: a queued one ends at once; for a live one, a worker asks the carrier to hang up."""
         call = calls.cancel(self.named_id(), **request.about, **self.given(Reason))
-        shown = self.shown(call, CallDetail)
-        if call.status in LIVE:
-            placing.hang_up(call.pk)
-        return shown
+        if call.is_hanging_up:
+            transaction.on_commit(hang_up.delay, robust=True)
+        return self.shown(call, CallDetail)
 
     @extend_schema(operation_id="calls_add_recording", request=Recording, responses=CallDetail)
     @action(detail=True, methods=["post"], url_path="recording")

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from dialer.api.contacts import ImportSerializer, received
 from dialer.api.destinations import destinations_checked
 from dialer.api.resources import Pace
-from dialer.api.shapes import LimitsField, Reason, ScheduleField
+from dialer.api.shapes import LimitsField, Reason, RetriesField, ScheduleField
 from dialer.campaigns import lifecycle, membership
 from dialer.campaigns import report as campaign_report
 from dialer.campaigns import stats as campaign_stats
@@ -22,7 +22,7 @@ from dialer.campaigns.lifecycle import Created, Touched
 from dialer.campaigns.membership import MOST_AT_ONCE
 from dialer.campaigns.settings import LONGEST_CALLER_ID, LONGEST_SECRET, LONGEST_URL, PRIORITIES, CampaignFields
 from dialer.models import Campaign, Line, Persona, RetryPolicy
-from dialer.rules.statuses import CampaignStatus
+from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
 from dialer.workspaces.api.fields import (
     InstantField,
     ObjectField,
@@ -47,6 +47,9 @@ _TIMES = {
     "start_at_local": {"type": "string", "nullable": True, "description": "On each contact's own clock"},
     "end_at": {"type": "string", "format": "date-time", "nullable": True},
 }
+
+
+_OTHER_TIMES = {"send_at": {"type": "string", "format": "date-time", "nullable": True, "description": "`start_at`"}}
 
 
 class Config(Strict):
@@ -77,7 +80,10 @@ class CampaignChange(Strict):
     retry_policy_id = PublicIdField(
         RetryPolicy.public_prefix, required=False, allow_null=True, help_text="Default: the default policy"
     )
-    schedule = ScheduleField(required=False, extra=_TIMES)
+    retries = RetriesField(
+        required=False, help_text="In place of a policy: the campaign uses one with these rules, made if there is none"
+    )
+    schedule = ScheduleField(required=False, extra={**_TIMES, **_OTHER_TIMES})
     contact_limits = LimitsField(required=False, allow_null=True, help_text="`null`: those of the workspace")
     pacing = Pace(required=False)
     priority = WholeNumberField(required=False, within=PRIORITIES)
@@ -145,7 +151,8 @@ class CampaignSerializer(serializers.Serializer[Any]):
     status_callback = TextField()
     metadata = ObjectField()
     pause_reason = TextField()
-    end_reason = TextField()
+    end_reason = serializers.ChoiceField(choices=["", *(status.value for status in CAMPAIGN_OVER)])
+    end_note = TextField(help_text="Why it was cancelled or failed")
     started_at = InstantField(allow_null=True)
     ended_at = InstantField(allow_null=True)
     created_at = InstantField()

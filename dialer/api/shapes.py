@@ -78,6 +78,10 @@ class RulesField(ObjectField):
     """Rules of a retry policy in either form."""
 
 
+class RetriesField(ObjectField):
+    """The retries of a campaign, as other systems write them."""
+
+
 class NumberAsked(TextField):
     """A number in a query. In an address a plus means a space, so a space in front of the digits is taken as a plus."""
 
@@ -137,6 +141,25 @@ class _Rules(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
             },
         }
         return {"oneOf": [per_outcome, expanded]}
+
+
+class _Retries(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = RetriesField
+
+    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
+        minutes = {"type": "integer", "minimum": 1, "maximum": MAX_DELAY_MINUTES}
+        return {
+            "type": "object",
+            "required": ["number_of_retries"],
+            "properties": {
+                "number_of_retries": {"type": "integer", "minimum": 0, "maximum": MAX_ATTEMPTS},
+                "interval_mins": minutes,
+                "interval_minutes": minutes,
+                "mechanism": {"type": "string", "example": "Exponential", "description": "Linear or Exponential"},
+                "on_status": {"type": "array", "items": {"type": "string"}, "example": ["busy", "no-answer", "failed"]},
+            },
+            "additionalProperties": False,
+        }
 
 
 class _Limits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

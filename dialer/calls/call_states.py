@@ -14,7 +14,7 @@ from uuid import UUID
 
 from dialer.calls.listener import CallEnd
 from dialer.models import Call
-from dialer.rules.statuses import CallStatus, Outcome
+from dialer.rules.statuses import CallStatus, Outcome, Rank
 from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.ids import new_id
 from dialer.workspaces.statements import Id, fetch, run
@@ -141,6 +141,7 @@ class Returned(NamedTuple):
 
 class Withdrawn(NamedTuple):
     id: UUID
+    status: str
     campaign_contact_id: UUID | None
     chain_id: UUID
 
@@ -390,6 +391,7 @@ def cancel(call_id: UUID, *, now: datetime) -> list[Cancelled]:
             outcome = CASE WHEN status = 'queued' THEN 'cancelled' ELSE outcome END,
             ended_reason = CASE WHEN status = 'queued' THEN 'cancelled' ELSE ended_reason END,
             ended_at = CASE WHEN status = 'queued' THEN %(now)s ELSE ended_at END,
+            hang_up_at = CASE WHEN status = 'queued' THEN NULL ELSE %(now)s END,
             cancel_requested_at = %(now)s, lease_until = NULL, generation = generation + 1
         WHERE id = %(id)s AND status IN ('queued', 'dialing', 'ringing', 'in_progress') AND direction = 'outbound'
         RETURNING status
@@ -415,22 +417,28 @@ def end_cancelled(call_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
 
 
 def withdraw(call_ids: Sequence[UUID], *, why: Withdrawal, only_stale: bool, now: datetime) -> list[Withdrawn]:
-    """Take queued calls out of the queue; with ``only_stale``, only those that are too late to be dialled."""
+    """Take queued calls out of the queue; with ``only_stale``, only those that are too late to be dialled.
+
+    A call that a client made ends ``cancelled``, because it was accepted as a call; any other row is ``withdrawn``.
+    """
     return fetch(
         Withdrawn,
         "withdraw_calls",
         """
         WITH mine AS (
-            SELECT id FROM dialer_call
+            SELECT id, campaign_id IS NULL AND rank = %(new)s AS was_accepted FROM dialer_call
             WHERE id = ANY(%(ids)s) AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)
             ORDER BY id FOR NO KEY UPDATE
         )
-        UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,
-            generation = c.generation + 1
+        UPDATE dialer_call c SET status = CASE WHEN was_accepted THEN 'ended' ELSE 'withdrawn' END,
+            outcome = CASE WHEN was_accepted THEN 'cancelled' ELSE '' END,
+            ended_reason = CASE WHEN was_accepted THEN 'cancelled' ELSE '' END,
+            ended_at = CASE WHEN was_accepted THEN %(now)s END,
+            held_reason = %(why)s, lease_until = NULL, generation = c.generation + 1
         FROM mine WHERE c.id = mine.id AND c.status = 'queued'
-        RETURNING c.id, c.campaign_contact_id, c.chain_id
+        RETURNING c.id, c.status, c.campaign_contact_id, c.chain_id
         """,
-        {"ids": list(call_ids), "why": why, "only_stale": only_stale, "now": now},
+        {"ids": list(call_ids), "why": why, "only_stale": only_stale, "new": int(Rank.NEW), "now": now},
     )
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from dialer.calls import call_states, campaign_contacts, context, events
 from dialer.calls.call_states import Withdrawn
 from dialer.calls.chains import NOTHING_DIALLED, chains_of
+from dialer.calls.context import CallContext
 from dialer.calls.listener import CallEnd, FollowUp, listener
 from dialer.models import Call
 from dialer.rules.statuses import CallStatus, ContactState, Direction, Outcome
@@ -25,7 +26,9 @@ def withdraw(
 ) -> list[UUID]:
     """Take queued calls out of the queue and tell the listener; returns those that were still queued.
 
-    ``only_stale`` spares calls that are not too late any more, because an operator moved them meanwhile.
+    A call that a client made ends ``cancelled``, and its end is told like that of any call. The end of any other call
+    is that of its callback, or nobody has heard of it. ``only_stale`` spares calls that are not too late any more,
+    because an operator moved them meanwhile.
 
     Finishes their chains, unless something else follows (``ends_chain`` false) or a chain has a live call, which then
     ends the chain when it ends. Runs in the caller's transaction; locks live calls before queued ones, each in the
@@ -38,6 +41,8 @@ def withdraw(
     withdrawn = [row.id for row in rows]
     if withdrawn:
         listener().calls_withdrawn(withdrawn, why, now=now)
+    if accepted := [row.id for row in rows if row.status == CallStatus.ENDED]:
+        record_events([_cancelled(call, why=why, at=now) for call in context.contexts_of(accepted)], now=now)
     if ends_chain:
         _end_chains([row for row in rows if row.chain_id not in live], why=why, now=now)
     return withdrawn
@@ -60,7 +65,7 @@ def _end_chains(rows: Sequence[Withdrawn], *, why: Withdrawal, now: datetime) ->
                 at=now,
             )
             for call in context.contexts_of([row.id for row in rows])
-            if call.attempt_number > 1
+            if call.attempt_number > 1 or call.status == CallStatus.ENDED
         ],
         now=now,
     )
@@ -77,6 +82,12 @@ def _end_chains(rows: Sequence[Withdrawn], *, why: Withdrawal, now: datetime) ->
 
 class _ChainId(NamedTuple):
     chain_id: UUID
+
+
+def _cancelled(call: CallContext, *, why: Withdrawal, at: datetime) -> NewEvent:
+    """Build ``call.ended`` of a call that was never handed over."""
+    end = CallEnd(call_id=call.id, outcome=Outcome.CANCELLED, ended_reason="cancelled", at=at)
+    return events.call_ended(call, end, FollowUp(stop=why))
 
 
 def _lock_live_chains(call_ids: Sequence[UUID]) -> set[UUID]:
@@ -150,10 +161,10 @@ def withdraw_campaign(campaign_id: UUID, *, why: Withdrawal, limit: int, now: da
 
 
 def cancel(call_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str, now: datetime) -> Call:
-    """Stop one call: a queued call ends ``cancelled``, a live call is marked for its carrier to hang up.
+    """Stop one call: a queued call ends ``cancelled``; a live one is marked, and a worker asks its carrier to hang up.
 
-    Returns the changed call; raises ``TransitionConflict`` if it has ended or came in. The caller asks the carrier to
-    hang up after the commit (:func:`dialer.dialing.placing.hang_up`).
+    Returns the changed call; raises ``TransitionConflict`` if it has ended or came in. Publish ``dialer.hang_up`` after
+    the commit; otherwise the sweep asks the carrier (:mod:`dialer.dialing.hanging_up`).
     """
     from_ = Call.objects.in_workspace(workspace_id).get(pk=call_id).status
     with transaction.atomic():
@@ -193,8 +204,7 @@ def _cancelled_before_dialling(call: Call, *, now: datetime) -> None:
 def _cancelled_events(call: Call, *, is_over: bool) -> list[NewEvent]:
     assert call.ended_at is not None
     (row,) = context.contexts_of([call.id])
-    end = CallEnd(call_id=call.id, outcome=Outcome.CANCELLED, ended_reason="cancelled", at=call.ended_at)
-    told = [events.call_ended(row, end, FollowUp(stop="cancelled"))]
+    told = [_cancelled(row, why=Withdrawal.CANCELLED, at=call.ended_at)]
     if is_over:
         chain = chains_of([call.chain_id]).get(call.chain_id, NOTHING_DIALLED)
         attempts = call.attempt_number - 1

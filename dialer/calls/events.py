@@ -13,6 +13,7 @@ from dialer.calls.context import CallContext, parsed
 from dialer.calls.listener import CallEnd, FollowUp
 from dialer.models import Suppression
 from dialer.rules.statuses import ENVELOPE_STATUS
+from dialer.rules.withdrawals import Withdrawal
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.instants import written
 from webhooks.outbox import NewEvent, NewItem
@@ -80,6 +81,8 @@ def call_ended(call: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent
         data={
             "job_id": public_id("call", call.id),
             "contact_id": public_id("ct", call.contact_id),
+            "campaign_id": _campaign_id(call),
+            "contact": _contact(call),
             "status": ENVELOPE_STATUS[end.outcome],
             "ended_reason": end.ended_reason,
             "duration_seconds": end.duration_seconds or 0,
@@ -101,7 +104,10 @@ def call_ended(call: CallContext, end: CallEnd, follow_up: FollowUp) -> NewEvent
 def call_exhausted(
     call: CallContext, chain: Chain, *, result: str, reason: str, attempts: int, at: datetime
 ) -> NewEvent:
-    """The chain is over, whether the contact was reached or not; recorded once per chain."""
+    """The chain is over, whether the contact was reached or not; recorded once per chain.
+
+    A contact has one result in arrays: if a call from the contact ended the chain, that call's.
+    """
     return _call_event(
         call,
         "call.exhausted",
@@ -109,15 +115,15 @@ def call_exhausted(
         data={
             "job_id": public_id("call", call.id),
             "contact_id": public_id("ct", call.contact_id),
-            "campaign_id": public_id("camp", call.campaign_id) if call.campaign_id else None,
+            "campaign_id": _campaign_id(call),
             "phone": call.phone,
             "result": result,
             "reason": reason,
             "attempts": attempts,
         },
         unique_key=f"call.exhausted:{call.chain_id}",
-        batch=formats.complete_item(call, chain, at=at),
-        status=formats.number_done_status(call, chain, at=at),
+        batch=None if reason == Withdrawal.INBOUND_CALL else formats.complete_item(call, chain, at=at),
+        status=formats.number_done_status(call, chain, was_reached=result == "reached", at=at),
     )
 
 
@@ -185,17 +191,21 @@ def _identity(call: CallContext) -> dict[str, Any]:
         "conversation_id": public_id("conv", call.id),
         "contact_id": public_id("ct", call.contact_id),
         "persona_id": public_id("per", call.persona_id),
-        "campaign_id": public_id("camp", call.campaign_id) if call.campaign_id else None,
+        "campaign_id": _campaign_id(call),
         "direction": call.direction,
         "channel": "voice",
         "job_type": "inbound_call" if call.is_inbound else "outbound_call",
         "attempt_number": call.attempt_number,
-        "contact": {
-            "id": public_id("ct", call.contact_id),
-            "name": call.contact_name,
-            "phone": call.phone,
-        },
+        "contact": _contact(call),
     }
+
+
+def _campaign_id(call: CallContext) -> str | None:
+    return public_id("camp", call.campaign_id) if call.campaign_id else None
+
+
+def _contact(call: CallContext) -> dict[str, str]:
+    return {"id": public_id("ct", call.contact_id), "name": call.contact_name, "phone": call.phone}
 
 
 def _call_event(

@@ -84,8 +84,11 @@ def complete(item_id: UUID, call: CallContext, decided: Attempt, *, at: datetime
     return batch_items.call_complete(item_id, _party(call, decided.number), result, at=at)
 
 
-def number_done_status(call: CallContext, chain: Chain, *, at: datetime) -> Status | None:
-    """Return the status request for a number whose chain is over; ``None`` if it was never dialled."""
+def number_done_status(call: CallContext, chain: Chain, *, was_reached: bool, at: datetime) -> Status | None:
+    """Return the status request for a number whose chain is over; ``None`` if it was never dialled.
+
+    A contact who was reached in a call of their own is ``completed``, whatever our last call came to.
+    """
     decided = chain.deciding
     if call.campaign_id is None or decided is None:
         return None
@@ -95,7 +98,7 @@ def number_done_status(call: CallContext, chain: Chain, *, at: datetime) -> Stat
         to=chain.attempts[-1].number,
         from_=chain.attempts[-1].caller_id,
         calls=[public_id("call", attempt.id) for attempt in chain.attempts],
-        outcome=decided.outcome,
+        outcome=Outcome.ANSWERED if was_reached else decided.outcome,
         began_at=chain.attempts[0].began_at,
         ended_at=at,
         zone=_zone(call),

@@ -44,11 +44,16 @@ def _blocked(campaign: Campaign, *, live: int, now: datetime, say: Callable[[dat
     match CampaignStatus(campaign.status):
         case CampaignStatus.DRAFT:
             return ["It has not been started."]
+        case CampaignStatus.SCHEDULED:
+            begins = (
+                say(campaign.start_at) if campaign.start_at else f"{campaign.start_at_local} on the contacts' clocks"
+            )
+            return [f"It is scheduled: it starts at {begins}."]
         case CampaignStatus.PAUSED:
             reason = f" ({campaign.pause_reason.replace('_', ' ')})" if campaign.pause_reason else ""
             return [f"It is paused{reason}: live calls finish, nothing new goes out."]
         case CampaignStatus.COMPLETED | CampaignStatus.CANCELLED | CampaignStatus.FAILED:
-            reason = f": {campaign.end_reason.replace('_', ' ')}" if campaign.end_reason else ""
+            reason = f": {campaign.end_note.replace('_', ' ')}" if campaign.end_note else ""
             return [f"It is {campaign.status}{reason}."]
         case CampaignStatus.RUNNING:
             pass

@@ -24,19 +24,50 @@ from webhooks.outbox import record_events
 BATCH = 1_000
 """Queued calls withdrawn, or waiting contacts ended, in one transaction."""
 FIRST_CALLS = 5_000
+FIRST_CLOCK_AHEAD = timedelta(hours=14)
+"""How far the clocks of the easternmost zone are ahead of UTC."""
 _OPEN_IMPORTS = (ImportStatus.UPLOADING, ImportStatus.WAITING, ImportStatus.RUNNING)
 _STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
 _STOPPED = (CampaignStatus.CANCELLED, CampaignStatus.FAILED)
 
 
 def sweep(*, limit: int = 100, now: datetime) -> dict[str, int]:
-    """Schedule, complete, pause and wind down what is due, at most ``limit`` of each; returns the counts."""
+    """Begin, schedule, complete, pause and wind down what is due, at most ``limit`` of each; returns the counts."""
     return {
+        "begun": len(begin_scheduled(limit=limit, now=now)),
         "scheduled": schedule_waiting(limit=limit, now=now),
         "completed": len(complete_finished(limit=limit, now=now)),
         "paused": len(pause_at_end(limit=limit, now=now)),
         "ended": sum(wind_down(campaign_id, now=now) for campaign_id in _winding_down(limit)),
     }
+
+
+def begin(campaign: Campaign, *, now: datetime) -> bool:
+    """Let a scheduled campaign run if its time has come, and record ``campaign.started``; returns whether it has.
+
+    Runs in the caller's transaction, which holds the campaign's lock.
+    """
+    if not _due_to_begin(now=now).filter(pk=campaign.pk).update(status=CampaignStatus.RUNNING, started_at=now):
+        return False
+    campaign.status, campaign.started_at = CampaignStatus.RUNNING, now
+    contacts = CampaignContact.objects.filter(campaign_id=campaign.pk).count()
+    record_events([campaign_events.campaign_started(campaign, contacts=contacts, now=now)], now=now)
+    return True
+
+
+def begin_scheduled(*, limit: int = 100, now: datetime) -> list[UUID]:
+    """Begin scheduled campaigns whose time has come; returns their ids."""
+    begun = []
+    for campaign_id in _due_to_begin(now=now).order_by("id").values_list("id", flat=True)[:limit]:
+        with transaction.atomic():
+            locked = Campaign.objects.select_for_update(no_key=True, skip_locked=True)
+            campaign = locked.filter(pk=campaign_id).first()
+            if campaign is None or not begin(campaign, now=now):
+                continue
+            change = changed(campaign, "begin", from_=CampaignStatus.SCHEDULED, to=CampaignStatus.RUNNING)
+            record(SYSTEM, [change], now=now)
+            begun.append(campaign_id)
+    return begun
 
 
 def complete_finished(*, limit: int = 100, now: datetime) -> list[UUID]:
@@ -85,7 +116,9 @@ def schedule_waiting(*, limit: int = 100, now: datetime) -> int:
     unscheduled = CampaignContact.objects.filter(
         campaign=OuterRef("pk"), state=ContactState.WAITING, due_at__isnull=True
     )
-    campaigns = Campaign.objects.filter(Exists(unscheduled), status__in=_STARTED).select_related("line", "workspace")
+    campaigns = Campaign.objects.filter(
+        Exists(unscheduled), status__in=(CampaignStatus.SCHEDULED, *_STARTED)
+    ).select_related("line", "workspace")
     scheduled = 0
     for campaign in campaigns[:limit]:
         with transaction.atomic():
@@ -122,6 +155,15 @@ def changed(campaign: Campaign, verb: str, *, from_: str, to: str, reason: str =
     return Change.of(
         campaign, "campaign", verb, from_state={"status": str(from_)}, to_state={"status": str(to)}, reason=reason
     )
+
+
+def _due_to_begin(*, now: datetime) -> QuerySet[Campaign]:
+    """Return scheduled campaigns whose start has come; a local one comes when the first clocks on Earth show it."""
+    first_clock = (now + FIRST_CLOCK_AHEAD).replace(tzinfo=None).isoformat(timespec="seconds")
+    found: QuerySet[Campaign] = Campaign.objects.filter(
+        Q(start_at__lte=now) | Q(start_at=None, start_at_local__lte=first_clock), status=CampaignStatus.SCHEDULED
+    )
+    return found
 
 
 def _finished() -> QuerySet[Campaign]:

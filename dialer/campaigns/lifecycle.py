@@ -27,6 +27,7 @@ from dialer.models import Call, Campaign, CampaignContact, Import
 from dialer.rules.circuit import REJECTIONS
 from dialer.rules.status_callbacks import HEARS
 from dialer.rules.statuses import (
+    CAMPAIGN_MOVES,
     CAMPAIGN_OVER,
     LIVE,
     CallStatus,
@@ -38,6 +39,7 @@ from dialer.rules.statuses import (
 )
 from dialer.rules.withdrawals import Withdrawal
 from dialer.setup.paces import forget_pace
+from dialer.setup.retry_policies import policy_with
 from dialer.workspaces.audit import SYSTEM, Actor, Change, record
 from dialer.workspaces.transitions import TransitionConflict
 from dialer.workspaces.values import LONGEST_NAME
@@ -94,6 +96,7 @@ def create(
     columns = columns_of(workspace_id, fields, current=None, now=now)
     with transaction.atomic():
         _freeze_webhooks(workspace_id, columns, now=now)
+        _keep_retries(workspace_id, columns, name=columns["name"], actor=actor, now=now)
         campaign = Campaign.objects.create(
             workspace_id=workspace_id,
             created_at=now,
@@ -122,6 +125,7 @@ def edit(
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="changed")
         columns = columns_of(workspace_id, fields, current=campaign, now=now)
         _freeze_webhooks(workspace_id, columns, now=now)
+        _keep_retries(workspace_id, columns, name=columns.get("name", campaign.name), actor=actor, now=now)
         changes = {name: value for name, value in columns.items() if getattr(campaign, name) != value}
         for name, value in changes.items():
             setattr(campaign, name, value)
@@ -138,16 +142,20 @@ def edit(
 
 
 def start(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, now: datetime) -> Campaign:
-    """Start a draft; raises ``TransitionConflict``, :class:`CampaignNotStartable`."""
+    """Start a draft; until its ``start_at`` it is ``scheduled``, and the sweep lets it run then.
+
+    Raises ``TransitionConflict``, :class:`CampaignNotStartable`.
+    """
     with transaction.atomic():
         campaign = _locked(campaign_id, workspace_id)
-        _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.DRAFT,), started_at=now)
+        if campaign.status != CampaignStatus.DRAFT:
+            raise TransitionConflict(what="the campaign", from_=campaign.status, to=CampaignStatus.RUNNING)
+        _move(campaign, CampaignStatus.SCHEDULED)
         _check_startable(campaign, now=now)
         _freeze_status_urls(campaign, now=now)
         first_calls.schedule(campaign, limit=campaign_completion.FIRST_CALLS, now=now)
-        contacts = CampaignContact.objects.filter(campaign_id=campaign_id).count()
-        record(actor, [changed(campaign, "start", from_=CampaignStatus.DRAFT, to=CampaignStatus.RUNNING)], now=now)
-        record_events([campaign_events.campaign_started(campaign, contacts=contacts, now=now)], now=now)
+        campaign_completion.begin(campaign, now=now)
+        record(actor, [changed(campaign, "start", from_=CampaignStatus.DRAFT, to=campaign.status)], now=now)
     return campaign
 
 
@@ -155,7 +163,7 @@ def pause(campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
     """Start no more calls: live calls finish, their retries are made and held. Raises ``TransitionConflict``."""
     with transaction.atomic():
         campaign = _get(campaign_id, workspace_id)
-        _move(campaign, CampaignStatus.PAUSED, from_=(CampaignStatus.RUNNING,), pause_reason=reason[:64])
+        _move(campaign, CampaignStatus.PAUSED, pause_reason=reason[:64])
         call_states.release_claims(campaign_id)
         change = changed(campaign, "pause", from_=CampaignStatus.RUNNING, to=CampaignStatus.PAUSED, reason=reason)
         record(actor, [change], now=now)
@@ -197,7 +205,7 @@ def resume(
                 continue
             stale = late.filter(not_after__lt=now).count() if overdue == "call" else 0
             called = late.count() - stale if overdue == "call" else 0
-            _move(campaign, CampaignStatus.RUNNING, from_=(CampaignStatus.PAUSED,), pause_reason="")
+            _move(campaign, CampaignStatus.RUNNING, pause_reason="")
             change = changed(campaign, "resume", from_=CampaignStatus.PAUSED, to=CampaignStatus.RUNNING, reason=reason)
             record(actor, [change], now=now)
             record_events([campaign_events.campaign_resumed(campaign, now=now)], now=now)
@@ -240,10 +248,7 @@ def _stop(
     with transaction.atomic():
         campaign = _get(campaign_id, workspace_id)
         from_ = campaign.status
-        open_states = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
-        if to == CampaignStatus.CANCELLED:
-            open_states = (CampaignStatus.DRAFT, *open_states)  # type: ignore[assignment]
-        _move(campaign, to, from_=open_states, end_reason=reason[:64], pause_reason="")
+        _move(campaign, to, end_reason=to.value, end_note=reason[:64], pause_reason="")
         touched = _touched(campaign)
         verb = "cancel" if to == CampaignStatus.CANCELLED else "fail"
         record(actor, [changed(campaign, verb, from_=from_, to=to, reason=reason)], now=now)
@@ -259,6 +264,14 @@ def _freeze_webhooks(workspace_id: UUID, columns: dict[str, Any], *, now: dateti
     given = columns.get("config_webhooks")
     if given is not None:
         columns["config_webhooks"] = hidden_endpoints.freeze_inline(workspace_id, given, now=now)
+
+
+def _keep_retries(workspace_id: UUID, columns: dict[str, Any], *, name: str, actor: Actor, now: datetime) -> None:
+    """Replace the given retries by a policy with these rules."""
+    if "retries" in columns:
+        called = f"Retries of {name}"[:LONGEST_NAME]
+        policy = policy_with(workspace_id, columns.pop("retries"), name=called, actor=actor, now=now)
+        columns["retry_policy_id"] = policy.pk
 
 
 def _freeze_status_urls(campaign: Campaign, *, now: datetime) -> None:
@@ -289,8 +302,9 @@ def _locked(campaign_id: UUID, workspace_id: UUID) -> Campaign:
     return campaign
 
 
-def _move(campaign: Campaign, to: CampaignStatus, *, from_: Sequence[CampaignStatus], **columns: object) -> None:
-    """Change the status if it is still one of ``from_``; raises ``TransitionConflict`` otherwise."""
+def _move(campaign: Campaign, to: CampaignStatus, **columns: object) -> None:
+    """Change the status if it still allows the move; raises ``TransitionConflict`` otherwise."""
+    from_ = [status for status, moves in CAMPAIGN_MOVES.items() if to in moves]
     found = Campaign.objects.filter(pk=campaign.pk)
     if not found.filter(status__in=from_).update(status=to, **columns):
         raise TransitionConflict(what="the campaign", from_=found.get().status, to=to)

@@ -18,7 +18,7 @@ from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.transitions import TransitionConflict
 
 MOST_AT_ONCE = 10_000
-_STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+_STARTED = (CampaignStatus.SCHEDULED, CampaignStatus.RUNNING, CampaignStatus.PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

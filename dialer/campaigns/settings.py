@@ -26,7 +26,7 @@ PRIORITIES = range(-100, 101)
 _YEARS = range(1970, 2201)
 """Times near the ends of the calendar overflow when they are converted to another zone."""
 _FROZEN_AT_START = (*StatusUrl, "status_callback_secret")
-_OF_TIME = ("timezone", "start_at", "start_at_local", "end_at")
+_OF_TIME = ("timezone", "start_at", "send_at", "start_at_local", "end_at")
 
 
 class InvalidCampaign(InvalidSettings):
@@ -37,7 +37,8 @@ class CampaignFields(TypedDict, total=False):
     """The settings of a campaign; a field that is left out stays as it is.
 
     ``schedule`` is replaced as a whole; it takes either spelling, ``timezone``, ``start_at`` (with an offset),
-    ``start_at_local`` (without one: on each contact's clock) and ``end_at``.
+    ``start_at_local`` (without one: on each contact's clock) and ``end_at``. ``send_at`` is ``start_at`` as other
+    systems write it. ``retries`` are the rules of a retry policy in short.
     """
 
     name: str
@@ -45,6 +46,7 @@ class CampaignFields(TypedDict, total=False):
     line_id: UUID | None
     caller_id: str
     retry_policy_id: UUID | None
+    retries: object
     schedule: Mapping[str, object]
     contact_limits: object
     calls_per_second: float | None
@@ -63,7 +65,7 @@ def columns_of(
 ) -> dict[str, Any]:
     """Return the columns to write; ``current`` is the campaign to edit. Raises :class:`InvalidCampaign`.
 
-    ``config_webhooks`` are checked but not frozen yet.
+    ``config_webhooks`` are checked but not frozen yet; ``retries`` are rules that no policy has yet.
     """
     errors: dict[str, list[str]] = {}
     columns: dict[str, Any] = {}
@@ -76,6 +78,7 @@ def columns_of(
             except Unfit as refused:
                 errors[name] = [str(refused)]
     errors |= _frozen(columns, current)
+    errors |= _contradicting(fields)
     if "schedule" in fields:
         columns |= _schedule(fields["schedule"], errors, current=current, now=now)
     columns |= _used(workspace_id, fields, errors, current=current)
@@ -94,6 +97,11 @@ def _frozen(columns: Mapping[str, Any], current: Campaign | None) -> dict[str, l
         return {}
     late = [name for name in _FROZEN_AT_START if name in columns and columns[name] != getattr(current, name)]
     return {name: ["cannot change any more: it was frozen when the campaign started"] for name in late}
+
+
+def _contradicting(fields: CampaignFields) -> dict[str, list[str]]:
+    is_twice = "retries" in fields and fields.get("retry_policy_id") is not None
+    return {"retries": ["contradicts retry_policy_id"]} if is_twice else {}
 
 
 def _used(
@@ -142,11 +150,18 @@ def _schedule(raw: object, errors: dict[str, list[str]], *, current: Campaign | 
     if zone != "" and not is_time_zone(zone):
         errors["schedule.timezone"] = ["is not a known IANA time zone, such as Europe/Berlin"]
     columns["time_zone"] = zone
-    for name, read in (("start_at", _instant), ("end_at", _instant), ("start_at_local", _local)):
+    start = "start_at" if times.get("send_at") is None else "send_at"
+    if start == "send_at" and times["start_at"] is not None:
+        errors["schedule.send_at"] = ["contradicts start_at"]
+    for name, said, read in (
+        ("start_at", start, _instant),
+        ("end_at", "end_at", _instant),
+        ("start_at_local", "start_at_local", _local),
+    ):
         try:
-            columns[name] = read(times.get(name))
+            columns[name] = read(times.get(said))
         except Unfit as refused:
-            errors[f"schedule.{name}"] = [str(refused)]
+            errors[f"schedule.{said}"] = [str(refused)]
     start_at, end_at = columns.get("start_at"), columns.get("end_at")
     if start_at and columns.get("start_at_local"):
         errors["schedule.start_at_local"] = ["contradicts start_at"]
@@ -219,6 +234,7 @@ def _status_secret(value: object) -> str | None:
 _READ: dict[str, Callable[[object], Any]] = {
     "name": values.name,
     "caller_id": _caller_id,
+    "retries": schedule_settings.parse_retries,
     "contact_limits": _limits,
     "calls_per_second": paces.calls_per_second,
     "max_concurrent_calls": paces.max_concurrent_calls,

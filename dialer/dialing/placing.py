@@ -99,14 +99,6 @@ def _place_one_by_one(claims: Sequence[Claim], *, now: datetime, began: float) -
     return dict(counts)
 
 
-def hang_up(call_id: UUID) -> None:
-    """Ask the carrier to end a live call; a report tells whether it did."""
-    call = context.contexts_of([call_id])[0]
-    line = Line.objects.get(pk=call.line_id)
-    connection.close()
-    carriers.of(line).hang_up(call_id)
-
-
 def _take(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext], dict[str, int]]:
     """Move eligible calls to ``dialing``; hold or drop the rest."""
     wanted = {claim.call_id: claim.generation for claim in claims}

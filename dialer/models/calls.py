@@ -88,7 +88,8 @@ class Call(Owned, PublicId):
     person_confirmed_at = models.DateTimeField(
         null=True, help_text="When somebody said that it was a person, no machine, who answered"
     )
-    cancel_requested_at = models.DateTimeField(null=True, help_text="When an operator asked the carrier to hang up")
+    cancel_requested_at = models.DateTimeField(null=True, help_text="When somebody cancelled it")
+    hang_up_at = models.DateTimeField(null=True, help_text="When a worker next asks the carrier to hang up")
     settled_at = models.DateTimeField(
         null=True, help_text="When a person ended the chain while the call was live: nothing follows it"
     )
@@ -139,6 +140,7 @@ class Call(Owned, PublicId):
             ),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="call_leased"),
             models.Index(fields=["check_at"], condition=Q(status__in=[s.value for s in LIVE]), name="call_to_check"),
+            models.Index(fields=["hang_up_at"], condition=Q(hang_up_at__isnull=False), name="call_to_hang_up"),
             models.Index(
                 fields=["workspace", "number", "dialing_at"], condition=Q(dialing_at__isnull=False), name="call_ledger"
             ),
@@ -161,6 +163,10 @@ class Call(Owned, PublicId):
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.outcome or self.status}"
+
+    @property
+    def is_hanging_up(self) -> bool:
+        return self.status in LIVE and self.cancel_requested_at is not None
 
     @property
     def conversation_id(self) -> str:

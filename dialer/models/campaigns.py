@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from dialer.models.contacts import Contact
 from dialer.models.resources import Line, Persona, RetryPolicy
-from dialer.rules.statuses import CampaignStatus, ContactState
+from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus, ContactState
 from dialer.workspaces.encryption import EncryptedTextField
 from dialer.workspaces.models import Owned, PublicId, Workspace
 
@@ -48,7 +48,10 @@ class Campaign(Owned, PublicId):
     metadata = models.JSONField(default=dict, blank=True)
     completes_at_once = models.BooleanField(default=False, editable=False)
     pause_reason = models.CharField(max_length=64, blank=True, editable=False)
-    end_reason = models.CharField(max_length=64, blank=True, editable=False)
+    end_reason = models.CharField(
+        max_length=16, blank=True, editable=False, choices=[(s.value, s.value) for s in CAMPAIGN_OVER]
+    )
+    end_note = models.CharField(max_length=64, blank=True, editable=False, help_text="Why it was cancelled or failed")
     contact_added_at = models.DateTimeField(null=True, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
     ended_at = models.DateTimeField(null=True, editable=False)
@@ -58,6 +61,9 @@ class Campaign(Owned, PublicId):
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=[s.value for s in CampaignStatus]), name="campaign_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(end_reason__in=["", *(s.value for s in CAMPAIGN_OVER)]), name="campaign_end_reason_known"
             ),
             models.CheckConstraint(
                 condition=Q(start_at=None) | Q(end_at=None) | Q(end_at__gt=F("start_at")),

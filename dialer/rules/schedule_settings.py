@@ -30,6 +30,8 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MIDNIGHT = "24:00"
 _LAST_HOUR = 24
 _EXPANDED = ("number_of_retries", "interval_minutes", "mechanism", "on_status")
+_SHORT_INTERVAL = "interval_mins"
+_LONG_NAMES = {_SHORT_INTERVAL: "interval_minutes"}
 _OTHER_NAMES = {"no-answer": "no_answer", "failed": "network_error"}
 """Statuses as other systems write them."""
 
@@ -117,6 +119,32 @@ def parse_retry_policy(raw: object) -> dict[str, dict[str, Any]]:
         policy = {name: notes.attempt(_outcome_rule, value, name) for name, value in given.items()}
     notes.check()
     return {name: policy[name] for name in RETRYABLE if name in policy}
+
+
+def parse_retries(raw: object) -> dict[str, dict[str, Any]]:
+    """Check the ``retries`` of a campaign and return the rules of a retry policy; no retries are no rules.
+
+    They are the short form of :func:`parse_retry_policy`, where ``interval_mins`` is ``interval_minutes`` too. Paths of
+    errors start with ``retries``. Raises :class:`InvalidSettings`.
+    """
+    notes = _Notes()
+    given = _given(raw, notes)
+    for name in given:
+        if name not in (*_EXPANDED, _SHORT_INTERVAL):
+            notes.add(name, "is not a known field")
+    if _SHORT_INTERVAL in given and "interval_minutes" in given:
+        notes.add(_SHORT_INTERVAL, "contradicts interval_minutes")
+    if "number_of_retries" not in given:
+        notes.add("number_of_retries", "is required")
+    try:
+        notes.check()
+        if given["number_of_retries"] == 0 and not isinstance(given["number_of_retries"], bool):
+            return {}
+        return parse_retry_policy({_LONG_NAMES.get(name, name): value for name, value in given.items()})
+    except InvalidSettings as refused:
+        said = _SHORT_INTERVAL if _SHORT_INTERVAL in given else "interval_minutes"
+        errors = {said if path == "interval_minutes" else path: reasons for path, reasons in refused.errors.items()}
+        raise InvalidSettings({f"retries.{path}": reasons for path, reasons in errors.items()}) from refused
 
 
 def parse_contact_limits(raw: object) -> list[dict[str, Any]]:

@@ -89,6 +89,7 @@ class Rank(IntEnum):
 
 class CampaignStatus(StrEnum):
     DRAFT = "draft"  # collects contacts; start moves it on
+    SCHEDULED = "scheduled"  # was started, and its start_at is still to come; the sweep moves it on then, or a cancel
     RUNNING = "running"  # its contacts are called; pause, cancel, or the last contact's end move it on
     PAUSED = "paused"  # nothing is handed over; resume or cancel move it on
     COMPLETED = "completed"  # final
@@ -98,6 +99,14 @@ class CampaignStatus(StrEnum):
 
 CAMPAIGN_OVER = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
 """Nothing is scheduled any more in a campaign with one of these statuses."""
+CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
+    CampaignStatus.DRAFT: frozenset({CampaignStatus.SCHEDULED, CampaignStatus.CANCELLED}),
+    CampaignStatus.SCHEDULED: frozenset({CampaignStatus.RUNNING, CampaignStatus.CANCELLED}),
+    CampaignStatus.RUNNING: frozenset({CampaignStatus.PAUSED, *CAMPAIGN_OVER}),
+    CampaignStatus.PAUSED: frozenset({CampaignStatus.RUNNING, *CAMPAIGN_OVER}),
+    **dict.fromkeys(CAMPAIGN_OVER, frozenset()),
+}
+"""The statuses that a campaign may move to, by its present status; a start that is due passes ``scheduled`` at once."""
 
 
 class ContactState(StrEnum):

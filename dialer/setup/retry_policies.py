@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import count
 from typing import TypedDict, Unpack
 from uuid import UUID
 
@@ -14,6 +15,9 @@ from dialer.setup import recipe
 from dialer.setup.recipe import Readers
 from dialer.workspaces import values
 from dialer.workspaces.audit import Actor
+from dialer.workspaces.values import LONGEST_NAME
+
+_LONGEST_STEM = LONGEST_NAME - 8
 
 
 class DefaultNeeded(Exception):
@@ -45,6 +49,19 @@ def create_policy(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: 
     """Make a retry policy; a new default replaces the former one."""
     columns = recipe.read(fields, _POLICY, required=("name", "rules"))
     return recipe.create(RetryPolicy, workspace_id, columns, actor=actor, now=now)
+
+
+def policy_with(
+    workspace_id: UUID, rules: Mapping[str, object], *, name: str, actor: Actor, now: datetime
+) -> RetryPolicy:
+    """Return the oldest policy with these rules; makes one called ``name``, with a number if it is taken, else."""
+    policies = recipe.live(RetryPolicy, workspace_id)
+    found = policies.filter(rules=rules).order_by("id").first()
+    if found is not None:
+        return found
+    names = (f"{name[:_LONGEST_STEM]} {number}" if number > 1 else name for number in count(1))
+    free = next(name for name in names if not policies.filter(name=name).exists())
+    return create_policy(workspace_id, name=free, rules=rules, actor=actor, now=now)
 
 
 def edit_policy(

@@ -10,7 +10,7 @@ from uuid import UUID
 from celery import current_app, shared_task
 
 from dialer.calls import call_states
-from dialer.dialing import carrier_reports, claim, completion, placing, reconciliation
+from dialer.dialing import carrier_reports, claim, completion, hanging_up, placing, reconciliation
 from dialer.dialing.claim import Dispatched
 from dialer.dialing.placing import Claim
 from dialer.rules.statuses import Rank
@@ -76,9 +76,18 @@ def apply_carrier_events() -> None:
         apply_carrier_events.delay()
 
 
+@shared_task(name="dialer.hang_up")
+def hang_up() -> None:
+    """Ask carriers to hang up on calls that were cancelled; the next check does it if this message is lost."""
+    asked = hanging_up.ask_due(limit=50, now=database_now())
+    if asked:
+        log.info("calls.hung_up count=%d", asked)
+
+
 @shared_task(name="dialer.check_open_calls")
 def check_open_calls() -> None:
-    """Look up live calls without recent reports."""
+    """Hang up on cancelled calls, and look up live calls without recent reports."""
+    hang_up()
     checked = reconciliation.check_due(limit=50, now=database_now())
     if checked:
         log.info("calls.looked_up count=%d", checked)

@@ -1,9 +1,11 @@
 """Ids: UUIDv7 in the database, prefix and base32 in public.
 
 A public id is the TypeID form: the prefix, an underscore, and the 128 bits in 26 characters of Crockford's base32 in
-lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by time of creation.
+lower case (https://github.com/jetify-com/typeid). It sorts like the UUID, so by time of creation. The contract of the
+batch profile asks for bare UUIDs, so whoever reads an id takes both forms.
 """
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
@@ -14,6 +16,8 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _LENGTH = 26
+UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUID = re.compile(UUID_PATTERN)
 _FIRST_MAX = 7
 """26 characters hold 130 bits; the first character uses only three of its five bits."""
 
@@ -44,7 +48,12 @@ def public_id(prefix: str, value: UUID) -> str:
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:
-    """Read exactly the form that :func:`public_id` returns; raises :class:`MalformedId` for anything else."""
+    """Read the form that :func:`public_id` returns, or the UUID as items of arrays print it, and nothing else.
+
+    Raises :class:`MalformedId`.
+    """
+    if _UUID.fullmatch(text):
+        return UUID(text)
     head, _, body = text.rpartition("_")
     if head != prefix or len(body) != _LENGTH or _VALUES.get(body[0], 32) > _FIRST_MAX:
         message = f"is not an id of the form {prefix}_…"

@@ -1,13 +1,17 @@
 """Calls over HTTP, and what the voice agent tells."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from dialer.dialing import hanging_up
 from dialer.models import Call, Suppression
+from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry
 from tests.api.client import Api, error_of
+from tests.broker import Broker, broker
 from tests.factories import (
     NOW,
     ROUND_THE_CLOCK,
@@ -20,9 +24,10 @@ from tests.factories import (
     make_workspace,
 )
 from tests.in_process_carrier import in_process_carrier
-from webhooks.models import Endpoint
+from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
+__all__ = ["broker"]
 
 
 @pytest.fixture
@@ -31,6 +36,10 @@ def api() -> Api:
     make_line(made.workspace, is_default=True)
     make_persona(made.workspace)
     return made
+
+
+def _soon() -> str:
+    return (datetime.now(UTC) + timedelta(hours=2)).isoformat()
 
 
 def a_call(api: Api, **fields: Any) -> Call:
@@ -173,12 +182,41 @@ def test_calls_are_listed_by_what_is_asked_for_without_their_talk(api: Api) -> N
     assert api.get(f"calls/{wanted.public_id}/").json()["transcript"] == "…"
 
 
-def test_a_call_that_was_withdrawn_before_it_was_one_is_not_shown(api: Api) -> None:
-    call = a_call(api, status="withdrawn")
+def test_a_withdrawn_call_can_be_read_and_is_listed_only_by_its_status(api: Api) -> None:
+    call = a_call(api, status="withdrawn", held_reason="superseded")
 
+    shown = api.get(f"calls/{call.public_id}/").json()
+    assert (shown["status"], shown["held_reason"]) == ("withdrawn", "superseded")
     assert api.get("calls/").json()["results"] == []
-    assert api.get(f"calls/{call.public_id}/").status_code == 404
-    assert api.get("calls/", status="withdrawn").status_code == 400
+    assert [row["id"] for row in api.get("calls/", status="withdrawn").json()["results"]] == [call.public_id]
+
+
+@pytest.mark.parametrize("how", ["suppressed", "contact_deleted"])
+def test_the_end_of_a_call_that_was_accepted_can_be_read_and_is_told_to_its_own_webhook(api: Api, how: str) -> None:
+    contact = make_contact(api.workspace)
+    hook = {"url": "https://9.9.9.9/mine", "events": ["call.ended", "call.exhausted"], "signing_method": "none"}
+    sent = {"contact_id": contact.public_id, "config": {"webhooks": [hook]}}
+    call_id = api.post("calls/", sent).json()["id"]
+
+    if how == "suppressed":
+        assert api.post("suppressions/", {"phone": contact.phone}).status_code == 201
+    else:
+        assert api.delete(f"contacts/{contact.public_id}/").status_code == 204
+
+    shown = api.get(f"calls/{call_id}/").json()
+    assert (shown["status"], shown["outcome"], shown["held_reason"]) == ("ended", "cancelled", how)
+    told = Delivery.objects.order_by("event_id").values_list("event__type", flat=True)
+    assert list(told) == ["call.ended", "call.exhausted"]
+
+
+def test_the_call_of_a_cancelled_callback_can_be_read(api: Api) -> None:
+    asked = {"contact_id": make_contact(api.workspace).public_id, "scheduled_at": _soon()}
+    callback = api.post("callbacks/", asked).json()
+
+    assert api.post(f"callbacks/{callback['id']}/cancel/").status_code == 200
+
+    shown = api.get(f"calls/{callback['call_id']}/").json()
+    assert (shown["status"], shown["held_reason"]) == ("withdrawn", "cancelled")
 
 
 def test_a_queued_call_is_cancelled_at_once_and_only_once(api: Api) -> None:
@@ -193,15 +231,27 @@ def test_a_queued_call_is_cancelled_at_once_and_only_once(api: Api) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_live_call_the_carrier_is_asked_to_hang_up(api: Api) -> None:
+def test_the_answer_to_the_cancel_of_a_live_call_does_not_wait_for_the_carrier(api: Api) -> None:
     call = a_call(api, status="ringing")
 
     with in_process_carrier() as carrier:
         cancelled = api.post(f"calls/{call.public_id}/cancel/").json()
+        assert carrier.hung_up == []
 
-    assert cancelled["status"] == "ringing"
+        hanging_up.ask_due(limit=10, now=database_now())
+
+    assert (cancelled["status"], cancelled["hanging_up"]) == ("ringing", True)
     assert carrier.hung_up == [call.pk]
-    assert Call.objects.get().cancel_requested_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_is_told_at_once_of_a_live_call_that_was_cancelled(api: Api, broker: Broker) -> None:
+    queued, live = a_call(api), a_call(api, status="ringing")
+
+    for call in (queued, live):
+        assert api.post(f"calls/{call.public_id}/cancel/").status_code == 200
+
+    assert [message.task for message in broker.take("dial")] == ["dialer.hang_up"]
 
 
 def test_a_wish_not_to_be_called_suppresses_the_number(api: Api) -> None:

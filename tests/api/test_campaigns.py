@@ -8,7 +8,7 @@ import pytest
 from dialer.models import Campaign, CampaignContact
 from dialer.workspaces.clock import database_now
 from tests.api.client import Api, error_of
-from tests.factories import make_campaign, make_campaign_contact, make_contact, make_line, make_persona
+from tests.factories import make_campaign, make_campaign_contact, make_contact, make_line, make_persona, make_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -171,3 +171,37 @@ def test_campaigns_are_listed_by_status_and_name(api: Api) -> None:
     found = api.get("campaigns/", status="running", ordering="name").json()["results"]
 
     assert [row["name"] for row in found] == ["A", "B"]
+
+
+RETRIES = {"number_of_retries": 2, "interval_mins": 30, "mechanism": "Linear", "on_status": ["busy", "no-answer"]}
+
+
+def test_a_campaign_with_retries_and_send_at_uses_a_policy_with_these_rules(api: Api) -> None:
+    send_at = (database_now() + timedelta(days=1)).replace(microsecond=0).isoformat()
+    sent = body(api, schedule={"send_at": send_at}, retries=RETRIES)
+
+    first, second = (api.post("campaigns/", {**sent, "name": name}).json() for name in ("Spring", "Summer"))
+
+    assert first["retry_policy_id"] == second["retry_policy_id"]
+    assert first["schedule"]["start_at"] == send_at.replace("+00:00", "Z")
+    policy = api.get(f"retry-policies/{first['retry_policy_id']}/").json()
+    rule = {"delays": [30], "limit": 2}
+    assert (policy["name"], policy["rules"]) == ("Retries of Spring", {"no_answer": rule, "busy": rule})
+
+
+def test_retries_of_a_campaign_do_not_take_a_name_that_is_in_use(api: Api) -> None:
+    make_policy(api.workspace, name="Retries of Spring")
+
+    made = api.post("campaigns/", body(api, name="Spring", retries=RETRIES)).json()
+
+    policy = api.get(f"retry-policies/{made['retry_policy_id']}/").json()
+    assert policy["name"] == "Retries of Spring 2"
+
+
+def test_retries_contradict_a_policy(api: Api) -> None:
+    policy = make_policy(api.workspace)
+
+    refused = api.post("campaigns/", body(api, retries=RETRIES, retry_policy_id=policy.public_id))
+
+    assert (refused.status_code, list(error_of(refused)["fields"])) == (400, ["retries"])
+    assert not Campaign.objects.exists()

@@ -7,11 +7,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
-from callbacks import actions, bulk, tasks
+from callbacks import actions, bulk, scheduling, tasks
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, BulkRow, Callback
 from callbacks.refusals import code_of, words_of
-from callbacks.rules.statuses import BulkStatus
+from callbacks.rules.statuses import BulkStatus, CallbackType
 from callbacks.verbs import counted
 from dialer.models import Call
 from dialer.workspaces.audit import Actor
@@ -208,6 +208,30 @@ def test_what_was_cancelled_in_bulk_can_be_taken_back_in_bulk(carrier: InProcess
 
     assert (done.done, statuses()) == (3, ["pending"] * 3)
     assert Call.objects.filter(status="queued").count() == 3
+
+
+@pytest.mark.parametrize("way", ["by ids", "as a job"])
+def test_of_two_that_were_cancelled_for_one_contact_the_last_is_taken_back(carrier: InProcessCarrier, way: str) -> None:
+    first = retries(1).get()
+    actions.cancel(first.pk, workspace_id=first.workspace_id, actor=SARA, now=NOW + MINUTE)
+    second = scheduling.request(
+        workspace_id=first.workspace_id,
+        contact_id=first.contact_id,
+        campaign_id=first.campaign_id,
+        type=CallbackType.MANUAL,
+        scheduled_at=NOW + 120 * MINUTE,
+        actor=SARA,
+        now=NOW + 2 * MINUTE,
+    ).callback
+    actions.cancel(second.pk, workspace_id=first.workspace_id, actor=SARA, now=NOW + 3 * MINUTE)
+    cancelled = Callback.objects.filter(status="cancelled")
+
+    if way == "by ids":
+        bulk.act(order(cancelled, "undo"), [first.pk, second.pk], now=NOW + 4 * MINUTE)
+    else:
+        run(start(cancelled, "undo"))
+
+    assert Callback.objects.get(status="pending").pk == second.pk
 
 
 def test_rows_of_another_workspace_are_never_among_them(carrier: InProcessCarrier) -> None:

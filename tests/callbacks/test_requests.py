@@ -70,6 +70,37 @@ def test_a_promise_takes_the_place_of_a_first_call_that_is_queued(carrier: InPro
     assert dial(NOW + HOUR)["placed"] == 1
 
 
+def test_a_promise_made_during_a_call_has_the_outcome_of_that_call(carrier: InProcessCarrier) -> None:
+    member = a_member()
+    dial(NOW)
+
+    made = promise(member).callback
+    end_all(NOW, "answered")
+
+    assert (made.original_outcome, Callback.objects.get().original_outcome) == ("", "answered")
+
+
+def test_a_promise_in_place_of_a_retry_keeps_the_outcome_that_the_retry_followed(carrier: InProcessCarrier) -> None:
+    member = a_member()
+    dial(NOW)
+    end_all(NOW, "busy")
+
+    first = promise(member).callback
+    second = promise(member, in_=2 * HOUR).callback
+
+    assert (first.original_outcome, second.original_outcome) == ("busy", "busy")
+
+
+def test_a_promise_after_a_cancelled_retry_follows_the_outcome_of_the_last_call(carrier: InProcessCarrier) -> None:
+    member = a_member()
+    dial(NOW)
+    end_all(NOW, "busy")
+    callback = Callback.objects.get()
+    actions.cancel(callback.pk, workspace_id=callback.workspace_id, actor=SYSTEM, now=NOW + MINUTE)
+
+    assert promise(member).callback.original_outcome == "busy"
+
+
 def test_a_retry_that_an_operator_cancelled_is_not_used_up_by_a_later_promise(carrier: InProcessCarrier) -> None:
     member = a_member()
     dial(NOW)

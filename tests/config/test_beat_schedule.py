@@ -107,6 +107,7 @@ SCHEDULE = [
 
 NUDGED = {
     "dialer.place_calls": "dialer.tick, with the calls it claimed",
+    "dialer.hang_up": "whoever cancels a live call, and dialer.check_open_calls does the same",
     "dialer.import_contacts": "the upload, and dialer.resume_imports",
     "callbacks.run_bulk": "whoever starts a job, and callbacks.resume_bulks",
 }

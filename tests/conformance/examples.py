@@ -42,7 +42,7 @@ EXAMPLES = {
             "data.retry.attempt_number",
             "data.retry.max_attempts",
         ),
-        extra=_ENVELOPE | {"call_id"},
+        extra=_ENVELOPE | {"call_id", "data.campaign_id", "data.contact"},
     ),
     "envelope/callback": Rules(spelled=_words("event"), extra=_ENVELOPE | {"data"}),
     "envelope/call.analyzed": Rules(

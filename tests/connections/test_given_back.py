@@ -15,12 +15,12 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from dialer.carriers.base import Accepted, Answer, LookUp, NotFound, PlaceRequest, SendAnswer, SendRequest, Sent
-from dialer.dialing import placing, reconciliation
+from dialer.dialing import hanging_up, placing, reconciliation
 from dialer.messages import messages
 from dialer.models import Call
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
-from tests.admin.people import CONFIRMED, browser_of
+from tests.admin.people import browser_of
 from tests.admin.test_campaigns import filled_in as campaign_form
 from tests.api.client import Api
 from tests.connections.pool import Pool, pool
@@ -125,22 +125,10 @@ def test_while_a_call_is_looked_up(pool: Pool, workspace: Workspace, carrier_loo
     assert pool.seen == [False]
 
 
-def test_while_the_api_has_a_call_hung_up(pool: Pool, workspace: Workspace, carrier_looks: InProcessCarrier) -> None:
-    call = make_call(make_contact(workspace), status="in_progress")
+def test_while_a_call_is_hung_up(pool: Pool, workspace: Workspace, carrier_looks: InProcessCarrier) -> None:
+    call = make_call(make_contact(workspace), status="in_progress", cancel_requested_at=NOW, hang_up_at=NOW)
 
-    answer = Api(workspace).post(f"calls/{call.public_id}/cancel/")
-
-    assert answer.status_code == 200, answer.content
-    assert carrier_looks.hung_up == [call.pk]
-    assert pool.seen == [False]
-
-
-def test_while_an_operator_has_a_call_hung_up(
-    pool: Pool, workspace: Workspace, carrier_looks: InProcessCarrier
-) -> None:
-    call = make_call(make_contact(workspace), status="in_progress")
-
-    browser_of(None, is_superuser=True).post(reverse("admin:dialer_call_cancel", args=[call.pk]), CONFIRMED)
+    hanging_up.ask_due(limit=10, now=NOW)
 
     assert carrier_looks.hung_up == [call.pk]
     assert pool.seen == [False]

@@ -268,6 +268,9 @@ class TestArrays:
         data = result["data"]
         assert (data["status"], data["additionalInformation"]) == ("Not Complete", "No answer")
         assert data["phone"] == phone.removeprefix("+")
+        assert world.ask(f"calls/{data['sessionId']}/")["id"] == last["id"]
+        assert world.ask("calls/", chain_id=data["callResultId"])["results"][0]["id"] == last["id"]
+        assert world.ask(f"campaigns/{data['campaignId']}/")["id"] == campaign["id"]
         assert UUID(data["sessionId"]) == parse_public_id("call", last["id"])
         assert UUID(data["callResultId"]) == parse_public_id("chn", last["chain_id"])
         assert UUID(data["campaignId"]) == parse_public_id("camp", campaign["id"])

@@ -107,6 +107,15 @@ def test_a_call_of_which_nothing_is_heard_and_the_carrier_knows_nothing_is_given
     assert Call.objects.get(pk=quiet.pk).outcome == "unknown"
 
 
+def test_a_cancelled_call_whose_message_was_lost_is_hung_up_by_the_next_check(carrier: InProcessCarrier) -> None:
+    now = database_now()
+    live = a_queued_call(status="ringing", cancel_requested_at=now, hang_up_at=now, check_at=now + MINUTE)
+
+    tasks.check_open_calls()
+
+    assert carrier.hung_up == [live.pk]
+
+
 @pytest.fixture
 def texting() -> Workspace:
     workspace = make_workspace()

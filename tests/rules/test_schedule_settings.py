@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.rules import schedule_settings
-from dialer.rules.schedule_settings import InvalidSettings, parse, parse_contact_limits, parse_retry_policy
+from dialer.rules.schedule_settings import (
+    InvalidSettings,
+    parse,
+    parse_contact_limits,
+    parse_retries,
+    parse_retry_policy,
+)
 from dialer.rules.window_settings import WEEKDAYS, window_in_force
 
 JSON = st.recursive(
@@ -263,3 +269,34 @@ def test_bad_contact_limits_are_refused_naming_the_field(raw: object, path: str)
         parse_contact_limits(raw)
 
     assert list(refused.value.errors) == [path]
+
+
+def test_the_retries_of_a_campaign_are_the_rules_of_a_policy_in_short() -> None:
+    retries = {
+        "number_of_retries": 3,
+        "interval_mins": 10,
+        "mechanism": "Exponential",
+        "on_status": ["busy", "no-answer", "failed"],
+    }
+
+    rule = {"delays": [10, 20, 40], "limit": 3}
+    assert parse_retries(retries) == {"no_answer": rule, "busy": rule, "network_error": rule}
+    assert parse_retries({"number_of_retries": 0}) == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "at_fault"),
+    [
+        ({}, "retries.number_of_retries"),
+        ({"number_of_retries": False}, "retries.number_of_retries"),
+        ({"number_of_retries": 1, "interval_mins": 0, "on_status": ["busy"]}, "retries.interval_mins"),
+        ({"number_of_retries": 1, "interval_mins": 5, "interval_minutes": 5}, "retries.interval_mins"),
+        ({"number_of_retries": 1, "interval_mins": 5, "on_status": ["rang"]}, "retries.on_status.0"),
+        ({"number_of_retries": 1, "busy": {"delays": [1], "limit": 1}}, "retries.busy"),
+    ],
+)
+def test_bad_retries_are_named_as_they_were_given(sent: dict[str, Any], at_fault: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        parse_retries(sent)
+
+    assert at_fault in refused.value.errors

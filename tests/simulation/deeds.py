@@ -12,7 +12,7 @@ from callbacks.scheduling import Force
 from dialer.calls import calls
 from dialer.carriers.base import MessageReport, Report
 from dialer.contacts import contacts, suppressions
-from dialer.dialing import placing, single_calls
+from dialer.dialing import hanging_up, single_calls
 from dialer.messages import messages
 from dialer.messages import reports as message_reports
 from dialer.models import Call, Contact, Suppression
@@ -220,8 +220,8 @@ def cancel_call(stage: "Stage") -> None:
     call = one_of(stage, open_ones)
     done = calls.cancel(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, reason="", now=stage.now)
     stage.told("call cancelled", call.pk)
-    if done.status != "ended":
-        placing.hang_up(call.pk)
+    if done.is_hanging_up:
+        hanging_up.ask_due(limit=10, now=stage.now)
 
 
 def call_unknown_back(stage: "Stage") -> None:

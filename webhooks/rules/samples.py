@@ -110,6 +110,8 @@ def _calls(now: str) -> dict[str, dict[str, Any]]:
         "call.ended": {
             "job_id": _id("call"),
             "contact_id": _id("ct"),
+            "campaign_id": _id("camp"),
+            "contact": _CONTACT,
             **end,
             "transcript": _TEXT,
             "recording_url": None,

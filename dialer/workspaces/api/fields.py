@@ -11,7 +11,7 @@ from django.db.models import Model
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
-from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
+from dialer.workspaces.ids import UUID_PATTERN, MalformedId, parse_public_id, public_id
 from dialer.workspaces.models import PublicId
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -208,8 +208,9 @@ class _PublicId(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
-        prefix = self.target.prefix
-        return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+        form = f"{self.target.prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}"
+        # Read in both forms, shown in one.
+        return {"type": "string", "pattern": f"^{form}$|^{UUID_PATTERN}$" if direction == "request" else f"^{form}$"}
 
 
 class _LocalTime(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

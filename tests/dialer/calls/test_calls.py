@@ -64,6 +64,32 @@ def test_a_first_call_that_is_withdrawn_ends_no_chain() -> None:
     assert told("call.exhausted") == []
 
 
+def test_a_call_that_a_client_made_ends_cancelled_where_it_is_withdrawn() -> None:
+    call = make_call(rank=3)
+
+    with transaction.atomic():
+        calls.withdraw([call.pk], why=Withdrawal.SUPPRESSED, now=NOW)
+
+    call.refresh_from_db()
+    assert (call.status, call.outcome, call.held_reason, call.ended_at) == ("ended", "cancelled", "suppressed", NOW)
+    (ended,), (exhausted,) = told("call.ended"), told("call.exhausted")
+    assert (ended["status"], ended["ended_reason"], ended["retry"]["will_retry"]) == ("failed", "cancelled", False)
+    assert (exhausted["result"], exhausted["reason"], exhausted["attempts"]) == ("suppressed", "suppressed", 0)
+    assert told("call.attempted") == []
+
+
+def test_the_call_of_a_callback_that_is_withdrawn_is_not_told_as_a_call(carrier: InProcessCarrier) -> None:
+    retry = a_retry_that_waits()
+    before = len(told("call.ended"))
+
+    withdraw(retry)
+
+    retry.refresh_from_db()
+    assert (retry.status, retry.held_reason) == ("withdrawn", "cancelled")
+    assert len(told("call.ended")) == before
+    assert len(told("callback.cancelled")) == 1
+
+
 def test_a_contact_that_is_at_its_end_stays_as_it_is_when_a_call_is_withdrawn() -> None:
     ended_at = NOW - timedelta(days=1)
     member = make_campaign_contact(make_campaign(), state="suppressed", end_reason="suppressed", ended_at=ended_at)
@@ -107,12 +133,12 @@ def test_the_audit_says_who_cancelled_a_call_and_why() -> None:
     assert (entry.from_state, entry.to_state) == ({"status": "queued"}, {"status": "ended"})
 
 
-def test_a_live_call_that_is_to_be_stopped_is_marked_and_its_carrier_is_asked(carrier: InProcessCarrier) -> None:
+def test_a_live_call_that_is_to_be_stopped_is_marked_for_a_worker_to_hang_up(carrier: InProcessCarrier) -> None:
     make_campaign_contact(make_campaign(schedule=ROUND_THE_CLOCK))
     dial(NOW)
     live = Call.objects.get()
 
     stopped = calls.cancel(live.pk, workspace_id=live.workspace_id, actor=ANN, reason="", now=NOW)
 
-    assert (stopped.status, stopped.cancel_requested_at) == ("dialing", NOW)
+    assert (stopped.status, stopped.cancel_requested_at, stopped.hang_up_at) == ("dialing", NOW, NOW)
     assert told("call.ended") == []

@@ -1,7 +1,8 @@
 """The life of a campaign: made, filled, started, paused, resumed, cancelled, failed, ended."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from dialer.campaigns.lifecycle import CampaignNotStartable
 from dialer.campaigns.settings import InvalidCampaign
 from dialer.campaigns.stats import stats
 from dialer.contacts.contacts import InvalidContact
+from dialer.dialing.claim import claim_due
 from dialer.models import Call, Campaign, CampaignContact, Contact, Import
 from dialer.workspaces.audit import SYSTEM, Actor
 from dialer.workspaces.models import AuditEntry, Workspace
@@ -155,6 +157,93 @@ def test_contacts_of_a_draft_get_their_first_time_when_it_starts_each_on_its_own
     assert berlin.due_at == NOW
     assert tokyo.due_at == NOW + timedelta(hours=3)  # 09:00 in New York
     assert somewhere.due_at == NOW  # 11:00 in the workspace's zone, the narrow window
+
+
+def test_a_campaign_that_starts_later_is_scheduled_and_told_when_it_starts(workspace: Workspace) -> None:
+    start_at = NOW + timedelta(hours=2)
+    campaign = make_campaign(workspace, status="draft", start_at=start_at)
+    make_campaign_contact(campaign, make_contact(workspace), due_at=None)
+
+    started = lifecycle.start(campaign.id, **by_ann(workspace))
+
+    assert (started.status, started.started_at, told("campaign.started")) == ("scheduled", None, [])
+    assert campaign_completion.begin_scheduled(now=start_at - timedelta(seconds=1)) == []
+    assert campaign_completion.begin_scheduled(now=start_at) == [campaign.id]
+    assert campaign_completion.begin_scheduled(now=start_at) == []
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.started_at) == ("running", start_at)
+    (event,) = told("campaign.started")
+    assert event["data"]["started_at"] == "2025-03-12T12:00:00Z"
+    entries = AuditEntry.objects.filter(object_type="campaign").order_by("id")
+    assert [(entry.verb, entry.to_state["status"]) for entry in entries] == [
+        ("start", "scheduled"),
+        ("begin", "running"),
+    ]
+
+
+def test_nobody_is_called_before_a_scheduled_campaign_starts(workspace: Workspace) -> None:
+    campaign = make_campaign(workspace, status="scheduled", start_at=NOW + timedelta(hours=2))
+    make_campaign_contact(campaign, make_contact(workspace))
+
+    assert claim_due(limit=10, now=NOW) == []
+
+
+def test_a_scheduled_campaign_follows_its_start_when_that_is_moved(workspace: Workspace) -> None:
+    campaign = make_campaign(workspace, status="scheduled", start_at=NOW + timedelta(hours=2))
+
+    lifecycle.edit(campaign.id, schedule={"start_at": (NOW - timedelta(hours=1)).isoformat()}, **by_ann(workspace))
+
+    assert campaign_completion.begin_scheduled(now=NOW) == [campaign.id]
+
+
+@pytest.mark.parametrize("verb", [lifecycle.pause, lifecycle.resume, lifecycle.start])
+def test_a_scheduled_campaign_can_only_be_edited_filled_and_cancelled(
+    workspace: Workspace, verb: Callable[..., object]
+) -> None:
+    campaign = make_campaign(workspace, status="scheduled", start_at=NOW + timedelta(hours=2))
+    member = make_campaign_contact(campaign, make_contact(workspace))
+
+    with pytest.raises(TransitionConflict):
+        verb(campaign.id, **by_ann(workspace))
+    lifecycle.cancel(campaign.id, **by_ann(workspace))
+
+    campaign.refresh_from_db()
+    member.refresh_from_db()
+    assert (campaign.status, member.state) == ("cancelled", "cancelled")
+    assert [event["event"] for event in (*told("campaign.started"), *told("campaign.ended"))] == ["campaign.ended"]
+
+
+def test_contacts_added_to_a_scheduled_campaign_get_their_first_time(workspace: Workspace) -> None:
+    start_at = NOW + timedelta(hours=2)
+    campaign = make_campaign(workspace, status="scheduled", start_at=start_at)
+
+    membership.add(campaign.id, [{"phone": "+4930901820"}], workspace_id=workspace.id, actor=ANN, now=NOW)
+
+    assert CampaignContact.objects.get().due_at == start_at
+
+
+def test_a_start_on_local_clocks_comes_with_the_first_clock_that_shows_it(workspace: Workspace) -> None:
+    campaign = make_campaign(workspace, status="draft", start_at_local="2025-03-13T10:00:00")
+    make_campaign_contact(campaign, make_contact(workspace), due_at=None)
+    in_kiribati = datetime(2025, 3, 12, 20, tzinfo=UTC)
+
+    assert lifecycle.start(campaign.id, **by_ann(workspace)).status == "scheduled"
+
+    assert campaign_completion.begin_scheduled(now=in_kiribati - timedelta(seconds=1)) == []
+    assert campaign_completion.begin_scheduled(now=in_kiribati) == [campaign.id]
+
+
+@pytest.mark.parametrize("verb", [lifecycle.cancel, lifecycle.fail])
+def test_why_a_campaign_was_stopped_is_a_note_beside_the_reason_of_its_end(
+    workspace: Workspace, verb: Callable[..., object]
+) -> None:
+    campaign = make_campaign(workspace)
+
+    verb(campaign.id, reason="no budget", **by_ann(workspace))
+
+    campaign.refresh_from_db()
+    assert (campaign.end_reason, campaign.end_note) == (campaign.status, "no budget")
+    assert told("campaign.ended")[0]["data"]["end_reason"] == campaign.status
 
 
 def test_a_start_on_each_contacts_own_clock_comes_zone_by_zone(workspace: Workspace) -> None:
@@ -332,7 +421,8 @@ def test_cancel_stops_what_waits_lets_live_calls_finish_and_then_tells_the_end_o
         "cancelled": 2,
     }
     campaign.refresh_from_db()
-    assert (campaign.status, campaign.ended_at, campaign.end_reason) == ("cancelled", LATER, "no budget")
+    assert (campaign.status, campaign.ended_at) == ("cancelled", LATER)
+    assert (campaign.end_reason, campaign.end_note) == ("cancelled", "no budget")
 
 
 def test_a_campaign_with_nothing_under_way_ends_with_its_cancel(workspace: Workspace) -> None:

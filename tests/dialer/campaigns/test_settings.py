@@ -121,6 +121,14 @@ def test_times_are_kept_in_utc_and_local_ones_as_said(workspace: Workspace) -> N
     assert local["start_at_local"] == "2025-03-13T10:00:00"
 
 
+def test_send_at_is_start_at_as_other_systems_write_it(workspace: Workspace) -> None:
+    at = "2025-03-13T10:00:00+05:30"
+
+    assert columns(workspace, schedule={"send_at": at})["start_at"] == datetime(2025, 3, 13, 4, 30, tzinfo=UTC)
+    assert faults(workspace, schedule={"send_at": at, "start_at": at}) == ["schedule.send_at"]
+    assert faults(workspace, schedule={"send_at": "soon"}) == ["schedule.send_at"]
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["timezone", "start_at", "start_at_local", "end_at", "days"]),

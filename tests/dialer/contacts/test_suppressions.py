@@ -42,7 +42,7 @@ def test_a_number_is_stopped_in_its_workspace_and_in_no_other() -> None:
     done = suppress(workspaces[0], [phone])
 
     assert done.withdrawn == 1
-    for workspace, status, state in zip(workspaces, ("withdrawn", "queued"), ("suppressed", "waiting"), strict=True):
+    for workspace, status, state in zip(workspaces, ("ended", "queued"), ("suppressed", "waiting"), strict=True):
         assert Call.objects.get(workspace=workspace).status == status
         assert CampaignContact.objects.get(workspace=workspace).state == state
 

@@ -50,7 +50,7 @@ def test_a_wish_withdraws_what_else_waits_for_the_number() -> None:
     conversation.request_dnc(call.pk, workspace_id=call.workspace_id, actor=SYSTEM, now=NOW)
 
     waiting.refresh_from_db()
-    assert waiting.status == "withdrawn"
+    assert (waiting.status, waiting.held_reason) == ("ended", "suppressed")
 
 
 def test_a_call_that_was_never_handed_over_has_nobody_who_could_wish() -> None:

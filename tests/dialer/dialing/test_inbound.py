@@ -1,6 +1,7 @@
 """Calls that come in: whose they are, what they make needless, and what they leave alone."""
 
 import itertools
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,7 +32,9 @@ from tests.factories import (
 )
 from tests.in_process_carrier import InProcessCarrier
 from tests.pipeline import carrier, dial, end_all
-from webhooks.models import Event
+from tests.webhooks.rows import make_endpoint
+from webhooks.hidden_endpoints import freeze_status_urls
+from webhooks.models import BatchItem, Delivery, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["carrier"]
@@ -93,6 +96,23 @@ def a_retry(campaign: Campaign | None = None, contact: Contact | None = None) ->
     end_all(NOW, "no_answer")
     made: Callback = Callback.objects.latest("id")
     return made
+
+
+def test_a_contact_who_rings_back_after_a_busy_has_one_result_and_was_reached(carrier: InProcessCarrier) -> None:
+    campaign = make_campaign(schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [60]})
+    make_endpoint(campaign.workspace, profile="batch")
+    url = {"call.exhausted": "https://9.9.9.9/done"}
+    freeze_status_urls(campaign.workspace_id, campaign.pk, url, name="Done", secret=None, now=NOW)
+    retry = a_retry(campaign)
+
+    Ring(retry.contact.phone).talks(NOW + MINUTE, seconds=20)
+
+    (item,) = BatchItem.objects.filter(type="CallComplete")
+    result = json.loads(bytes(item.body))["data"]
+    assert (result["status"], result["additionalInformation"]) == ("Complete", "No further action")
+    assert result["campaignId"] == str(campaign.pk)
+    number_done = Delivery.objects.exclude(body=None).get(event__type="call.exhausted")
+    assert json.loads(number_done.sent_body)["status"] == "completed"
 
 
 def a_promise(retry: Callback, kind: CallbackType = CallbackType.CUSTOMER_REQUESTED) -> Callback:

@@ -152,7 +152,7 @@ def test_a_campaign_fails_where_its_credentials_are_rejected_for_good_and_not_be
 
     assert lifecycle.fail_unusable(now=now) == 1
     campaign.refresh_from_db()
-    assert (campaign.status, campaign.end_reason) == ("failed", "credentials_rejected")
+    assert (campaign.status, campaign.end_reason, campaign.end_note) == ("failed", "failed", "credentials_rejected")
     assert list(Event.objects.filter(type__startswith="campaign.").values_list("type", flat=True).order_by("id")) == [
         "campaign.failed",
         "campaign.ended",

@@ -362,7 +362,7 @@ def test_whoever_writes_stop_is_neither_called_nor_written_to_any_more(
     call.refresh_from_db()
     entry = Suppression.objects.get()
     assert (entry.phone, entry.reason, entry.source) == (contact.phone, "stop_message", Message.objects.get().public_id)
-    assert call.status == "withdrawn"
+    assert (call.status, call.held_reason) == ("ended", "suppressed")
     assert AuditEntry.objects.get(verb="ask_to_stop").object_id == entry.source
     assert [event["data"]["reason"] for event in told("contact.suppressed")] == ["stop_message"]
     with pytest.raises(NumberSuppressed):

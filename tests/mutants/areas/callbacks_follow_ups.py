@@ -11,6 +11,21 @@ _REQUESTS = "tests/callbacks/test_requests.py"
 
 MUTANTS = [
     Mutant(
+        file="callbacks/follow_ups.py",
+        name="a promise made during a call follows no outcome",
+        old="        _keep_outcomes(ended, pending)\n",
+        new="",
+        tests="tests/callbacks/test_requests.py::test_a_promise_made_during_a_call_has_the_outcome_of_that_call",
+    ),
+    Mutant(
+        file="dialer/calls/events.py",
+        name="a contact who calls back has two results that contradict each other",
+        old="batch=None if reason == Withdrawal.INBOUND_CALL else formats",
+        new="batch=formats",
+        tests="tests/dialer/dialing/test_inbound.py"
+        "::test_a_contact_who_rings_back_after_a_busy_has_one_result_and_was_reached",
+    ),
+    Mutant(
         file="callbacks/callback_states.py",
         name="a call that was put back takes the place of a newer promise",
         old=" AND b.status = 'dialing' AND NOT EXISTS (\n"

@@ -15,6 +15,13 @@ _WAITING = "tests/callbacks/test_waiting.py"
 
 MUTANTS = [
     Mutant(
+        file="callbacks/verbs.py",
+        name="a bulk undo takes back what was ended first",
+        old='        turns=("-updated_at", "-id"),\n',
+        new="",
+        tests=f"{_BULK}::test_of_two_that_were_cancelled_for_one_contact_the_last_is_taken_back",
+    ),
+    Mutant(
         file="callbacks/scheduling.py",
         name="a call is promised to whoever asked not to be called",
         old="        if is_suppressed(workspace_id, contact.phone):\n            raise ContactSuppressed\n",

@@ -126,7 +126,7 @@ MUTANTS = [
     Mutant(
         file=_MEMBERS,
         name="contacts that are added to a paused campaign get no time",
-        old="_STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)\n",
+        old="_STARTED = (CampaignStatus.SCHEDULED, CampaignStatus.RUNNING, CampaignStatus.PAUSED)\n",
         new="_STARTED = (CampaignStatus.RUNNING,)\n",
         tests=f"{_TESTS}::test_contacts_that_are_added_to_a_campaign_that_has_started_get_their_first_time",
     ),
@@ -311,6 +311,27 @@ MUTANTS = [
         old="    if line.down_until is not None and line.down_until > now:\n",
         new="    if line.down_until is not None and line.down_until < now:\n",
         tests="tests/admin/test_campaigns.py::test_the_page_says_in_words_why_nothing_is_dialling",
+    ),
+    Mutant(
+        file=_ENDS,
+        name="a campaign is told to have started before its time",
+        old="    if not _due_to_begin(now=now).filter(pk=campaign.pk).update(",
+        new="    if not Campaign.objects.filter(pk=campaign.pk).update(",
+        tests=f"{_TESTS}::test_a_campaign_that_starts_later_is_scheduled_and_told_when_it_starts",
+    ),
+    Mutant(
+        file=_CAMPAIGNS,
+        name="what an operator says of a cancel takes the place of the reason of the end",
+        old="end_reason=to.value, end_note=reason[:64]",
+        new="end_reason=reason[:16], end_note=reason[:64]",
+        tests=f"{_TESTS}::test_why_a_campaign_was_stopped_is_a_note_beside_the_reason_of_its_end",
+    ),
+    Mutant(
+        file=_SETTINGS,
+        name="retries take the place of the policy that is given beside them",
+        old='    return {"retries": ["contradicts retry_policy_id"]} if is_twice else {}\n',
+        new="    return {}\n",
+        tests="tests/api/test_campaigns.py::test_retries_contradict_a_policy",
     ),
     Mutant(
         file=_REPORTS,

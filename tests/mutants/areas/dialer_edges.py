@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
+_HANGING_UP = "tests/dialer/dialing/test_hanging_up.py"
 _GIVEN_BACK = "tests/connections/test_given_back.py"
 
 MUTANTS = [
@@ -13,11 +14,32 @@ MUTANTS = [
         tests=f"{_GIVEN_BACK}::test_while_calls_are_placed",
     ),
     Mutant(
-        file="dialer/dialing/placing.py",
+        file="dialer/dialing/hanging_up.py",
         name="the database connection is kept while the carrier is asked to hang up",
-        old="    connection.close()\n    carriers.of(line).hang_up(call_id)",
-        new="    carriers.of(line).hang_up(call_id)",
-        tests=f"{_GIVEN_BACK}::test_while_the_api_has_a_call_hung_up",
+        old="    connection.close()\n",
+        new="",
+        tests=f"{_GIVEN_BACK}::test_while_a_call_is_hung_up",
+    ),
+    Mutant(
+        file="dialer/dialing/hanging_up.py",
+        name="a carrier is asked to hang up for as long as the call lasts",
+        old=" AND c.cancel_requested_at > %(asked_since)s",
+        new="",
+        tests=f"{_HANGING_UP}::test_a_carrier_that_does_not_hang_up_is_asked_a_few_times",
+    ),
+    Mutant(
+        file="dialer/dialing/hanging_up.py",
+        name="a carrier is asked to hang up on a call that has ended",
+        old="if call.is_live]",
+        new="]",
+        tests=f"{_HANGING_UP}::test_a_call_that_has_ended_is_not_hung_up",
+    ),
+    Mutant(
+        file="dialer/tasks/dialling.py",
+        name="a call is not hung up where the message was lost",
+        old="    hang_up()\n    checked",
+        new="    checked",
+        tests="tests/dialer/test_tasks.py::test_a_cancelled_call_whose_message_was_lost_is_hung_up_by_the_next_check",
     ),
     Mutant(
         file="dialer/dialing/reconciliation.py",

@@ -10,6 +10,16 @@ _PROMISES = "dialer/calls/listener.py"
 _CALL_TESTS = "tests/dialer/calls/test_calls.py"
 _CAMPAIGN_TESTS = "tests/dialer/campaigns/test_lifecycle.py"
 _SINGLE_TESTS = "tests/dialer/dialing/test_single_calls.py"
+_WITHDRAWS = """\
+            ORDER BY id FOR NO KEY UPDATE
+        )
+        UPDATE dialer_call c SET status = CASE WHEN was_accepted THEN 'ended' ELSE 'withdrawn' END,
+            outcome = CASE WHEN was_accepted THEN 'cancelled' ELSE '' END,
+            ended_reason = CASE WHEN was_accepted THEN 'cancelled' ELSE '' END,
+            ended_at = CASE WHEN was_accepted THEN %(now)s END,
+            held_reason = %(why)s, lease_until = NULL, generation = c.generation + 1
+        FROM mine WHERE c.id = mine.id AND c.status = 'queued'
+"""
 
 MUTANTS = [
     Mutant(
@@ -31,15 +41,23 @@ MUTANTS = [
     Mutant(
         file="dialer/calls/call_states.py",
         name="a call that is handed over is withdrawn",
-        old=" AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)\n"
-        "            ORDER BY id FOR NO KEY UPDATE\n        )\n"
-        "        UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,\n"
-        "            generation = c.generation + 1\n        FROM mine WHERE c.id = mine.id AND c.status = 'queued'\n",
-        new=" AND (NOT %(only_stale)s OR not_after < %(now)s)\n"
-        "            ORDER BY id FOR NO KEY UPDATE\n        )\n"
-        "        UPDATE dialer_call c SET status = 'withdrawn', held_reason = %(why)s, lease_until = NULL,\n"
-        "            generation = c.generation + 1\n        FROM mine WHERE c.id = mine.id\n",
+        old=" AND status = 'queued' AND (NOT %(only_stale)s OR not_after < %(now)s)\n" + _WITHDRAWS,
+        new=" AND (NOT %(only_stale)s OR not_after < %(now)s)\n" + _WITHDRAWS.replace(" AND c.status = 'queued'", ""),
         tests=f"{_CALL_TESTS}::test_only_what_is_queued_is_withdrawn",
+    ),
+    Mutant(
+        file="dialer/calls/call_states.py",
+        name="a call that a client made vanishes where it is withdrawn",
+        old="campaign_id IS NULL AND rank = %(new)s AS was_accepted",
+        new="false AS was_accepted",
+        tests=f"{_CALL_TESTS}::test_a_call_that_a_client_made_ends_cancelled_where_it_is_withdrawn",
+    ),
+    Mutant(
+        file=_CALLS,
+        name="the end of a call that a client made is told of its chain only",
+        old="    if accepted := [row.id for row in rows if row.status == CallStatus.ENDED]:\n",
+        new="    if accepted := []:\n",
+        tests=f"{_CALL_TESTS}::test_a_call_that_a_client_made_ends_cancelled_where_it_is_withdrawn",
     ),
     Mutant(
         file=_CALLS,
@@ -52,7 +70,7 @@ MUTANTS = [
     Mutant(
         file=_CALLS,
         name="the end of a chain is told of a contact that was never called",
-        old="            if call.attempt_number > 1\n        ],",
+        old="            if call.attempt_number > 1 or call.status == CallStatus.ENDED\n        ],",
         new="        ],",
         tests=f"{_CALL_TESTS}::test_a_first_call_that_is_withdrawn_ends_no_chain",
     ),

@@ -10,6 +10,14 @@ _ADMIN = "tests/audit/test_admin.py::test_a_change_leaves_who_did_what_and_why"
 
 MUTANTS = [
     Mutant(
+        file="dialer/workspaces/ids.py",
+        name="the ids in items of arrays find nothing",
+        old="    if _UUID.fullmatch(text):\n        return UUID(text)\n",
+        new="",
+        tests="tests/decisions/test_formats.py::TestArrays"
+        "::test_a_contact_who_is_not_reached_has_one_result_when_the_attempts_are_exhausted",
+    ),
+    Mutant(
         file="dialer/dialing/conversation.py",
         name="request-dnc leaves no audit entry",
         old='record(actor, [_change(call, "request_dnc",',

@@ -31,12 +31,21 @@ def _outcomes_are_the_carriers(evidence: Evidence) -> Iterator[Violation]:
             # Nobody could learn its fate then; what came later came too late.
             is_right = call.id in evidence.attempts and (end is None or end.taken_up_at > call.ended_at)
         elif call.outcome == "cancelled" and end is None:
-            is_right = bool(evidence.history.all("call cancelled", call.id))
+            is_right = _was_stopped(evidence, call)
         else:
             is_right = end is not None and (call.outcome, call.ended_at) == (end.outcome, end.at)
         if not is_right:
             seen = f"call {call.id} is said to have ended {call.outcome} at {call.ended_at}: {end}"
             yield Violation(rule=Rule.OUTCOMES_ARE_THE_CARRIERS, seen=seen)
+
+
+def _was_stopped(evidence: Evidence, call: Any) -> bool:
+    """Tell whether a person cancelled a call of which the carrier says nothing, or its contact was not to be called."""
+    if evidence.history.all("call cancelled", call.id):
+        return True
+    was_deleted = any(entry.at == call.ended_at for entry in evidence.history.all("deleted", call.contact))
+    is_single = call.campaign is None and call.id not in evidence.attempts
+    return is_single and (was_deleted or evidence.is_suppressed_at(call.contact, at=call.ended_at))
 
 
 def _retries_within_limits(evidence: Evidence) -> Iterator[Violation]:
