@@ -83,6 +83,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
+AUTHENTICATION_BACKENDS = ["dialer.workspaces.permissions.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
