@@ -43,10 +43,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Administration",
         (
             ("Workspaces", "domain", "workspaces.workspace"),
+            ("Members", "group", "workspaces.member"),
             ("API keys", "key", "workspaces.apikey"),
             ("Audit", "history", "workspaces.auditentry"),
             ("Users", "manage_accounts", "auth.user"),
-            ("Roles", "shield_person", "auth.group"),
         ),
     ),
 )

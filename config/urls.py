@@ -8,6 +8,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import views
+from dialer.workspaces.admin.members import Invitation
 from dialer.workspaces.api.views import NoSuchRoute
 
 _SCHEMA_RENDERERS = (
@@ -19,6 +20,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/search/", views.search),
     path("admin/", admin.site.urls),
+    path("invitation/<uidb64>/<token>/", Invitation.as_view(), name="invitation"),
     path("api/schema/", SpectacularAPIView.as_view(renderer_classes=_SCHEMA_RENDERERS), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dialer.api.urls")),

@@ -23,8 +23,6 @@ class BulkActionAdmin(JobAdmin[BulkAction]):
     search_help_text = "Id of a bulk action (bulk_…)"
     id_prefixes = {"id": "bulk"}
     fields = (("what", "state"), ("chosen", "who"), ("created_at", "finished_at"))
-    seen_by = ("callbacks.view_callback", "callbacks.change_callback")
-    stopped_by = "callbacks.change_callback"
 
     def beside(self, request: HttpRequest, row: BulkAction) -> dict[str, Any]:
         return {"title": self.what(row), **super().beside(request, row)}

@@ -31,14 +31,18 @@ class CallBackForm(ForceForm):
     notes = forms.CharField(required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
     field_order = ("when", "notes", "force", "reason")
 
-    def facts(self) -> Sequence[tuple[str, str]]:
-        """Return the contact and the current time on both clocks."""
+    def row(self) -> Call | None:
         try:
             named = UUID(str(self.object_id))
         except ValueError:
-            return ()
+            return None
         rows = Call.objects.visible_to(self.request.user).select_related("contact")
-        call: Call | None = rows.filter(pk=named).first()
+        found: Call | None = rows.filter(pk=named).first()
+        return found
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return the contact and the current time on both clocks."""
+        call = self.row()
         if call is None or not call.contact.zones:
             return ()
         now = database_now()

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -53,6 +54,8 @@ class CampaignWithCallbacksAdmin(CampaignAdmin):
 
     def preview(self, request: HttpRequest, campaign_id: UUID | None = None) -> HttpResponse:
         """Return the attempts that the unsaved form would lead to; writes nothing."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         campaign = self.get_queryset(request).filter(pk=campaign_id).select_related("line", "workspace").first()
         imagined, filled_in = PreviewForm(request.POST), ScheduleFields(request.POST)
         workspace = campaign.workspace if campaign else _workspace(request)

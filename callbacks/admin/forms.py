@@ -20,7 +20,7 @@ from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, instant_of
 from callbacks.verbs import Verb
-from dialer.models import Campaign, Contact, Persona
+from dialer.models import Call, Campaign, Contact, Persona
 from dialer.rules.statuses import CAMPAIGN_OVER, CampaignStatus
 from dialer.rules.waits import FORCEABLE
 from dialer.workspaces.admin import verb_forms
@@ -29,6 +29,7 @@ from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id
 
 MAY_FORCE = "callbacks.force_callback"
+_MAY_PROMISE = "callbacks.change_callback"
 
 
 class WallClockField(forms.Field):
@@ -118,7 +119,7 @@ class ForceForm(ReasonForm):
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
-        if not self.request.user.has_perm(MAY_FORCE):
+        if not self.request.user.has_perm(MAY_FORCE, self.row()):
             if self.data.get("force"):
                 # Our page does not offer the field; a request that sends it anyway is refused, not silently ignored.
                 raise PermissionDenied
@@ -129,6 +130,13 @@ class ForceForm(ReasonForm):
         if cleaned.get("force") and not cleaned.get("reason"):
             self.add_error("reason", "Forcing needs a reason.")
         return cleaned
+
+    def row(self) -> Callback | Call | None:
+        """Return the row that the button is on; ``None`` for forms about many rows, or about none yet."""
+        return callback_of(self)
+
+    def needs(self) -> Sequence[str]:
+        return (MAY_FORCE,) if self.cleaned_data.get("force") else ()
 
     def forced(self) -> Force | None:
         """Return the force, or ``None`` unless the user may force and ticked the box."""
@@ -224,14 +232,16 @@ class NewCallbackForm(RescheduleForm):
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
-        mine = Campaign.objects.visible_to(self.request.user).filter(status__in=_OPEN).order_by("name", "id")
+        mine = (
+            Campaign.objects.visible_to(self.request.user, _MAY_PROMISE).filter(status__in=_OPEN).order_by("name", "id")
+        )
         self.fields["campaign"].queryset = mine
         self.fields["type"].initial = CallbackType.CUSTOMER_REQUESTED.value
 
     def clean_who(self) -> Contact:
         """Return the contact; if several have the number, the newest."""
         wanted = self.cleaned_data["who"].strip()
-        rows = Contact.objects.visible_to(self.request.user).filter(deleted_at=None)
+        rows = Contact.objects.visible_to(self.request.user, _MAY_PROMISE).filter(deleted_at=None)
         try:
             found = rows.filter(pk=parse_public_id(Contact.public_prefix, wanted))
         except MalformedId:
@@ -247,6 +257,8 @@ class NewCallbackForm(RescheduleForm):
         campaign, contact = cleaned.get("campaign"), cleaned.get("who")
         if campaign and contact and campaign.workspace_id != contact.workspace_id:
             self.add_error("campaign", "The campaign belongs to another workspace than the contact.")
+        if contact and not all(self.request.user.has_perm(needed, contact) for needed in self.needs()):
+            self.add_error("force", "Your role in the contact's workspace does not allow it.")
         return cleaned
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -105,6 +106,8 @@ class RetryPolicyAdmin(ArchivingAdmin):
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Return the attempts that the unsaved form would lead to; writes nothing."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         imagined = PreviewForm(request.POST)
         filled_in = RulesForm(request.POST)
         context: dict[str, Any] = {}

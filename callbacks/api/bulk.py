@@ -35,6 +35,7 @@ from dialer.workspaces.api.fields import (
 from dialer.workspaces.api.idempotency import idempotent_in_steps
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiView
+from dialer.workspaces.models import ApiKey
 
 MOST_AT_ONCE = 200
 
@@ -244,6 +245,7 @@ class StopBulkJob(ApiView):
 
     queryset = BulkAction.objects.all()
     serializer_class = BulkJobShown
+    scope_to_write = ApiKey.Scope.CALLS
 
     @extend_schema(summary="Stop a bulk action", request=Reason, responses=BulkJobShown)
     def post(self, request: ApiRequest, pk: str) -> Response:

@@ -17,6 +17,7 @@ from dialer.models import Call
 from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiView
+from dialer.workspaces.models import ApiKey
 
 
 class RequestCallback(ShowsCallbacks):
@@ -76,6 +77,7 @@ class CallBack(ShowsCallbacks):
 class _SettlesCalls(ApiView):
     queryset = Call.objects.all()
     serializer_class = CallDetail
+    scope_to_write = ApiKey.Scope.CALLS
 
     def settle(self, verb: Callable[..., Call | None]) -> Response:
         self.do(verb, Reason)

@@ -36,11 +36,12 @@ from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
 from callbacks.verbs import VERBS, Verb
 from dialer.models import Campaign, RetryPolicy
-from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiView, Lists, Reads
+from dialer.workspaces.api_keys import reaches
+from dialer.workspaces.models import ApiKey
 
 _LONGEST_ID = 18
 SHOWN = ("contact", "campaign", "call__persona")
@@ -49,6 +50,7 @@ SHOWN = ("contact", "campaign", "call__persona")
 class ShowsCallbacks(ApiView):
     """Views that answer with rows of the queue."""
 
+    scope_to_write = ApiKey.Scope.CALLS
     waiting: dict[int, Any]
 
     def get_serializer_context(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dialer.setup import lines, personas, workspace_settings
 from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Member, Workspace
+from dialer.workspaces.roles import Role
 from webhooks import endpoints
 from webhooks.models import Endpoint
 
@@ -163,7 +164,7 @@ def _let_in(workspace: Workspace, *, now: datetime) -> None:
     if not user.check_password(settings.DEMO_PASSWORD):
         user.set_password(settings.DEMO_PASSWORD)
         user.save(update_fields=["password"])
-    Member.objects.get_or_create(workspace=workspace, user=user)
+    Member.objects.get_or_create(workspace=workspace, user=user, defaults={"role": Role.OWNER.value})
     if api_keys.authenticate(settings.DEMO_API_KEY, now=now) is None:
         api_keys.issue(
             workspace_id=workspace.id,

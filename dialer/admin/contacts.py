@@ -93,6 +93,7 @@ class ContactAdmin(WritingAdmin):
     actions = ("suppress_selected",)
     actions_detail = ("suppress", "forget")
     refusals: ClassVar[Any] = {ContactOnACall: its_own_words}
+    permissions: ClassVar[Mapping[str, str]] = {"suppress": "dialer.add_suppression"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
         rows: QuerySet[Contact] = super().get_queryset(request)
@@ -138,9 +139,8 @@ class ContactAdmin(WritingAdmin):
     def suppress_selected(self, request: HttpRequest, form: ReasonForm, row: Contact) -> None:
         _suppress(request, row, form)
 
-    def has_suppress_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        user: Any = request.user
-        return bool(user.has_perm("dialer.add_suppression"))
+    def has_suppress_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.allows(request, "suppress", obj)
 
     @column("Contact", header=True)
     def who(self, row: Contact) -> list[str]:
@@ -215,10 +215,7 @@ class SuppressionAdmin(MadeOnceAdmin):
     actions_detail = ("lift",)
     asked = ("workspace", "phones", "source")
     shown = ("workspace", "number", "reason", "source", "created_at")
-
-    def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        user: Any = request.user
-        return bool(user.has_perm("dialer.delete_suppression"))
+    permissions: ClassVar[Mapping[str, str]] = {"act": "dialer.delete_suppression"}
 
     def search(self, request: HttpRequest, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:  # noqa: ARG002
         digits = re.sub(r"[^0-9]", "", wanted)

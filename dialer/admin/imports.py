@@ -106,7 +106,7 @@ class ImportAdmin(MadeOnceAdmin):
         # Only speeds it up: if the message is lost, the sweep finds the row.
         transaction.on_commit(lambda: import_contacts.delay(str(obj.pk)), robust=True)
 
-    def response_add(self, request: HttpRequest, obj: Import, post_url_continue: str | None = None) -> HttpResponse:  # noqa: ARG002
+    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:  # noqa: ARG002
         self.message_user(request, "The file was uploaded and is being read.", messages.SUCCESS)
         return HttpResponseRedirect(self.url_of("change", obj.pk))
 

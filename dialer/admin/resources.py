@@ -116,6 +116,9 @@ class LineForm(WriteForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.initial["numbers"] = "\n".join(self.instance.caller_ids)
+        if "inbound_campaign" not in self.fields:  # for those who only look
+            return
         # Offer the newest campaigns of the line's workspace; a new line has no workspace yet, so it gets none.
         mine = Campaign.objects.filter(workspace_id=self.instance.workspace_id).order_by("-id")
         newest = mine.values("pk")[:MOST_OFFERED]
@@ -123,7 +126,6 @@ class LineForm(WriteForm):
         offered.queryset = mine.filter(
             Q(pk__in=list(newest.values_list("pk", flat=True))) | Q(pk=self.instance.inbound_campaign_id)
         )
-        self.initial["numbers"] = "\n".join(self.instance.caller_ids)
         if self.is_new:
             self.initial.setdefault("calls_per_second", lines.CALLS_PER_SECOND)
 

@@ -32,6 +32,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.models import ApiKey
 from dialer.workspaces.values import LONGEST_NAME
 
 _STATUSES = [status.value for status in CallStatus]
@@ -155,6 +156,7 @@ class Calls(Lists, Reads):
     queryset = Call.objects.all()
     serializer_class = CallSerializer
     filters = CallFilter
+    scope_to_write = ApiKey.Scope.CALLS
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         if asked.pop("needs_a_person", None):

@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
 from dialer.api.shapes import NumberAsked, Reason
@@ -24,7 +25,9 @@ from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.api_keys import reaches
 from dialer.workspaces.downloads import csv_file
+from dialer.workspaces.models import ApiKey
 
 
 class ContactSerializer(Strict):
@@ -88,6 +91,7 @@ class Contacts(Lists, Reads):
     queryset = Contact.objects.filter(deleted_at=None)
     serializer_class = ContactSerializer
     filters = ContactFilter
+    scope_to_write = ApiKey.Scope.CONTACTS
 
     @extend_schema(
         responses={200: ContactSerializer, 201: ContactSerializer},
@@ -122,6 +126,9 @@ class Contacts(Lists, Reads):
         query = ImportQuery(data=request.query_params.dict(), context=self.get_serializer_context())
         query.is_valid(raise_exception=True)
         asked = query.validated_data
+        if "campaign_id" in asked and not reaches(request.key, ApiKey.Scope.WRITE):
+            message = "`campaign_id` needs a key of scope `write`: contacts of a campaign are called."
+            raise PermissionDenied(message)
         return self.shown(
             received(request, file_name=asked["file_name"], campaign=asked.get("campaign_id")),
             ImportSerializer,

@@ -25,6 +25,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.models import ApiKey
 
 _STATUSES = [status.value for status in MessageStatus]
 _DIRECTIONS = [direction.value for direction in Direction]
@@ -76,6 +77,7 @@ class Messages(Lists, Reads):
     queryset = Message.objects.all()
     serializer_class = MessageSerializer
     filters = MessageFilter
+    scope_to_write = ApiKey.Scope.CALLS
 
     @extend_schema(
         request=NewMessage,

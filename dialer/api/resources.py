@@ -6,7 +6,6 @@ from typing import Any, ClassVar, TypedDict
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
 from dialer.api.shapes import RulesField
@@ -15,7 +14,6 @@ from dialer.setup import caller_ids, lines, personas, retry_policies
 from dialer.setup.lines import MAX_DURATIONS, RING_TIMEOUTS
 from dialer.setup.paces import LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND, MOST_CONCURRENT_CALLS
 from dialer.setup.personas import LONGEST_ENDPOINT
-from dialer.workspaces.api.authentication import reaches
 from dialer.workspaces.api.fields import (
     InstantField,
     NumberField,
@@ -29,6 +27,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.models import ApiKey
 from dialer.workspaces.values import LONGEST_NAME
 
 
@@ -79,7 +78,7 @@ class LineSerializer(Pace):
         required=False,
         allow_null=True,
         write_only=True,
-        help_text="What the carrier requires of this line; set with an `admin` key, never shown again. Addresses are "
+        help_text="What the carrier requires of this line; never shown again. Addresses are "
         "settings of the installation; a line of the carrier `simulated` has no credentials",
     )
     has_credentials = serializers.SerializerMethodField()
@@ -135,15 +134,12 @@ class _Archivable(Lists, Reads):
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         return rows.filter(archived_at__isnull=not asked.get("archived", False))
 
-    def body(self) -> dict[str, Any]:
-        return self.given(self.serializer_class)
-
     @idempotent
     def create(self, request: ApiRequest) -> Response:
-        return self.shown(type(self).making(**request.about, **self.body()), status=201)
+        return self.shown(type(self).making(**request.about, **self.given(self.serializer_class)), status=201)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        fields = self.body()
+        fields = self.given(self.serializer_class)
         return self.shown(type(self).editing(self.named_id(), **request.about, **fields))
 
     @extend_schema(description="Archives it: campaigns that use it keep it, new ones cannot choose it.")
@@ -167,17 +163,10 @@ class Lines(_Archivable):
 
     queryset = Line.objects.all()
     serializer_class = LineSerializer
+    scope_to_write = ApiKey.Scope.ADMIN
     making = staticmethod(lines.create_line)
     editing = staticmethod(lines.edit_line)
     archiving = staticmethod(lines.archive_line)
-
-    def body(self) -> dict[str, Any]:
-        """Return the body; raises ``PermissionDenied`` if it has credentials and the key lacks the scope ``admin``."""
-        fields = super().body()
-        if "credentials" in fields and not reaches(self.request.key, "admin"):
-            message = "`credentials` need an admin key."
-            raise PermissionDenied(message)
-        return fields
 
 
 @extend_schema_view(destroy=extend_schema(description="Archives it; the default policy cannot be archived."))

@@ -19,6 +19,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.models import ApiKey
 
 MOST_AT_ONCE = 1_000
 _LONGEST_NUMBER = 64
@@ -74,6 +75,7 @@ class Suppressions(Lists, Reads):
     serializer_class = SuppressionSerializer
     filters = SuppressionFilter
     admin_actions = ("destroy",)
+    scope_to_write = ApiKey.Scope.CONTACTS
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         if "phone" in asked:

@@ -3,12 +3,14 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from dialer.workspaces.ids import new_id, public_id
+from dialer.workspaces.roles import Role
 from dialer.workspaces.scoping import OwnedQuerySet, WorkspaceQuerySet
 
 
@@ -73,13 +75,21 @@ class Owned(models.Model):
 
 
 class Member(Owned):
-    """A user who belongs to a workspace; groups define the user's permissions."""
+    """A user who belongs to a workspace, with a role in it; ``members`` adds, changes and removes them."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(
+        max_length=8,
+        choices=[(role.value, role.value) for role in Role],
+        help_text="What the user may do in this workspace",
+    )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="member_once_per_workspace")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "user"], name="member_once_per_workspace"),
+            models.CheckConstraint(condition=Q(role__in=[role.value for role in Role]), name="member_role_known"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.workspace}"
@@ -92,6 +102,9 @@ class ApiKey(Owned, PublicId):
 
     class Scope(models.TextChoices):
         READ = "read"
+        CALLS = "calls"
+        CONTACTS = "contacts"
+        WEBHOOKS = "webhooks"
         WRITE = "write"
         ADMIN = "admin"
 
@@ -100,13 +113,25 @@ class ApiKey(Owned, PublicId):
     key_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     scope = models.CharField(max_length=8, choices=Scope.choices, default=Scope.WRITE)
     expires_at = models.DateTimeField(null=True, blank=True)
+    allowed_networks = ArrayField(
+        models.CharField(max_length=43),
+        default=list,
+        blank=True,
+        help_text="Where it may be used from; empty: anywhere",
+    )
+    refused_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a use from another address was last written to the audit"
+    )
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(scope__in=["read", "write", "admin"]), name="api_key_scope_known")
+            models.CheckConstraint(
+                condition=Q(scope__in=["read", "calls", "contacts", "webhooks", "write", "admin"]),
+                name="api_key_scope_known",
+            )
         ]
 
     def __str__(self) -> str:

@@ -7,8 +7,11 @@ Views never filter by workspace themselves: the API uses ``in_workspace(key.work
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+
+from dialer.workspaces.roles import roles_with
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -22,19 +25,31 @@ class OwnedQuerySet(models.QuerySet[_Row]):
     def in_workspace(self, workspace_id: UUID) -> Self:
         return self.filter(**{f"{self.workspace_path}_id": workspace_id})
 
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """Return the rows of workspaces that the user is a member of; a superuser sees all."""
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser, permission: str = "") -> Self:
+        """Return the rows of workspaces in which the user's role has the permission; a superuser has all of them.
+
+        Without a permission, it is that to view such rows.
+        """
         if getattr(user, "is_superuser", False):
             return self
-        member: dict[str, Any] = {f"{self.workspace_path}__members__user_id": user.pk}
+        opts = self.model._meta  # noqa: SLF001 — Django's documented interface
+        needed = permission or f"{opts.app_label}.{get_permission_codename('view', opts)}"
+        # One call of filter(): the user and the role are those of the same membership.
+        member: dict[str, Any] = {
+            f"{self._members}__user_id": user.pk,
+            f"{self._members}__role__in": roles_with(needed),
+        }
         return self.filter(**member)
+
+    @property
+    def _members(self) -> str:
+        return f"{self.workspace_path}__members"
 
 
 class WorkspaceQuerySet(OwnedQuerySet[_Row]):
     """Workspaces themselves, with the same methods."""
 
+    _members = "members"
+
     def in_workspace(self, workspace_id: UUID) -> Self:
         return self.filter(pk=workspace_id)
-
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self if getattr(user, "is_superuser", False) else self.filter(members__user_id=user.pk)

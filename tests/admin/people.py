@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.test import Client
 
@@ -21,8 +21,7 @@ def browser_of(workspace: Workspace | None, *, role: str = "manager", is_superus
     """Return a browser in which a member with a role is logged in."""
     user = User.objects.create(username=f"olga-{User.objects.count()}", is_staff=True, is_superuser=is_superuser)
     if workspace is not None:
-        user.groups.add(Group.objects.get(name=role))
-        Member.objects.create(workspace=workspace, user=user)
+        Member.objects.create(workspace=workspace, user=user, role=role)
     client = Client()
     client.force_login(user)
     client.cookies["time_zone"] = "America/New_York"

@@ -292,7 +292,7 @@ def test_members_of_workspaces_in_two_zones_see_the_rows_of_both(workspace: Work
     far = make_workspace(name="Far", time_zone="Asia/Tokyo")
     browser = browser_of(workspace)
     user: Any = browser.get(reverse(LIST)).wsgi_request.user
-    Member.objects.create(workspace=far, user=user)
+    Member.objects.create(workspace=far, user=user, role="viewer")
     make_callback(workspace, late=LATE, name="Near Row")
     make_callback(far, late=LATE, name="Far Row")
     make_callback(make_workspace(), late=LATE, name="Strange Row")

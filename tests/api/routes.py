@@ -9,6 +9,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from callbacks.models import BulkAction, Callback
 from dialer.models import Import
+from dialer.workspaces import api_keys
+from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
 from tests.api.queue_rows import make_callback, open_campaign, soon
 from tests.factories import (
@@ -92,6 +94,9 @@ def _replay(workspace: Workspace) -> Replay:
 
 
 ROWS: dict[str, Callable[[Workspace], str]] = {
+    "api-keys": lambda workspace: (
+        api_keys.issue(workspace_id=workspace.pk, name="CRM", scope="read", actor=SYSTEM, now=soon())[0].public_id
+    ),
     "bulk": lambda workspace: (
         BulkAction.objects.create(workspace=workspace, action="cancel", actor_kind="key").public_id
     ),

@@ -113,7 +113,7 @@ def test_bad_settings_are_named_by_their_path() -> None:
 
 
 def test_another_workspaces_line_is_not_there() -> None:
-    api = Api()
+    api = Api(scope="admin")
     path = f"lines/{make_line().public_id}/"
 
     assert [api.get(path).status_code, api.patch(path, {"name": "x"}).status_code, api.delete(path).status_code] == [
@@ -124,7 +124,7 @@ def test_another_workspaces_line_is_not_there() -> None:
 
 
 def test_a_line_names_the_campaign_of_calls_that_come_in_and_only_one_of_its_workspace() -> None:
-    api = Api()
+    api = Api(scope="admin")
     mine, theirs = make_campaign(api.workspace), make_campaign()
     line = make_line(api.workspace)
 

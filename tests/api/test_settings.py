@@ -65,7 +65,7 @@ def test_a_new_workspace_begins_with_ten_calls_a_day_and_number() -> None:
 
 
 def test_a_new_line_that_says_nothing_of_its_pace_starts_ten_calls_a_second_and_null_is_no_limit() -> None:
-    api = Api()
+    api = Api(scope="admin")
 
     silent = api.post("lines/", {"name": "Main", "carrier": "simulated"})
     unlimited = api.post("lines/", {"name": "Fast", "carrier": "simulated", "calls_per_second": None})

@@ -15,10 +15,11 @@ from django.urls import reverse
 from callbacks import actions
 from callbacks.models import BulkAction, Callback
 from dialer.models import Call
-from dialer.workspaces import api_keys
+from dialer.workspaces import api_keys, members
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import Member, Workspace
+from dialer.workspaces.roles import Role
 from tests.admin.people import CONFIRMED
 from tests.api.queue_rows import make_callback, open_campaign, soon
 from tests.audit.api_stories import failed_batch, running_replay
@@ -63,12 +64,8 @@ LOGGED_BY_DJANGO = {
     "auth_user_delete",
     "auth_user_password_change",
     "auth_user:delete_selected",
-    "auth_group_add",
-    "auth_group_change",
-    "auth_group_delete",
-    "auth_group:delete_selected",
 }
-"""People and roles belong to no workspace, and the audit does: what is done to them stands in Django's own log."""
+"""Users belong to no workspace, and the audit does: what is done to them stands in Django's own log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +95,7 @@ _Makes = Callable[[Workspace], Any]
 
 
 def _id(row: Any) -> str:
-    return str(row.pk) if isinstance(row, Callback) else str(row.public_id)
+    return str(row.pk) if isinstance(row, Callback | Member) else str(row.public_id)
 
 
 def pressed(door: str, verb: str, kind: str, makes: _Makes, **form: Any) -> Story:
@@ -198,6 +195,10 @@ def _campaign(**fields: Any) -> _Makes:
 
 def _key(workspace: Workspace) -> Any:
     return api_keys.issue(workspace_id=workspace.pk, name="CRM", scope="read", actor=SYSTEM, now=database_now())[0]
+
+
+def _member(workspace: Workspace) -> Any:
+    return members.add(workspace.pk, user_name="max", role=Role.VIEWER, actor=SYSTEM, now=database_now())
 
 
 def _endpoint(**fields: Any) -> _Makes:
@@ -343,6 +344,10 @@ STORIES = [
     pressed("dialer_retrypolicy_archive", "archive", "retrypolicy", make_policy),
     added("workspaces_apikey_add", "api_key", lambda _: {"name": "CRM", "scope": "write"}, verb="issue"),
     pressed("workspaces_apikey_revoke", "revoke", "api_key", _key),
+    added("workspaces_member_add", "member", lambda _: {"user_name": "maria", "role": "operator"}, verb="add"),
+    pressed("workspaces_member_change_role", "change_role", "member", _member, role="manager"),
+    pressed("workspaces_member_invite", "invite", "member", _member),
+    pressed("workspaces_member_remove", "remove", "member", _member),
     added("workspaces_workspace_add", "workspace", lambda _: dict(_WORKSPACE), verb="open"),
     edited("workspaces_workspace_change", "workspace", lambda mine: mine, **_WORKSPACE),
     added("webhooks_endpoint_add", "endpoint", _endpoint_form),

@@ -8,6 +8,7 @@ from typing import Any
 from callbacks import actions
 from callbacks.models import BulkAction, Callback
 from dialer.models import Call
+from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
 from tests.api.queue_rows import live_call, make_callback, open_campaign, soon
@@ -63,6 +64,11 @@ class Story:
 
     def __str__(self) -> str:
         return f"{self.verb}:{self.operation.replace(' ', ':')}"
+
+
+def _on_key(workspace: Workspace) -> Asked:
+    key, _ = api_keys.issue(workspace_id=workspace.pk, name="CRM", scope="read", actor=SYSTEM, now=soon())
+    return Asked(named=key.public_id)
 
 
 def _callback(workspace: Workspace) -> Callback:
@@ -216,6 +222,13 @@ _UNKNOWN: dict[str, Any] = {"status": "ended", "outcome": "unknown"}
 _TALKED: dict[str, Any] = {"status": "ended", "outcome": "answered"}
 
 STORIES = [
+    Story(
+        operation="POST api-keys/",
+        verb="issue",
+        kind="api_key",
+        asks=lambda _: Asked(body={"name": "CRM", "scope": "calls"}),
+    ),
+    Story(operation="POST api-keys/{id}/revoke/", verb="revoke", kind="api_key", asks=_on_key),
     Story(operation="POST callbacks/", verb="schedule", kind="callback", asks=_promise),
     Story(operation="PATCH callbacks/{id}/", verb="edit", kind="callback", asks=_on_callback({"notes": "Ask for Max"})),
     Story(operation="POST callbacks/{id}/call-now/", verb="call_now", kind="callback", asks=_on_callback()),

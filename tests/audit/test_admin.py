@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -31,6 +31,14 @@ pytestmark = pytest.mark.django_db
 _ASKED_BY_PERMISSION = ("_add", "_change", "_delete")
 _ONLY_READ = ("_changelist", "_history")
 _NO_CHANGE = {AUDIT, "django_admin_log"}
+SHOWS_A_SECRET = {
+    "webhooks_endpoint_add",
+    "webhooks_endpoint_rotate_secret",
+    "workspaces_apikey_add",
+    "workspaces_member_add",
+    "workspaces_member_invite",
+}
+"""Pages that answer with what they show once, instead of leading to another."""
 
 
 @pytest.fixture
@@ -59,13 +67,13 @@ def test_a_change_leaves_who_did_what_and_why(story: Story, workspace: Workspace
 
     answer = browser.post(sent.url, {**sent.form, "reason": WHY})
 
-    assert answer.status_code == 302, _faults(answer)
+    assert answer.status_code == (200 if story.door in SHOWS_A_SECRET else 302), _faults(answer)
     assert changed_since(rows) - _NO_CHANGE, "the story changes nothing: it proves nothing"
     told = entries_since(newest)
     mine = [entry for entry in told if (entry.verb, entry.object_type) == (story.verb, story.kind)]
     assert mine, f"no entry says {story.verb} {story.kind}; there are {told}"
     entry = mine[0]
-    user = User.objects.get()
+    user = User.objects.get(is_superuser=True)
     assert sent.about in ("*", entry.object_id)
     assert (entry.actor_kind, entry.actor_id, entry.actor_label) == ("user", str(user.pk), user.username)
     if asks_why:
@@ -87,23 +95,17 @@ def test_nothing_is_changed_where_the_entry_cannot_be_written(
 
 
 @pytest.mark.parametrize("door", sorted(LOGGED_BY_DJANGO))
-def test_what_is_done_to_people_and_roles_stands_in_the_log_of_django(browser: Client, door: str) -> None:
-    other, role = User.objects.create(username="max"), Group.objects.create(name="night shift")
-    row: User | Group = other if door.startswith("auth_user") else role
+def test_what_is_done_to_users_stands_in_the_log_of_django(browser: Client, door: str) -> None:
+    row = User.objects.create(username="max")
     page, _, action = door.partition(":")
     form = {
         "username": "maria",
         "usable_password": "true",
         "password1": "correct horse battery",
         "password2": "correct horse battery",
-        "name": "day shift",
         "post": "yes",
         "date_joined_0": "2025-03-12",
         "date_joined_1": "10:00",
-        "members-TOTAL_FORMS": "0",
-        "members-INITIAL_FORMS": "0",
-        "memberships-TOTAL_FORMS": "0",
-        "memberships-INITIAL_FORMS": "0",
         **({"action": action, "_selected_action": [str(row.pk)]} if action else {}),
     }
     url = reverse(f"admin:{page}_changelist") if action else reverse(f"admin:{page}", args=_arguments(page, row))
@@ -157,5 +159,5 @@ def _faults(answer: Any) -> str:
     return " ".join(re.findall(r"(?s)<ul class=.errorlist.*?</ul>", answer.content.decode()))
 
 
-def _arguments(page: str, row: User | Group) -> list[object]:
+def _arguments(page: str, row: User) -> list[object]:
     return [] if page.endswith("_add") else [row.pk]

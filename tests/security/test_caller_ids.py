@@ -19,7 +19,7 @@ VICTIMS_NUMBER = "+442079460001"
 
 def test_a_number_that_another_workspace_has_cannot_be_claimed() -> None:
     make_line(make_workspace(name="Victim Ltd"), caller_ids=[VICTIMS_NUMBER])
-    attacker = Api()
+    attacker = Api(scope="admin")
     line = make_line(attacker.workspace, caller_ids=["+493011111111"])
 
     made = attacker.post("lines/", {"name": "Mine", "caller_ids": ["+493022222222", "0044 20 79460001"[2:]]})

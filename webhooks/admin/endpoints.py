@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import (
@@ -18,6 +18,7 @@ from unfold.widgets import (
 from dialer.workspaces.admin.base import ScopedAdmin, go_to
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
+from dialer.workspaces.admin.shown_once import ShownOnce
 from dialer.workspaces.admin.verbs import about, button, verb
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
@@ -41,9 +42,6 @@ class EndpointForm(WriteForm):
 
     invalid = (InvalidEndpoint,)
     names: ClassVar[Mapping[str, str]] = {"secret": "new_secret", "scope_id": "scope"}
-    made: endpoints.WithSecret | None = None
-    """The endpoint with its secret, if one was made."""
-
     events = forms.MultipleChoiceField(
         choices=[_ANY, *((name, name) for name in (*EVENT_TYPES, *(each.value for each in BatchType)))],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -134,7 +132,7 @@ class EndpointForm(WriteForm):
             row = self.instance
             saved = endpoints.edit(row.pk, workspace_id=row.workspace_id, **about, **self.said())
         if saved.secret and not self.cleaned_data["new_secret"]:
-            self.made = saved
+            self.secret = _shown_once(saved)
         return saved.endpoint
 
 
@@ -224,11 +222,6 @@ class EndpointAdmin(WritingAdmin):
     def before_transaction(self, request: HttpRequest) -> None:
         request.fault_of_url = url_error(request.POST.get("url", ""))  # type: ignore[attr-defined]
 
-    def save_model(self, request: HttpRequest, obj: Model, form: object, change: object) -> None:  # noqa: ARG002
-        assert isinstance(form, EndpointForm)
-        if form.made is not None:
-            self.message_user(request, _shown_once(form.made))
-
     has_delete_permission = ScopedAdmin.has_delete_permission
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
@@ -317,7 +310,7 @@ class EndpointAdmin(WritingAdmin):
         icon="key",
         form=RotateForm,
     )
-    def rotate_secret(self, request: HttpRequest, form: RotateForm, row: Endpoint) -> str:
+    def rotate_secret(self, request: HttpRequest, form: RotateForm, row: Endpoint) -> str | ShownOnce:
         brought = form.cleaned_data["secret"] or None
         rotated = endpoints.rotate_secret(row.id, secret=brought, **about(request, row))
         return "The new secret waits to be promoted." if brought else _shown_once(rotated)
@@ -372,9 +365,12 @@ class EndpointAdmin(WritingAdmin):
         return page
 
 
-def _shown_once(made: endpoints.WithSecret) -> str:
+def _shown_once(made: endpoints.WithSecret) -> ShownOnce:
     secret = made.secret or ""
-    text = f"The secret, shown only now: {secret}"
-    if not SigningMethod(made.endpoint.signing_method).is_hmac or secret == standard_form(secret):
-        return text
-    return f"{text} (for Standard Webhooks libraries: {standard_form(secret)})"
+    is_standard = not SigningMethod(made.endpoint.signing_method).is_hmac or secret == standard_form(secret)
+    more = "" if is_standard else f" Libraries of Standard Webhooks take it as {standard_form(secret)}"
+    return ShownOnce(
+        title=f"The secret of {made.endpoint.name}",
+        text=secret,
+        advice=f"It is shown only now. The receiver verifies with it that requests come from here.{more}",
+    )

@@ -20,8 +20,6 @@ class ReplayAdmin(JobAdmin[Replay]):
     search_help_text = "Id of a replay (replay_…) or of an endpoint (wh_…)"
     id_prefixes = {"id": Replay.public_prefix, "endpoint_id": "wh"}
     fields = (("endpoint", "state"), ("since", "until"), ("statuses", "events"), ("who", "created_at", "finished_at"))
-    seen_by = ("webhooks.view_delivery", "webhooks.change_delivery")
-    stopped_by = "webhooks.change_endpoint"
 
     def progress(self, row: Replay) -> dict[str, Any]:
         is_over = row.status == ReplayStatus.DONE

@@ -14,6 +14,7 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.views import ApiView, Lists, Reads, public_id_in_path
+from dialer.workspaces.models import ApiKey
 from webhooks import replay
 from webhooks.models import Endpoint, Replay
 from webhooks.replay import MISSED, SETTLED, Wanted
@@ -80,6 +81,7 @@ class StartReplay(ApiView):
 
     queryset = Replay.objects.all()
     serializer_class = ReplayShown
+    scope_to_write = ApiKey.Scope.WEBHOOKS
 
     @extend_schema(operation_id="webhooks_replay_create", request=ReplayAsked, responses={202: ReplayShown})
     @idempotent
@@ -113,6 +115,7 @@ class Replays(Lists, Reads):
     queryset = Replay.objects.all()
     serializer_class = ReplayShown
     filters = ReplayFilters
+    scope_to_write = ApiKey.Scope.WEBHOOKS
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         if webhook_id := asked.pop("webhook_id", None):

@@ -7,12 +7,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
 from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Nothing
 from dialer.workspaces.api.views import Lists, Reads, public_id_in_path
+from dialer.workspaces.api_keys import reaches
+from dialer.workspaces.models import ApiKey
 from webhooks import batches, endpoints
 from webhooks.api.shapes import (
     AllDeliveryFilters,
@@ -37,6 +40,7 @@ from webhooks.models import Delivery, Endpoint
 from webhooks.rules.statuses import BatchType
 
 _ATTEMPTS_SHOWN = 100
+_SIGNING = {"secret", "signing_method"}
 _RENAMED = {"call_id": "event__call_id", "webhook_id": "endpoint_id"}
 
 
@@ -56,6 +60,8 @@ class Endpoints(Lists, Reads):
     serializer_class = EndpointShown
     filters = EndpointFilters
     orderings = ("-id", "id", "name", "-name")
+    admin_actions = ("rotate_secret", "promote_secret")
+    scope_to_write = ApiKey.Scope.WEBHOOKS
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         return rows.filter(is_active=asked["is_active"] == "true") if "is_active" in asked else rows
@@ -73,8 +79,11 @@ class Endpoints(Lists, Reads):
 
     @extend_schema(request=EndpointChange, responses=EndpointWithSecret)
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        """Change what is given; `is_active` switches the endpoint on and off."""
+        """Change what is given; `is_active` switches the endpoint on and off. How it signs needs an `admin` key."""
         given = self._given(EndpointChange)
+        if given.keys() & _SIGNING and not reaches(request.key, ApiKey.Scope.ADMIN):
+            message = "`secret` and `signing_method` of an endpoint need an admin key."
+            raise PermissionDenied(message)
         is_active = given.pop("is_active", None)
         with transaction.atomic():
             edited = endpoints.edit(self.named_id(), **request.about, **given)
@@ -149,6 +158,7 @@ class Deliveries(Lists):
     queryset = Delivery.objects.select_related("event").defer("body", "event__body")
     serializer_class = DeliveryShown
     filters = AllDeliveryFilters
+    scope_to_write = ApiKey.Scope.WEBHOOKS
 
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         return _asked_for(rows, asked)

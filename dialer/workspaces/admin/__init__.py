@@ -1,5 +1,5 @@
-"""The base of all admin pages, and the pages for users, API keys and the audit; importing this registers them."""
+"""The base of all admin pages, and the pages for users, members, API keys and the audit; importing registers them."""
 
-from dialer.workspaces.admin import access
+from dialer.workspaces.admin import access, members
 
-__all__ = ["access"]
+__all__ = ["access", "members"]

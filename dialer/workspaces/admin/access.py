@@ -1,26 +1,26 @@
-"""Users, members, API keys and audit entries."""
+"""Users, API keys and audit entries; members have a page of their own (``members``)."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django import forms
+from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from dialer.workspaces import api_keys
 from dialer.workspaces.admin.base import FilteredAdmin, ReadOnlyAdmin
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
+from dialer.workspaces.admin.shown_once import ShownOnce
 from dialer.workspaces.admin.verb_forms import ReasonForm
 from dialer.workspaces.admin.verbs import actor_of, verb
 from dialer.workspaces.clock import database_now
-from dialer.workspaces.models import ApiKey, AuditEntry, Member
+from dialer.workspaces.models import ApiKey, AuditEntry
 
 _KINDS = (
     "api_key",
@@ -33,6 +33,7 @@ _KINDS = (
     "endpoint",
     "import",
     "line",
+    "member",
     "message",
     "persona",
     "retrypolicy",
@@ -43,18 +44,34 @@ _KINDS = (
 
 
 class ApiKeyForm(WriteForm):
+    invalid = (api_keys.InvalidKey,)
+    allowed_networks = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text="Networks that it may be used from, one per line, such as 203.0.113.0/24; empty: anywhere",
+    )
+
     class Meta:
         model = ApiKey
         fields = ("workspace", "name", "scope", "expires_at")
 
+    def clean_allowed_networks(self) -> list[str]:
+        return str(self.cleaned_data["allowed_networks"]).split()
+
     def write(self, about: Mapping[str, Any]) -> ApiKey:
         given = self.cleaned_data
-        key, self.plain = api_keys.issue(
+        key, plain = api_keys.issue(
             workspace_id=given["workspace"].pk,
             name=given["name"],
             scope=given["scope"],
             expires_at=given["expires_at"],
+            allowed_networks=given["allowed_networks"],
             **about,
+        )
+        self.secret = ShownOnce(
+            title=f"The API key {key.name}",
+            text=plain,
+            advice="It is shown only now and stored as a hash. Requests send it as `Authorization: Bearer <key>`.",
         )
         return key
 
@@ -70,12 +87,15 @@ class ApiKeyAdmin(MadeOnceAdmin):
     id_prefixes = {"id": "key"}
     actions = None
     actions_detail = ("revoke",)
-    asked = ("workspace", "name", "scope", "expires_at")
-    shown = ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
-
-    def save_model(self, request: HttpRequest, obj: object, form: object, change: object) -> None:  # noqa: ARG002
-        assert isinstance(form, ApiKeyForm)
-        self.message_user(request, f"The key, shown only now: {form.plain}", messages.WARNING)
+    asked = ("workspace", "name", "scope", "expires_at", "allowed_networks")
+    shown = (
+        ("name", "starts_with"),
+        ("scope", "state"),
+        "networks",
+        ("created_at", "expires_at"),
+        ("last_used_at", "refused_at"),
+        "public_id",
+    )
 
     @verb(
         "Revoke",
@@ -94,12 +114,21 @@ class ApiKeyAdmin(MadeOnceAdmin):
     def starts_with(self, row: ApiKey) -> str:
         return f"{row.prefix}…"
 
-    @column("State", label={"works": "success", "revoked": "danger", "expired": "warning"})
-    def state(self, row: ApiKey) -> str:
+    @column("May be used from")
+    def networks(self, row: ApiKey) -> str:
+        return ", ".join(row.allowed_networks) or "anywhere"
+
+    @column("State", label={"works": "success", "ends": "warning", "revoked": "danger", "expired": "danger"})
+    def state(self, row: ApiKey) -> str | tuple[str, str]:
+        now = database_now()
         if row.revoked_at is not None:
             return "revoked"
-        expires: datetime | None = row.expires_at
-        return "expired" if expires is not None and expires <= database_now() else "works"
+        if row.expires_at is None or row.expires_at > now + api_keys.EXPIRES_SOON:
+            return "works"
+        if row.expires_at <= now:
+            return "expired"
+        days = (row.expires_at - now).days
+        return "ends", f"expires in {days} days" if days > 1 else "expires within two days"
 
 
 @admin.register(AuditEntry)
@@ -123,25 +152,22 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return queryset.filter(object_type__in=_KINDS, object_id=wanted)
 
 
-class MemberInline(TabularInline):  # type: ignore[misc] # unfold has no types
-    model = Member
-    extra = 0
-
-
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, FilteredAdmin):  # type: ignore[type-arg] # Django has no [] at run time
-    """Users, with the workspaces that they belong to."""
+    """The users of the installation, for superusers: no role has a permission for them."""
 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    inlines = (MemberInline,)
-
-
-@admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, FilteredAdmin):
-    """The permissions of members; a migration creates viewer, operator and manager."""
+    list_filter = ("is_superuser", "is_active")
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )

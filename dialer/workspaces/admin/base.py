@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
+from django.contrib.auth import get_permission_codename
 from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
@@ -21,6 +22,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import BaseDialogForm
 from unfold.paginator import InfinitePaginator
 
+from dialer.workspaces.admin.shown_once import ShownOnce, shown_once
 from dialer.workspaces.admin.verb_forms import VerbForm
 from dialer.workspaces.ids import MalformedId, parse_public_id
 from dialer.workspaces.models import Workspace
@@ -61,8 +63,18 @@ class FilteredAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return lookup in offered and is_clean(value)
 
 
+class NotPermitted(Exception):
+    """The user's role in the row's workspace does not allow the verb, or what the form asks of it."""
+
+    def __init__(self) -> None:
+        super().__init__("your role in its workspace does not allow it")
+
+
 class ScopedAdmin(FilteredAdmin):
-    """Shows only the rows of the user's workspaces, page by page, without counting them."""
+    """Shows only the rows of workspaces where the user's role allows it, page by page, without counting them.
+
+    ``has_…_permission`` asks about the role in the row's workspace, or about all the user's roles if there is no row.
+    """
 
     show_full_result_count = False
     paginator = InfinitePaginator
@@ -75,6 +87,8 @@ class ScopedAdmin(FilteredAdmin):
     """Whether texts other than ids are searched in ``search_fields``; only for small tables."""
     refusals: ClassVar[Refusals] = {}
     """The errors that verbs of this page raise, besides ``TransitionConflict``, with their sentences."""
+    permissions: ClassVar[Mapping[str, str]] = {}
+    """Permissions that are not Django's for the page's rows; ``act``, for the verbs, is by default that to change."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.objects.visible_to(request.user).order_by(*self.ordering)
@@ -86,11 +100,11 @@ class ScopedAdmin(FilteredAdmin):
         request: HttpRequest,
         **options: object,
     ) -> ModelChoiceField[Any] | None:
-        """Offer only rows of the user's workspaces that are not archived."""
+        """Offer only rows that are not archived, of workspaces where the user may add rows to this page."""
         model = db_field.remote_field.model
         rows = model._default_manager.all()  # noqa: SLF001 — Django's documented interface
         if isinstance(rows, OwnedQuerySet):
-            rows = rows.visible_to(request.user)
+            rows = rows.visible_to(request.user, self.permission_to("add"))
             if any(field.name == "archived_at" for field in model._meta.fields):  # noqa: SLF001
                 rows = rows.filter(archived_at=None)
             options["queryset"] = rows
@@ -129,10 +143,42 @@ class ScopedAdmin(FilteredAdmin):
         )
         return page
 
-    def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        """Tell whether the user may run the verbs of this page."""
+    def permission_to(self, verb: str) -> str:
+        """Return the name of the permission to ``view``, ``add``, ``change``, ``delete`` or ``act``."""
+        codename = get_permission_codename("change" if verb == "act" else verb, self.opts)
+        return self.permissions.get(verb, f"{self.opts.app_label}.{codename}")
+
+    def allows(self, request: HttpRequest, verb: str, row: object = None) -> bool:
+        """Tell whether the user's role allows a verb: on the row, or anywhere; unfold names a row by its id alone."""
         user: Any = request.user
-        return bool(user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
+        return bool(user.has_perm(self.permission_to(verb), self._named(request, row) if isinstance(row, str) else row))
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.allows(request, "view", obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.allows(request, "add")
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.allows(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.allows(request, "delete", obj)
+
+    def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Tell whether the user may run the verbs of this page."""
+        return self.allows(request, "act", obj)
+
+    def _named(self, request: HttpRequest, object_id: str) -> Model | None:
+        """Return the row, or ``None`` if the user sees none; reads it once per request."""
+        known: dict[str, Model | None] = request.__dict__.setdefault("_rows_named", {})
+        name = f"{self.opts.label} {object_id}"
+        if name not in known:
+            try:
+                known[name] = self.visible(request, object_id)
+            except self.model.DoesNotExist:
+                known[name] = None
+        return known[name]
 
     def visible(self, request: HttpRequest, object_id: str) -> Any:  # noqa: ANN401 — a row of the model
         """Return the row; raises ``DoesNotExist`` if it is not in a workspace of the user."""
@@ -146,18 +192,22 @@ class ScopedAdmin(FilteredAdmin):
         self,
         request: HttpRequest,
         object_id: str,
-        do: Callable[[Any], str],
+        do: Callable[[Any], str | ShownOnce],
         *,
         form: BaseDialogForm | None = None,
         then: str = "",
     ) -> HttpResponse:
-        """Run a verb on a row, show its message, and go back to the page with the button.
+        """Run a verb on a row, show its message or secret, and go back to the page with the button.
 
         Shows a refusal in ``form``, which stays open, or as a notice if there is none. ``then`` is the page to go to if
         the row is gone afterwards.
         """
         try:
-            said, level = do(self.visible(request, object_id)), messages.SUCCESS
+            row = self.visible(request, object_id)
+            check_permissions(request, form, row)
+            said, level = do(row), messages.SUCCESS
+            if isinstance(said, ShownOnce):
+                return shown_once(request, said, then=self.url_of("change", row.pk))
         except self.model.DoesNotExist:
             said, level = "There is no such row any more.", messages.ERROR
         except self.refusal_kinds() as refused:
@@ -200,11 +250,18 @@ class ScopedAdmin(FilteredAdmin):
         """Start a job that runs the action on the rows of :meth:`all_matching`, and redirect to its page."""
         raise NotImplementedError
 
-    def do_to_each(self, request: HttpRequest, rows: Iterable[_Row], do: Callable[[_Row], object], *, did: str) -> None:
-        """Run a verb on each row, and show how many changed, how many did not, and why."""
+    def do_to_each(
+        self, request: HttpRequest, rows: Iterable[_Row], do: Callable[[_Row], object], *, did: str, verb: str = "act"
+    ) -> None:
+        """Run a verb on each row, and show how many changed, how many did not, and why.
+
+        ``verb`` is what the user's role must allow in the workspace of each row.
+        """
         done, refused = 0, Counter[str]()
         for row in rows:
             try:
+                if not self.allows(request, verb, row):
+                    raise NotPermitted
                 do(row)
                 done += 1
             except self.model.DoesNotExist:
@@ -229,7 +286,7 @@ class ScopedAdmin(FilteredAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=arguments)
 
     def _all_refusals(self) -> dict[type[Exception], Callable[[Any], str]]:
-        return {TransitionConflict: its_own_words, **self.refusals}
+        return {TransitionConflict: its_own_words, NotPermitted: its_own_words, **self.refusals}
 
     def _where_from(self, request: HttpRequest, object_id: str) -> str:
         """Return the URL of the filtered list if the button was there, else of the row's page."""
@@ -265,12 +322,15 @@ class ReadOnlyAdmin(ScopedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
         return False
 
-    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        user: Any = request.user
-        return any(user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}") for verb in ("view", "change"))
-
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Iterable[str]:  # noqa: ARG002
         return names_in(self.fields or [row for _, options in self.fieldsets or () for row in options["fields"]])
+
+
+def check_permissions(request: HttpRequest, form: BaseDialogForm | None, row: Model) -> None:
+    """Raise :class:`NotPermitted` if the input needs a permission that the user's role lacks in the row's workspace."""
+    user: Any = request.user
+    if isinstance(form, VerbForm) and not all(user.has_perm(needed, row) for needed in form.needs()):
+        raise NotPermitted
 
 
 def names_in(rows: Iterable[str | Iterable[str]]) -> list[str]:

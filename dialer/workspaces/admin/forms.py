@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from dialer.workspaces.admin.base import ScopedAdmin, names_in, workspaces_of
+from dialer.workspaces.admin.shown_once import ShownOnce, shown_once
 from dialer.workspaces.admin.verbs import actor_of
 from dialer.workspaces.clock import database_now
 
@@ -34,6 +35,8 @@ class WriteForm(forms.ModelForm):  # type: ignore[type-arg] # Django has no [] a
     """The form's field names by the verb's, if they differ."""
     request: ClassVar[HttpRequest]
     page: "ClassVar[WritingAdmin]"
+    secret: ShownOnce | None = None
+    """What the page shows once after it has saved."""
 
     def write(self, about: Mapping[str, Any]) -> Model:
         """Call the verb with the input; ``about`` is who acts, and when."""
@@ -92,13 +95,27 @@ class WritingAdmin(ScopedAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        mine = workspaces_of(request)
+        mine = [workspace for workspace in workspaces_of(request) if self.allows(request, "add", workspace)]
         if len(mine) == 1:
             initial.setdefault("workspace", mine[0].pk)
         return initial
 
-    def save_model(self, request: HttpRequest, obj: Model, form: object, change: object) -> None:
-        """Do nothing: the form's verb has saved the row."""
+    def save_model(self, request: HttpRequest, obj: Model, form: object, change: object) -> None:  # noqa: ARG002 — Django's signature
+        """Keep only the form's secret for the answer: the form's verb has saved the row."""
+        assert isinstance(form, WriteForm)
+        request.shown_once = form.secret  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
+        answer: HttpResponse = super().response_add(request, obj, post_url_continue)
+        return self._with_secret(request, obj, answer)
+
+    def response_change(self, request: HttpRequest, obj: Model) -> HttpResponse:
+        answer: HttpResponse = super().response_change(request, obj)
+        return self._with_secret(request, obj, answer)
+
+    def _with_secret(self, request: HttpRequest, obj: Model, answer: HttpResponse) -> HttpResponse:
+        secret: ShownOnce | None = getattr(request, "shown_once", None)
+        return answer if secret is None else shown_once(request, secret, then=self.url_of("change", obj.pk))
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
         return False

@@ -1,6 +1,6 @@
 """Pages of jobs: progress, results, and a button to stop one."""
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest
 
@@ -23,18 +23,6 @@ class JobAdmin(StatefulAdmin, ReadOnlyAdmin, Generic[_Job]):
     actions = None
     actions_detail = ("stop",)
     change_form_outer_before_template = "workspaces/admin/progress.html"
-    seen_by: ClassVar[tuple[str, ...]]
-    """Any one of these permissions lets a user view jobs."""
-    stopped_by: ClassVar[str]
-    """The permission to start jobs, and so to stop them."""
-
-    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        user: Any = request.user
-        return any(user.has_perm(permission) for permission in self.seen_by)
-
-    def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
-        user: Any = request.user
-        return bool(user.has_perm(self.stopped_by))
 
     def verbs_for(self, row: _Job) -> tuple[str, ...]:
         return ("stop",) if row.status == _RUNNING else ()

@@ -22,6 +22,10 @@ class VerbForm(BaseDialogForm):  # type: ignore[misc] # unfold has no types
     def get_before_template_context(self, request: HttpRequest, object_id: object = None) -> dict[str, Any]:  # noqa: ARG002 — unfold's signature
         return {"form": self, "facts": self.facts()}
 
+    def needs(self) -> Sequence[str]:
+        """Return the permissions that the input needs, beyond that of the verb."""
+        return ()
+
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return what to show above the fields: pairs of a name and a text."""
         return ()

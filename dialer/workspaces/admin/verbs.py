@@ -13,7 +13,8 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
-from dialer.workspaces.admin.base import ScopedAdmin
+from dialer.workspaces.admin.base import ScopedAdmin, check_permissions
+from dialer.workspaces.admin.shown_once import ShownOnce
 from dialer.workspaces.admin.verb_forms import ReasonForm, VerbForm
 from dialer.workspaces.audit import About, Actor
 from dialer.workspaces.clock import database_now
@@ -66,13 +67,13 @@ def button(
 
 def verb(
     title: str, *, then: str = "", form: type[Any] | None = None, **looks: Any
-) -> Callable[[Callable[..., str]], Callable[..., HttpResponse]]:
-    """Turn a method that runs a verb on one row, and returns a message, into a :func:`button`.
+) -> Callable[[Callable[..., str | ShownOnce]], Callable[..., HttpResponse]]:
+    """Turn a method that runs a verb on one row, and returns a message or a secret, into a :func:`button`.
 
     The method gets the form only if there is one. ``then`` names the page to go to if the row is gone afterwards.
     """
 
-    def decorate(method: Callable[..., str]) -> Callable[..., HttpResponse]:
+    def decorate(method: Callable[..., str | ShownOnce]) -> Callable[..., HttpResponse]:
         @wraps(method)
         def done(self: ScopedAdmin, request: HttpRequest, filled_in: BaseDialogForm, object_id: str) -> HttpResponse:
             given = () if form is None else (filled_in,)
@@ -96,7 +97,9 @@ def bulk(
         @wraps(method)
         def asked(self: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # noqa: ARG001
             ids = request.POST.getlist(ACTION_CHECKBOX_NAME)[:_AT_ONCE]
-            everything = self.all_matching(request, method.__name__)
+            everything = _permitted(
+                self.all_matching(request, method.__name__), request, self.permission_to(permission)
+            )
             filled_in = form(data=request.POST if "_form_submitted" in request.POST else None, request=request)
             if not filled_in.is_valid():
                 asking = {
@@ -116,14 +119,27 @@ def bulk(
             is_dry_run = bool(request.POST.get("_dry_run"))
             wants_all = bool(request.POST.get("_all_matching"))
             if everything is not None and (wants_all or is_dry_run):
-                meant = everything if wants_all else everything.filter(pk__in=ids)
-                return self.do_as_job(request, method.__name__, filled_in, meant, dry_run=is_dry_run)
+                meant = _permitted(everything, request, *filled_in.needs())
+                chosen = meant if wants_all else meant.filter(pk__in=ids)
+                return self.do_as_job(request, method.__name__, filled_in, chosen, dry_run=is_dry_run)
             # Not filtered like the list: a row that has left the list meanwhile must count as refused.
             rows = self.get_queryset(request).filter(pk__in=ids)
-            self.do_to_each(request, rows, lambda row: method(self, request, filled_in, row), did=did)
+
+            def do(row: Any) -> None:  # noqa: ANN401 — a row of the page's model
+                check_permissions(request, filled_in, row)
+                method(self, request, filled_in, row)
+
+            self.do_to_each(request, rows, do, did=did, verb=permission)
             return None
 
         decorated: Callable[..., HttpResponse | None] = action(description=title, permissions=[permission])(asked)
         return decorated
 
     return decorate
+
+
+def _permitted(rows: Any, request: HttpRequest, *permissions: str) -> Any:  # noqa: ANN401 — rows of any workspace, or None
+    """Leave out the rows of workspaces where the user's role lacks a permission."""
+    for permission in permissions if rows is not None else ():
+        rows = rows.visible_to(request.user, permission)
+    return rows

@@ -5,16 +5,24 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from dialer.workspaces import api_keys
+from dialer.workspaces.api.errors import Problem, answers
 from dialer.workspaces.api.request import ApiRequest
+from dialer.workspaces.client_address import address_of
 from dialer.workspaces.models import ApiKey
 
-_RANK = {ApiKey.Scope.READ.value: 0, ApiKey.Scope.WRITE.value: 1, ApiKey.Scope.ADMIN.value: 2}
+
+class AddressRefused(PermissionDenied):
+    """The key may not be used from the client's address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -25,7 +33,10 @@ class KeyAuthentication(BaseAuthentication):
         if plain is None:
             return None
         assert isinstance(request, ApiRequest)
-        key = api_keys.authenticate(plain, now=request.now)
+        try:
+            key = api_keys.authenticate(plain, address=address_of(request.as_received), now=request.now)
+        except api_keys.AddressNotAllowed as refused:
+            raise AddressRefused(refused.address) from refused
         if key is None:
             message = "The API key is unknown, revoked or expired."
             raise AuthenticationFailed(message)
@@ -43,25 +54,33 @@ def _plain_key(request: Request) -> str | None:
 
 
 class HasScope(BasePermission):
-    """``read`` for safe methods, ``write`` for the others, ``admin`` for the actions that a view lists."""
+    """``read`` for safe methods, the view's ``scope_to_write`` for others, ``admin`` for the actions that it lists."""
 
     message = "The scope of this API key does not reach this far."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.auth, ApiKey):
             return False
-        return reaches(request.auth, scope_needed(view, request.method or ""))
+        return api_keys.reaches(request.auth, scope_needed(view, request.method or ""))
 
 
 def scope_needed(view: APIView, method: str) -> str:
     """Return the scope that a key needs for this method of the view."""
     if getattr(view, "action", None) in getattr(view, "admin_actions", ()):
         return ApiKey.Scope.ADMIN.value
-    return ApiKey.Scope.READ.value if method in SAFE_METHODS else ApiKey.Scope.WRITE.value
+    if method in SAFE_METHODS:
+        return ApiKey.Scope.READ.value
+    return str(getattr(view, "scope_to_write", ApiKey.Scope.WRITE.value))
 
 
-def reaches(key: ApiKey, scope: str) -> bool:
-    return _RANK[key.scope] >= _RANK[scope]
+@answers(AddressRefused)
+def _address_refused(error: AddressRefused) -> Problem:
+    return Problem(
+        status=403,
+        code="address_not_allowed",
+        message="This API key may not be used from this address.",
+        details={"address": error.address or None},
+    )
 
 
 class _Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

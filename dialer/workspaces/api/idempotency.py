@@ -54,10 +54,14 @@ def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest
 
 
 def fingerprint(request: ApiRequest) -> bytes:
-    """Return a hash of method, path, query and body; white space and the order of keys in the body do not matter."""
+    """Return a hash of API key, method, path, query and body; white space and the order of names do not matter.
+
+    The API key is part of it because an answer may hold a secret: no other key gets it again.
+    """
     body = request.data
     digest = body.digest() if isinstance(body, StreamedBody) else json.dumps(body, sort_keys=True).encode()
-    return hashlib.sha256(b"\0".join((str(request.method).encode(), request.get_full_path().encode(), digest))).digest()
+    asked = (request.key.pk.bytes, str(request.method).encode(), request.get_full_path().encode(), digest)
+    return hashlib.sha256(b"\0".join(asked)).digest()
 
 
 def _rendered(answer: HttpResponseBase) -> Kept:
@@ -80,5 +84,5 @@ def _reused(_: KeyReused) -> Problem:
     return Problem(
         status=409,
         code="idempotency_key_reused",
-        message=f"This {HEADER} was used for another request within 24 hours.",
+        message=f"This {HEADER} was used for another request, or with another API key, within 24 hours.",
     )

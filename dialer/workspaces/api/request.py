@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import BinaryIO, cast
 from uuid import UUID
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from dialer.workspaces.api.chunked import is_chunked
@@ -19,6 +20,17 @@ class ApiRequest(Request):
     @cached_property
     def now(self) -> datetime:
         return database_now()
+
+    @property
+    def as_received(self) -> HttpRequest:
+        """The request as Django has it."""
+        return self._request
+
+    @property
+    def key_expires_at(self) -> datetime | None:
+        """When the key expires; ``None`` if it does not, or if no key was accepted."""
+        accepted = self.__dict__.get("_auth")
+        return accepted.expires_at if isinstance(accepted, ApiKey) else None
 
     @property
     def key(self) -> ApiKey:

@@ -19,6 +19,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from dialer.workspaces.api.authentication import HasScope, KeyAuthentication
 from dialer.workspaces.api.errors import NO_FIELD, InvalidFields
+from dialer.workspaces.api.fields import InstantField
 from dialer.workspaces.api.pagination import NAMES, KeysetPagination
 from dialer.workspaces.api.parser import StrictJSONParser
 from dialer.workspaces.api.request import ApiRequest
@@ -26,8 +27,10 @@ from dialer.workspaces.api.schema import Schema
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
 from dialer.workspaces.api.throttling import Allowance, KeyThrottle
 from dialer.workspaces.ids import MalformedId, parse_public_id
-from dialer.workspaces.models import PublicId
+from dialer.workspaces.models import ApiKey, PublicId
 
+EXPIRY = "X-API-Key-Expires"
+"""The header that says when the key of the request expires."""
 _Done = TypeVar("_Done")
 
 
@@ -65,6 +68,8 @@ class ApiView(GenericAPIView[Any]):
 
     admin_actions: ClassVar[Sequence[str]] = ()
     """Actions that need a key of scope ``admin``."""
+    scope_to_write: ClassVar[str] = ApiKey.Scope.WRITE
+    """The scope that the other actions need if they change something."""
     filters: ClassVar[type[Filters] | None] = None
     """Query parameters of the list, besides those of pagination."""
     orderings: ClassVar[Sequence[str]] = ("-id", "id")
@@ -87,6 +92,8 @@ class ApiView(GenericAPIView[Any]):
         if allowance is not None:
             for name, value in allowance.headers().items():
                 response[name] = value
+        if isinstance(request, ApiRequest) and request.key_expires_at is not None:
+            response[EXPIRY] = InstantField().to_representation(request.key_expires_at)
         response["Cache-Control"] = "no-store"
         return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
 

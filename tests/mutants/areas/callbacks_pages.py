@@ -207,7 +207,7 @@ MUTANTS = [
     Mutant(
         file="callbacks/admin/forms.py",
         name="a call is promised to a contact of another workspace",
-        old="        rows = Contact.objects.visible_to(self.request.user).filter(deleted_at=None)",
+        old="        rows = Contact.objects.visible_to(self.request.user, _MAY_PROMISE).filter(deleted_at=None)",
         new="        rows = Contact.objects.filter(deleted_at=None)",
         tests=f"{_QUEUE}::test_nobody_promises_calls_to_contacts_of_other_workspaces",
     ),
@@ -226,10 +226,10 @@ MUTANTS = [
         tests=f"{_QUEUE_VERBS}::test_in_the_history_only_undo_is_there_for_many",
     ),
     Mutant(
-        file="callbacks/admin/bulk_jobs.py",
+        file="dialer/workspaces/roles.py",
         name="viewers stop jobs",
-        old='    stopped_by = "callbacks.change_callback"',
-        new='    stopped_by = "callbacks.view_callback"',
+        old='"view_callback view_bulkaction"',
+        new='"view_callback view_bulkaction change_bulkaction"',
         tests=f"{_QUEUE_VERBS}::test_a_job_can_be_stopped_and_strangers_see_none_of_it",
     ),
     Mutant(

@@ -124,7 +124,7 @@ MUTANTS = [
     Mutant(
         file="dialer/workspaces/admin/base.py",
         name="an endpoint can be made in another workspace",
-        old="            rows = rows.visible_to(request.user)\n",
+        old='            rows = rows.visible_to(request.user, self.permission_to("add"))\n',
         new="",
         tests=f"{_PAGES}::test_nothing_of_another_workspace_is_seen_or_done",
     ),
@@ -164,11 +164,11 @@ MUTANTS = [
         tests=f"{_REPLAY_PAGES}::test_an_operator_replays_what_was_missed_and_follows_it",
     ),
     Mutant(
-        file="webhooks/admin/replays.py",
-        name="who may not see deliveries sees replays",
-        old='    seen_by = ("webhooks.view_delivery", "webhooks.change_delivery")',
-        new='    seen_by = ("webhooks.view_endpoint", "webhooks.change_endpoint")',
-        tests=f"{_REPLAY_PAGES}::test_who_may_not_see_deliveries_sees_no_replays",
+        file="dialer/workspaces/roles.py",
+        name="viewers stop replays",
+        old="view_event view_replay",
+        new="view_event view_replay change_replay",
+        tests=f"{_REPLAY_PAGES}::test_a_viewer_follows_a_replay_and_does_not_stop_it",
     ),
     Mutant(
         file="webhooks/admin/forms.py",

@@ -6,6 +6,9 @@ _API = "tests/audit/test_api.py::test_a_change_leaves_who_did_what_and_why"
 _CHUNKED = "tests/api/test_chunked.py"
 _PAGES = "tests/admin/test_pages.py"
 _IMPORTS = "tests/dialer/campaigns/test_imports.py"
+_KEYS = "tests/security/test_api_keys.py"
+_MEMBERS = "tests/admin/test_members.py"
+_WAYS_IN = "tests/isolation/test_every_way_in.py"
 _ADMIN = "tests/audit/test_admin.py::test_a_change_leaves_who_did_what_and_why"
 
 MUTANTS = [
@@ -142,5 +145,71 @@ MUTANTS = [
         old="(spreadsheet.text_of(cell) if told else cell)",
         new="cell",
         tests=f"{_IMPORTS}::test_bad_rows_hold_nothing_that_a_spreadsheet_would_run_and_read_back_as_they_were",
+    ),
+    Mutant(
+        file="dialer/workspaces/scoping.py",
+        name="the role in one workspace counts in all the user's workspaces",
+        old="        return self.filter(**member)\n",
+        new="        return self.filter(**{n: v for n, v in member.items() if n.endswith('user_id')})\n",
+        tests=f"{_WAYS_IN}::TestTheAdmin::test_a_form_offers_only_workspaces_where_the_role_allows_it[dialer_contact]",
+    ),
+    Mutant(
+        file="dialer/workspaces/permissions.py",
+        name="a role elsewhere lets a user act on any row",
+        old="if obj is None or workspace_id == _workspace_of(obj)]",
+        new="if obj is None or _workspace_of(obj)]",
+        tests=f"{_WAYS_IN}::TestTheAdmin::test_who_is_a_viewer_here_does_nothing_here_whatever_the_role_elsewhere"
+        "[dialer_contact]",
+    ),
+    Mutant(
+        file="dialer/workspaces/admin/base.py",
+        name="ticked rows are changed whatever the role in their workspace",
+        old="                if not self.allows(request, verb, row):\n                    raise NotPermitted\n",
+        new="",
+        tests=f"{_WAYS_IN}::TestTheAdmin::test_who_is_a_viewer_here_does_nothing_here_whatever_the_role_elsewhere"
+        "[dialer_contact]",
+    ),
+    Mutant(
+        file="dialer/workspaces/admin/verbs.py",
+        name="a job by filter takes in workspaces where the user may only look",
+        old="        rows = rows.visible_to(request.user, permission)\n",
+        new="        rows = rows.visible_to(request.user)\n",
+        tests=f"{_WAYS_IN}::TestTheAdmin::test_a_job_by_filter_leaves_out_workspaces_where_the_role_does_not_allow_it",
+    ),
+    Mutant(
+        file="dialer/workspaces/members.py",
+        name="two owners remove each other at once",
+        old="    Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)\n",
+        new="    Workspace.objects.get(pk=workspace_id)\n",
+        tests=f"{_MEMBERS}::test_two_owners_who_remove_each_other_at_once_leave_one",
+    ),
+    Mutant(
+        file="dialer/workspaces/members.py",
+        name="who made a user signs in as the user after another workspace took the user in",
+        old="{user.is_superuser}{list(members)}",
+        new="{user.is_superuser}",
+        tests=f"{_MEMBERS}::test_a_link_dies_when_another_workspace_takes_the_user_in",
+    ),
+    Mutant(
+        file="dialer/workspaces/api_keys.py",
+        name="a key makes one that may be used from anywhere",
+        old="    if limits and not (networks and all(",
+        new="    if limits and networks and not (all(",
+        tests=f"{_KEYS}::TestKeysThatMakeKeys::test_a_key_makes_none_that_reaches_further_than_itself",
+    ),
+    Mutant(
+        file="dialer/workspaces/api_keys.py",
+        name="a key for calls writes webhooks",
+        old="    return key.scope == scope or _RANKS[key.scope] > _RANKS[scope]",
+        new="    return _RANKS[key.scope] >= _RANKS[scope]",
+        tests=f"{_WAYS_IN}::TestTheApi::test_a_route_answers_keys_of_the_scopes_that_reach_it_and_no_others"
+        "[POST:webhooks/]",
+    ),
+    Mutant(
+        file="dialer/workspaces/api/idempotency.py",
+        name="a secret is replayed to another key",
+        old="asked = (request.key.pk.bytes, ",
+        new="asked = (",
+        tests=f"{_KEYS}::TestSecretsAndScopes::test_a_secret_is_not_replayed_to_another_key",
     ),
 ]

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry, Member, Workspace
+from tests.admin.people import browser_of
 from tests.factories import make_workspace
 from tests.webhooks.rows import NOW, make_delivery, make_endpoint
 from webhooks.models import Delivery, Endpoint, Event, Replay
@@ -27,8 +28,7 @@ def workspace() -> Workspace:
 @pytest.fixture
 def browser(workspace: Workspace) -> Client:
     user = User.objects.create(username="olga", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(content_type__app_label="webhooks"))
-    Member.objects.create(workspace=workspace, user=user)
+    Member.objects.create(workspace=workspace, user=user, role="manager")
     client = Client()
     client.force_login(user)
     return client
@@ -70,14 +70,17 @@ def test_what_was_filled_in_is_replayed_its_times_in_utc(browser: Client, worksp
     assert (job.since, job.statuses) == (datetime(2025, 1, 15, 10, 0, tzinfo=UTC), ["delivered"])
 
 
-def test_who_may_not_see_deliveries_sees_no_replays(workspace: Workspace) -> None:
-    user = User.objects.create(username="vera", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename="view_endpoint"))
-    Member.objects.create(workspace=workspace, user=user)
-    client = Client()
-    client.force_login(user)
+def test_a_viewer_follows_a_replay_and_does_not_stop_it(browser: Client, workspace: Workspace) -> None:
+    browser.post(page("endpoint", "replay", failed_delivery(workspace).endpoint.pk), MISSED)
+    job = Replay.objects.get()
+    viewer = browser_of(workspace, role="viewer")
 
-    assert client.get(page("replay", "changelist")).status_code == 403
+    shown = viewer.get(page("replay", "change", job.pk))
+
+    assert shown.status_code == 200
+    assert page("replay", "stop", job.pk) not in shown.content.decode()
+    assert viewer.post(page("replay", "stop", job.pk), CONFIRMED).status_code == 403
+    assert Replay.objects.get().status == "running"
 
 
 def test_counting_only_sends_nothing(browser: Client, workspace: Workspace) -> None:

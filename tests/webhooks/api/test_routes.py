@@ -24,7 +24,7 @@ NEW = {"name": "CRM", "url": "https://9.9.9.9/hook", "events": ["call.ended"]}
 
 @pytest.fixture
 def api() -> Api:
-    return Api()
+    return Api(scope="admin")
 
 
 def fields_at_fault(answer: Any) -> set[str]:
