@@ -25,6 +25,7 @@ env = environ.Env(
     PUBLIC_URL=(str, ""),
     ALLOWED_HOSTS=(list, []),
     BEHIND_TLS=(bool, True),
+    TRUSTED_PROXIES=(list, []),
     # Processes
     PROCESS=(str, "command"),
     LOG_LEVEL=(str, "INFO"),

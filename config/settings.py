@@ -27,6 +27,7 @@ PORT = env("PORT")
 PUBLIC_URL = (env("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
 ALLOWED_HOSTS: list[str] = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+TRUSTED_PROXIES: list[str] = env("TRUSTED_PROXIES")
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 STATIC_URL = "/static/"

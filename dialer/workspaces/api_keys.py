@@ -10,12 +10,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.client import NOWHERE, Client
 from dialer.workspaces.models import ApiKey
 
 _PREFIX = "rb_"
 _SHOWN = 10
 _USED_STEP = timedelta(minutes=1)
 """The shortest time between two writes of ``last_used_at``, so that most requests cost no write."""
+_ADDRESSES_KEPT = 50
 
 
 class KeyTaken(Exception):
@@ -53,8 +55,11 @@ def issue(
     return key, text
 
 
-def authenticate(plain: str, *, now: datetime) -> ApiKey | None:
-    """Return the key with this plain text; ``None`` if it is unknown, revoked, expired, or its workspace is closed."""
+def authenticate(plain: str, *, client: Client = NOWHERE, now: datetime) -> ApiKey | None:
+    """Return the key with this plain text; ``None`` if it is unknown, revoked, expired, or its workspace is closed.
+
+    The first use from an address leaves an audit entry.
+    """
     digest = _hash(plain)
     key = (
         ApiKey.objects.select_related("workspace")
@@ -65,8 +70,26 @@ def authenticate(plain: str, *, now: datetime) -> ApiKey | None:
         return None
     if key.last_used_at is None or now - key.last_used_at > _USED_STEP:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    if client.address is not None and client.address not in key.addresses:
+        _remember(key, client, now=now)
     found: ApiKey = key
     return found
+
+
+def actor_of(key: ApiKey, client: Client) -> Actor:
+    """Return the key as the actor of audit entries."""
+    return Actor(kind="key", id=key.public_id, label=key.name, client=client)
+
+
+def _remember(key: ApiKey, client: Client, *, now: datetime) -> None:
+    """Store the address, unless another request has just done so, and leave an audit entry."""
+    with transaction.atomic():
+        known = ApiKey.objects.select_for_update(no_key=True).values_list("addresses", flat=True).get(pk=key.pk)
+        if client.address in known:
+            return
+        ApiKey.objects.filter(pk=key.pk).update(addresses=[*known, client.address][-_ADDRESSES_KEPT:])
+        change = Change.of(key, "api_key", "use_from_new_address", to_state={"address": client.address})
+        record(actor_of(key, client), [change], now=now)
 
 
 def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:

@@ -37,6 +37,7 @@ _KINDS = (
     "persona",
     "retrypolicy",
     "suppression",
+    "user",
     "workspace",
 )
 """The types of objects in audit entries; the index begins with the type."""
@@ -71,7 +72,17 @@ class ApiKeyAdmin(MadeOnceAdmin):
     actions = None
     actions_detail = ("revoke",)
     asked = ("workspace", "name", "scope", "expires_at")
-    shown = ("name", "starts_with", "scope", "state", "created_at", "expires_at", "last_used_at", "public_id")
+    shown = (
+        "name",
+        "starts_with",
+        "scope",
+        "state",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "addresses",
+        "public_id",
+    )
 
     def save_model(self, request: HttpRequest, obj: object, form: object, change: object) -> None:  # noqa: ARG002
         assert isinstance(form, ApiKeyForm)
@@ -106,13 +117,14 @@ class ApiKeyAdmin(MadeOnceAdmin):
 class AuditEntryAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
-    list_display = ("at", "actor_label", "verb", "object_type", "object_id", "reason")
+    list_display = ("at", "actor_label", "verb", "object_type", "object_id", "reason", "address")
     search_fields = ("object_id",)
     search_help_text = "Id of what was changed, as the list shows it"
     id_prefixes = {}
     actions = None
     fields = (
         ("at", "actor_label", "actor_kind"),
+        ("address", "agent"),
         ("verb", "object_type", "object_id"),
         "from_state",
         "to_state",

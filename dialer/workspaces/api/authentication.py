@@ -25,7 +25,7 @@ class KeyAuthentication(BaseAuthentication):
         if plain is None:
             return None
         assert isinstance(request, ApiRequest)
-        key = api_keys.authenticate(plain, now=request.now)
+        key = api_keys.authenticate(plain, client=request.client, now=request.now)
         if key is None:
             message = "The API key is unknown, revoked or expired."
             raise AuthenticationFailed(message)

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from rest_framework.request import Request
 
+from dialer.workspaces import api_keys
 from dialer.workspaces.api.chunked import is_chunked
 from dialer.workspaces.audit import About, Actor
+from dialer.workspaces.client import Client, client_of
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey
 
@@ -19,6 +21,10 @@ class ApiRequest(Request):
     @cached_property
     def now(self) -> datetime:
         return database_now()
+
+    @cached_property
+    def client(self) -> Client:
+        return client_of(self._request)
 
     @property
     def key(self) -> ApiKey:
@@ -31,7 +37,7 @@ class ApiRequest(Request):
 
     @property
     def actor(self) -> Actor:
-        return Actor(kind="key", id=self.key.public_id, label=self.key.name)
+        return api_keys.actor_of(self.key, self.client)
 
     @property
     def about(self) -> About:
