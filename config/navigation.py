@@ -47,6 +47,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Audit", "history", "workspaces.auditentry"),
             ("Users", "manage_accounts", "auth.user"),
             ("Roles", "shield_person", "auth.group"),
+            ("Sessions", "devices", "sign_in.session"),
+            ("Second factors", "phonelink_lock", "sign_in.secondfactor"),
         ),
     ),
 )

@@ -18,6 +18,7 @@ _SCHEMA_RENDERERS = (
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/search/", views.search),
+    path("admin/", include("dialer.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(renderer_classes=_SCHEMA_RENDERERS), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

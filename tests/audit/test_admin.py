@@ -65,7 +65,7 @@ def test_a_change_leaves_who_did_what_and_why(story: Story, workspace: Workspace
     mine = [entry for entry in told if (entry.verb, entry.object_type) == (story.verb, story.kind)]
     assert mine, f"no entry says {story.verb} {story.kind}; there are {told}"
     entry = mine[0]
-    user = User.objects.get()
+    user = User.objects.get(is_superuser=True)
     assert sent.about in ("*", entry.object_id)
     assert (entry.actor_kind, entry.actor_id, entry.actor_label) == ("user", str(user.pk), user.username)
     if asks_why:
