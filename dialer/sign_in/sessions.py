@@ -46,6 +46,13 @@ def end_others(user: User, *, but: str, actor: Actor, now: datetime) -> int:
     return count
 
 
+def forget(*, limit: int, now: datetime) -> int:
+    """Delete up to ``limit`` expired sessions; returns how many."""
+    expired = Session.objects.filter(expire_date__lte=now).order_by("expire_date").values("pk")[:limit]
+    deleted, _ = Session.objects.filter(pk__in=expired).delete()
+    return deleted
+
+
 class PasswordEndsSessions:
     """A validator of ``AUTH_PASSWORD_VALIDATORS``: Django tells it of every changed password, however it is changed."""
 

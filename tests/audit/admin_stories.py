@@ -55,9 +55,9 @@ ONLY_LOOKS = {
     "callbacks_campaign_preview": "imagines what would happen",
     "callbacks_policy_preview": "the same, of a policy",
     "dialer_campaign_audience": "says who would hear",
-    "dialer_campaign_report": "a file to be read",
+    "dialer_campaign_report": "a file to be read; test_reading says what it leaves",
     "dialer_campaign_upload": "leads to the page of a new import",
-    "dialer_import_bad_rows": "a file to be read",
+    "dialer_import_bad_rows": "the same",
     # Its page has a form without fields: what was uploaded stays as it is.
     "dialer_import_change": "shows how far an import is",
 }

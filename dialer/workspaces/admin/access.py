@@ -37,6 +37,7 @@ _KINDS = (
     "persona",
     "retrypolicy",
     "suppression",
+    "transcript",
     "user",
     "workspace",
 )
