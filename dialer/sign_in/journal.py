@@ -12,7 +12,7 @@ from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.client import Client
 from dialer.workspaces.models import AuditEntry, Member
 
-FAILURES = ("fail_sign_in", "lock_sign_in", "fail_second_factor", "lock_second_factor")
+_FAILURES = ("fail_sign_in", "fail_second_factor")
 _KIND = "user"
 
 
@@ -56,7 +56,7 @@ class Failures:
 def failures_of(user: User) -> Failures | None:
     about = AuditEntry.objects.filter(object_type=_KIND, object_id=str(user.pk)).order_by("-id")
     last = about.filter(verb="sign_in").values_list("id", flat=True).first()
-    failed = about.filter(verb__in=FAILURES, id__gt=last or 0)
+    failed = about.filter(verb__in=_FAILURES, id__gt=last or 0)
     newest = failed.first()
     if newest is None:
         return None

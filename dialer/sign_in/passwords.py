@@ -25,22 +25,22 @@ def begin(name: str, **tried: Unpack[Tried]) -> None:
         throttle.attempt(name, tried["client"].address)
     except throttle.Locked as locked:
         if locked.is_news:
-            _tell("lock_sign_in", name if locked.limit == throttle.ACCOUNT else None, **tried)
+            _tell("locked", "lock_sign_in", name if locked.limit is throttle.ACCOUNT else None, **tried)
         raise
 
 
 def failed(name: str, **tried: Unpack[Tried]) -> None:
     throttle.failed(tried["client"].address)
-    _tell("fail_sign_in", name, **tried)
+    _tell("failed", "fail_sign_in", name, **tried)
 
 
 def succeeded(name: str) -> None:
     throttle.succeeded(name)
 
 
-def _tell(verb: str, name: str | None, **tried: Unpack[Tried]) -> None:
+def _tell(event: str, verb: str, name: str | None, **tried: Unpack[Tried]) -> None:
     """Log what happened, without the name: people type passwords there. Write an entry if the name is a user's."""
     user = User.objects.filter(username=name).first()
-    log.warning("sign_in.%s user=%s address=%s", verb, user.pk if user else "unknown", tried["client"].address)
+    log.warning("sign_in.%s user=%s address=%s", event, user.pk if user else "unknown", tried["client"].address)
     if user is not None:
         journal.note(user, verb, actor=journal.somebody(tried["client"]), now=tried["now"])

@@ -7,6 +7,7 @@ nobody can sign in; those who have signed in are not affected.
 
 import hashlib
 import ipaddress
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
 
 ACCOUNT: Final = RateLimitItemPerMinute(10, 15, "account")
 """Passwords for one name, whether or not it is a user's."""
@@ -89,6 +92,7 @@ def _limiter() -> Iterator[MovingWindowRateLimiter]:
     try:
         yield _limiter_at(settings.REDIS_URL)
     except RedisError as error:
+        log.exception("sign_in.not_countable")
         raise NotCountable from error
 
 
