@@ -15,3 +15,4 @@ class ConfigConfig(AppConfig):
         register(checks.secrets_are_given)
         register(checks.hosts_are_named)
         register(checks.metrics_are_guarded, deploy=True)
+        register(checks.proxies_are_named, deploy=True)

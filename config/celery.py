@@ -51,6 +51,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.resume_imports", 15, ()),
     ("callbacks.resume_bulks", 15, ()),
     ("dialer.forget_answers", 60, ()),
+    ("dialer.forget_sessions", 600, ()),
     ("webhooks.deliver_due", 1, ()),
     ("webhooks.suppress_unheard", 5, ()),
     ("webhooks.mind_endpoints", 5, ()),

@@ -77,11 +77,30 @@ def hosts_are_named(**_: object) -> list[CheckMessage]:
         except ValueError as error:
             hint = "For example WEBHOOK_ALLOWED_NETWORKS=127.0.0.0/8,10.1.2.0/24"
             problems.append(Error(f"WEBHOOK_ALLOWED_NETWORKS: {error}.", hint=hint, id="config.E006"))
+    for network in settings.TRUSTED_PROXIES:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            hint = "For example TRUSTED_PROXIES=127.0.0.1,10.1.2.0/24"
+            problems.append(Error(f"TRUSTED_PROXIES: {error}.", hint=hint, id="config.E008"))
     if settings.HORIZON_SECONDS < 1 or settings.LEASE_SECONDS < 1:
         problems.append(
             Error("HORIZON_SECONDS and LEASE_SECONDS must be at least 1.", hint="Leave them out.", id="config.E007")
         )
     return problems
+
+
+def proxies_are_named(**_: object) -> list[CheckMessage]:
+    if settings.TRUSTED_PROXIES or not settings.BEHIND_TLS:
+        return []
+    return [
+        Caution(
+            "BEHIND_TLS is set, but TRUSTED_PROXIES names no proxy: all requests seem to come from one address, so "
+            "anybody's failed attempts to sign in can lock everybody.",
+            hint="TRUSTED_PROXIES=10.1.2.3, the address from which the proxy connects.",
+            id="config.W003",
+        )
+    ]
 
 
 def metrics_are_guarded(**_: object) -> list[CheckMessage]:

@@ -25,7 +25,7 @@ env = environ.Env(
     PUBLIC_URL=(str, ""),
     ALLOWED_HOSTS=(list, []),
     BEHIND_TLS=(bool, True),
-    TRUSTED_PROXIES=(int, 0),
+    TRUSTED_PROXIES=(list, []),
     # Processes
     PROCESS=(str, "command"),
     LOG_LEVEL=(str, "INFO"),

@@ -47,6 +47,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("API keys", "key", "workspaces.apikey"),
             ("Audit", "history", "workspaces.auditentry"),
             ("Users", "manage_accounts", "auth.user"),
+            ("Sessions", "devices", "sign_in.session"),
+            ("Second factors", "phonelink_lock", "sign_in.secondfactor"),
         ),
     ),
 )

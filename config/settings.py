@@ -4,6 +4,7 @@ from typing import Any
 
 import django_stubs_ext
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from config.env import BASE_DIR, env
 
@@ -27,7 +28,7 @@ PORT = env("PORT")
 PUBLIC_URL = (env("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
 ALLOWED_HOSTS: list[str] = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-TRUSTED_PROXIES: int = env("TRUSTED_PROXIES")
+TRUSTED_PROXIES: list[str] = env("TRUSTED_PROXIES")
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 STATIC_URL = "/static/"
@@ -39,7 +40,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "dialer.workspaces",
+    "dialer.sign_in",
     "webhooks",
     "dialer",
     "callbacks",
@@ -63,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dialer.sign_in.gate.SecondFactorGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "dialer.workspaces.admin.time_zone.OperatorTimeZone",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -87,6 +89,7 @@ AUTHENTICATION_BACKENDS = ["dialer.workspaces.permissions.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "dialer.sign_in.sessions.PasswordEndsSessions"},
 ]
 
 # TLS ----------------------------------------------------------------------------------------------------------------
@@ -100,6 +103,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "dialer.sign_in.store"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Unfold's Alpine.js evaluates expressions ('unsafe-eval') and it sets styles inline; nothing else of that is allowed.
@@ -221,6 +225,13 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "callbacks.admin.dashboard.fill_in",
     "SCRIPTS": [lambda _: static("workspaces/time_zone.js")],
     "STYLES": [lambda _: static("workspaces/admin.css")],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "Two-factor sign-in", "link": reverse_lazy("sign_in:two_factor")},
+            {"title": "Sessions", "link": reverse_lazy("admin:sign_in_session_changelist")},
+        ]
+    },
     "SIDEBAR": {"show_search": True, "navigation": "config.navigation.groups"},
     "BORDER_RADIUS": "6px",
     "COLORS": {

@@ -19,6 +19,7 @@ _SCHEMA_RENDERERS = (
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/search/", views.search),
+    path("admin/", include("dialer.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("invitation/<uidb64>/<token>/", Invitation.as_view(), name="invitation"),
     path("api/schema/", SpectacularAPIView.as_view(renderer_classes=_SCHEMA_RENDERERS), name="schema"),

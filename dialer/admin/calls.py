@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from unfold.enums import ActionVariant
 
@@ -14,7 +14,7 @@ from dialer.admin.choices import CallPersonaFilter, CampaignFilter, OutcomeFilte
 from dialer.admin.contacts import OfANumberAdmin
 from dialer.admin.timeline import OUTCOME_TONES, Entry
 from dialer.calls import calls
-from dialer.dialing import reconciliation
+from dialer.dialing import conversation, reconciliation
 from dialer.models import Call, CarrierEvent
 from dialer.rules.statuses import LIVE, CallStatus, Direction, Outcome
 from dialer.tasks import hang_up
@@ -22,7 +22,8 @@ from dialer.workspaces.admin.base import StatefulAdmin
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.filters import ChoiceFilter
 from dialer.workspaces.admin.verb_forms import ReasonForm
-from dialer.workspaces.admin.verbs import about, bulk, verb
+from dialer.workspaces.admin.verbs import about, actor_of, bulk, verb
+from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import AuditEntry
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -120,6 +121,13 @@ class CallAdmin(StatefulAdmin, OfANumberAdmin):
         if row.ended_at is None and row.status != CallStatus.WITHDRAWN and row.direction == Direction.OUTBOUND:
             shown.add("cancel")
         return shown
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Model | None = None, **options: Any
+    ) -> HttpResponse:
+        if isinstance(obj, Call):
+            conversation.note_reading(obj, actor=actor_of(request), now=database_now())
+        return super().render_change_form(request, context, *args, obj=obj, **options)
 
     def beside(self, request: HttpRequest, row: Call) -> dict[str, Any]:  # noqa: ARG002
         return {"title": _title(row), "timeline": _story(row)}

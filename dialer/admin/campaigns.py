@@ -34,7 +34,7 @@ from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
 from dialer.workspaces.admin.time_zone import on_clock, operator_zone
 from dialer.workspaces.admin.verb_forms import ReasonForm
-from dialer.workspaces.admin.verbs import about, verb
+from dialer.workspaces.admin.verbs import about, actor_of, verb
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.downloads import csv_file
 from webhooks.destinations import urls_error
@@ -300,7 +300,8 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
             row = self.visible(request, object_id)
         except Campaign.DoesNotExist:
             return HttpResponse(status=404)
-        return csv_file(campaign_report.lines(row, now=database_now()), name=f"{row.public_id}-report")
+        report = campaign_report.download(row, actor=actor_of(request), now=database_now())
+        return csv_file(report, name=f"{row.public_id}-report")
 
     @column("State", label=STATUS_COLOURS)
     def state(self, row: Campaign) -> str:

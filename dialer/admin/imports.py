@@ -20,6 +20,8 @@ from dialer.tasks import import_contacts
 from dialer.workspaces.admin.base import workspaces_of
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
+from dialer.workspaces.admin.verbs import actor_of
+from dialer.workspaces.clock import database_now
 from dialer.workspaces.downloads import csv_file
 
 STATUS_COLOURS = {
@@ -135,7 +137,8 @@ class ImportAdmin(MadeOnceAdmin):
             row = self.visible(request, object_id)
         except Import.DoesNotExist:
             return HttpResponse(status=404)
-        return csv_file(imports.problems_csv(row), name=f"{row.public_id}-bad-rows")
+        problems = imports.download_problems(row, actor=actor_of(request), now=database_now())
+        return csv_file(problems, name=f"{row.public_id}-bad-rows")
 
     @column("State", label=STATUS_COLOURS)
     def state(self, row: Import) -> str:

@@ -199,6 +199,7 @@ _WORKSPACE_FIELDS = (
     "stale_after_hours",
     "calls_per_second",
     "max_concurrent_calls",
+    "requires_two_factor",
 )
 
 
@@ -249,6 +250,7 @@ class WorkspaceAdmin(WritingAdmin):
         ("Calling window, unless a campaign or call sets its own", {"fields": WINDOW}),
         ("Callbacks", {"fields": (*CALLBACKS, "stale_after_hours")}),
         ("Limits", {"fields": (("calls_per_second", "max_concurrent_calls"), "preset", "contact_limits")}),
+        ("Signing in", {"fields": ("requires_two_factor",)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002

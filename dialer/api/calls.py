@@ -167,7 +167,9 @@ class Calls(Lists, Reads):
 
     @extend_schema(responses=CallDetail)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
-        return self.shown(self.get_object(), CallDetail)
+        call: Call = self.get_object()
+        conversation.note_reading(call, actor=request.actor, now=request.now)
+        return self.shown(call, CallDetail)
 
     @extend_schema(
         request=NewCall,

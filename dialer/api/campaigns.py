@@ -327,7 +327,8 @@ class Campaigns(Lists, Reads):
     def report(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
         """Stream a CSV with a row per contact and all its attempts; times are in the campaign's time zone."""
         campaign: Campaign = self.get_object()
-        return csv_file(campaign_report.lines(campaign, now=request.now), name=f"{campaign.public_id}-report")
+        report = campaign_report.download(campaign, actor=request.actor, now=request.now)
+        return csv_file(report, name=f"{campaign.public_id}-report")
 
 
 def _fields(given: dict[str, Any]) -> CampaignFields:

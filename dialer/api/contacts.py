@@ -147,7 +147,8 @@ class Imports(Lists, Reads):
     def problems(self, request: ApiRequest, pk: str) -> StreamingHttpResponse:
         """Stream the bad rows with line, column and reason; the corrected file can be imported as it is."""
         source: Import = self.get_object()
-        return csv_file(imports.problems_csv(source), name=f"{source.public_id}-problems")
+        problems = imports.download_problems(source, actor=request.actor, now=request.now)
+        return csv_file(problems, name=f"{source.public_id}-problems")
 
 
 def received(request: ApiRequest, *, file_name: str = "", campaign: Campaign | None = None) -> Import:

@@ -11,7 +11,7 @@ from dialer.api.shapes import LimitsField, ScheduleField
 from dialer.rules.limit_presets import presets
 from dialer.setup import workspace_settings
 from dialer.setup.workspace_settings import STALE_AFTER_HOURS
-from dialer.workspaces.api.fields import OneOfField, PublicIdField, TextField, WholeNumberField
+from dialer.workspaces.api.fields import OneOfField, PublicIdField, TextField, TruthField, WholeNumberField
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiViewSet
 from dialer.workspaces.models import Workspace
@@ -25,6 +25,9 @@ class SettingsSerializer(Pace):
     schedule = ScheduleField(required=False, help_text="Replaced as a whole")
     contact_limits = LimitsField(required=False, help_text="Replaced as a whole; empty: no limit")
     stale_after_hours = WholeNumberField(required=False, within=STALE_AFTER_HOURS)
+    requires_two_factor = TruthField(
+        required=False, help_text="Whoever sees this workspace in the admin must sign in with a second factor"
+    )
     preset = OneOfField(
         list(presets()),
         required=False,

@@ -113,6 +113,12 @@ def resume_open(*, now: datetime) -> list[UUID]:
     return list(idle.order_by("id").values_list("id", flat=True)[:100])
 
 
+def download_problems(source: Import, *, actor: Actor, now: datetime) -> Iterator[str]:
+    """Return :func:`problems_csv` for somebody; leaves an audit entry."""
+    record(actor, [Change.of(source, "import", "download_bad_rows")], now=now)
+    return problems_csv(source)
+
+
 def problems_csv(source: Import) -> Iterator[str]:
     """Yield a CSV of the bad rows: line, column and reason, then the columns of the file.
 

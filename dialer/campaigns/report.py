@@ -18,6 +18,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from dialer.campaigns.stats import bucket
 from dialer.models import Campaign
 from dialer.rules import spreadsheet
+from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
 
@@ -45,6 +46,12 @@ def is_permitted(name: str, *, expires: str, signature: str, now: datetime) -> b
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     fits = [constant_time_compare(signature, _signature(name, expires, key)) for key in keys]
     return any(fits) and datetime.fromtimestamp(int(expires), UTC) > now
+
+
+def download(campaign: Campaign, *, actor: Actor, now: datetime) -> Iterator[str]:
+    """Return the :func:`lines` of the report for somebody; leaves an audit entry."""
+    record(actor, [Change.of(campaign, "campaign", "download_report")], now=now)
+    return lines(campaign, now=now)
 
 
 def lines(campaign: Campaign, *, now: datetime) -> Iterator[str]:

@@ -146,6 +146,12 @@ def _check_analysis(analysis: Mapping[str, Any]) -> None:
         raise InvalidTalk(errors)
 
 
+def note_reading(call: Call, *, actor: Actor, now: datetime) -> None:
+    """Leave an audit entry that somebody reads the transcript, if there is one."""
+    if call.transcript is not None:
+        record(actor, [Change.of(call, "transcript", "read")], now=now)
+
+
 def _transcript_error(text: str) -> str | None:
     return text_error(text, longest=LONGEST_TRANSCRIPT)
 

@@ -34,6 +34,7 @@ class WorkspaceFields(TypedDict, total=False):
     stale_after_hours: int
     calls_per_second: float | None
     max_concurrent_calls: int | None
+    requires_two_factor: bool
     preset: str
 
 
@@ -90,5 +91,6 @@ _WORKSPACE: Readers = {
     "stale_after_hours": values.within(STALE_AFTER_HOURS),
     "calls_per_second": paces.calls_per_second,
     "max_concurrent_calls": paces.max_concurrent_calls,
+    "requires_two_factor": values.boolean,
     "preset": _preset,
 }

@@ -2,7 +2,7 @@
 
 from dialer.tasks.campaigns import sweep_campaigns
 from dialer.tasks.dialling import apply_carrier_events, check_open_calls, hang_up, place_calls, tick
-from dialer.tasks.housekeeping import forget_answers
+from dialer.tasks.housekeeping import forget_answers, forget_sessions
 from dialer.tasks.imports import import_contacts, resume_imports
 from dialer.tasks.messages import send_messages
 
@@ -10,6 +10,7 @@ __all__ = [
     "apply_carrier_events",
     "check_open_calls",
     "forget_answers",
+    "forget_sessions",
     "hang_up",
     "import_contacts",
     "place_calls",

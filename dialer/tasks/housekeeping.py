@@ -4,6 +4,7 @@ import logging
 
 from celery import shared_task
 
+from dialer.sign_in import sessions
 from dialer.workspaces import idempotency
 from dialer.workspaces.clock import database_now
 
@@ -18,3 +19,11 @@ def forget_answers() -> None:
     count = idempotency.forget(limit=_BATCH, now=database_now())
     if count:
         log.info("idempotency.forgotten count=%s", count)
+
+
+@shared_task(name="dialer.forget_sessions")
+def forget_sessions() -> None:
+    """Delete sessions that have expired, with the addresses in them."""
+    count = sessions.forget(limit=_BATCH, now=database_now())
+    if count:
+        log.info("sessions.forgotten count=%s", count)

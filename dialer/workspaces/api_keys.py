@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from dialer.workspaces.audit import Actor, Change, record
+from dialer.workspaces.client import NOWHERE, Client
 from dialer.workspaces.models import ApiKey
 
 EXPIRES_SOON: Final = timedelta(days=14)
@@ -34,6 +35,7 @@ _RANKS: Final[Mapping[str, int]] = {
     ApiKey.Scope.WRITE.value: 2,
     ApiKey.Scope.ADMIN.value: 3,
 }
+_ADDRESSES_KEPT = 50
 
 
 class KeyTaken(Exception):
@@ -100,10 +102,11 @@ def issue(
     return key, text
 
 
-def authenticate(plain: str, *, address: str = "", now: datetime) -> ApiKey | None:
+def authenticate(plain: str, *, client: Client = NOWHERE, now: datetime) -> ApiKey | None:
     """Return the key with this plain text; ``None`` if it is unknown, revoked, expired, or its workspace is closed.
 
-    Raises :class:`AddressNotAllowed` if the key has networks and ``address`` is in none of them.
+    The first use from an address leaves an audit entry. Raises :class:`AddressNotAllowed` if the key has networks and
+    the client's address is in none of them.
     """
     digest = _hash(plain)
     key: ApiKey | None = (
@@ -113,12 +116,30 @@ def authenticate(plain: str, *, address: str = "", now: datetime) -> ApiKey | No
     )
     if key is None or not hmac.compare_digest(bytes(key.key_hash), digest):
         return None
-    if key.allowed_networks and not _is_in(address, key.allowed_networks):
-        _tell_refusal(key, address, now=now)
-        raise AddressNotAllowed(address)
+    if key.allowed_networks and not _is_in(client.address or "", key.allowed_networks):
+        _tell_refusal(key, client, now=now)
+        raise AddressNotAllowed(client.address or "")
     if key.last_used_at is None or now - key.last_used_at > _USED_STEP:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    if client.address is not None and client.address not in key.addresses:
+        _remember(key, client, now=now)
     return key
+
+
+def actor_of(key: ApiKey, client: Client) -> Actor:
+    """Return the key as the actor of audit entries."""
+    return Actor(kind="key", id=key.public_id, label=key.name, client=client)
+
+
+def _remember(key: ApiKey, client: Client, *, now: datetime) -> None:
+    """Store the address, unless another request has just done so, and leave an audit entry."""
+    with transaction.atomic():
+        known = ApiKey.objects.select_for_update(no_key=True).values_list("addresses", flat=True).get(pk=key.pk)
+        if client.address in known:
+            return
+        ApiKey.objects.filter(pk=key.pk).update(addresses=[*known, client.address][-_ADDRESSES_KEPT:])
+        change = Change.of(key, "api_key", "use_from_new_address", to_state={"address": client.address})
+        record(actor_of(key, client), [change], now=now)
 
 
 def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:
@@ -170,13 +191,13 @@ def _is_in(address: str, networks: Sequence[str]) -> bool:
     return bool(address) and any(ip_address(address) in ip_network(network) for network in networks)
 
 
-def _tell_refusal(key: ApiKey, address: str, *, now: datetime) -> None:
+def _tell_refusal(key: ApiKey, client: Client, *, now: datetime) -> None:
     """Write the refusal to the audit, unless one was written in the last hour."""
     is_due = Q(refused_at=None) | Q(refused_at__lte=now - _REFUSED_STEP)
-    actor = Actor(kind="key", id=key.public_id, label=key.name)
+    change = Change.of(key, "api_key", "refuse_address", to_state={"address": client.address or ""})
     with transaction.atomic():
         if ApiKey.objects.filter(is_due, pk=key.pk).update(refused_at=now):
-            record(actor, [Change.of(key, "api_key", "refuse_address", to_state={"address": address})], now=now)
+            record(actor_of(key, client), [change], now=now)
 
 
 def _hash(plain: str) -> bytes:

@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 from uuid import UUID
 
+from dialer.workspaces.client import NOWHERE, Client
 from dialer.workspaces.models import AuditEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: a user, an API key, or the system itself."""
+    """Who acts, and from where: a user, an API key, or the system itself."""
 
     kind: Literal["user", "key", "system"]
     id: str = ""
     label: str
+    client: Client = NOWHERE
 
 
 SYSTEM = Actor(kind="system", label="Ringback")
@@ -48,9 +50,12 @@ class Said(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of one row; the states hold only changed fields, as JSON values."""
+    """One change of one row; the states hold only changed fields, as JSON values.
 
-    workspace_id: UUID
+    Without a workspace, the change is of the installation, and only superusers see its entry.
+    """
+
+    workspace_id: UUID | None
     verb: str
     object_type: str
     object_id: str
@@ -74,6 +79,8 @@ def record(actor: Actor, changes: Iterable[Change], *, now: datetime) -> None:
                 actor_kind=actor.kind,
                 actor_id=actor.id,
                 actor_label=actor.label,
+                address=actor.client.address,
+                agent=actor.client.agent,
                 verb=change.verb,
                 object_type=change.object_type,
                 object_id=change.object_id,

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from dialer.workspaces.client import LONGEST_AGENT
 from dialer.workspaces.ids import new_id, public_id
 from dialer.workspaces.roles import Role
 from dialer.workspaces.scoping import OwnedQuerySet, WorkspaceQuerySet
@@ -48,6 +49,9 @@ class Workspace(PublicId):
     )
     calls_per_second = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.001)])
     max_concurrent_calls = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    requires_two_factor = models.BooleanField(
+        default=False, help_text="Whoever sees this workspace must sign in with a second factor"
+    )
     next_free_at = models.DateTimeField(null=True, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -124,6 +128,9 @@ class ApiKey(Owned, PublicId):
     )
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
+    addresses = ArrayField(
+        models.CharField(max_length=45), default=list, editable=False, help_text="Where it was used from, newest last"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -139,13 +146,21 @@ class ApiKey(Owned, PublicId):
 
 
 class AuditEntry(Owned):
-    """Who did what, when, from which state to which, and why; written by ``audit.record``, never changed."""
+    """Who did what, when, from which state to which, and why; written by ``audit.record``, never changed.
+
+    Entries without a workspace are of the installation.
+    """
 
     id = models.BigAutoField(primary_key=True)
+    workspace = models.ForeignKey(  # type: ignore[assignment] # that of the other rows is never empty
+        Workspace, null=True, on_delete=models.CASCADE, related_name="+"
+    )
     at = models.DateTimeField()
     actor_kind = models.CharField(max_length=8, choices=[("user", "User"), ("key", "API key"), ("system", "System")])
     actor_id = models.CharField(max_length=64, blank=True)
     actor_label = models.CharField(max_length=200)
+    address = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=LONGEST_AGENT, blank=True)
     verb = models.CharField(max_length=64)
     object_type = models.CharField(max_length=64)
     object_id = models.CharField(max_length=64)

@@ -37,6 +37,16 @@ def test_a_preset_takes_the_place_of_limits_and_window_and_leaves_the_rest() -> 
     assert AuditEntry.objects.get(verb="edit").to_state["contact_limits"][0]["max"] == 3
 
 
+def test_an_admin_key_requires_a_second_factor_of_the_people() -> None:
+    api = Api(scope="admin")
+
+    answer = api.patch("settings/", {"requires_two_factor": True})
+
+    assert answer.json()["requires_two_factor"] is True
+    assert AuditEntry.objects.get(verb="edit").to_state == {"requires_two_factor": True}
+    assert error_of(api.patch("settings/", {"requires_two_factor": "yes"}))["fields"].keys() == {"requires_two_factor"}
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -15,6 +16,7 @@ from django.urls import reverse
 from callbacks import actions
 from callbacks.models import BulkAction, Callback
 from dialer.models import Call
+from dialer.sign_in.models import SecondFactor, Session
 from dialer.workspaces import api_keys, members
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
@@ -23,6 +25,7 @@ from dialer.workspaces.roles import Role
 from tests.admin.people import CONFIRMED
 from tests.api.queue_rows import make_callback, open_campaign, soon
 from tests.audit.api_stories import failed_batch, running_replay
+from tests.dialer.sign_in.people import make_session
 from tests.factories import (
     a_phone,
     make_call,
@@ -39,9 +42,12 @@ from webhooks.models import Delivery
 ONLY_LOOKS = {
     "search": "finds pages",
     "index": "the overview",
-    "login": "begins a session",
-    "logout": "ends a session",
-    "password_change": "one's own password, of no workspace",
+    "login": "begins a session; tests/security says what it leaves",
+    "code": "the same; tests/dialer/sign_in says what the second factor leaves",
+    "set_up": "the same",
+    "two_factor": "the same",
+    "logout": "ends a session; tests/security says what it leaves",
+    "password_change": "one's own password; tests/security says what it leaves",
     "password_change_done": "says that it was changed",
     "autocomplete": "offers rows",
     "jsi18n": "words for scripts",
@@ -50,9 +56,9 @@ ONLY_LOOKS = {
     "callbacks_campaign_preview": "imagines what would happen",
     "callbacks_policy_preview": "the same, of a policy",
     "dialer_campaign_audience": "says who would hear",
-    "dialer_campaign_report": "a file to be read",
+    "dialer_campaign_report": "a file to be read; test_reading says what it leaves",
     "dialer_campaign_upload": "leads to the page of a new import",
-    "dialer_import_bad_rows": "a file to be read",
+    "dialer_import_bad_rows": "the same",
     # Its page has a form without fields: what was uploaded stays as it is.
     "dialer_import_change": "shows how far an import is",
 }
@@ -95,6 +101,8 @@ _Makes = Callable[[Workspace], Any]
 
 
 def _id(row: Any) -> str:
+    if isinstance(row, Session | SecondFactor):
+        return str(row.user_id)
     return str(row.pk) if isinstance(row, Callback | Member) else str(row.public_id)
 
 
@@ -199,6 +207,21 @@ def _key(workspace: Workspace) -> Any:
 
 def _member(workspace: Workspace) -> Any:
     return members.add(workspace.pk, user_name="max", role=Role.VIEWER, actor=SYSTEM, now=database_now())
+
+
+def _session_of_somebody(_: Workspace) -> Session:
+    return make_session(User.objects.create(username="max"))
+
+
+def _other_sessions(_: Workspace, browser: Client) -> Sent:
+    olga = User.objects.get()
+    make_session(olga)
+    return Sent(url=reverse("admin:sign_in_session_end_others"), form=dict(CONFIRMED), about=str(olga.pk))
+
+
+def _second_factor(_: Workspace) -> SecondFactor:
+    user = User.objects.create(username="max")
+    return SecondFactor.objects.create(user=user, secret="JBSWY3DP", last_step=0, created_at=NOW)  # noqa: S106
 
 
 def _endpoint(**fields: Any) -> _Makes:
@@ -348,6 +371,10 @@ STORIES = [
     pressed("workspaces_member_change_role", "change_role", "member", _member, role="manager"),
     pressed("workspaces_member_invite", "invite", "member", _member),
     pressed("workspaces_member_remove", "remove", "member", _member),
+    pressed("sign_in_session_end", "end_session", "user", _session_of_somebody),
+    ticked("sign_in_session:end_selected", "end_session", "user", _session_of_somebody),
+    Story(door="sign_in_session_end_others", verb="end_other_sessions", kind="user", sends=_other_sessions),
+    pressed("sign_in_secondfactor_reset", "reset_second_factor", "user", _second_factor),
     added("workspaces_workspace_add", "workspace", lambda _: dict(_WORKSPACE), verb="open"),
     edited("workspaces_workspace_change", "workspace", lambda mine: mine, **_WORKSPACE),
     added("webhooks_endpoint_add", "endpoint", _endpoint_form),

@@ -10,8 +10,8 @@ from dialer.workspaces.models import AuditEntry, Workspace
 
 WHY = "So that the entry says why"
 AUDIT = "workspaces_auditentry"
-_OF_DJANGO = {"auth_permission", "django_content_type", "django_migrations", "django_session"}
-_SEEN_ONLY = ["last_used_at", "last_login"]
+_OF_DJANGO = {"auth_permission", "django_content_type", "django_migrations"}
+_SEEN_ONLY = ["last_used_at", "last_login", "seen_at"]
 """Columns that looking at something writes."""
 
 

@@ -74,6 +74,12 @@ SCHEDULE = [
         queue="default",
         missing="answers kept for repeated requests are kept for ever",
     ),
+    Entry(
+        name="dialer.forget_sessions",
+        every=600,
+        queue="default",
+        missing="sessions that have expired are kept for ever, with the addresses of people",
+    ),
     Entry(name="webhooks.deliver_due", every=1, queue="webhooks", missing="no webhook is delivered"),
     Entry(
         name="webhooks.suppress_unheard",

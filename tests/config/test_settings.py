@@ -71,6 +71,7 @@ def test_a_missing_database_is_named_with_what_to_do(
         ("ENCRYPTION_KEYS", ["not a key"], ["config.E004"]),
         ("ALLOWED_HOSTS", [], ["config.W001"]),
         ("WEBHOOK_ALLOWED_NETWORKS", ["10.0.0.1/8"], ["config.E006"]),
+        ("TRUSTED_PROXIES", ["proxy.example.com"], ["config.E008"]),
         ("HORIZON_SECONDS", 0, ["config.E007"]),
     ],
 )
@@ -83,6 +84,14 @@ def test_a_wrong_setting_is_named_and_the_right_ones_are_not(
     after = ids(checks.secrets_are_given() + checks.hosts_are_named())
 
     assert (before, after) == ([], expected)
+
+
+def test_a_proxy_that_is_not_named_is_warned_of(settings: SettingsWrapper) -> None:
+    settings.BEHIND_TLS, settings.TRUSTED_PROXIES = True, []
+    unnamed = ids(checks.proxies_are_named())
+    settings.TRUSTED_PROXIES = ["10.1.2.3"]
+
+    assert (unnamed, checks.proxies_are_named()) == (["config.W003"], [])
 
 
 def test_pages_may_run_no_script_of_others(client: Client) -> None:

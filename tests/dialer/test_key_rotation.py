@@ -108,6 +108,7 @@ def test_every_column_that_is_encrypted_is_known() -> None:
     assert {str(column) for column in key_rotation.columns()} == {
         "dialer_campaign.status_callback_secret",
         "dialer_line.credentials",
+        "sign_in_secondfactor.secret",
         "webhooks_endpoint.next_secret",
         "webhooks_endpoint.secret",
         "workspaces_idempotentrequest.body",

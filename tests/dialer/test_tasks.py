@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from dialer import tasks
 from dialer.campaigns import imports
@@ -13,6 +14,7 @@ from dialer.messages import messages
 from dialer.messages.messages import IN_DOUBT_AFTER
 from dialer.models import Call, Contact, Import
 from dialer.rules.circuit import REJECTIONS
+from dialer.sign_in.models import Session
 from dialer.tasks import imports as import_tasks
 from dialer.tasks import messages as message_tasks
 from dialer.workspaces.audit import SYSTEM
@@ -202,6 +204,16 @@ def test_an_import_whose_turn_is_over_goes_on_with_a_message_of_its_own(
     (message,) = broker.take("default")
     assert (message.task, message.args) == ("dialer.import_contacts", [str(source.pk)])
     assert Contact.objects.count() == 1
+
+
+def test_expired_sessions_are_forgotten_and_others_kept() -> None:
+    user, now = User.objects.create(username="olga"), database_now()
+    for at in (now - MINUTE, now + MINUTE):
+        Session.objects.create(pk=at.isoformat(), session_data="", expire_date=at, user=user, seen_at=now)
+
+    tasks.forget_sessions()
+
+    assert Session.objects.get().expire_date == now + MINUTE
 
 
 def test_kept_answers_are_forgotten_after_a_day() -> None:

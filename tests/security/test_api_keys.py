@@ -70,7 +70,7 @@ class TestNetworks:
         _, plain = limited(make_workspace(), ["203.0.113.0/24"])
 
         assert read_from(AWAY, plain, **{"X-Forwarded-For": HOME}).status_code == 403
-        settings.TRUSTED_PROXIES = 1
+        settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
         assert read_from("10.0.0.2", plain, **{"X-Forwarded-For": f"{HOME}, {AWAY}"}).status_code == 403
         assert read_from("10.0.0.2", plain, **{"X-Forwarded-For": f"{AWAY}, {HOME}"}).status_code == 200
 

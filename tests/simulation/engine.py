@@ -31,7 +31,7 @@ from tests.rows import read
 SECOND = timedelta(seconds=1)
 HEARTBEAT = timedelta(hours=1)
 """Something looks at the rows at least this often, also where no row names a time."""
-NOT_BEATEN = ("dialer.apply_carrier_events", "dialer.resume_imports", "dialer.forget_answers", "webhooks.", "config.")
+NOT_BEATEN = ("dialer.apply_carrier_events", "dialer.resume_imports", "dialer.forget_", "webhooks.", "config.")
 """Tasks that are driven otherwise (the first is a loop that lasts half a minute), or that no call depends on."""
 UNHURRIED = timedelta(hours=1)
 """Sweeps that beat sends less often than every second come only so often: they are not what is timed."""

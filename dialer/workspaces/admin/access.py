@@ -38,6 +38,8 @@ _KINDS = (
     "persona",
     "retrypolicy",
     "suppression",
+    "transcript",
+    "user",
     "workspace",
 )
 """The types of objects in audit entries; the index begins with the type."""
@@ -94,6 +96,7 @@ class ApiKeyAdmin(MadeOnceAdmin):
         "networks",
         ("created_at", "expires_at"),
         ("last_used_at", "refused_at"),
+        "addresses",
         "public_id",
     )
 
@@ -135,13 +138,14 @@ class ApiKeyAdmin(MadeOnceAdmin):
 class AuditEntryAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
-    list_display = ("at", "actor_label", "verb", "object_type", "object_id", "reason")
+    list_display = ("at", "actor_label", "verb", "object_type", "object_id", "reason", "address")
     search_fields = ("object_id",)
     search_help_text = "Id of what was changed, as the list shows it"
     id_prefixes = {}
     actions = None
     fields = (
         ("at", "actor_label", "actor_kind"),
+        ("address", "agent"),
         ("verb", "object_type", "object_id"),
         "from_state",
         "to_state",

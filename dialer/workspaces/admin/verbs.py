@@ -17,6 +17,7 @@ from dialer.workspaces.admin.base import ScopedAdmin, check_permissions
 from dialer.workspaces.admin.shown_once import ShownOnce
 from dialer.workspaces.admin.verb_forms import ReasonForm, VerbForm
 from dialer.workspaces.audit import About, Actor
+from dialer.workspaces.client import client_of
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Owned
 
@@ -28,7 +29,7 @@ def actor_of(request: HttpRequest) -> Actor:
     """Return the user as the actor of audit entries."""
     user = request.user
     assert isinstance(user, AbstractBaseUser)
-    return Actor(kind="user", id=str(user.pk), label=user.get_username())
+    return Actor(kind="user", id=str(user.pk), label=user.get_username(), client=client_of(request))
 
 
 def about(request: HttpRequest, row: Owned, form: ReasonForm | None = None) -> dict[str, Any]:

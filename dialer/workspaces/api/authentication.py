@@ -13,7 +13,6 @@ from rest_framework.views import APIView
 from dialer.workspaces import api_keys
 from dialer.workspaces.api.errors import Problem, answers
 from dialer.workspaces.api.request import ApiRequest
-from dialer.workspaces.client_address import address_of
 from dialer.workspaces.models import ApiKey
 
 
@@ -34,7 +33,7 @@ class KeyAuthentication(BaseAuthentication):
             return None
         assert isinstance(request, ApiRequest)
         try:
-            key = api_keys.authenticate(plain, address=address_of(request.as_received), now=request.now)
+            key = api_keys.authenticate(plain, client=request.client, now=request.now)
         except api_keys.AddressNotAllowed as refused:
             raise AddressRefused(refused.address) from refused
         if key is None:

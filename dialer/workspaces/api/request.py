@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import BinaryIO, cast
 from uuid import UUID
 
-from django.http import HttpRequest
 from rest_framework.request import Request
 
+from dialer.workspaces import api_keys
 from dialer.workspaces.api.chunked import is_chunked
 from dialer.workspaces.audit import About, Actor
+from dialer.workspaces.client import Client, client_of
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey
 
@@ -21,10 +22,9 @@ class ApiRequest(Request):
     def now(self) -> datetime:
         return database_now()
 
-    @property
-    def as_received(self) -> HttpRequest:
-        """The request as Django has it."""
-        return self._request
+    @cached_property
+    def client(self) -> Client:
+        return client_of(self._request)
 
     @property
     def key_expires_at(self) -> datetime | None:
@@ -43,7 +43,7 @@ class ApiRequest(Request):
 
     @property
     def actor(self) -> Actor:
-        return Actor(kind="key", id=self.key.public_id, label=self.key.name)
+        return api_keys.actor_of(self.key, self.client)
 
     @property
     def about(self) -> About:

@@ -93,8 +93,8 @@ MUTANTS = [
     Mutant(
         file="dialer/workspaces/admin/verbs.py",
         name="the admin signs every change as one user",
-        old='    return Actor(kind="user", id=str(user.pk), label=user.get_username())',
-        new='    return Actor(kind="user", id="1", label="admin")',
+        old="id=str(user.pk), label=user.get_username(), client=",
+        new='id="1", label="admin", client=',
         tests=f"{_ADMIN}[archive:dialer_persona_archive]",
     ),
     Mutant(

@@ -1,0 +1,1 @@
+"""How people sign in to the admin: limited attempts, the second factor, sessions, and the audit of these."""
