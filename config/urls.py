@@ -4,22 +4,16 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config import views
 from dialer.workspaces.api.views import NoSuchRoute
-
-_SCHEMA_RENDERERS = (
-    OpenApiJsonRenderer2,
-    OpenApiYamlRenderer2,
-)  # the first without a format, and for errors
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/search/", views.search),
     path("admin/", admin.site.urls),
-    path("api/schema/", SpectacularAPIView.as_view(renderer_classes=_SCHEMA_RENDERERS), name="schema"),
+    path("api/schema/", views.ApiSchema.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dialer.api.urls")),
     path("api/v1/", include("callbacks.api.urls")),

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from callbacks import bulk
-from callbacks.api.serializers import LONGEST_NOTES, CallbackFilters, Forcing
+from callbacks.api.serializers import LONGEST_NOTES, CallbackFilters, CallbackIdField, Forcing
 from callbacks.api.views import COLUMNS, ShowsCallbacks, filtered, time_named
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, Callback
@@ -96,7 +96,7 @@ class _Refusal(serializers.Serializer[Any]):
 
 
 class _BulkRow(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
+    id = CallbackIdField()
     is_done = serializers.BooleanField()
     error = _Refusal(allow_null=True)
 
@@ -118,7 +118,7 @@ class _Reason(serializers.Serializer[Any]):
 
 
 class _RefusedRow(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
+    id = CallbackIdField()
     code = serializers.CharField()
 
 

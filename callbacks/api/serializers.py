@@ -12,7 +12,7 @@ from callbacks.models import Callback
 from callbacks.queue_views import GRACE, QUEUES, Waiting
 from callbacks.rules.explanation import Code
 from callbacks.rules.statuses import PROMISES, CallbackStatus, CallbackType
-from dialer.api.shapes import LONGEST_REASON, Reason, ScheduleField
+from dialer.api.shapes import LONGEST_REASON, PreviewScheduleField, Reason, ScheduleField
 from dialer.models import Campaign, Contact, Persona, RetryPolicy
 from dialer.rules import phone_number
 from dialer.rules.statuses import Outcome
@@ -30,6 +30,13 @@ from dialer.workspaces.api.serializers import Filters, Strict
 
 LONGEST_NOTES = 2000
 MOST_OUTCOMES = 60
+LONGEST_ID = 18
+FORM_OF_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**LONGEST_ID - 1}
+
+
+@extend_schema_field(FORM_OF_ID)
+class CallbackIdField(serializers.IntegerField):
+    """The id of a callback."""
 
 
 class Time(Strict):
@@ -154,11 +161,7 @@ class CampaignPreviewAsked(Strict):
 class PolicyPreviewAsked(CampaignPreviewAsked):
     """What would happen under the policy in the path."""
 
-    schedule = ScheduleField(
-        required=False,
-        default=dict,
-        extra={"timezone": {"type": "string", "description": "For contacts whose own zone is not known"}},
-    )
+    schedule = PreviewScheduleField(required=False, default=dict)
 
 
 class PreviewAsked(PolicyPreviewAsked):
@@ -181,7 +184,7 @@ class StepShown(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": InstantField(allow_null=True)}
 
 
-class _AttemptShown(serializers.Serializer[Any]):
+class _PreviewedAttempt(serializers.Serializer[Any]):
     attempt_number = serializers.IntegerField()
     at = InstantField()
     outcome = serializers.ChoiceField([outcome.value for outcome in Outcome], allow_null=True)
@@ -198,7 +201,7 @@ class PreviewShown(serializers.Serializer[Any]):
 
     timezone = serializers.CharField()
     timezone_source = serializers.CharField()
-    attempts = _AttemptShown(many=True)
+    attempts = _PreviewedAttempt(many=True)
     stop = _StopShown(allow_null=True)
 
 
@@ -237,7 +240,7 @@ class CallbackShown(serializers.Serializer[Callback]):
     The context holds ``now``, the workspace's ``time_zone``, and ``waiting``: why a due row is not being dialled.
     """
 
-    id = serializers.IntegerField()
+    id = CallbackIdField()
     type = serializers.ChoiceField([kind.value for kind in CallbackType])
     status = serializers.ChoiceField([status.value for status in CallbackStatus])
     contact = _ContactShown()
@@ -324,7 +327,7 @@ class CallbackScheduled(CallbackShown):
     superseded_id = serializers.SerializerMethodField(help_text="The callback that it replaced")
     held_by = serializers.SerializerMethodField(help_text="What currently keeps it from being dialled")
 
-    @extend_schema_field({"type": "integer", "nullable": True})
+    @extend_schema_field(CallbackIdField(allow_null=True))
     def get_superseded_id(self, _: Callback) -> int | None:
         superseded: int | None = self.context["superseded_id"]
         return superseded

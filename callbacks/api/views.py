@@ -7,8 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
@@ -16,6 +15,8 @@ from rest_framework.response import Response
 from callbacks import preview, queue_views, scheduling
 from callbacks.api import errors as _errors  # noqa: F401 — registers what refusals mean
 from callbacks.api.serializers import (
+    FORM_OF_ID,
+    LONGEST_ID,
     Acted,
     CallbackFilters,
     CallbackMade,
@@ -42,7 +43,6 @@ from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiView, Lists, Reads
 
-_LONGEST_ID = 18
 SHOWN = ("contact", "campaign", "call__persona")
 
 
@@ -87,7 +87,6 @@ class ShowsCallbacks(ApiView):
     list=extend_schema(summary="List callbacks"),
     retrieve=extend_schema(summary="Read a callback"),
 )
-@extend_schema(parameters=[OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)])
 class Callbacks(ShowsCallbacks, Lists, Reads):
     """Promises to call contacts at a time."""
 
@@ -96,6 +95,9 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
     filters = CallbackFilters
     orderings = ("-id", "id", "scheduled_at", "-scheduled_at")
     lookup_field = "id"
+
+    def id_in_path(self, name: str) -> dict[str, Any]:
+        return FORM_OF_ID
 
     def default_ordering(self) -> str:
         """Order a queue by time, any other list by newest first."""
@@ -231,7 +233,7 @@ COLUMNS = {
 
 
 def _read_id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID):
         raise Http404
     return int(text)
 

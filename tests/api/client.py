@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from django.test import Client
-
 from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import Workspace
+from tests.api.described import DescribedClient
 from tests.factories import NOW, make_workspace
 
 Answer = Any
@@ -22,7 +21,7 @@ class Api:
         self.key, self.plain = api_keys.issue(
             workspace_id=self.workspace.pk, name=f"{scope} key", scope=scope, actor=SYSTEM, now=NOW, plain=plain
         )
-        self._client = Client(headers={"Authorization": f"Bearer {self.plain}"}, raise_request_exception=False)
+        self._client = DescribedClient(headers={"Authorization": f"Bearer {self.plain}"}, raise_request_exception=False)
 
     def get(self, path: str, **query: Any) -> Answer:
         return self._client.get(_url(path), query)

@@ -203,20 +203,29 @@ def _length(value: object) -> int:
     return total
 
 
+def form_of_id(prefix: str) -> dict[str, Any]:
+    """Return the form of a public id for the schema."""
+    return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+
+
 class _PublicId(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = PublicIdField
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
-        prefix = self.target.prefix
-        return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+        return form_of_id(self.target.prefix)
 
 
 class _LocalTime(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = LocalTimeField
 
     def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
-        return {"type": "string", "description": "Local time without an offset", "example": "2025-09-12T10:00"}
+        return {
+            "type": "string",
+            "pattern": f"^{_LOCAL.pattern}$",
+            "description": "Local time without an offset",
+            "examples": ["2025-09-12T10:00"],
+        }
 
 
 class _Object(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
