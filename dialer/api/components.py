@@ -48,7 +48,7 @@ def _object(properties: Mapping[str, _Shape], *, required: tuple[str, ...] = (),
 
 
 def _or_null(properties: Mapping[str, _Shape]) -> _Shape:
-    """Let each be null, which leaves the field to the next level."""
+    """Let each be null, which is to leave it out."""
     return {name: {"anyOf": [shape, _NULL]} for name, shape in properties.items()}
 
 
@@ -87,7 +87,7 @@ _TIMES: dict[str, _Shape] = {
     "start_at_local": {"type": "string", "description": "On each contact's own clock"},
     "end_at": _INSTANT,
 }
-_RULES = _object(dict.fromkeys(RETRYABLE, _to("RetryRule")))
+_RULES: dict[str, _Shape] = dict.fromkeys(RETRYABLE, _to("RetryRule"))
 _COMPONENTS: dict[str, _Shape] = {
     "Delays": _list(
         _whole(1, MAX_DELAY_MINUTES), MAX_DELAYS, least=1, description="Minutes after the end of the previous call"
@@ -119,15 +119,15 @@ _COMPONENTS: dict[str, _Shape] = {
     "CampaignScheduleRequest": _object(_or_null({**_SCHEDULE, **_OTHER_SPELLING, **_TIMES})),
     "PreviewScheduleRequest": _object(_or_null({**_SCHEDULE, **_OTHER_SPELLING, **_ZONE})),
     "RetryRule": _object({"delays": _to("Delays"), "limit": _whole(1, MAX_ATTEMPTS)}, required=("delays", "limit")),
-    "RetryRules": _RULES,
+    "RetryRules": _object(_RULES),
     "RetryRulesRequest": {
         "anyOf": [
-            _RULES,
+            _object(_or_null(_RULES)),
             _object(
                 {
                     "number_of_retries": _whole(1, MAX_ATTEMPTS),
                     "interval_minutes": _whole(1, MAX_DELAY_MINUTES),
-                    "mechanism": {"type": "string", "enum": ["linear", "exponential"], "default": "linear"},
+                    **_or_null({"mechanism": {"type": "string", "enum": ["linear", "exponential"]}}),
                     "on_status": _list({"type": "string", "enum": list(RETRY_STATUSES)}, MAX_DELAYS, least=1),
                 },
                 required=("number_of_retries", "interval_minutes", "on_status"),

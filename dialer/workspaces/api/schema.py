@@ -90,6 +90,8 @@ class Schema(AutoSchema):
         told: dict[str, Any] = super()._postprocess_serializer_schema(schema, serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "request" and isinstance(serializer, Strict):
             told["additionalProperties"] = False
+        if not type(serializer).__doc__:  # the docstring of a base class says nothing about this shape
+            told.pop("description", None)
         return told
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
