@@ -221,7 +221,7 @@ class BulkActions(ShowsCallbacks):
             self.get_queryset(), dict(chosen), now=self.request.now, time_zone=self.request.key.workspace.time_zone
         )
         body: Any = self.request.data
-        asked = {name: body["filter"][name] for name in chosen if name in (*COLUMNS, "queue")}
+        asked = {name: item for name, item in BulkFilter.named(body["filter"]).items() if name in (*COLUMNS, "queue")}
         job = bulk.start(order, rows, asked=asked, now=self.request.now)
         run_bulk_soon(job)
         return job

@@ -126,24 +126,29 @@ class CalledBack(Forcing):
 class CallbackFilters(Filters):
     """Which callbacks a list shows."""
 
+    other_names = {"campaign": "campaign_id", "persona": "persona_id"}
+    former_names = {"contact": "contact_id"}
+
     queue = OneOfField(QUEUES, required=False, help_text="Pending ones by urgency, in the workspace's time zone")
     status = OneOfField([status.value for status in CallbackStatus], required=False)
     type = OneOfField([kind.value for kind in CallbackType], required=False)
     outcome = OneOfField([outcome.value for outcome in Outcome], required=False, help_text="Of the call it follows")
-    campaign = PublicIdField(Campaign.public_prefix, required=False)
-    persona = PublicIdField(Persona.public_prefix, required=False)
-    contact = PublicIdField(Contact.public_prefix, required=False)
+    campaign_id = PublicIdField(Campaign.public_prefix, required=False)
+    persona_id = PublicIdField(Persona.public_prefix, required=False)
+    contact_id = PublicIdField(Contact.public_prefix, required=False)
 
 
 class CampaignPreviewAsked(Strict):
     """What would happen to a contact of the campaign in the path."""
 
+    other_names = {"timezone": "time_zone"}
+
     first_attempt_at = InstantField(help_text="When the first call starts; never moved")
     outcomes = serializers.ListField(
         child=OneOfField([outcome.value for outcome in Outcome]), min_length=1, max_length=MOST_OUTCOMES
     )
-    phone = TextField(required=False, help_text="E.164; gives the time zones where timezone does not")
-    timezone = TextField(required=False, max_length=64, help_text="The contact's own IANA zone")
+    phone = TextField(required=False, help_text="E.164; gives the time zones where time_zone does not")
+    time_zone = TextField(required=False, max_length=64, help_text="The contact's own IANA zone")
     call = ScheduleField(required=False, default=dict)
 
     def validate_phone(self, value: str) -> str:
@@ -153,8 +158,8 @@ class CampaignPreviewAsked(Strict):
             raise serializers.ValidationError(str(refused)) from refused
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "phone" not in attrs and "timezone" not in attrs:
-            raise serializers.ValidationError({"phone": ["give phone or timezone"]})
+        if "phone" not in attrs and "time_zone" not in attrs:
+            raise serializers.ValidationError({"phone": ["give phone or time_zone"]})
         return attrs
 
 
@@ -254,7 +259,7 @@ class CallbackShown(serializers.Serializer[Callback]):
     scheduled_at_contact = serializers.SerializerMethodField(help_text="On the contact's clock")
     scheduled_at_workspace = serializers.SerializerMethodField(help_text="On the workspace's clock")
     local_time = serializers.SerializerMethodField(help_text="As the contact said it")
-    timezone = serializers.CharField(source="time_zone")
+    time_zone = serializers.CharField()
     timezone_source = serializers.CharField()
     adjusted_from = InstantField(allow_null=True)
     adjusted_reason = serializers.SerializerMethodField()

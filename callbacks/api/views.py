@@ -226,9 +226,9 @@ COLUMNS = {
     "status": "status",
     "type": "type",
     "outcome": "original_outcome",
-    "campaign": "campaign_id",
-    "persona": "call__persona_id",
-    "contact": "contact_id",
+    "campaign_id": "campaign_id",
+    "persona_id": "call__persona_id",
+    "contact_id": "contact_id",
 }
 
 

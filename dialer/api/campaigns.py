@@ -153,7 +153,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
         written = InstantField().to_representation
         shown["schedule"] = {
             **instance.schedule,
-            "timezone": instance.time_zone,
+            "time_zone": instance.time_zone,
             "start_at": written(instance.start_at) if instance.start_at else None,
             "start_at_local": instance.start_at_local or None,
             "end_at": written(instance.end_at) if instance.end_at else None,

@@ -80,7 +80,8 @@ _OTHER_SPELLING: dict[str, _Shape] = {
     "day_selection_mode": {"type": "string", "enum": ["all_days", WEEKEND_OFF, "choose_days"]},
     "allowed_days": _list(_whole(0, 6), len(WEEKDAYS), least=1),
 }
-_ZONE: dict[str, _Shape] = {"timezone": {"type": "string", "description": "For contacts whose own zone is not known"}}
+_ZONE: dict[str, _Shape] = {"time_zone": {"type": "string", "description": "For contacts whose own zone is not known"}}
+_OTHER_ZONE: dict[str, _Shape] = {"timezone": {"type": "string", "description": "Another name of `time_zone`"}}
 _TIMES: dict[str, _Shape] = {
     **_ZONE,
     "start_at": _INSTANT,
@@ -116,8 +117,8 @@ _COMPONENTS: dict[str, _Shape] = {
     "Schedule": _object(_SCHEDULE),
     "ScheduleRequest": _object(_or_null({**_SCHEDULE, **_OTHER_SPELLING})),
     "CampaignSchedule": _object({**_SCHEDULE, **_or_null(_TIMES)}, required=tuple(_TIMES)),
-    "CampaignScheduleRequest": _object(_or_null({**_SCHEDULE, **_OTHER_SPELLING, **_TIMES})),
-    "PreviewScheduleRequest": _object(_or_null({**_SCHEDULE, **_OTHER_SPELLING, **_ZONE})),
+    "CampaignScheduleRequest": _object(_or_null({**_SCHEDULE, **_OTHER_SPELLING, **_TIMES, **_OTHER_ZONE})),
+    "PreviewScheduleRequest": _object(_or_null({**_SCHEDULE, **_OTHER_SPELLING, **_ZONE, **_OTHER_ZONE})),
     "RetryRule": _object({"delays": _to("Delays"), "limit": _whole(1, MAX_ATTEMPTS)}, required=("delays", "limit")),
     "RetryRules": _object(_RULES),
     "RetryRulesRequest": {

@@ -30,13 +30,25 @@ class ScheduleField(ShapedField):
     component = "Schedule"
 
 
-class CampaignScheduleField(ScheduleField):
+class ZonedScheduleField(ScheduleField):
+    """A schedule with a time zone, which requests may also call ``timezone``."""
+
+    default_error_messages = {"twice": "has time_zone and timezone, which mean the same; give one of them"}
+
+    def to_internal_value(self, data: object) -> dict[str, Any]:
+        given = super().to_internal_value(data)
+        if {"time_zone", "timezone"} <= given.keys():
+            self.fail("twice")
+        return {"time_zone" if name == "timezone" else name: value for name, value in given.items()}
+
+
+class CampaignScheduleField(ZonedScheduleField):
     """A schedule with the start, the end and the time zone of a campaign."""
 
     component = "CampaignSchedule"
 
 
-class PreviewScheduleField(ScheduleField):
+class PreviewScheduleField(ZonedScheduleField):
     """A schedule with the time zone of a campaign that does not exist."""
 
     component = "PreviewSchedule"

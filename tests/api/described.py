@@ -52,6 +52,12 @@ def faults(method: str, path: str, answer: Any) -> list[str]:
     return [*missing, *(f"{error.json_path}: {error.message[:300]}" for error in found)]
 
 
+def faults_of_body(component: str, body: Any) -> list[str]:
+    """Return why a body does not fit a component of the schema."""
+    found = _validator(("components", "schemas", component)).iter_errors(body)
+    return [f"{error.json_path}: {error.message[:300]}" for error in found]
+
+
 @lru_cache(maxsize=1)
 def _templates() -> list[tuple[re.Pattern[str], str]]:
     """Return the paths as patterns; those with fewer parameters first, as the routes are read."""

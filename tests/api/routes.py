@@ -128,7 +128,7 @@ ROWS: dict[str, Callable[[Workspace], str]] = {
 }
 """How a row that a path can name is made, by resource; a new resource that is missing here fails the tests."""
 
-_QUESTION: dict[str, Any] = {"timezone": "UTC", "first_attempt_at": "2025-03-03T10:00:00Z", "outcomes": ["busy"]}
+_QUESTION: dict[str, Any] = {"time_zone": "UTC", "first_attempt_at": "2025-03-03T10:00:00Z", "outcomes": ["busy"]}
 
 BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "callbacks/{id}/": lambda: {"notes": "Ask for Max"},

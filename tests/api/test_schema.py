@@ -10,6 +10,8 @@ from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dialer.workspaces.api.errors import codes_of
+from tests.api.client import Api
+from tests.api.described import faults_of_body
 from tests.api.routes import operations, schema
 
 
@@ -103,3 +105,16 @@ def test_it_is_made_once_however_often_it_is_asked_for(kind: str, monkeypatch: p
     second = Client().get(f"/api/schema/?format={kind}")
 
     assert second.content == first.content
+
+
+@pytest.mark.django_db
+def test_null_leaves_a_part_of_a_policy_out_as_the_schema_says() -> None:
+    body = {
+        "name": "Mine",
+        "rules": {"number_of_retries": 1, "interval_minutes": 5, "mechanism": None, "on_status": ["busy"]},
+    }
+
+    answer = Api().post("retry-policies/", body)
+
+    assert answer.json()["rules"] == {"busy": {"delays": [5], "limit": 1}}
+    assert faults_of_body("RetryPolicyRequest", body) == []

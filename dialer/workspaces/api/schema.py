@@ -90,6 +90,8 @@ class Schema(AutoSchema):
         told: dict[str, Any] = super()._postprocess_serializer_schema(schema, serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "request" and isinstance(serializer, Strict):
             told["additionalProperties"] = False
+            for other, own in serializer.other_names.items():
+                told["properties"][other] = {**told["properties"][own], "description": f"Another name of `{own}`"}
         if not type(serializer).__doc__:  # the docstring of a base class says nothing about this shape
             told.pop("description", None)
         return told
