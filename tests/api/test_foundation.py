@@ -323,6 +323,11 @@ class TestPages:
     def test_a_parameter_that_is_not_understood_is_named(self, query: dict[str, str]) -> None:
         assert list(fields_at_fault(Api().get("probes/", **query))) == list(query)
 
+    def test_a_parameter_that_is_given_twice_is_named(self) -> None:
+        answer = Api().get("probes/?limit=1&limit=2")
+
+        assert fields_at_fault(answer) == {"limit": ["is given more than once"]}
+
 
 class TestThrottle:
     def test_a_key_is_told_what_it_may_still_ask_and_stopped_when_that_is_used_up(self, settings: LazySettings) -> None:

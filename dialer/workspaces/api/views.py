@@ -83,6 +83,12 @@ class ApiView(GenericAPIView[Any]):
             parser_context=self.get_parser_context(request),
         )
 
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        repeated = [name for name, values in request.query_params.lists() if len(values) > 1]
+        if repeated:  # none takes several values, and which of them counts would be a guess
+            raise InvalidFields({name: ["is given more than once"] for name in repeated})
+
     def finalize_response(
         self, request: Request, response: HttpResponseBase, *args: object, **kwargs: object
     ) -> Response:
