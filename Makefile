@@ -9,7 +9,7 @@ WORKERS ?= 3
 BROKER ?= valkey
 
 .DEFAULT_GOAL := help
-.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate mutants test-alone thorough bench format reset login shell real-run
+.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate fuzz mutants test-alone thorough bench format reset login shell real-run
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ chaos-webhooks: $(INSTALLED)  ## kill webhook workers, flush the broker, restart
 real-run: $(INSTALLED)  ## run every process of the Procfile, drive it over HTTP, then check carrier and receiver (BROKER=rabbitmq)
 	@REAL_RUN_LEFT_ALONE=1 BROKER=$(BROKER) $(ALONE) $(BIN)/python -m pytest -n 0 -s -rs tests/real_run -k "$(BROKER)" $(ARGS)
 
+fuzz: $(INSTALLED)  ## ask the API at random from its own schema, 20,000 times (ARGS="--seed …")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 hostile: $(INSTALLED)  ## deliver to misbehaving receivers, alone and beside healthy ones (needs an idle machine)
 	@$(ALONE) $(BIN)/python -m tests.hostile $(ARGS)
 
@@ -60,7 +63,7 @@ mutants: $(INSTALLED)  ## insert deliberate faults one by one; the tests must no
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 thorough: $(INSTALLED)  ## run all long checks overnight: more property cases, the whole simulation, long chaos, all mutants
-	@$(MAKE) --keep-going hypothesis simulate thorough-chaos hostile mutants test-alone
+	@$(MAKE) --keep-going hypothesis simulate fuzz thorough-chaos hostile mutants test-alone
 
 hypothesis: $(INSTALLED)
 	@$(ALONE) $(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=thorough --timeout 3600 $(ARGS)

@@ -20,7 +20,7 @@ def question_in(
     first_attempt_at: datetime,
     outcomes: Sequence[str],
     phone: str = "",
-    timezone: str = "",
+    time_zone: str = "",
     call: Mapping[str, Any] | None = None,
     schedule: Mapping[str, Any] | None = None,
     policy: RetryPolicy | None = None,
@@ -32,12 +32,12 @@ def question_in(
     of its line. Raises ``InvalidSettings`` naming every invalid field.
     """
     if campaign is not None and schedule is None:
-        schedule = {**campaign.schedule, "timezone": campaign.time_zone}
+        schedule = {**campaign.schedule, "time_zone": campaign.time_zone}
     if campaign is not None and policy is None:
         policy = campaign.retry_policy
     given = dict(schedule or {})
-    fallback: Any = given.pop("timezone", None)
-    zones = {"timezone": timezone, "schedule.timezone": "" if fallback is None else fallback}
+    fallback: Any = given.pop("time_zone", None)
+    zones = {"time_zone": time_zone, "schedule.time_zone": "" if fallback is None else fallback}
     errors = {path: [_NO_ZONE] for path, zone in zones.items() if zone != "" and not is_time_zone(zone)}
     levels: dict[str, dict[str, Any]] = {}
     for level, raw in (("call", call or {}), ("schedule", given)):
@@ -50,13 +50,13 @@ def question_in(
     default = RetryPolicy.objects.in_workspace(workspace.pk).filter(is_default=True, archived_at=None).first()
     return Question(
         phone=phone,
-        time_zone=timezone,
+        time_zone=time_zone,
         first_attempt_at=first_attempt_at,
         outcomes=outcomes,
         workspace_zone=workspace.time_zone,
         call=levels["call"],
         campaign=levels["schedule"],
-        campaign_zone=zones["schedule.timezone"],
+        campaign_zone=zones["schedule.time_zone"],
         workspace=workspace.schedule,
         campaign_policy=policy.rules if policy else None,
         workspace_policy=default.rules if default else None,

@@ -6,7 +6,7 @@ from datetime import datetime
 from callbacks.models import Callback
 from callbacks.rules.statuses import CallbackStatus
 from dialer.models import Contact, Persona
-from dialer.rules.waits import TEXTS, Waits
+from dialer.rules.waits import FORCEABLE, TEXTS, Waits
 from dialer.workspaces.instants import written
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -113,6 +113,8 @@ class NotUndoable(Refused):
         return {"why": self.why}
 
 
+CODES = frozenset({kind.code for kind in Refused.__subclasses__() if hasattr(kind, "code")} | set(FORCEABLE))
+"""Every code of a refusal; that of ``OutsideWindow`` is the check that refuses."""
 _MISSING: Mapping[type[Exception], str] = {
     Callback.DoesNotExist: "not_found",
     Contact.DoesNotExist: "contact_deleted",

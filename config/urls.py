@@ -4,17 +4,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config import views
 from dialer.workspaces.admin.members import Invitation
 from dialer.workspaces.api.views import NoSuchRoute
-
-_SCHEMA_RENDERERS = (
-    OpenApiJsonRenderer2,
-    OpenApiYamlRenderer2,
-)  # the first without a format, and for errors
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
@@ -22,7 +16,7 @@ urlpatterns = [
     path("admin/", include("dialer.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("invitation/<uidb64>/<token>/", Invitation.as_view(), name="invitation"),
-    path("api/schema/", SpectacularAPIView.as_view(renderer_classes=_SCHEMA_RENDERERS), name="schema"),
+    path("api/schema/", views.ApiSchema.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("dialer.api.urls")),
     path("api/v1/", include("callbacks.api.urls")),

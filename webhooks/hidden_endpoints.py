@@ -53,6 +53,8 @@ _AS_THE_REFERENCE_SAYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "timeout_ms": ("timeout_seconds", _seconds),
     "batchSize": ("batch_size", lambda value: value),
 }
+INLINE_FIELDS = _TAKEN | _AS_THE_REFERENCE_SAYS.keys()
+"""Every field that a webhook given with a call or a campaign may have."""
 
 
 class InvalidInline(ValueError):

@@ -71,8 +71,8 @@ class CampaignWithCallbacksAdmin(CampaignAdmin):
                     workspace,
                     first_attempt_at=database_now(),
                     outcomes=outcomes_of(imagined.cleaned_data),
-                    timezone=imagined.cleaned_data["imagined_zone"],
-                    schedule={**schedule_of(filled_in.cleaned_data), "timezone": zone},
+                    time_zone=imagined.cleaned_data["imagined_zone"],
+                    schedule={**schedule_of(filled_in.cleaned_data), "time_zone": zone},
                     policy=policy,
                     campaign=campaign,
                 )

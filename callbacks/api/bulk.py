@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from callbacks import bulk
-from callbacks.api.serializers import LONGEST_NOTES, CallbackFilters, Forcing
+from callbacks.api.serializers import LONGEST_NOTES, CallbackFilters, CallbackIdField, Forcing
 from callbacks.api.views import COLUMNS, ShowsCallbacks, filtered, time_named
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, Callback
@@ -97,7 +97,7 @@ class _Refusal(serializers.Serializer[Any]):
 
 
 class _BulkRow(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
+    id = CallbackIdField()
     is_done = serializers.BooleanField()
     error = _Refusal(allow_null=True)
 
@@ -119,7 +119,7 @@ class _Reason(serializers.Serializer[Any]):
 
 
 class _RefusedRow(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
+    id = CallbackIdField()
     code = serializers.CharField()
 
 
@@ -222,7 +222,7 @@ class BulkActions(ShowsCallbacks):
             self.get_queryset(), dict(chosen), now=self.request.now, time_zone=self.request.key.workspace.time_zone
         )
         body: Any = self.request.data
-        asked = {name: body["filter"][name] for name in chosen if name in (*COLUMNS, "queue")}
+        asked = {name: item for name, item in BulkFilter.named(body["filter"]).items() if name in (*COLUMNS, "queue")}
         job = bulk.start(order, rows, asked=asked, now=self.request.now)
         run_bulk_soon(job)
         return job

@@ -12,7 +12,7 @@ from callbacks.models import Callback
 from callbacks.queue_views import GRACE, QUEUES, Waiting
 from callbacks.rules.explanation import Code
 from callbacks.rules.statuses import PROMISES, CallbackStatus, CallbackType
-from dialer.api.shapes import LONGEST_REASON, Reason, ScheduleField
+from dialer.api.shapes import LONGEST_REASON, PreviewScheduleField, Reason, ScheduleField
 from dialer.models import Campaign, Contact, Persona, RetryPolicy
 from dialer.rules import phone_number
 from dialer.rules.statuses import Outcome
@@ -30,6 +30,13 @@ from dialer.workspaces.api.serializers import Filters, Strict
 
 LONGEST_NOTES = 2000
 MOST_OUTCOMES = 60
+LONGEST_ID = 18
+FORM_OF_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**LONGEST_ID - 1}
+
+
+@extend_schema_field(FORM_OF_ID)
+class CallbackIdField(serializers.IntegerField):
+    """The id of a callback."""
 
 
 class Time(Strict):
@@ -119,24 +126,29 @@ class CalledBack(Forcing):
 class CallbackFilters(Filters):
     """Which callbacks a list shows."""
 
+    other_names = {"campaign": "campaign_id", "persona": "persona_id"}
+    former_names = {"contact": "contact_id"}
+
     queue = OneOfField(QUEUES, required=False, help_text="Pending ones by urgency, in the workspace's time zone")
     status = OneOfField([status.value for status in CallbackStatus], required=False)
     type = OneOfField([kind.value for kind in CallbackType], required=False)
     outcome = OneOfField([outcome.value for outcome in Outcome], required=False, help_text="Of the call it follows")
-    campaign = PublicIdField(Campaign.public_prefix, required=False)
-    persona = PublicIdField(Persona.public_prefix, required=False)
-    contact = PublicIdField(Contact.public_prefix, required=False)
+    campaign_id = PublicIdField(Campaign.public_prefix, required=False)
+    persona_id = PublicIdField(Persona.public_prefix, required=False)
+    contact_id = PublicIdField(Contact.public_prefix, required=False)
 
 
 class CampaignPreviewAsked(Strict):
     """What would happen to a contact of the campaign in the path."""
 
+    other_names = {"timezone": "time_zone"}
+
     first_attempt_at = InstantField(help_text="When the first call starts; never moved")
     outcomes = serializers.ListField(
         child=OneOfField([outcome.value for outcome in Outcome]), min_length=1, max_length=MOST_OUTCOMES
     )
-    phone = TextField(required=False, help_text="E.164; gives the time zones where timezone does not")
-    timezone = TextField(required=False, max_length=64, help_text="The contact's own IANA zone")
+    phone = TextField(required=False, help_text="E.164; gives the time zones where time_zone does not")
+    time_zone = TextField(required=False, max_length=64, help_text="The contact's own IANA zone")
     call = ScheduleField(required=False, default=dict)
 
     def validate_phone(self, value: str) -> str:
@@ -146,19 +158,15 @@ class CampaignPreviewAsked(Strict):
             raise serializers.ValidationError(str(refused)) from refused
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "phone" not in attrs and "timezone" not in attrs:
-            raise serializers.ValidationError({"phone": ["give phone or timezone"]})
+        if "phone" not in attrs and "time_zone" not in attrs:
+            raise serializers.ValidationError({"phone": ["give phone or time_zone"]})
         return attrs
 
 
 class PolicyPreviewAsked(CampaignPreviewAsked):
     """What would happen under the policy in the path."""
 
-    schedule = ScheduleField(
-        required=False,
-        default=dict,
-        extra={"timezone": {"type": "string", "description": "For contacts whose own zone is not known"}},
-    )
+    schedule = PreviewScheduleField(required=False, default=dict)
 
 
 class PreviewAsked(PolicyPreviewAsked):
@@ -181,7 +189,7 @@ class StepShown(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": InstantField(allow_null=True)}
 
 
-class _AttemptShown(serializers.Serializer[Any]):
+class _PreviewedAttempt(serializers.Serializer[Any]):
     attempt_number = serializers.IntegerField()
     at = InstantField()
     outcome = serializers.ChoiceField([outcome.value for outcome in Outcome], allow_null=True)
@@ -198,7 +206,7 @@ class PreviewShown(serializers.Serializer[Any]):
 
     timezone = serializers.CharField()
     timezone_source = serializers.CharField()
-    attempts = _AttemptShown(many=True)
+    attempts = _PreviewedAttempt(many=True)
     stop = _StopShown(allow_null=True)
 
 
@@ -237,7 +245,7 @@ class CallbackShown(serializers.Serializer[Callback]):
     The context holds ``now``, the workspace's ``time_zone``, and ``waiting``: why a due row is not being dialled.
     """
 
-    id = serializers.IntegerField()
+    id = CallbackIdField()
     type = serializers.ChoiceField([kind.value for kind in CallbackType])
     status = serializers.ChoiceField([status.value for status in CallbackStatus])
     contact = _ContactShown()
@@ -251,7 +259,7 @@ class CallbackShown(serializers.Serializer[Callback]):
     scheduled_at_contact = serializers.SerializerMethodField(help_text="On the contact's clock")
     scheduled_at_workspace = serializers.SerializerMethodField(help_text="On the workspace's clock")
     local_time = serializers.SerializerMethodField(help_text="As the contact said it")
-    timezone = serializers.CharField(source="time_zone")
+    time_zone = serializers.CharField()
     timezone_source = serializers.CharField()
     adjusted_from = InstantField(allow_null=True)
     adjusted_reason = serializers.SerializerMethodField()
@@ -324,7 +332,7 @@ class CallbackScheduled(CallbackShown):
     superseded_id = serializers.SerializerMethodField(help_text="The callback that it replaced")
     held_by = serializers.SerializerMethodField(help_text="What currently keeps it from being dialled")
 
-    @extend_schema_field({"type": "integer", "nullable": True})
+    @extend_schema_field(CallbackIdField(allow_null=True))
     def get_superseded_id(self, _: Callback) -> int | None:
         superseded: int | None = self.context["superseded_id"]
         return superseded

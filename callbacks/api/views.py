@@ -7,8 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
@@ -16,6 +15,8 @@ from rest_framework.response import Response
 from callbacks import preview, queue_views, scheduling
 from callbacks.api import errors as _errors  # noqa: F401 — registers what refusals mean
 from callbacks.api.serializers import (
+    FORM_OF_ID,
+    LONGEST_ID,
     Acted,
     CallbackFilters,
     CallbackMade,
@@ -43,7 +44,6 @@ from dialer.workspaces.api.views import ApiView, Lists, Reads
 from dialer.workspaces.api_keys import reaches
 from dialer.workspaces.models import ApiKey
 
-_LONGEST_ID = 18
 SHOWN = ("contact", "campaign", "call__persona")
 
 
@@ -89,7 +89,6 @@ class ShowsCallbacks(ApiView):
     list=extend_schema(summary="List callbacks"),
     retrieve=extend_schema(summary="Read a callback"),
 )
-@extend_schema(parameters=[OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH)])
 class Callbacks(ShowsCallbacks, Lists, Reads):
     """Promises to call contacts at a time."""
 
@@ -98,6 +97,9 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
     filters = CallbackFilters
     orderings = ("-id", "id", "scheduled_at", "-scheduled_at")
     lookup_field = "id"
+
+    def id_in_path(self, name: str) -> dict[str, Any]:
+        return FORM_OF_ID
 
     def default_ordering(self) -> str:
         """Order a queue by time, any other list by newest first."""
@@ -226,14 +228,14 @@ COLUMNS = {
     "status": "status",
     "type": "type",
     "outcome": "original_outcome",
-    "campaign": "campaign_id",
-    "persona": "call__persona_id",
-    "contact": "contact_id",
+    "campaign_id": "campaign_id",
+    "persona_id": "call__persona_id",
+    "contact_id": "contact_id",
 }
 
 
 def _read_id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID):
         raise Http404
     return int(text)
 

@@ -120,7 +120,7 @@ class CampaignForm(WriteForm, ScheduleFields):
     def write(self, about: Mapping[str, Any]) -> Campaign:
         given = self.cleaned_data
         schedule = schedule_of(given) | {
-            "timezone": given["time_zone"],
+            "time_zone": given["time_zone"],
             "start_at": _iso(given["start_at"]),
             "start_at_local": given["start_at_local"] or None,
             "end_at": _iso(given["end_at"]),

@@ -25,7 +25,7 @@ NAMES = {
     "schedule.auto_callback": "auto_callback",
     "schedule.max_callback_attempts": "max_callback_attempts",
     "schedule.callback_retry_schedule": "callback_retry_schedule",
-    "schedule.timezone": "time_zone",
+    "schedule.time_zone": "time_zone",
     "schedule.start_at": "start_at",
     "schedule.start_at_local": "start_at_local",
     "schedule.end_at": "end_at",

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from dialer.api.campaigns import Config, ShownConfig
 from dialer.api.destinations import destinations_checked
-from dialer.api.shapes import Reason, ScheduleField
+from dialer.api.shapes import PhoneField, Reason, ScheduleField
 from dialer.calls import calls
 from dialer.dialing import conversation, single_calls
 from dialer.dialing.conversation import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
@@ -93,7 +93,7 @@ class NewCallSerializer(CallDetail):
 
 class CalledContact(Strict):
     name = TextField(required=False, default="", allow_blank=True, max_length=LONGEST_NAME)
-    phone = TextField(max_length=64)
+    phone = PhoneField()
 
 
 class NewCall(Strict):

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from dialer.api.contacts import ImportSerializer, received
 from dialer.api.destinations import destinations_checked
 from dialer.api.resources import Pace
-from dialer.api.shapes import LimitsField, Reason, RetriesField, ScheduleField
+from dialer.api.shapes import CampaignScheduleField, LimitsField, Reason, RetriesField, WebhookField
 from dialer.campaigns import lifecycle, membership
 from dialer.campaigns import report as campaign_report
 from dialer.campaigns import stats as campaign_stats
@@ -40,27 +40,17 @@ from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
 from dialer.workspaces.downloads import csv_file
 from dialer.workspaces.values import LONGEST_NAME
-
-_TIMES = {
-    "timezone": {"type": "string", "description": "Used where a contact's time zone is not known"},
-    "start_at": {"type": "string", "format": "date-time", "nullable": True},
-    "start_at_local": {"type": "string", "nullable": True, "description": "On each contact's own clock"},
-    "end_at": {"type": "string", "format": "date-time", "nullable": True},
-}
-
-
-_OTHER_TIMES = {"send_at": {"type": "string", "format": "date-time", "nullable": True, "description": "`start_at`"}}
+from webhooks.hidden_endpoints import MOST_INLINE
 
 
 class Config(Strict):
     webhooks = serializers.ListField(
-        child=ObjectField(),
+        child=WebhookField(),
         required=False,
         allow_null=True,
+        max_length=MOST_INLINE,
         help_text="For `call.*` they replace the subscriptions; other events that they list are sent to them as well "
-        "as to the subscriptions. Fields of an endpoint: `url`, `events`, `signing_method`, `secret` (required where "
-        "requests are signed), `profile`, `timeout_seconds`, `max_retries`, `backoff_ms`, `retry_on`, "
-        "`custom_headers`, `batch_size`, `batch_wait_seconds`",
+        "as to the subscriptions",
     )
 
 
@@ -83,7 +73,7 @@ class CampaignChange(Strict):
     retries = RetriesField(
         required=False, help_text="In place of a policy: the campaign uses one with these rules, made if there is none"
     )
-    schedule = ScheduleField(required=False, extra={**_TIMES, **_OTHER_TIMES})
+    schedule = CampaignScheduleField(required=False)
     contact_limits = LimitsField(required=False, allow_null=True, help_text="`null`: those of the workspace")
     pacing = Pace(required=False)
     priority = WholeNumberField(required=False, within=PRIORITIES)
@@ -141,7 +131,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
     persona_id = PublicIdField(Persona.public_prefix)
     line_id = PublicIdField(Line.public_prefix)
     retry_policy_id = PublicIdField(RetryPolicy.public_prefix, allow_null=True)
-    schedule = ScheduleField(extra=_TIMES)
+    schedule = CampaignScheduleField()
     contact_limits = LimitsField(allow_null=True)
     pacing = PacingSerializer(source="*")
     priority = serializers.IntegerField()
@@ -167,7 +157,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
         written = InstantField().to_representation
         shown["schedule"] = {
             **instance.schedule,
-            "timezone": instance.time_zone,
+            "time_zone": instance.time_zone,
             "start_at": written(instance.start_at) if instance.start_at else None,
             "start_at_local": instance.start_at_local or None,
             "end_at": written(instance.end_at) if instance.end_at else None,

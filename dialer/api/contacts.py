@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
-from dialer.api.shapes import NumberAsked, Reason
+from dialer.api.shapes import NumberAsked, PhoneField, Reason
 from dialer.campaigns import imports
 from dialer.contacts import contacts
 from dialer.contacts.contacts import LONGEST_NAME, ContactFields, Effect
@@ -34,7 +34,7 @@ class ContactSerializer(Strict):
     id = PublicIdField(Contact.public_prefix, read_only=True)
     external_id = TextField(required=False, allow_null=True, max_length=LONGEST_NAME)
     name = TextField(required=False, allow_blank=True, max_length=LONGEST_NAME)
-    phone = TextField(max_length=64, help_text="+ and 7 to 15 digits; punctuation is removed")
+    phone = PhoneField(help_text="+ and 7 to 15 digits; punctuation is removed")
     time_zone = TextField(
         required=False, allow_blank=True, max_length=64, help_text="IANA name; empty: derived from the number"
     )

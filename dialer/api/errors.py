@@ -35,7 +35,7 @@ def _invalid_call(error: InvalidCall) -> Problem:
     return invalid(_renamed(error.errors))
 
 
-@answers(CampaignNotStartable)
+@answers(CampaignNotStartable, conflicts_with=["campaign_not_startable"])
 def _not_startable(error: CampaignNotStartable) -> Problem:
     return conflict("campaign_not_startable", f"The campaign cannot run: {error}.")
 

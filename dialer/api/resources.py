@@ -1,10 +1,10 @@
 """Personas, lines and retry policies: create, change, archive. Lists leave out archived rows unless asked for them."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -62,12 +62,12 @@ class PersonaSerializer(Strict):
     created_at = InstantField(read_only=True)
 
 
-class Health(TypedDict):
-    """Whether the carrier of a line took calls when it was last asked."""
+class Health(serializers.Serializer[Any]):
+    """Whether the carrier of a line took calls when it was last asked; only for the schema."""
 
-    status: str
-    reason: str
-    until: str | None
+    status = serializers.ChoiceField(["up", "down"])
+    reason = TextField()
+    until = InstantField(allow_null=True, help_text="No calls are placed over the line before; null while it is up")
 
 
 class LineSerializer(Pace):
@@ -105,7 +105,8 @@ class LineSerializer(Pace):
     def get_has_credentials(self, line: Line) -> bool:
         return line.credentials is not None
 
-    def get_health(self, line: Line) -> Health:
+    @extend_schema_field(Health)
+    def get_health(self, line: Line) -> dict[str, Any]:
         until = line.down_until
         if until is None or until <= self.context["request"].now:
             return {"status": "up", "reason": "", "until": None}

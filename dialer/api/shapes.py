@@ -1,85 +1,84 @@
-"""Serializer fields and bodies that several resources share: schedules, rules, limits, reasons."""
+"""Serializer fields and bodies that several resources share: schedules, rules, limits, webhooks, reasons."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from dialer.api.components import reference
 from dialer.rules import phone_number
-from dialer.rules.schedule_settings import MAX_ATTEMPTS, MAX_DELAY_MINUTES, MAX_DELAYS, MAX_LIMITS, RETRYABLE
-from dialer.rules.window_settings import WEEKDAYS
 from dialer.workspaces.api.fields import ObjectField, TextField
 from dialer.workspaces.api.serializers import Strict
+from webhooks.api.shapes import InlineWebhook
 
 LONGEST_REASON = 500
-
-_INTERVAL = {
-    "type": "object",
-    "required": ["start", "end"],
-    "properties": {
-        "start": {"type": "string", "example": "09:00"},
-        "end": {"type": "string", "example": "20:00", "description": "After start, at most 24:00"},
-    },
-    "additionalProperties": False,
-}
-SCHEDULE: dict[str, Any] = {
-    "auto_callback": {"type": "boolean"},
-    "max_callback_attempts": {"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS},
-    "callback_retry_schedule": {
-        "type": "array",
-        "items": {"type": "integer", "minimum": 1, "maximum": MAX_DELAY_MINUTES},
-        "minItems": 1,
-        "maxItems": MAX_DELAYS,
-        "description": "Minutes after the end of the previous call",
-    },
-    "calling_hours": {
-        "oneOf": [
-            _INTERVAL,
-            {
-                "type": "object",
-                "properties": {name: {"type": "array", "items": _INTERVAL} for name in WEEKDAYS},
-                "additionalProperties": False,
-            },
-        ]
-    },
-    "days": {
-        "oneOf": [
-            {"type": "array", "items": {"type": "string", "enum": list(WEEKDAYS)}, "minItems": 1},
-            {"type": "string", "enum": ["weekend_off"]},
-        ]
-    },
-    "holidays": {
-        "type": "object",
-        "properties": {
-            "region": {"type": "string", "example": "DE-BY"},
-            "dates": {"type": "array", "items": {"type": "string", "format": "date"}},
-        },
-        "additionalProperties": False,
-    },
-}
-"""The normalised schedule, as OpenAPI properties."""
-_OTHER_SPELLING: dict[str, Any] = {
-    "call_start_hour": {"type": "integer", "minimum": 0, "maximum": 24},
-    "call_end_hour": {"type": "integer", "minimum": 0, "maximum": 24},
-    "day_selection_mode": {"type": "string", "enum": ["all_days", "weekend_off", "choose_days"]},
-    "allowed_days": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 6}},
-}
+LONGEST_PHONE = 64
 
 
-class ScheduleField(ObjectField):
-    """A schedule in either spelling; ``schedule_settings`` checks it. ``extra`` adds OpenAPI properties."""
+class ShapedField(ObjectField):
+    """Settings that the domain module checks; ``component`` names their shape in the schema."""
 
-    def __init__(self, *, extra: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        self.extra = extra or {}
-        super().__init__(**kwargs)
+    component: ClassVar[str]
+    has_other_spelling: ClassVar[bool] = True
+    """Whether a request may spell it otherwise than an answer does; its component then ends with ``Request``."""
 
 
-class RulesField(ObjectField):
+class ScheduleField(ShapedField):
+    """A schedule in either spelling."""
+
+    component = "Schedule"
+
+
+class ZonedScheduleField(ScheduleField):
+    """A schedule with a time zone, which requests may also call ``timezone``."""
+
+    default_error_messages = {"twice": "has time_zone and timezone, which mean the same; give one of them"}
+
+    def to_internal_value(self, data: object) -> dict[str, Any]:
+        given = super().to_internal_value(data)
+        if {"time_zone", "timezone"} <= given.keys():
+            self.fail("twice")
+        return {"time_zone" if name == "timezone" else name: value for name, value in given.items()}
+
+
+class CampaignScheduleField(ZonedScheduleField):
+    """A schedule with the start, the end and the time zone of a campaign."""
+
+    component = "CampaignSchedule"
+
+
+class PreviewScheduleField(ZonedScheduleField):
+    """A schedule with the time zone of a campaign that does not exist."""
+
+    component = "PreviewSchedule"
+
+
+class RulesField(ShapedField):
     """Rules of a retry policy in either form."""
 
+    component = "RetryRules"
 
-class RetriesField(ObjectField):
+
+class LimitsField(ShapedField):
+    """Contact limits."""
+
+    component = "ContactLimits"
+    has_other_spelling = False
+
+    def to_internal_value(self, data: object) -> Any:  # noqa: ANN401 — a list, which the domain module checks
+        return data
+
+
+class WebhookField(ObjectField):
+    """A webhook given with a call or a campaign, in fields of an endpoint."""
+
+
+class RetriesField(ShapedField):
     """The retries of a campaign, as other systems write them."""
+
+    component = "CampaignRetries"
+    has_other_spelling = False
 
 
 class NumberAsked(TextField):
@@ -95,11 +94,11 @@ class NumberAsked(TextField):
             raise serializers.ValidationError(str(refused)) from refused
 
 
-class LimitsField(ObjectField):
-    """Contact limits; the domain module checks them."""
+class PhoneField(TextField):
+    """A number to be stored; the domain module reads it."""
 
-    def to_internal_value(self, data: object) -> Any:  # noqa: ANN401 — a list, which the domain module checks
-        return data
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": LONGEST_PHONE, **kwargs})
 
 
 class Reason(Strict):
@@ -108,74 +107,26 @@ class Reason(Strict):
     reason = TextField(required=False, default="", allow_blank=True, max_length=LONGEST_REASON)
 
 
-class _Schedule(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = ScheduleField
+class _Shaped(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = ShapedField
+    match_subclasses = True
 
-    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
-        spelling = _OTHER_SPELLING if direction == "request" else {}
-        properties = {name: {**shape, "nullable": True} for name, shape in {**SCHEDULE, **spelling}.items()}
-        return {"type": "object", "properties": {**properties, **self.target.extra}}
-
-
-class _Rules(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = RulesField
-
-    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
-        limit = {"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS}
-        rule = {
-            "type": "object",
-            "required": ["delays", "limit"],
-            "properties": {"delays": SCHEDULE["callback_retry_schedule"], "limit": limit},
-        }
-        per_outcome = {"type": "object", "properties": dict.fromkeys(RETRYABLE, rule), "additionalProperties": False}
-        if direction != "request":
-            return per_outcome
-        expanded = {
-            "type": "object",
-            "required": ["number_of_retries", "interval_minutes", "on_status"],
-            "properties": {
-                "number_of_retries": limit,
-                "interval_minutes": {"type": "integer", "minimum": 1, "maximum": MAX_DELAY_MINUTES},
-                "mechanism": {"type": "string", "enum": ["linear", "exponential"], "default": "linear"},
-                "on_status": {"type": "array", "items": {"type": "string"}},
-            },
-        }
-        return {"oneOf": [per_outcome, expanded]}
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        suffix = "Request" if direction == "request" and self.target.has_other_spelling else ""
+        return reference(auto_schema, f"{self.target.component}{suffix}")
 
 
-class _Retries(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = RetriesField
+class _Webhook(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = WebhookField
 
-    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
-        minutes = {"type": "integer", "minimum": 1, "maximum": MAX_DELAY_MINUTES}
-        return {
-            "type": "object",
-            "required": ["number_of_retries"],
-            "properties": {
-                "number_of_retries": {"type": "integer", "minimum": 0, "maximum": MAX_ATTEMPTS},
-                "interval_mins": minutes,
-                "interval_minutes": minutes,
-                "mechanism": {"type": "string", "example": "Exponential", "description": "Linear or Exponential"},
-                "on_status": {"type": "array", "items": {"type": "string"}, "example": ["busy", "no-answer", "failed"]},
-            },
-            "additionalProperties": False,
-        }
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:  # noqa: ANN401 — the library's alias
+        shape: dict[str, Any] = auto_schema.resolve_serializer(InlineWebhook, direction).ref
+        return shape
 
 
-class _Limits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = LimitsField
+class _Phone(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = PhoneField
 
-    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, Any]:
-        return {
-            "type": "array",
-            "maxItems": MAX_LIMITS,
-            "items": {
-                "type": "object",
-                "required": ["max", "period_hours"],
-                "properties": {
-                    "max": {"type": "integer", "minimum": 1},
-                    "period_hours": {"type": "integer", "minimum": 1},
-                    "scope": {"type": "string", "enum": ["number", "campaign"], "default": "number"},
-                },
-            },
-        }
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        shape = {"type": "string", "examples": ["+493012345678"]}
+        return {**shape, "pattern": phone_number.FORM} if direction == "request" else shape

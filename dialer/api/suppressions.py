@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer.api.shapes import NumberAsked, Reason
+from dialer.api.shapes import LONGEST_PHONE, NumberAsked, PhoneField, Reason
 from dialer.calls.hashed_numbers import forms_of
 from dialer.contacts import suppressions
 from dialer.contacts.suppressions import Taken
@@ -22,7 +22,6 @@ from dialer.workspaces.api.views import Lists, Reads
 from dialer.workspaces.models import ApiKey
 
 MOST_AT_ONCE = 1_000
-_LONGEST_NUMBER = 64
 
 
 class SuppressionSerializer(serializers.Serializer[Any]):
@@ -39,12 +38,12 @@ class _Why(Strict):
 
 
 class NewSuppression(_Why):
-    phone = TextField(max_length=_LONGEST_NUMBER)
+    phone = PhoneField()
 
 
 class NewSuppressions(_Why):
     phones = serializers.ListField(
-        child=TextField(max_length=_LONGEST_NUMBER, allow_blank=True), min_length=1, max_length=MOST_AT_ONCE
+        child=TextField(max_length=LONGEST_PHONE, allow_blank=True), min_length=1, max_length=MOST_AT_ONCE
     )
 
 

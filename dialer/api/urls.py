@@ -12,6 +12,7 @@ from dialer.api.messages import Messages
 from dialer.api.resources import Lines, Personas, RetryPolicies
 from dialer.api.suppressions import Suppressions
 from dialer.api.workspace_settings import Settings
+from dialer.workspaces.api.audit import Audit
 from dialer.workspaces.api.keys import ApiKeys
 
 router = SimpleRouter()
@@ -26,6 +27,7 @@ router.register("lines", Lines)
 router.register("retry-policies", RetryPolicies)
 router.register("suppressions", Suppressions)
 router.register("api-keys", ApiKeys)
+router.register("audit", Audit, basename="audit")
 
 urlpatterns = [
     path("settings/", Settings.as_view({"get": "retrieve", "patch": "partial_update"}), name="settings"),

@@ -26,7 +26,7 @@ PRIORITIES = range(-100, 101)
 _YEARS = range(1970, 2201)
 """Times near the ends of the calendar overflow when they are converted to another zone."""
 _FROZEN_AT_START = (*StatusUrl, "status_callback_secret")
-_OF_TIME = ("timezone", "start_at", "send_at", "start_at_local", "end_at")
+_OF_TIME = ("time_zone", "start_at", "send_at", "start_at_local", "end_at")
 
 
 class InvalidCampaign(InvalidSettings):
@@ -36,7 +36,7 @@ class InvalidCampaign(InvalidSettings):
 class CampaignFields(TypedDict, total=False):
     """The settings of a campaign; a field that is left out stays as it is.
 
-    ``schedule`` is replaced as a whole; it takes either spelling, ``timezone``, ``start_at`` (with an offset),
+    ``schedule`` is replaced as a whole; it takes either spelling, ``time_zone``, ``start_at`` (with an offset),
     ``start_at_local`` (without one: on each contact's clock) and ``end_at``. ``send_at`` is ``start_at`` as other
     systems write it. ``retries`` are the rules of a retry policy in short.
     """
@@ -146,9 +146,9 @@ def _schedule(raw: object, errors: dict[str, list[str]], *, current: Campaign | 
         columns["schedule"] = schedule_settings.parse(given)
     except InvalidSettings as refused:
         errors |= {f"schedule.{path}": reasons for path, reasons in refused.errors.items()}
-    zone = "" if times.get("timezone") is None else times["timezone"]
+    zone = "" if times.get("time_zone") is None else times["time_zone"]
     if zone != "" and not is_time_zone(zone):
-        errors["schedule.timezone"] = ["is not a known IANA time zone, such as Europe/Berlin"]
+        errors["schedule.time_zone"] = ["is not a known IANA time zone, such as Europe/Berlin"]
     columns["time_zone"] = zone
     start = "start_at" if times.get("send_at") is None else "send_at"
     if start == "send_at" and times["start_at"] is not None:

@@ -10,8 +10,11 @@ from functools import lru_cache
 import phonenumbers
 
 _E164 = re.compile(r"\+[0-9]{7,15}", re.ASCII)
-_PUNCTUATION = re.compile(r"[\s().\u002d\u00ad\u2010-\u2015\u2212\u200e\u200f\u202a-\u202c\ufeff]+")
+_MARK = r"[\s().\u002d\u00ad\u2010-\u2015\u2212\u200e\u200f\u202a-\u202c\ufeff]"
 """What people write between digits: spaces, brackets, dots, all kinds of dashes, and invisible marks from copying."""
+_PUNCTUATION = re.compile(f"{_MARK}+")
+FORM = rf"^{_MARK}*\+{_MARK}*([0-9]{_MARK}*){{7,15}}$"
+"""What :func:`parse` accepts, as a pattern for other programs."""
 
 
 class NumberNotDialable(ValueError):

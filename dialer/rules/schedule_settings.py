@@ -34,6 +34,8 @@ _SHORT_INTERVAL = "interval_mins"
 _LONG_NAMES = {_SHORT_INTERVAL: "interval_minutes"}
 _OTHER_NAMES = {"no-answer": "no_answer", "failed": "network_error"}
 """Statuses as other systems write them."""
+RETRY_STATUSES = (*RETRYABLE, *_OTHER_NAMES)
+"""Every status that the expanded form of a retry policy accepts."""
 
 
 class InvalidSettings(ValueError):
@@ -385,7 +387,7 @@ def _expanded_policy(given: Mapping[str, object], _: str, notes: _Notes) -> dict
     for i, status in enumerate(_items(given.get("on_status"), "on_status", notes, most=MAX_DELAYS)):
         outcome = _OTHER_NAMES.get(status, status) if isinstance(status, str) else None
         if outcome not in RETRYABLE:
-            notes.add(f"on_status.{i}", f"must be one of {', '.join((*RETRYABLE, *_OTHER_NAMES))}")
+            notes.add(f"on_status.{i}", f"must be one of {', '.join(RETRY_STATUSES)}")
         outcomes.append(outcome)
     if notes.errors:
         raise _Refused

@@ -151,12 +151,14 @@ class AuditEntry(Owned):
     Entries without a workspace are of the installation.
     """
 
+    ACTOR_KINDS = [("user", "User"), ("key", "API key"), ("system", "System")]
+
     id = models.BigAutoField(primary_key=True)
     workspace = models.ForeignKey(  # type: ignore[assignment] # that of the other rows is never empty
         Workspace, null=True, on_delete=models.CASCADE, related_name="+"
     )
     at = models.DateTimeField()
-    actor_kind = models.CharField(max_length=8, choices=[("user", "User"), ("key", "API key"), ("system", "System")])
+    actor_kind = models.CharField(max_length=8, choices=ACTOR_KINDS)
     actor_id = models.CharField(max_length=64, blank=True)
     actor_label = models.CharField(max_length=200)
     address = models.GenericIPAddressField(null=True)
@@ -171,8 +173,11 @@ class AuditEntry(Owned):
     class Meta:
         verbose_name_plural = "audit entries"
         indexes = [
-            models.Index(fields=["object_type", "object_id", "id"], name="audit_of_object"),
+            models.Index(fields=["object_id", "object_type", "id"], name="audit_of_object"),
             models.Index(fields=["workspace", "-id"], name="audit_newest"),
+            models.Index(fields=["workspace", "at", "id"], name="audit_by_time"),
+            models.Index(fields=["workspace", "actor_id", "at", "id"], name="audit_of_actor"),
+            models.Index(fields=["workspace", "verb", "at", "id"], name="audit_of_verb"),
         ]
 
     def __str__(self) -> str:

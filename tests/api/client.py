@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from django.test import Client
-
 from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.models import ApiKey, Workspace
+from tests.api.described import DescribedClient
 from tests.factories import NOW, make_workspace
 
 Answer = Any
@@ -24,7 +23,7 @@ class Api:
         )
         # Used from here before: the entry about a key's first use is not what tests look for.
         ApiKey.objects.filter(pk=self.key.pk).update(addresses=["127.0.0.1"])
-        self._client = Client(headers={"Authorization": f"Bearer {self.plain}"}, raise_request_exception=False)
+        self._client = DescribedClient(headers={"Authorization": f"Bearer {self.plain}"}, raise_request_exception=False)
 
     def get(self, path: str, **query: Any) -> Answer:
         return self._client.get(_url(path), query)

@@ -36,7 +36,7 @@ class Site(Api):
         return self.patch(f"campaigns/{self.campaign}/", fields)
 
     def preview(self, **fields: Any) -> Answer:
-        question = {"timezone": "UTC", "first_attempt_at": "2025-03-03T10:00:00Z", "outcomes": ["busy"]}
+        question = {"time_zone": "UTC", "first_attempt_at": "2025-03-03T10:00:00Z", "outcomes": ["busy"]}
         return self.post("callbacks/preview/", {**question, **fields})
 
     def promise(self, **fields: Any) -> Answer:

@@ -10,10 +10,11 @@ from drf_spectacular.generators import SchemaGenerator
 from callbacks.models import BulkAction, Callback
 from dialer.models import Import
 from dialer.workspaces import api_keys
-from dialer.workspaces.audit import SYSTEM
+from dialer.workspaces.audit import SYSTEM, Change, record
 from dialer.workspaces.models import Workspace
 from tests.api.queue_rows import make_callback, open_campaign, soon
 from tests.factories import (
+    NOW,
     a_phone,
     make_call,
     make_contact,
@@ -48,6 +49,12 @@ class Operation:
         return "bulk" if self.path.startswith("callbacks/bulk/") else self.path.partition("/")[0]
 
     @property
+    def scope(self) -> str:
+        """Return the scope that a key needs for it."""
+        scope: str = self.spec["x-scope"]
+        return scope
+
+    @property
     def is_list(self) -> bool:
         return any(parameter["name"] == "cursor" for parameter in self.spec.get("parameters", ()))
 
@@ -63,7 +70,7 @@ class Operation:
 
 @lru_cache(maxsize=1)
 def schema() -> dict[str, Any]:
-    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    made: dict[str, Any] = SchemaGenerator(urlconf="config.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return made
 
 
@@ -93,10 +100,16 @@ def _replay(workspace: Workspace) -> Replay:
     return row
 
 
+def _audit_entry(workspace: Workspace) -> str:
+    record(SYSTEM, [Change(workspace_id=workspace.pk, verb="look", object_type="x", object_id="x")], now=NOW)
+    return ""
+
+
 ROWS: dict[str, Callable[[Workspace], str]] = {
     "api-keys": lambda workspace: (
         api_keys.issue(workspace_id=workspace.pk, name="CRM", scope="read", actor=SYSTEM, now=soon())[0].public_id
     ),
+    "audit": _audit_entry,
     "bulk": lambda workspace: (
         BulkAction.objects.create(workspace=workspace, action="cancel", actor_kind="key").public_id
     ),
@@ -119,7 +132,7 @@ ROWS: dict[str, Callable[[Workspace], str]] = {
 }
 """How a row that a path can name is made, by resource; a new resource that is missing here fails the tests."""
 
-_QUESTION: dict[str, Any] = {"timezone": "UTC", "first_attempt_at": "2025-03-03T10:00:00Z", "outcomes": ["busy"]}
+_QUESTION: dict[str, Any] = {"time_zone": "UTC", "first_attempt_at": "2025-03-03T10:00:00Z", "outcomes": ["busy"]}
 
 BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "callbacks/{id}/": lambda: {"notes": "Ask for Max"},

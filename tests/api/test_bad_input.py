@@ -236,7 +236,7 @@ def test_stale_after_hours_has_its_bounds(api: Site, hours: Any) -> None:
 
 def test_every_fault_of_one_request_is_named_at_once(api: Site) -> None:
     answer = api.new_campaign(
-        schedule={"max_callback_attempts": True, "days": [], "timezone": "Mars"},
+        schedule={"max_callback_attempts": True, "days": [], "time_zone": "Mars"},
         contact_limits=[{"max": 0, "period_hours": 24}],
     )
 
@@ -244,6 +244,6 @@ def test_every_fault_of_one_request_is_named_at_once(api: Site) -> None:
     assert set(error_of(answer)["fields"]) == {
         "schedule.max_callback_attempts",
         "schedule.days",
-        "schedule.timezone",
+        "schedule.time_zone",
         "contact_limits.0.max",
     }

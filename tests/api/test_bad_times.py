@@ -111,7 +111,7 @@ CAMPAIGN_TIMES: list[tuple[dict[str, Any], str]] = [
     ({"end_at": "2020-01-01T00:00:00Z"}, "end_at"),
     ({"start_at": "2030-01-02T00:00:00Z", "end_at": "2030-01-01T00:00:00Z"}, "end_at"),
     ({"start_at": "2030-01-02T00:00:00Z", "start_at_local": "2030-01-02T10:00"}, "start_at_local"),
-    *(({"timezone": zone}, "timezone") for zone in NO_ZONE),
+    *(({"time_zone": zone}, "time_zone") for zone in NO_ZONE),
 ]
 
 
@@ -131,5 +131,5 @@ def test_bad_times_of_a_campaign_are_refused_by_the_path_of_their_field(api: Sit
 def test_a_zone_that_there_is_not_is_refused_for_a_workspace_and_in_a_preview(api: Site) -> None:
     some = ("", None, *NO_ZONE)
     assert not faults_of((zone, "time_zone", api.patch("settings/", {"time_zone": zone})) for zone in some)
-    assert not faults_of((zone, "timezone", api.preview(timezone=zone)) for zone in some)
-    assert not faults_of((zone, "schedule.timezone", api.preview(schedule={"timezone": zone})) for zone in NO_ZONE)
+    assert not faults_of((zone, "time_zone", api.preview(time_zone=zone)) for zone in some)
+    assert not faults_of((zone, "schedule.time_zone", api.preview(schedule={"time_zone": zone})) for zone in NO_ZONE)

@@ -63,11 +63,11 @@ class TestList:
         retry = make_callback(first, at=soon(hours=1), outcome="busy")
         promise = make_callback(second, at=soon(hours=1), kind="customer_requested")
 
-        assert ids(api.get("callbacks/", campaign=first.public_id)) == [retry.pk]
-        assert ids(api.get("callbacks/", persona=second.persona.public_id)) == [promise.pk]
+        assert ids(api.get("callbacks/", campaign_id=first.public_id)) == [retry.pk]
+        assert ids(api.get("callbacks/", persona_id=second.persona.public_id)) == [promise.pk]
         assert ids(api.get("callbacks/", type="auto_retry")) == [retry.pk]
         assert ids(api.get("callbacks/", outcome="no_answer")) == [promise.pk]
-        assert ids(api.get("callbacks/", contact=retry.contact.public_id)) == [retry.pk]
+        assert ids(api.get("callbacks/", contact_id=retry.contact.public_id)) == [retry.pk]
         assert ids(api.get("callbacks/", status="done")) == []
 
     @pytest.mark.parametrize(

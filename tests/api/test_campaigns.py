@@ -35,7 +35,7 @@ def test_a_campaign_is_made_with_everything_that_may_be_said_of_it(api: Api) -> 
             schedule={
                 "callback_retry_schedule": [1, 2, 5],
                 "calling_hours": {"start": "00:00", "end": "24:00"},
-                "timezone": "Europe/Berlin",
+                "time_zone": "Europe/Berlin",
                 "start_at": start_at.isoformat(),
             },
             pacing={"calls_per_second": 2, "max_concurrent_calls": 10},
@@ -49,7 +49,7 @@ def test_a_campaign_is_made_with_everything_that_may_be_said_of_it(api: Api) -> 
     shown = made.json()
     assert (shown["status"], shown["from"], shown["priority"]) == ("draft", "+493012345678", 5)
     assert shown["schedule"]["callback_retry_schedule"] == [1, 2, 5]
-    assert shown["schedule"]["timezone"] == "Europe/Berlin"
+    assert shown["schedule"]["time_zone"] == "Europe/Berlin"
     assert shown["schedule"]["start_at"] == start_at.isoformat().replace("+00:00", "Z")
     assert shown["pacing"] == {"calls_per_second": 2.0, "max_concurrent_calls": 10}
     assert shown["contacts"] == {"submitted": 0, "added": 0, "duplicates": 0, "refused": []}
@@ -63,7 +63,7 @@ def test_every_field_at_fault_is_named_where_it_was_sent_and_nothing_is_stored(a
             "name": "Q1",
             "persona_id": make_persona().public_id,
             "from": "+491",
-            "schedule": {"callback_retry_schedule": [5, 43201], "timezone": "Mars", "end_at": "2020-01-01T00:00:00Z"},
+            "schedule": {"callback_retry_schedule": [5, 43201], "time_zone": "Mars", "end_at": "2020-01-01T00:00:00Z"},
         },
     )
 
@@ -72,7 +72,7 @@ def test_every_field_at_fault_is_named_where_it_was_sent_and_nothing_is_stored(a
         "persona_id",
         "from",
         "schedule.callback_retry_schedule.1",
-        "schedule.timezone",
+        "schedule.time_zone",
         "schedule.end_at",
     }
     assert not Campaign.objects.exists()

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from dialer.models import Call
 from dialer.workspaces.clock import database_now
 from tests.api.client import Answer, Api
+from tests.api.described import DescribedClient
 from tests.api.queue_rows import live_call, make_callback, open_campaign, soon
 from tests.factories import make_call, make_contact, make_line, make_persona
 from tests.webhooks.rows import event_of, make_delivery, make_endpoint
@@ -75,7 +75,9 @@ class Reader:
         self.api = Api(scope="admin")
         make_line(self.api.workspace, is_default=True, caller_ids=["+493012345678"])
         self.ids = {"per": make_persona(self.api.workspace).public_id}
-        self.client = Client(headers={"Authorization": f"Bearer {self.api.plain}"}, raise_request_exception=False)
+        self.client = DescribedClient(
+            headers={"Authorization": f"Bearer {self.api.plain}"}, raise_request_exception=False
+        )
 
     def run(self, example: Example) -> Answer:
         self._prepare(example)

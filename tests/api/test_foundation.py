@@ -156,6 +156,8 @@ class TestErrors:
             b'{"name": "\\ud800"}',
             b'{"\\ud800": 1}',
             b'{"part": {"count": ' + b"9" * 5000 + b"}}",
+            b'{"part": {"counts": [' + b"1," * 300_000 + b"1]}}",
+            b'{"part": {"counts": [' + b"[]," * 300_000 + b"[]]}}",
         ],
     )
     def test_a_body_that_cannot_be_kept_is_a_parse_error(self, body: bytes) -> None:
@@ -227,6 +229,7 @@ class TestFields:
             ({"part": []}, "part"),
             ({"name": 5}, "name"),
             ({"name": "x" * 21}, "name"),
+            ({"name": "," * 300_000}, "name"),
             ({"is_on": 1}, "is_on"),
             ({"is_on": "true"}, "is_on"),
             ({"ratio": "0.5"}, "ratio"),
@@ -319,6 +322,11 @@ class TestPages:
     )
     def test_a_parameter_that_is_not_understood_is_named(self, query: dict[str, str]) -> None:
         assert list(fields_at_fault(Api().get("probes/", **query))) == list(query)
+
+    def test_a_parameter_that_is_given_twice_is_named(self) -> None:
+        answer = Api().get("probes/?limit=1&limit=2")
+
+        assert fields_at_fault(answer) == {"limit": ["is given more than once"]}
 
 
 class TestThrottle:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 CASES = json.loads((Path(__file__).parent.parent / "vectors" / "preview.json").read_text())
 QUESTION: dict[str, Any] = {
-    "timezone": "Europe/Berlin",
+    "time_zone": "Europe/Berlin",
     "first_attempt_at": "2025-03-03T10:00:00Z",
     "outcomes": ["no_answer"],
 }
@@ -56,7 +56,7 @@ def test_every_attempt_after_the_first_is_explained() -> None:
 
 
 def test_a_number_gives_the_zone_where_none_is_named() -> None:
-    question = {name: value for name, value in QUESTION.items() if name != "timezone"}
+    question = {name: value for name, value in QUESTION.items() if name != "time_zone"}
 
     answer = Api().post("callbacks/preview/", {**question, "phone": "+493012345678"}).json()
 
@@ -105,11 +105,11 @@ def test_the_workspaces_defaults_stand_behind_the_question() -> None:
         ({"call": {"nonsense": 1}}, "call.nonsense"),
         ({"schedule": {"calling_hours": {"start": "20:00", "end": "09:00"}}}, "schedule.calling_hours.end"),
         ({"schedule": {"days": ["monday"]}}, "schedule.days.0"),
-        ({"schedule": {"timezone": "Mars/Olympus"}}, "schedule.timezone"),
-        ({"schedule": {"timezone": 5}}, "schedule.timezone"),
+        ({"schedule": {"time_zone": "Mars/Olympus"}}, "schedule.time_zone"),
+        ({"schedule": {"time_zone": 5}}, "schedule.time_zone"),
         ({"schedule": []}, "schedule"),
-        ({"timezone": "Mars/Olympus"}, "timezone"),
-        ({"timezone": ""}, "timezone"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+        ({"time_zone": ""}, "time_zone"),
         ({"phone": "12"}, "phone"),
         ({"outcomes": []}, "outcomes"),
         ({"outcomes": ["busy", "sleeping"]}, "outcomes.1"),
@@ -126,7 +126,7 @@ def test_a_bad_question_is_refused_by_the_path_of_its_field(change: dict[str, An
 
 
 def test_a_question_without_number_and_zone_is_refused() -> None:
-    question = {name: value for name, value in QUESTION.items() if name != "timezone"}
+    question = {name: value for name, value in QUESTION.items() if name != "time_zone"}
 
     assert "phone" in error_of(Api().post("callbacks/preview/", question))["fields"]
 
@@ -201,7 +201,7 @@ def test_a_mutation_of_the_delay_rule_changes_what_is_scheduled_and_what_is_prev
     api = Api()
     campaign = make_campaign(api.workspace, schedule={**ROUND_THE_CLOCK, "callback_retry_schedule": [5]})
     policy = make_policy(api.workspace, rules={"no_answer": {"delays": [5], "limit": 1}})
-    question = {"timezone": "Europe/Berlin", "first_attempt_at": NOW.isoformat(), "outcomes": ["no_answer"]}
+    question = {"time_zone": "Europe/Berlin", "first_attempt_at": NOW.isoformat(), "outcomes": ["no_answer"]}
     always = {"schedule": ROUND_THE_CLOCK}
 
     with in_process_carrier():

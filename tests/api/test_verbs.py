@@ -220,7 +220,7 @@ class TestBulkByFilter:
         campaign, other = open_campaign(api.workspace), open_campaign(api.workspace)
         rows = [make_callback(campaign, at=soon(hours=5)) for _ in range(3)]
         make_callback(other, at=soon(hours=5))
-        body = {"action": "cancel", "filter": {"campaign": campaign.public_id}, "reason": "storm"}
+        body = {"action": "cancel", "filter": {"campaign_id": campaign.public_id}, "reason": "storm"}
 
         asked = api.post("callbacks/bulk/", body)
         assert asked.status_code == 202, asked.content
@@ -229,7 +229,7 @@ class TestBulkByFilter:
         job = api.get(f"callbacks/bulk/{asked.json()['id']}/").json()
 
         assert (asked.json()["status"], asked.json()["total"]) == ("running", 3)
-        assert (job["status"], job["done"], job["filter"]) == ("done", 2, {"campaign": campaign.public_id})
+        assert (job["status"], job["done"], job["filter"]) == ("done", 2, {"campaign_id": campaign.public_id})
         assert job["text"] == "2 cancelled, 1 already being dialled"
         assert job["refused"] == [{"code": "already_dialing", "text": "already being dialled", "count": 1}]
         assert job["refusals"] == [{"id": rows[0].pk, "code": "already_dialing"}]
@@ -241,7 +241,7 @@ class TestBulkByFilter:
         late = make_callback(campaign, at=soon(minutes=-5), outcome="busy")
         make_callback(campaign, at=soon(hours=5), outcome="busy")
         make_callback(campaign, at=soon(minutes=-5), kind="customer_requested")
-        chosen = {"queue": "overdue", "type": "auto_retry", "outcome": "busy", "persona": campaign.persona.public_id}
+        chosen = {"queue": "overdue", "type": "auto_retry", "outcome": "busy", "persona_id": campaign.persona.public_id}
 
         api.post("callbacks/bulk/", {"action": "complete", "filter": chosen})
         run_bulk(str(BulkAction.objects.get().pk))
@@ -254,7 +254,7 @@ class TestBulkByFilter:
         make_callback(campaign, at=soon(hours=5))
         make_callback(campaign, at=soon(hours=5), status="done")
 
-        asked = api.post("callbacks/bulk/", {"action": "cancel", "filter": {"campaign": campaign.public_id}})
+        asked = api.post("callbacks/bulk/", {"action": "cancel", "filter": {"campaign_id": campaign.public_id}})
 
         assert asked.json()["total"] == 1
 
@@ -291,7 +291,7 @@ class TestBulkByFilter:
         ids = [make_callback(campaign, at=soon(hours=5)).pk for _ in range(2)]
         api.post("callbacks/bulk/", {"action": "cancel", "ids": ids})
 
-        api.post("callbacks/bulk/", {"action": "undo", "filter": {"campaign": campaign.public_id}})
+        api.post("callbacks/bulk/", {"action": "undo", "filter": {"campaign_id": campaign.public_id}})
         run_bulk(str(BulkAction.objects.get().pk))
 
         assert set(Callback.objects.values_list("status", flat=True)) == {"pending"}

@@ -31,7 +31,7 @@ def opening(
             "outcomes": ["no_answer"],
             "call": {"callback_retry_schedule": [1], **(call or {})},
             "schedule": schedule or {},
-            **(contact or {"timezone": "UTC"}),
+            **(contact or {"time_zone": "UTC"}),
         },
     )
     assert answer.status_code == 200, answer.content
@@ -136,14 +136,14 @@ def test_without_a_number_the_weekend_is_saturday_and_sunday() -> None:
     ],
 )
 def test_holidays_are_closed_by_region_and_by_date(holidays: dict[str, Any], found: str) -> None:
-    assert opening("2025-01-06T11:00:00Z", call={"holidays": holidays}, timezone="Europe/Berlin") == found
+    assert opening("2025-01-06T11:00:00Z", call={"holidays": holidays}, time_zone="Europe/Berlin") == found
 
 
 def test_a_holiday_is_a_day_of_the_contacts_clock() -> None:
     closed = {"holidays": {"dates": ["2025-01-06"]}, "calling_hours": ALL_DAY}
 
-    assert opening("2025-01-05T16:00:00Z", call=closed, timezone="Asia/Tokyo") == "2025-01-06T15:00:00Z"
-    assert opening("2025-01-05T16:00:00Z", call=closed, timezone="America/New_York") == "2025-01-05T16:00:00Z"
+    assert opening("2025-01-05T16:00:00Z", call=closed, time_zone="Asia/Tokyo") == "2025-01-06T15:00:00Z"
+    assert opening("2025-01-05T16:00:00Z", call=closed, time_zone="America/New_York") == "2025-01-05T16:00:00Z"
 
 
 def test_each_field_is_that_of_the_most_specific_level_that_gives_it() -> None:
@@ -168,7 +168,7 @@ def test_hours_by_weekday_take_the_place_of_less_specific_days_and_keep_to_those
 
 def test_a_window_that_never_opens_stops_the_chain_and_says_so() -> None:
     never = {"calling_hours": {"sat": [ALL_DAY]}, "days": "weekend_off"}
-    question = {"timezone": "UTC", "first_attempt_at": SATURDAY, "outcomes": ["busy"], "call": never}
+    question = {"time_zone": "UTC", "first_attempt_at": SATURDAY, "outcomes": ["busy"], "call": never}
 
     assert Api().post("callbacks/preview/", question).json()["stop"] == {"reason": "no_opening", "after_attempt": 1}
 

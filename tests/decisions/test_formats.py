@@ -160,7 +160,7 @@ class TestStatusUrls:
         campaign = world.campaign(
             rings_out,
             answers,
-            schedule={"callback_retry_schedule": [1], "timezone": "Asia/Kolkata"},
+            schedule={"callback_retry_schedule": [1], "time_zone": "Asia/Kolkata"},
             call_status_callback=call.url(),
             call_schedule_callback=number.url(),
             status_callback=whole.url(),

@@ -18,7 +18,7 @@ IDS_OF_OTHERS = {
 }
 """Fields that are called ids and name no row of ours."""
 
-WITHOUT_A_PATTERN = {"ids": "callback", "contact_ids": "ct", "scope_id": "camp"}
+WITHOUT_A_PATTERN = {"ids": "callback", "contact_ids": "ct", "scope_id": "camp", "object_id": "camp", "actor_id": "per"}
 """What is named by ids that the schema gives no form, by the name of the field."""
 
 

@@ -49,8 +49,10 @@ ONE_BY_ONE = {
     "POST:campaigns/#contact_ids.*": "good contacts go in, each bad one is named",
     # Found by their filter or not, as a list does.
     "POST:callbacks/bulk/#filter.campaign": "a filter that finds nothing",
-    "POST:callbacks/bulk/#filter.contact": "a filter that finds nothing",
+    "POST:callbacks/bulk/#filter.campaign_id": "a filter that finds nothing",
+    "POST:callbacks/bulk/#filter.contact_id": "a filter that finds nothing",
     "POST:callbacks/bulk/#filter.persona": "a filter that finds nothing",
+    "POST:callbacks/bulk/#filter.persona_id": "a filter that finds nothing",
     # Webhooks know campaigns and personas by nothing but their ids: what no event carries is never heard of.
     "PATCH:webhooks/{id}/#campaign_id": "a scope that nothing is in",
     "PATCH:webhooks/{id}/#persona_id": "a scope that nothing is in",

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -48,13 +48,27 @@ def until(is_so: Callable[[], T | None], *, what: str, seconds: float = PATIENCE
 
 
 class Installation:
-    """Ringback as it is installed, its carrier and a receiver; a context manager that leaves nothing running."""
+    """Ringback as it is installed, its carrier and a receiver; a context manager that leaves nothing running.
 
-    def __init__(self, folder: Path, *, broker: RabbitMQ | None = None) -> None:
+    ``only``: the processes to start; all, if none is named. ``opening``: the module that makes the first rows.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        broker: RabbitMQ | None = None,
+        only: Collection[str] = (),
+        opening: str = "tests.real_run.opening",
+        **settings: str,
+    ) -> None:
         self.ledger, self.inbox = folder / "ledger.jsonl", folder / "webhooks.jsonl"
         self._logs = folder / "logs"
         self._servers = EmbeddedServers(folder / "data", temporary=True, durable=False)
         self._broker = broker
+        self._only = only
+        self._opening = opening
+        self._settings = settings
         self._stack = ExitStack()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._lines: dict[str, procfile.Line] = {}
@@ -69,12 +83,15 @@ class Installation:
             stack.callback(self._stop)
             self._lines = {line.name: line for line in self._procfile()}
             self._run(self._lines.pop("release"))
-            self._run(procfile.Line(name="opening", settings={}, command=_module("tests.real_run.opening")))
+            self._run(procfile.Line(name="opening", settings={}, command=_module(self._opening)))
             del self._lines["demo"]
-            for name in self._lines:
+            for name in self._only or self._lines:
                 self.start(name)
             until(lambda: _answers(f"{self.url}/healthz"), what="web answers", seconds=_START_SECONDS)
-            until(lambda: _answers(f"{self.carrier_url}/health"), what="the carrier answers", seconds=_START_SECONDS)
+            if "carrier" in self._running:
+                until(
+                    lambda: _answers(f"{self.carrier_url}/health"), what="the carrier answers", seconds=_START_SECONDS
+                )
             self._stack = stack.pop_all()
         return self
 
@@ -172,6 +189,7 @@ class Installation:
             "RECEIVER_PORT": str(receiver_port),
             "CAMPAIGN_COMPLETION_GRACE_SECONDS": "1",
             "PYTHONUNBUFFERED": "1",
+            **self._settings,
         }
 
     def _procfile(self) -> list[procfile.Line]:

@@ -129,7 +129,7 @@ class Run:
         self._plan.text_to = people.WRITTEN_TO
 
     def _in_bulk(self) -> None:
-        chosen = {"campaign": self._renewals, "outcome": "no_answer"}
+        chosen = {"campaign_id": self._renewals, "outcome": "no_answer"}
         self._post("callbacks/bulk/", {"action": "call_now", "filter": chosen})
 
     def _replay(self) -> None:

@@ -1,10 +1,12 @@
 """Which numbers are taken, doubted and shown."""
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dialer.rules.phone_number import NumberNotDialable, country_of, doubts, parse
+from dialer.rules.phone_number import FORM, NumberNotDialable, country_of, doubts, parse
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,15 @@ def test_the_country_comes_from_the_number_where_it_has_one() -> None:
     assert country_of("+4930901820") == "DE"
     assert country_of("+971501234567") == "AE"
     assert country_of("+999123456789") is None
+
+
+@given(st.text(alphabet="+0123456789 -().\u2011\u00a0a٣", max_size=24))
+@example("+49 (30) 1234-567")
+@example("++493012345")
+def test_the_published_form_is_what_is_taken(text: str) -> None:
+    try:
+        parse(text)
+    except NumberNotDialable:
+        assert not re.search(FORM, text)
+    else:
+        assert re.search(FORM, text)

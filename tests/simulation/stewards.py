@@ -51,7 +51,7 @@ def edit(name: str, schedule: "Settings") -> "Callable[[Stage], None]":
     def work(stage: "Stage") -> None:
         campaign = _named(name)
         named = stage.world.campaigns[str(campaign.pk)]["time_zone"]
-        zone = {"timezone": named} if named else {}
+        zone = {"time_zone": named} if named else {}
         lifecycle.edit(
             campaign.pk,
             workspace_id=campaign.workspace_id,

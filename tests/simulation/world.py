@@ -275,7 +275,7 @@ class World:
             else None
         )
         caller_id = tenant.spare_numbers.pop()
-        schedule = {**plan.schedule, **({"timezone": plan.time_zone} if plan.time_zone else {})}
+        schedule = {**plan.schedule, **({"time_zone": plan.time_zone} if plan.time_zone else {})}
         campaign = lifecycle.create(
             tenant.id,
             name=plan.name,

@@ -13,7 +13,7 @@ def _invalid(error: InvalidEndpoint) -> Problem:
     return invalid(error.errors)
 
 
-@answers(EndpointInactive)
+@answers(EndpointInactive, conflicts_with=["endpoint_inactive"])
 def _inactive(error: EndpointInactive) -> Problem:
     text = str(error)
     return conflict("endpoint_inactive", f"{text[:1].upper()}{text[1:]}; nothing is sent to it.")

@@ -82,8 +82,9 @@ class StartReplay(ApiView):
     queryset = Replay.objects.all()
     serializer_class = ReplayShown
     scope_to_write = ApiKey.Scope.WEBHOOKS
+    named_in_path = {"webhook": Endpoint}
 
-    @extend_schema(operation_id="webhooks_replay_create", request=ReplayAsked, responses={202: ReplayShown})
+    @extend_schema(request=ReplayAsked, responses={202: ReplayShown})
     @idempotent
     def post(self, request: ApiRequest, webhook: str) -> Response:
         """Start a job that sends the endpoint's deliveries of a period once more, however many they are.

@@ -22,6 +22,7 @@ from dialer.workspaces.ids import MalformedId, parse_public_id, public_id
 from dialer.workspaces.values import LONGEST_NAME
 from webhooks import endpoints
 from webhooks.endpoint_settings import LONGEST_DESCRIPTION, LONGEST_SECRET, SCOPE_PREFIXES
+from webhooks.hidden_endpoints import INLINE_FIELDS
 from webhooks.models import BOUNDS, Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.models.endpoints import LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND
 from webhooks.rules.classify import RETRYABLE_STATUSES
@@ -137,6 +138,16 @@ class NewEndpoint(EndpointChange):
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
         for name in ("name", "url", "events"):
+            fields[name].required = True
+        return fields
+
+
+class InlineWebhook(EndpointChange):
+    """A webhook given with a call or a campaign; only for the schema."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = {name: field for name, field in super().get_fields().items() if name in INLINE_FIELDS}
+        for name in ("url", "events"):
             fields[name].required = True
         return fields
 
@@ -300,10 +311,10 @@ class AttemptShown(serializers.Serializer[Any]):
 class DeliveryInFull(DeliveryShown):
     """A delivery with its payload and its newest attempts, the newest first."""
 
-    payload = serializers.SerializerMethodField()
+    payload = serializers.SerializerMethodField(help_text="An array for a batch")
     attempts_made = AttemptShown(many=True)
 
-    @extend_schema_field({"type": "object", "additionalProperties": {}})
+    @extend_schema_field({"type": ["object", "array"], "additionalProperties": {}, "items": {}})
     def get_payload(self, row: Delivery) -> object:
         return json.loads(row.sent_body)
 

@@ -197,6 +197,7 @@ class DeliveriesOfEndpoint(Lists):
     queryset = Deliveries.queryset
     serializer_class = DeliveryShown
     filters = DeliveryFilters
+    named_in_path = {"webhook": Endpoint}
 
     @extend_schema(operation_id="webhooks_endpoint_deliveries_list")
     def list(self, request: ApiRequest, webhook: str) -> Response:  # type: ignore[override]

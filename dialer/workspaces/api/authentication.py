@@ -86,5 +86,8 @@ class _Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = KeyAuthentication
     name = ["bearer", "apiKeyHeader"]
 
+    def get_security_requirement(self, auto_schema: object) -> list[dict[str, list[Any]]]:
+        return [{name: []} for name in self.name]  # either of them; one object would mean both
+
     def get_security_definition(self, auto_schema: object) -> list[dict[str, Any]]:
         return [{"type": "http", "scheme": "bearer"}, {"type": "apiKey", "in": "header", "name": "X-API-Key"}]

@@ -5,7 +5,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -65,12 +65,32 @@ class Conflict(Exception):
 
 _Raised = TypeVar("_Raised", bound=Exception)
 _TRANSLATIONS: dict[type[Exception], Problem | Callable[[Any], Problem | None]] = {}
+_CODES: dict[int, set[str]] = {
+    400: {"invalid", "parse_error"},
+    401: {"authentication_failed", "not_authenticated"},
+    403: {"permission_denied"},
+    404: {"not_found"},
+    405: {"method_not_allowed"},
+    409: {"conflict"},
+    411: {"length_required"},
+    413: {"too_large"},
+    414: {"uri_too_long"},
+    415: {"unsupported_media_type"},
+    429: {"throttled"},
+    431: {"headers_too_large"},
+    500: {"internal"},
+    503: {"unavailable"},
+}
 
 
 def answers(
-    exception: type[_Raised],
+    exception: type[_Raised], *, conflicts_with: Iterable[str] = ()
 ) -> Callable[[Callable[[_Raised], Problem | None]], Callable[[_Raised], Problem | None]]:
-    """Register the API error for an exception and its subclasses; ``None`` means a failure of the server."""
+    """Register the API error for an exception and its subclasses; ``None`` means a failure of the server.
+
+    ``conflicts_with``: the codes of its own, of status 409, for the schema.
+    """
+    _CODES[409].update(conflicts_with)
 
     def register(translate: Callable[[_Raised], Problem | None]) -> Callable[[_Raised], Problem | None]:
         _TRANSLATIONS[exception] = translate
@@ -121,6 +141,12 @@ def conflict(code: str, message: str, **details: object) -> Problem:
 def conflicts(told: Mapping[type[Exception], tuple[str, str]]) -> None:
     """Register exceptions with a fixed code and message each."""
     _TRANSLATIONS.update({exception: conflict(*said) for exception, said in told.items()})
+    _CODES[409].update(code for code, _ in told.values())
+
+
+def codes_of(status: int) -> list[str]:
+    """Return the codes of the errors with this status."""
+    return sorted(_CODES[status])
 
 
 def flattened(detail: object, path: str = "") -> dict[str, list[str]]:
@@ -215,13 +241,16 @@ def _conflict(error: Conflict) -> Problem:
 
 
 class _ErrorBody(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="For programs: `invalid`, `not_found`, `conflict`, …")
     message = serializers.CharField(help_text="For people")
     fields = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()),
         help_text="The errors, by the path of the field at fault, such as `call.callback_retry_schedule.2`",
     )
     details = serializers.DictField(child=serializers.JSONField(), help_text="Facts about the error, by its code")
+
+    def get_fields(self) -> dict[str, Any]:
+        codes = sorted(code for status in _CODES for code in codes_of(status))
+        return {"code": serializers.ChoiceField(codes, help_text="For programs"), **super().get_fields()}
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -203,21 +203,31 @@ def _length(value: object) -> int:
     return total
 
 
+def form_of_id(prefix: str, *, also_uuid: bool = False) -> dict[str, Any]:
+    """Return the form of a public id for the schema, with that of the UUID in it where both are read."""
+    form = f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"
+    return {"type": "string", "pattern": f"{form}|^{UUID_PATTERN}$" if also_uuid else form}
+
+
 class _PublicId(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = PublicIdField
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
-        form = f"{self.target.prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}"
         # Read in both forms, shown in one.
-        return {"type": "string", "pattern": f"^{form}$|^{UUID_PATTERN}$" if direction == "request" else f"^{form}$"}
+        return form_of_id(self.target.prefix, also_uuid=direction == "request")
 
 
 class _LocalTime(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = LocalTimeField
 
     def map_serializer_field(self, auto_schema: object, direction: object) -> dict[str, Any]:
-        return {"type": "string", "description": "Local time without an offset", "example": "2025-09-12T10:00"}
+        return {
+            "type": "string",
+            "pattern": f"^{_LOCAL.pattern}$",
+            "description": "Local time without an offset",
+            "examples": ["2025-09-12T10:00"],
+        }
 
 
 class _Object(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

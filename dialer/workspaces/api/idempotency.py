@@ -69,7 +69,7 @@ def _rendered(answer: HttpResponseBase) -> Kept:
     return Kept(status=answer.status_code, body=JSONRenderer().render(answer.data).decode())
 
 
-@answers(KeyInUse)
+@answers(KeyInUse, conflicts_with=["idempotency_key_in_use"])
 def _in_use(_: KeyInUse) -> Problem:
     return Problem(
         status=409,
@@ -79,7 +79,7 @@ def _in_use(_: KeyInUse) -> Problem:
     )
 
 
-@answers(KeyReused)
+@answers(KeyReused, conflicts_with=["idempotency_key_reused"])
 def _reused(_: KeyReused) -> Problem:
     return Problem(
         status=409,

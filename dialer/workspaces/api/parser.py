@@ -1,4 +1,4 @@
-"""Parses JSON, and refuses what PostgreSQL cannot store: NUL, half a surrogate pair, infinity, very deep nesting."""
+"""Parses JSON within bounds, and refuses what PostgreSQL cannot store: NUL, half a surrogate pair, infinity."""
 
 import json
 import math
@@ -13,6 +13,9 @@ from rest_framework.renderers import JSONRenderer
 from dialer.workspaces.storable import is_clean
 
 MAX_DEPTH = 32
+MAX_VALUES = 250_000
+"""Ten thousand contacts with their metadata; ten megabytes of ``[],`` would become 400 MB of lists."""
+_TEXT = re.compile(rb'"(?:[^"\\]+|\\.?)*+"?', re.DOTALL)
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89abAB])")
 
 
@@ -33,6 +36,7 @@ class StrictJSONParser(BaseParser):
         raw: bytes = parser_context["request"]._request.body  # noqa: SLF001 — DRF has no other way to it
         if not raw:  # chunked: DRF does not parse an empty body whose length is known
             return {}
+        _check_size(raw)
         try:
             value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError) as error:
@@ -40,6 +44,18 @@ class StrictJSONParser(BaseParser):
             raise ParseError(message) from error
         _check(value, MAX_DEPTH, look_at_texts=_SUSPICIOUS.search(raw) is not None or b"\x00" in raw)
         return value
+
+
+def _check_size(raw: bytes) -> None:
+    """Refuse a body of too many values before it is parsed: by then it has taken the memory."""
+    if _most_values(raw) > MAX_VALUES and _most_values(_TEXT.sub(b"", raw)) > MAX_VALUES:
+        message = f"The body has more than {MAX_VALUES:,} values."
+        raise ParseError(message)
+
+
+def _most_values(raw: bytes) -> int:
+    """Return an upper bound of the number of values, since each follows a comma or an opening bracket."""
+    return 1 + raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def _refuse(word: str) -> float:

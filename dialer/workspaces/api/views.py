@@ -1,6 +1,6 @@
 """The base of every view: key, scope, throttle, one shape of errors, and rows of the key's workspace only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from dialer.workspaces.api.authentication import HasScope, KeyAuthentication
 from dialer.workspaces.api.errors import NO_FIELD, InvalidFields
-from dialer.workspaces.api.fields import InstantField
+from dialer.workspaces.api.fields import InstantField, form_of_id
 from dialer.workspaces.api.pagination import NAMES, KeysetPagination
 from dialer.workspaces.api.parser import StrictJSONParser
 from dialer.workspaces.api.request import ApiRequest
@@ -74,6 +74,8 @@ class ApiView(GenericAPIView[Any]):
     """Query parameters of the list, besides those of pagination."""
     orderings: ClassVar[Sequence[str]] = ("-id", "id")
     """The orderings of the list; the first is the default, see :meth:`default_ordering`."""
+    named_in_path: ClassVar[Mapping[str, type[PublicId]]] = {}
+    """The models whose ids the path has, by parameter, where they are not the view's own."""
     request: ApiRequest
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> ApiRequest:
@@ -84,6 +86,12 @@ class ApiView(GenericAPIView[Any]):
             negotiator=self.get_content_negotiator(),
             parser_context=self.get_parser_context(request),
         )
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        repeated = [name for name, values in request.query_params.lists() if len(values) > 1]
+        if repeated:  # none takes several values, and which of them counts would be a guess
+            raise InvalidFields({name: ["is given more than once"] for name in repeated})
 
     def finalize_response(
         self, request: Request, response: HttpResponseBase, *args: object, **kwargs: object
@@ -110,6 +118,11 @@ class ApiView(GenericAPIView[Any]):
         """Return the id in the path; raises ``NotFound`` if it is malformed."""
         model: Any = self.queryset.model  # type: ignore[union-attr, arg-type]
         return public_id_in_path(model, self.kwargs["pk"])
+
+    def id_in_path(self, name: str) -> dict[str, Any]:
+        """Return the form of an id in the path for the schema."""
+        model: Any = self.named_in_path.get(name) or self.queryset.model  # type: ignore[union-attr, arg-type]
+        return form_of_id(model.public_prefix, also_uuid=True)
 
     def default_ordering(self) -> str:
         """Return the ordering of a list if the request names none."""

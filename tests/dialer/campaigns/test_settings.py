@@ -42,7 +42,7 @@ def faults(workspace: Workspace, **fields: Any) -> list[str]:
         ({"schedule": {"callback_retry_schedule": [5, 0]}}, ["schedule.callback_retry_schedule.1"]),
         ({"schedule": {"calling_ours": {}}}, ["schedule.calling_ours"]),
         ({"schedule": []}, ["schedule.non_field_errors"]),
-        ({"schedule": {"timezone": "Mars"}}, ["schedule.timezone"]),
+        ({"schedule": {"time_zone": "Mars"}}, ["schedule.time_zone"]),
         ({"schedule": {"start_at": "2025-03-12T10:00:00"}}, ["schedule.start_at"]),
         ({"schedule": {"start_at": "soon"}}, ["schedule.start_at"]),
         ({"schedule": {"start_at": "0001-01-01T00:00:00+14:00"}}, ["schedule.start_at"]),
@@ -107,7 +107,7 @@ def test_times_are_kept_in_utc_and_local_ones_as_said(workspace: Workspace) -> N
         schedule={
             "call_start_hour": 8,
             "call_end_hour": 20,
-            "timezone": "Europe/Berlin",
+            "time_zone": "Europe/Berlin",
             "start_at": datetime(2025, 3, 13, 10, tzinfo=ahead),
             "end_at": "2025-03-14T10:00:00+02:00",
         },
@@ -131,7 +131,7 @@ def test_send_at_is_start_at_as_other_systems_write_it(workspace: Workspace) -> 
 
 @given(
     st.dictionaries(
-        st.sampled_from(["timezone", "start_at", "start_at_local", "end_at", "days"]),
+        st.sampled_from(["time_zone", "start_at", "start_at_local", "end_at", "days"]),
         st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.datetimes() | st.datetimes().map(str),
     )
 )

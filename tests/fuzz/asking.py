@@ -1,0 +1,49 @@
+"""Runs Schemathesis against an address, and counts what it asked."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.env import BASE_DIR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one run did; ``requests`` counts them by the status of the answer."""
+
+    is_in_order: bool
+    requests: Counter[str]
+    told: str
+
+
+def ask(url: str, *options: str, key: str, foreign: Path, folder: Path, seed: int) -> Asked:
+    """Ask every operation at random, with all checks; ``folder`` takes what Schemathesis keeps."""
+    counts = folder / f"counts-{seed}.json"
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "--no-color",
+        f"--config-file={Path(__file__).with_name('schemathesis.toml')}",
+        "run",
+        f"{url}/api/schema/",
+        f"--header=Authorization: Bearer {key}",
+        "--checks=all",
+        "--continue-on-failure",
+        "--warnings=off",
+        f"--seed={seed}",
+        *options,
+    ]
+    settings = {
+        "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
+        "FUZZ_COUNTS": str(counts),
+        "FUZZ_FOREIGN": str(foreign),
+        "PYTHONPATH": str(BASE_DIR),
+    }
+    done = subprocess.run(  # noqa: S603 — our own command
+        command, cwd=folder, env={**os.environ, **settings}, text=True, stdout=subprocess.PIPE, check=False
+    )
+    made = json.loads(counts.read_text()) if counts.exists() else {}
+    return Asked(is_in_order=done.returncode == 0, requests=Counter(made), told=done.stdout)
