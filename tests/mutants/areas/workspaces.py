@@ -135,4 +135,11 @@ MUTANTS = [
         new="cell",
         tests=f"{_IMPORTS}::test_bad_rows_hold_nothing_that_a_spreadsheet_would_run_and_read_back_as_they_were",
     ),
+    Mutant(
+        file="dialer/workspaces/idempotency.py",
+        name="a stored answer, which may hold a secret, is given to another API key",
+        old="    if row.api_key_id != asked.api_key_id:\n        raise KeyOfAnother\n",
+        new="",
+        tests="tests/api/test_idempotency.py::test_an_answer_is_given_again_only_to_the_api_key_that_asked",
+    ),
 ]
