@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from webhooks.models import Endpoint
+from webhooks.models import ENCRYPTED, Endpoint
 from webhooks.rules.audience import HEARING, TEXTS, Occasion, Reason, Receiver, reason_for
 from webhooks.rules.statuses import ALL_EVENTS, BatchType, Profile, Purpose, ScopeType, replaces_subscriptions
 
@@ -92,7 +92,7 @@ def audience(
     asked = Q(purpose=Purpose.SUBSCRIPTION.value) | Q(pk__in=list(listed))
     if occasion.campaign_id is not None:
         asked |= Q(purpose=Purpose.STATUS.value, scope_id=occasion.campaign_id)
-    rows = Endpoint.objects.in_workspace(workspace_id).filter(asked, deleted_at=None).defer("secret", "next_secret")
+    rows = Endpoint.objects.in_workspace(workspace_id).filter(asked, deleted_at=None).defer(*ENCRYPTED)
     verdicts = [
         Verdict(endpoint=row, events=events, reason=reason_for(_receiver(row, events), occasion))
         for row in rows.order_by("name", "id")

@@ -5,7 +5,6 @@ another. It commits before anything is sent; a row whose lease runs out is due a
 once, and repeats have the same ids and bytes.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from dialer.workspaces.encryption import SecretUnreadable, decrypt
+from dialer.workspaces.encryption import SecretUnreadable, decrypt, decrypt_mapping
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
 from webhooks.models import Delivery, Event
@@ -49,7 +48,8 @@ class Receiver:
     max_retries: int
     backoff: timedelta
     retry_on: Sequence[int]
-    custom_headers: Mapping[str, str] = field(repr=False)
+    custom_headers: bytes | None = field(repr=False)
+    """Encrypted, as the secrets are."""
     lane: Lane
 
 
@@ -73,7 +73,7 @@ class Claimed:
 
 _RECEIVER = """
     p.id, p.url, p.signing_method, p.secret, p.next_secret, p.timeout_seconds, p.max_retries, p.backoff_ms, p.retry_on,
-    p.custom_headers::text AS custom_headers, p.latency_ms
+    p.custom_headers, p.latency_ms
 """
 _RECEIVER_OF = "SELECT {receiver}, 1 AS waiting FROM webhooks_endpoint p WHERE p.id = %(id)s".replace(
     "{receiver}", _RECEIVER
@@ -170,7 +170,7 @@ class _Endpoint(NamedTuple):
     max_retries: int
     backoff_ms: int
     retry_on: list[int]
-    custom_headers: str
+    custom_headers: bytes | None
     latency_ms: float | None
     waiting: int
     """How many endpoints may have a share of this claim, itself and those that another claim holds too."""
@@ -272,6 +272,7 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
             method=receiver.signing_method, secret=_opened(receiver.secret), next_secret=_opened(receiver.next_secret)
         )
         headers += sign(signer, body=claimed.body, message_id=event_id, timestamp=int(now.timestamp()), prefix=prefix)
+        headers += custom_headers(receiver).items()
     except Unsignable as error:
         return Answer(key=claimed, failure=Failure.UNSIGNABLE, detail=str(error))
     except SecretUnreadable as error:
@@ -279,10 +280,15 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
     return Request(
         key=claimed,
         url=receiver.url,
-        headers=[*headers, *receiver.custom_headers.items()],
+        headers=headers,
         body=claimed.body,
         timeout_seconds=receiver.timeout_seconds,
     )
+
+
+def custom_headers(receiver: Receiver) -> Mapping[str, str]:
+    """Return the headers that the endpoint adds to its requests; raises :class:`SecretUnreadable`."""
+    return _decrypted_mapping(receiver.custom_headers)
 
 
 def newest_attempt(row: Delivery) -> Claimed:
@@ -321,7 +327,7 @@ def _receiver(row: _Endpoint) -> Receiver:
         max_retries=row.max_retries,
         backoff=timedelta(milliseconds=row.backoff_ms),
         retry_on=row.retry_on,
-        custom_headers=json.loads(row.custom_headers),
+        custom_headers=None if row.custom_headers is None else bytes(row.custom_headers),
         lane=lane_of(row.latency_ms),
     )
 
@@ -329,6 +335,11 @@ def _receiver(row: _Endpoint) -> Receiver:
 @lru_cache(maxsize=4096)
 def _decrypted(token: bytes) -> str:
     return decrypt(token)
+
+
+@lru_cache(maxsize=4096)
+def _decrypted_mapping(token: bytes | None) -> Mapping[str, str]:
+    return decrypt_mapping(token)
 
 
 def _opened(token: bytes | None) -> str | None:

@@ -13,7 +13,7 @@ from dialer.workspaces.admin.verbs import about, verb
 from webhooks import batches, endpoints
 from webhooks.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from webhooks.curl import as_curl
-from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
+from webhooks.models import ENCRYPTED_OF_ENDPOINT, Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus, Purpose
 
 _COLOURS = {
@@ -108,7 +108,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         rows: QuerySet[Delivery] = super().get_queryset(request)
         match = request.resolver_match
         is_list = match is not None and match.url_name is not None and match.url_name.endswith("_changelist")
-        return rows.defer("body", "event__body", "endpoint__secret", "endpoint__next_secret") if is_list else rows
+        return rows.defer("body", "event__body", *ENCRYPTED_OF_ENDPOINT) if is_list else rows
 
     @verb(
         "Redeliver",

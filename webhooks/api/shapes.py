@@ -25,6 +25,7 @@ from webhooks.endpoint_settings import LONGEST_DESCRIPTION, LONGEST_SECRET, SCOP
 from webhooks.models import BOUNDS, Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.models.endpoints import LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND
 from webhooks.rules.classify import RETRYABLE_STATUSES
+from webhooks.rules.custom_headers import MASK, masked
 from webhooks.rules.destination import MAX_URL
 from webhooks.rules.signature import standard_form
 from webhooks.rules.statuses import (
@@ -95,7 +96,10 @@ class EndpointChange(Strict):
         required=False,
         help_text="When it answers again, deliveries of the last 24 hours that failed temporarily are sent once more",
     )
-    custom_headers = ObjectField(required=False, help_text="Names and values of additional headers")
+    custom_headers = ObjectField(
+        required=False,
+        help_text=f"Names and values of additional headers, all of them; the value `{MASK}` keeps the stored one",
+    )
     batch_size = WholeNumberField(
         required=False, within=BOUNDS["batch_size"], help_text="Maximum number of items in an array (100)"
     )
@@ -143,12 +147,17 @@ class NewEndpoint(EndpointChange):
 
 class Test(Strict):
     event = OneOfField(
-        EVENT_TYPES, required=False, default=TEST_EVENT, help_text="Type of the sample event (`webhook.test`)"
+        [*EVENT_TYPES, *BatchType],
+        required=False,
+        default=TEST_EVENT,
+        help_text="Type of the sample event (`webhook.test`), or of an item for an endpoint that takes arrays",
     )
 
 
 class Curl(serializers.Serializer[Any]):
-    curl = serializers.CharField(help_text="A command for a shell; `$WEBHOOK_SECRET` stands for a secret")
+    curl = serializers.CharField(
+        help_text="A command for a shell; `$WEBHOOK_SECRET` stands for a secret, `$X_API_KEY` for a custom header"
+    )
 
 
 class Rotation(Strict):
@@ -191,7 +200,9 @@ class EndpointShown(serializers.Serializer[Any]):
     rate_per_second = serializers.FloatField(allow_null=True)
     retry_on = serializers.ListField(child=serializers.IntegerField())
     auto_recover = serializers.BooleanField()
-    custom_headers = serializers.DictField(child=serializers.CharField())
+    custom_headers = serializers.SerializerMethodField(
+        help_text="Names; the values are stored encrypted and never shown"
+    )
     batch_size = serializers.IntegerField()
     batch_wait_seconds = serializers.FloatField()
     rotated_at = InstantField(allow_null=True, help_text="When the secret was rotated that waits to be promoted")
@@ -217,6 +228,9 @@ class EndpointShown(serializers.Serializer[Any]):
     @extend_schema_field({"type": "string", "nullable": True})
     def get_scope_id(self, row: Endpoint) -> str | None:
         return None if row.scope_id is None else public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
+
+    def get_custom_headers(self, row: Endpoint) -> dict[str, str]:
+        return masked(row.custom_headers)
 
     @extend_schema_field(Stats)
     def get_stats(self, row: Endpoint) -> dict[str, Any]:
