@@ -167,6 +167,7 @@ CACHES: dict[str, dict[str, Any]] = {
 
 # Dialling -----------------------------------------------------------------------------------------------------------
 CALL_LISTENER = env("CALL_LISTENER")
+WEBHOOK_SCOPES = {"persona": "dialer.Persona", "campaign": "dialer.Campaign"}  # what an endpoint may be limited to
 HORIZON_SECONDS = env("HORIZON_SECONDS")
 LEASE_SECONDS = env("LEASE_SECONDS")
 CAMPAIGN_COMPLETION_GRACE_SECONDS = env("CAMPAIGN_COMPLETION_GRACE_SECONDS")
