@@ -67,6 +67,7 @@ class EndpointFields(TypedDict, total=False):
     rate_per_second: float | None
     retry_on: Sequence[int]
     auto_recover: bool
+    ordered: bool
     custom_headers: Mapping[str, str]
     batch_size: int
     batch_wait_seconds: float
@@ -91,6 +92,7 @@ def columns_of(fields: EndpointFields, *, current: Endpoint | None) -> dict[str,
                 errors[name] = ["is required"]
     method = SigningMethod(columns.get("signing_method", current.signing_method if current else _DEFAULT_METHOD))
     _check_events(fields, columns, errors, current=current)
+    _check_order(columns, errors, current=current)
     _check_scope(fields, columns, errors, current=current)
     _check_secret(fields, columns, errors, method=method, current=current)
     _check_headers(fields, columns, errors, method=method, current=current)
@@ -144,6 +146,13 @@ def _events_in_envelopes(events: Sequence[str]) -> list[str]:
         message = f"has {unknown[0]!r:.80}, which {reason}"
         raise Unfit(message)
     return list(dict.fromkeys(events))
+
+
+def _check_order(columns: Mapping[str, Any], errors: dict[str, list[str]], *, current: Endpoint | None) -> None:
+    """Refuse an order of arrays: their items come from many chains."""
+    profile = columns.get("profile", current.profile if current else Profile.ENVELOPE)
+    if profile == Profile.BATCH and columns.get("ordered", current.ordered if current else False):
+        errors["ordered"] = [f"must be false with the profile {Profile.BATCH}, whose arrays mix chains"]
 
 
 def _check_scope(
@@ -313,6 +322,7 @@ _READ: dict[str, Callable[[object], Any]] = {
     "rate_per_second": _rate,
     "retry_on": _retry_on,
     "auto_recover": values.boolean,
+    "ordered": values.boolean,
     "batch_size": values.within(BOUNDS["batch_size"]),
     "batch_wait_seconds": _seconds(BOUNDS["batch_wait_seconds"]),
 }

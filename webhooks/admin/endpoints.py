@@ -97,6 +97,7 @@ class EndpointForm(WriteForm):
             "rate_per_second",
             "retry_on",
             "auto_recover",
+            "ordered",
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
@@ -198,6 +199,7 @@ class EndpointAdmin(WritingAdmin):
                     ("max_in_flight", "rate_per_second"),
                     "retry_on",
                     "auto_recover",
+                    "ordered",
                     "headers",
                 ),
             },

@@ -96,6 +96,10 @@ class EndpointChange(Strict):
         required=False,
         help_text="When it answers again, deliveries of the last 24 hours that failed temporarily are sent once more",
     )
+    ordered = TruthField(
+        required=False,
+        help_text="Events of a chain are sent one after the other, each when the one before is delivered or failed",
+    )
     custom_headers = ObjectField(
         required=False,
         help_text=f"Names and values of additional headers, all of them; the value `{MASK}` keeps the stored one",
@@ -200,6 +204,7 @@ class EndpointShown(serializers.Serializer[Any]):
     rate_per_second = serializers.FloatField(allow_null=True)
     retry_on = serializers.ListField(child=serializers.IntegerField())
     auto_recover = serializers.BooleanField()
+    ordered = serializers.BooleanField(help_text="Events of a chain are sent one after the other")
     custom_headers = serializers.SerializerMethodField(
         help_text="Names; the values are stored encrypted and never shown"
     )
@@ -282,6 +287,12 @@ class DeliveryShown(serializers.Serializer[Any]):
     call_id = PublicIdField("call", source="event.call_id", allow_null=True, default=None)
     status = serializers.ChoiceField([status.value for status in DeliveryStatus])
     attempts = serializers.IntegerField(source="generation", help_text="Number of attempts started")
+    waits_for = PublicIdField(
+        Delivery.public_prefix,
+        allow_null=True,
+        default=None,
+        help_text="The delivery of the same chain that has to be delivered, or to fail, before this one is sent",
+    )
     due_at = InstantField(help_text="Time of the next attempt; if settled, of the last")
     last_attempt_at = InstantField(allow_null=True)
     last_status_code = serializers.IntegerField(allow_null=True)

@@ -146,7 +146,7 @@ class Endpoints(Lists, Reads):
 class Deliveries(Lists):
     """The deliveries of the workspace."""
 
-    queryset = Delivery.objects.select_related("event").defer("body", "event__body")
+    queryset = Delivery.objects.with_waits().select_related("event").defer("body", "event__body")
     serializer_class = DeliveryShown
     filters = AllDeliveryFilters
 
@@ -171,7 +171,8 @@ class Deliveries(Lists):
     @idempotent
     def redeliver(self, request: ApiRequest, pk: str) -> Response:
         """Send a settled delivery once more: the same bytes under the same ids, with all its retries."""
-        return self.shown(self.do(endpoints.redeliver), DeliveryShown, status=202)
+        sent = self.do(endpoints.redeliver)
+        return self.shown(self.get_queryset().get(pk=sent.pk), DeliveryShown, status=202)
 
     @extend_schema(operation_id="webhooks_replay_items", request=Nothing, responses={202: Replayed})
     @action(detail=True, methods=["post"], url_path="replay-items")

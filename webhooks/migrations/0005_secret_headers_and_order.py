@@ -33,4 +33,31 @@ class Migration(migrations.Migration):
         ),
         migrations.RunPython(encrypt, decrypt),
         migrations.RemoveField(model_name='endpoint', name='plain_headers'),
+        migrations.AddField(
+            model_name='endpoint',
+            name='ordered',
+            field=models.BooleanField(db_default=False, default=False, help_text='Events of a chain are sent one after the other, each when the one before is delivered or failed'),
+        ),
+        migrations.AddConstraint(
+            model_name='endpoint',
+            constraint=models.CheckConstraint(condition=models.Q(('ordered', False), models.Q(('profile', 'batch'), _negated=True), _connector='OR'), name='endpoint_arrays_have_no_order'),
+        ),
+        migrations.AddField(
+            model_name='delivery',
+            name='chain_id',
+            field=models.UUIDField(help_text="The event's chain, if its endpoint takes chains in order", null=True),
+        ),
+        migrations.AddField(
+            model_name='delivery',
+            name='sequence',
+            field=models.PositiveIntegerField(help_text='Its place in the chain', null=True),
+        ),
+        migrations.AddConstraint(
+            model_name='delivery',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('chain_id__isnull', True), ('sequence__isnull', True)), models.Q(('chain_id__isnull', False), ('sequence__isnull', False)), _connector='OR'), name='delivery_place_in_chain'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('status', 'pending'), ('chain_id__isnull', False)), fields=['endpoint', 'chain_id', 'sequence'], name='delivery_in_chain'),
+        ),
     ]

@@ -102,6 +102,11 @@ class Endpoint(Owned, PublicId):
         db_default=True,
         help_text="When it answers again, deliveries of the last 24 hours that failed temporarily are sent once more",
     )
+    ordered = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Events of a chain are sent one after the other, each when the one before is delivered or failed",
+    )
     custom_headers = EncryptedMappingField(editable=False)
     batch_size = models.PositiveSmallIntegerField(
         default=100, validators=_bounded("batch_size"), help_text="Most items in an array"
@@ -197,6 +202,9 @@ class Endpoint(Owned, PublicId):
             ),
             models.CheckConstraint(
                 condition=_within("batch_size") & _within("batch_wait_seconds"), name="endpoint_batch_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(ordered=False) | ~Q(profile=Profile.BATCH.value), name="endpoint_arrays_have_no_order"
             ),
             models.UniqueConstraint(
                 fields=["workspace", "fingerprint"],

@@ -397,3 +397,12 @@ def test_whoever_may_only_look_sees_the_names_of_custom_headers(workspace: Works
 
     assert "X-Api-Key" in shown
     assert "hush" not in shown
+
+
+def test_the_list_says_what_a_delivery_waits_for(browser: Client, workspace: Workspace) -> None:
+    endpoint = make_endpoint(workspace, ordered=True)
+    chain = uuid4()
+    first, second = (make_delivery(endpoint, chain_id=chain) for _ in range(2))
+
+    for address in (page("delivery", "changelist"), page("delivery", "change", second.pk)):
+        assert f"waits for {first.public_id}" in browser.get(address).content.decode()

@@ -475,3 +475,35 @@ def test_items_of_arrays_are_tested_by_their_own_name(api: Api) -> None:
     payload = api.get(f"webhooks/deliveries/{sent.json()['id']}/").json()["payload"]
     assert [item["eventType"] for item in payload] == ["CallComplete"]
     assert fields_at_fault(refused) == {"event"}
+
+
+def test_a_delivery_says_which_one_before_it_in_its_chain_it_waits_for(api: Api) -> None:
+    ordered, other = make_endpoint(api.workspace, ordered=True), make_endpoint(api.workspace)
+    chain = uuid4()
+    ids = record(*(new_event(api.workspace, chain_id=chain) for _ in range(3)))
+    first, second, third = (Delivery.objects.get(endpoint=ordered, event=event_id) for event_id in ids)
+
+    def waits(endpoint: Endpoint) -> dict[str, str | None]:
+        rows = api.get(f"webhooks/{endpoint.public_id}/deliveries/").json()["results"]
+        return {row["id"]: row["waits_for"] for row in rows}
+
+    assert waits(ordered) == {
+        first.public_id: None,
+        second.public_id: first.public_id,
+        third.public_id: first.public_id,
+    }
+    assert set(waits(other).values()) == {None}
+    Delivery.objects.filter(pk__in=[first.pk, second.pk]).update(status="failed", settled_at=NOW)
+    again = api.post(f"webhooks/deliveries/{second.public_id}/redeliver/")
+    assert again.json()["waits_for"] is None
+    assert waits(ordered)[third.public_id] == second.public_id
+    assert api.get(f"webhooks/deliveries/{third.public_id}/").json()["waits_for"] == second.public_id
+
+
+def test_an_endpoint_asks_for_chains_in_order_and_not_for_arrays(api: Api) -> None:
+    made = api.post("webhooks/", {**NEW, "ordered": True})
+    path = f"webhooks/{made.json()['id']}/"
+
+    assert (made.json()["ordered"], api.patch(path, {"ordered": False}).json()["ordered"]) == (True, False)
+    api.patch(path, {"ordered": True})
+    assert fields_at_fault(api.patch(path, {"profile": "batch", "events": ["CallComplete"]})) == {"ordered"}
