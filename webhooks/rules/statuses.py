@@ -115,6 +115,8 @@ EVENT_TYPES = (
     "callback.late",
     "contact.suppressed",
     "message.sent",
+    "message.delivered",
+    "message.failed",
     "message.received",
     "endpoint.disabled",
     TEST_EVENT,
