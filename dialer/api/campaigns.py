@@ -57,7 +57,7 @@ class Config(Strict):
         help_text="For `call.*` they replace the subscriptions; other events that they list are sent to them as well "
         "as to the subscriptions. Fields of an endpoint: `url`, `events`, `signing_method`, `secret` (required where "
         "requests are signed), `profile`, `timeout_seconds`, `max_retries`, `backoff_ms`, `retry_on`, "
-        "`custom_headers`, `batch_size`, `batch_wait_seconds`",
+        "`ordered`, `custom_headers`, `batch_size`, `batch_wait_seconds`",
     )
 
 

@@ -1,5 +1,7 @@
 """Routes of webhooks: each validates its request, calls one verb, and answers with the result."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +51,17 @@ def _asked_for(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     return rows.filter(**{_RENAMED.get(name, name): value for name, value in asked.items()})
 
 
+@contextmanager
+def _scope_as_given(request: ApiRequest) -> Iterator[None]:
+    """Name a wrong scope by the field that the client gave."""
+    try:
+        yield
+    except InvalidEndpoint as refused:
+        given = next((name for name in ("persona_id", "campaign_id") if name in request.data), "scope_id")
+        errors = {given if name == "scope_id" else name: reasons for name, reasons in refused.errors.items()}
+        raise InvalidEndpoint(errors) from refused
+
+
 class Endpoints(Lists, Reads):
     """Receivers of events."""
 
@@ -65,7 +78,7 @@ class Endpoints(Lists, Reads):
     def create(self, request: ApiRequest) -> Response:
         given = self._given(NewEndpoint)
         is_active = given.pop("is_active", True)
-        with transaction.atomic():
+        with _scope_as_given(request), transaction.atomic():
             made = endpoints.create(**request.about, **given)
             if not is_active:
                 made = self._switched(made, is_on=False)
@@ -76,7 +89,7 @@ class Endpoints(Lists, Reads):
         """Change what is given; `is_active` switches the endpoint on and off."""
         given = self._given(EndpointChange)
         is_active = given.pop("is_active", None)
-        with transaction.atomic():
+        with _scope_as_given(request), transaction.atomic():
             edited = endpoints.edit(self.named_id(), **request.about, **given)
             if is_active is not None and is_active != edited.endpoint.is_active:
                 edited = self._switched(edited, is_on=is_active)

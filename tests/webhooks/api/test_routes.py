@@ -455,8 +455,8 @@ def test_an_endpoint_is_limited_to_a_persona_or_campaign_that_exists_in_its_work
     path = f"webhooks/{endpoint.public_id}/"
 
     for wrong in ({"campaign_id": theirs.public_id}, {"campaign_id": public_id("camp", uuid4())}):
-        assert fields_at_fault(api.post("webhooks/", {**NEW, **wrong})) == {"scope_id"}
-        assert fields_at_fault(api.patch(path, wrong)) == {"scope_id"}
+        assert fields_at_fault(api.post("webhooks/", {**NEW, **wrong})) == {"campaign_id"}
+        assert fields_at_fault(api.patch(path, wrong)) == {"campaign_id"}
     elsewhere = {"scope_type": "persona", "scope_id": make_persona().public_id}
     assert fields_at_fault(api.post("webhooks/", {**NEW, **elsewhere})) == {"scope_id"}
 
