@@ -17,12 +17,11 @@ class Connection(NamedTuple):
 
 
 class KeptConnections:
-    """The sockets of the connections of one thread."""
+    """The connections of one thread, each with a poll of its socket."""
 
     def __init__(self) -> None:
-        self._sockets: dict[Connection, int] = {}
+        self._polls: dict[Connection, select.poll] = {}
         self._connections: dict[int, Connection] = {}
-        self._poll = select.poll()
 
     def note(self, connection: Connection, fd: int) -> None:
         """Note the socket of a connection; ``-1`` if libcurl did not keep it."""
@@ -30,15 +29,12 @@ class KeptConnections:
         if fd < 0 or before == connection:
             return
         if before is not None:
-            self._sockets.pop(before, None)
-        self._connections[fd], self._sockets[connection] = connection, fd
+            self._polls.pop(before, None)
+        self._connections[fd] = connection
+        self._polls[connection] = select.poll()
+        self._polls[connection].register(fd, select.POLLIN)
 
     def is_closed(self, connection: Connection) -> bool:
         """Tell whether a connection ended, or has bytes to read although no request waits for an answer."""
-        fd = self._sockets.get(connection)
-        if fd is None:
-            return False
-        self._poll.register(fd, select.POLLIN)
-        found = self._poll.poll(0)
-        self._poll.unregister(fd)
-        return bool(found)
+        poll = self._polls.get(connection)
+        return poll is not None and bool(poll.poll(0))
