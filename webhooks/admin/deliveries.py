@@ -148,7 +148,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def type(self, row: Delivery) -> str:
         return row.event_type
 
-    @column("error")
+    @column("reason")
     def reason(self, row: Delivery) -> str:
         """Say what went wrong last, or what the delivery waits for."""
         if row.waits_for is not None:  # type: ignore[attr-defined]
