@@ -187,6 +187,7 @@ WEBHOOK_HEADER_PREFIX = env("WEBHOOK_HEADER_PREFIX")
 WEBHOOK_ALLOWED_NETWORKS: list[str] = env("WEBHOOK_ALLOWED_NETWORKS")
 WEBHOOK_DNS_SERVERS: list[str] = env("WEBHOOK_DNS_SERVERS")
 WEBHOOK_CA_FILE = env("WEBHOOK_CA_FILE")
+WEBHOOK_SCOPES = {"persona": "dialer.Persona", "campaign": "dialer.Campaign"}  # what an endpoint may be limited to
 
 # API ----------------------------------------------------------------------------------------------------------------
 API_RATE_PER_MINUTE = env("API_RATE_PER_MINUTE")

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from webhooks.models import Endpoint
+from webhooks.models import ENCRYPTED, Endpoint
 from webhooks.rules.audience import HEARING, TEXTS, Occasion, Reason, Receiver, reason_for
 from webhooks.rules.statuses import ALL_EVENTS, BatchType, Profile, Purpose, ScopeType, replaces_subscriptions
 
 _SUBSCRIPTIONS = """
-    SELECT g.id AS event_id, p.id AS endpoint_id, p.profile
+    SELECT g.id AS event_id, p.id AS endpoint_id, p.profile, p.ordered
     FROM given g JOIN webhooks_endpoint p ON p.workspace_id = g.workspace_id
     WHERE p.purpose = 'subscription' AND p.deleted_at IS NULL AND g.is_subscribed
         AND CASE p.profile WHEN 'batch' THEN g.batch_type <> '' AND p.events && ARRAY['*', g.batch_type]::varchar[]
@@ -24,19 +24,19 @@ _SUBSCRIPTIONS = """
                               ELSE p.scope_id = g.persona_id END
 """
 _STATUS_URLS = """
-    UNION ALL SELECT g.id, p.id, p.profile
+    UNION ALL SELECT g.id, p.id, p.profile, p.ordered
     FROM given g JOIN webhooks_endpoint p ON p.scope_id = g.campaign_id AND p.purpose = 'status'
     WHERE p.deleted_at IS NULL AND p.events && ARRAY[g.type]::varchar[]
 """
 _NAMED = """
-    UNION ALL SELECT t.event_id, p.id, p.profile
+    UNION ALL SELECT t.event_id, p.id, p.profile, p.ordered
     FROM unnest(%(named_events)s::uuid[], %(named_endpoints)s::uuid[]) AS t (event_id, endpoint_id)
     JOIN webhooks_endpoint p ON p.id = t.endpoint_id AND p.deleted_at IS NULL
 """
 
 
 def hearing(*, has_status: bool, has_named: bool) -> str:
-    """Return the query for the receivers of the events in ``given``: event, endpoint and profile.
+    """Return the query for the receivers of the events in ``given``: event, endpoint, profile and order.
 
     It covers subscriptions, with ``has_status`` the URLs of campaigns, with ``has_named`` endpoints given by id.
     """
@@ -92,7 +92,7 @@ def audience(
     asked = Q(purpose=Purpose.SUBSCRIPTION.value) | Q(pk__in=list(listed))
     if occasion.campaign_id is not None:
         asked |= Q(purpose=Purpose.STATUS.value, scope_id=occasion.campaign_id)
-    rows = Endpoint.objects.in_workspace(workspace_id).filter(asked, deleted_at=None).defer("secret", "next_secret")
+    rows = Endpoint.objects.in_workspace(workspace_id).filter(asked, deleted_at=None).defer(*ENCRYPTED)
     verdicts = [
         Verdict(endpoint=row, events=events, reason=reason_for(_receiver(row, events), occasion))
         for row in rows.order_by("name", "id")

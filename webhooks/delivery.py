@@ -5,7 +5,6 @@ another. It commits before anything is sent; a row whose lease runs out is due a
 once, and repeats have the same ids and bytes.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from dialer.workspaces.encryption import SecretUnreadable, decrypt
+from dialer.workspaces.encryption import SecretUnreadable, decrypt, decrypt_mapping
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
 from webhooks.models import Delivery, Event
@@ -49,7 +48,8 @@ class Receiver:
     max_retries: int
     backoff: timedelta
     retry_on: Sequence[int]
-    custom_headers: Mapping[str, str] = field(repr=False)
+    custom_headers: bytes | None = field(repr=False)
+    """Encrypted, as the secrets are."""
     lane: Lane
 
 
@@ -73,11 +73,17 @@ class Claimed:
 
 _RECEIVER = """
     p.id, p.url, p.signing_method, p.secret, p.next_secret, p.timeout_seconds, p.max_retries, p.backoff_ms, p.retry_on,
-    p.custom_headers::text AS custom_headers, p.latency_ms
+    p.custom_headers, p.latency_ms
 """
 _RECEIVER_OF = "SELECT {receiver}, 1 AS waiting FROM webhooks_endpoint p WHERE p.id = %(id)s".replace(
     "{receiver}", _RECEIVER
 )
+# Of a chain that is sent in order, only the first pending delivery has its turn. Scalar subqueries with a limit: for
+# EXISTS the planner would read the whole table.
+_HAS_ITS_TURN = """(NOT {endpoint}.ordered OR d.chain_id IS NULL OR (
+                    SELECT true FROM webhooks_delivery b
+                    WHERE b.endpoint_id = d.endpoint_id AND b.status = 'pending' AND b.chain_id = d.chain_id
+                        AND b.sequence < d.sequence LIMIT 1) IS NULL)"""
 # Endpoints with pending deliveries, found by a skip scan of the index of pending rows; settled rows cost nothing.
 # The lock is between claims only: it writes nothing, and neither settling nor recording waits for it (ADR 14).
 _LOCK_ENDPOINTS = """
@@ -96,8 +102,8 @@ _LOCK_ENDPOINTS = """
                                   WHEN 'slow' THEN p.latency_ms IS NULL OR p.latency_ms >= %(slow_ms)s ELSE true END
                 AND (p.open_until IS NULL OR p.open_until <= %(now)s)
                 AND (p.next_free_at IS NULL OR p.next_free_at <= %(now)s)
-                AND (SELECT true FROM webhooks_delivery d  -- EXISTS would read the whole table for each endpoint
-                     WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s
+                AND (SELECT true FROM webhooks_delivery d
+                     WHERE d.endpoint_id = p.id AND d.status = 'pending' AND d.due_at <= %(now)s AND {has_its_turn}
                          AND (d.lease_until IS NULL OR d.lease_until <= %(now)s)
                      ORDER BY d.due_at, d.id LIMIT 1)
                 AND CASE WHEN p.trips = 0 THEN p.max_in_flight ELSE 1 END
@@ -110,7 +116,7 @@ _LOCK_ENDPOINTS = """
     )
     SELECT *, (SELECT count(*) FROM ready)::int AS waiting FROM ready
     WHERE pg_try_advisory_xact_lock(uuid_hash_extended(id, 0))
-""".replace("{receiver}", _RECEIVER)
+""".replace("{receiver}", _RECEIVER).replace("{has_its_turn}", _HAS_ITS_TURN.format(endpoint="p"))
 # A statement of its own: it sees what others claimed before it got the locks, so caps and rates hold exactly. Of the
 # endpoints it writes only those with a rate.
 _TAKE_DUE = """
@@ -118,7 +124,7 @@ _TAKE_DUE = """
         SELECT p.id FROM webhooks_endpoint p
         WHERE p.id = ANY(%(endpoints)s) AND p.rate_per_second IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
     ), free AS MATERIALIZED (
-        SELECT p.id, p.rate_per_second AS rate, p.timeout_seconds,
+        SELECT p.id, p.rate_per_second AS rate, p.timeout_seconds, p.ordered,
                GREATEST(p.next_free_at, %(now)s - make_interval(secs => %(burst)s)) AS free_from,
                CASE WHEN p.trips = 0 THEN p.max_in_flight WHEN p.open_until <= %(now)s THEN 1 ELSE 0 END
                    - (SELECT count(*) FROM webhooks_delivery d
@@ -132,7 +138,7 @@ _TAKE_DUE = """
     ), due AS MATERIALIZED (
         SELECT d.id, room.timeout_seconds FROM room CROSS JOIN LATERAL (
             SELECT d.id FROM webhooks_delivery d
-            WHERE d.endpoint_id = room.id AND d.status = 'pending' AND d.due_at <= %(now)s
+            WHERE d.endpoint_id = room.id AND d.status = 'pending' AND d.due_at <= %(now)s AND {has_its_turn}
                 AND (d.lease_until IS NULL OR d.lease_until <= %(now)s)
             ORDER BY d.due_at, d.id LIMIT room.takes FOR NO KEY UPDATE SKIP LOCKED
         ) d
@@ -154,7 +160,7 @@ _TAKE_DUE = """
         SELECT type, body, chain_id, sequence, is_test FROM webhooks_event WHERE id = t.event_id LIMIT 1
     ) e ON true
     ORDER BY t.endpoint_id <= %(after)s, t.endpoint_id, t.due_at, t.id
-"""
+""".replace("{has_its_turn}", _HAS_ITS_TURN.format(endpoint="room"))
 _FIRST = UUID(int=0)
 
 
@@ -170,7 +176,7 @@ class _Endpoint(NamedTuple):
     max_retries: int
     backoff_ms: int
     retry_on: list[int]
-    custom_headers: str
+    custom_headers: bytes | None
     latency_ms: float | None
     waiting: int
     """How many endpoints may have a share of this claim, itself and those that another claim holds too."""
@@ -201,8 +207,9 @@ def claim_due(
 
     Endpoints take turns in the order of their ids, beginning after the one named ``after``, and the result is in the
     order of their turns. Each gets an equal share, limited by its ``max_in_flight`` and ``rate_per_second``; one whose
-    circuit was open gets one delivery at a time. Without a ``lane`` all endpoints take part, at most
-    ``most_endpoints`` of them. Never waits for a lock. Commits; must not be called in a transaction.
+    circuit was open gets one delivery at a time, and an ordered one gets one of each chain. Without a ``lane`` all
+    endpoints take part, at most ``most_endpoints`` of them. Never waits for a lock. Commits; must not be
+    called in a transaction.
     """
     with transaction.atomic(durable=True):
         locked = fetch(
@@ -272,6 +279,7 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
             method=receiver.signing_method, secret=_opened(receiver.secret), next_secret=_opened(receiver.next_secret)
         )
         headers += sign(signer, body=claimed.body, message_id=event_id, timestamp=int(now.timestamp()), prefix=prefix)
+        headers += custom_headers(receiver).items()
     except Unsignable as error:
         return Answer(key=claimed, failure=Failure.UNSIGNABLE, detail=str(error))
     except SecretUnreadable as error:
@@ -279,10 +287,15 @@ def prepare(claimed: Claimed, *, now: datetime) -> Request | Answer:
     return Request(
         key=claimed,
         url=receiver.url,
-        headers=[*headers, *receiver.custom_headers.items()],
+        headers=headers,
         body=claimed.body,
         timeout_seconds=receiver.timeout_seconds,
     )
+
+
+def custom_headers(receiver: Receiver) -> Mapping[str, str]:
+    """Return the headers that the endpoint adds to its requests; raises :class:`SecretUnreadable`."""
+    return _decrypted_mapping(receiver.custom_headers)
 
 
 def newest_attempt(row: Delivery) -> Claimed:
@@ -321,7 +334,7 @@ def _receiver(row: _Endpoint) -> Receiver:
         max_retries=row.max_retries,
         backoff=timedelta(milliseconds=row.backoff_ms),
         retry_on=row.retry_on,
-        custom_headers=json.loads(row.custom_headers),
+        custom_headers=None if row.custom_headers is None else bytes(row.custom_headers),
         lane=lane_of(row.latency_ms),
     )
 
@@ -329,6 +342,11 @@ def _receiver(row: _Endpoint) -> Receiver:
 @lru_cache(maxsize=4096)
 def _decrypted(token: bytes) -> str:
     return decrypt(token)
+
+
+@lru_cache(maxsize=4096)
+def _decrypted_mapping(token: bytes | None) -> Mapping[str, str]:
+    return decrypt_mapping(token)
 
 
 def _opened(token: bytes | None) -> str | None:

@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypedDict
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from dialer.workspaces.values import Unfit
 from webhooks.models import BOUNDS, Endpoint
 from webhooks.models.endpoints import LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND
 from webhooks.rules.classify import RETRYABLE_STATUSES
-from webhooks.rules.custom_headers import headers_error
+from webhooks.rules.custom_headers import MASK, headers_error, masked, unmasked
 from webhooks.rules.destination import BadUrl, parse, parse_networks, why_forbidden
 from webhooks.rules.signature import secret_error
 from webhooks.rules.statuses import (
@@ -47,7 +48,7 @@ class InvalidEndpoint(ValueError):
 class EndpointFields(TypedDict, total=False):
     """The settings of an endpoint; a field that is left out stays as it is.
 
-    ``scope_id`` is the persona or campaign of ``scope_type``; with one of another workspace it gets no events.
+    ``scope_id`` is the persona or campaign of ``scope_type``.
     """
 
     name: str
@@ -66,6 +67,7 @@ class EndpointFields(TypedDict, total=False):
     rate_per_second: float | None
     retry_on: Sequence[int]
     auto_recover: bool
+    ordered: bool
     custom_headers: Mapping[str, str]
     batch_size: int
     batch_wait_seconds: float
@@ -90,9 +92,12 @@ def columns_of(fields: EndpointFields, *, current: Endpoint | None) -> dict[str,
                 errors[name] = ["is required"]
     method = SigningMethod(columns.get("signing_method", current.signing_method if current else _DEFAULT_METHOD))
     _check_events(fields, columns, errors, current=current)
+    _check_order(columns, errors, current=current)
     _check_scope(fields, columns, errors, current=current)
     _check_secret(fields, columns, errors, method=method, current=current)
     _check_headers(fields, columns, errors, method=method, current=current)
+    if current is not None and _leads_elsewhere(columns, current):
+        _check_what_goes_along(fields, columns, errors, method=method, current=current)
     if errors:
         raise InvalidEndpoint(errors)
     return columns
@@ -143,6 +148,13 @@ def _events_in_envelopes(events: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(events))
 
 
+def _check_order(columns: Mapping[str, Any], errors: dict[str, list[str]], *, current: Endpoint | None) -> None:
+    """Refuse an order of arrays: their items come from many chains."""
+    profile = columns.get("profile", current.profile if current else Profile.ENVELOPE)
+    if profile == Profile.BATCH and columns.get("ordered", current.ordered if current else False):
+        errors["ordered"] = [f"must be false with the profile {Profile.BATCH}, whose arrays mix chains"]
+
+
 def _check_scope(
     fields: EndpointFields, columns: dict[str, Any], errors: dict[str, list[str]], *, current: Endpoint | None
 ) -> None:
@@ -181,7 +193,10 @@ def _check_secret(
 
 
 def _cannot_keep(current: Endpoint, method: SigningMethod) -> bool:
-    return current.secret is None or secret_error(method, current.secret) is not None
+    """Tell whether a new method needs another secret; one that only signed so far must never be sent as it is."""
+    if current.secret is None or SigningMethod(current.signing_method).is_hmac != method.is_hmac:
+        return True
+    return secret_error(method, current.secret) is not None
 
 
 def _check_headers(
@@ -194,11 +209,37 @@ def _check_headers(
 ) -> None:
     """Check custom headers and signing method together, even if only one is given."""
     if fields.keys() & {"custom_headers", "signing_method"}:
-        headers = fields.get("custom_headers", current.custom_headers if current else {})
+        stored = current.custom_headers if current else {}
+        headers = fields.get("custom_headers", stored)
         if reason := headers_error(headers, method=method, prefix=settings.WEBHOOK_HEADER_PREFIX):
             errors["custom_headers"] = [reason]
         elif "custom_headers" in fields:
-            columns["custom_headers"] = dict(headers)
+            try:
+                columns["custom_headers"] = unmasked(headers, stored=stored)
+            except KeyError as unknown:
+                errors["custom_headers"] = [f"has no stored value of {unknown.args[0]} that {MASK} could keep"]
+
+
+def _leads_elsewhere(columns: Mapping[str, Any], current: Endpoint) -> bool:
+    """Tell whether the new URL has another scheme, host or port."""
+    return "url" in columns and urlsplit(columns["url"])[:2] != urlsplit(current.url)[:2]
+
+
+def _check_what_goes_along(
+    fields: EndpointFields,
+    columns: dict[str, Any],
+    errors: dict[str, list[str]],
+    *,
+    method: SigningMethod,
+    current: Endpoint,
+) -> None:
+    """Refuse to send stored values to another host: whoever changes the URL could read them there."""
+    again = "must be given again, because the URL leads to another host"
+    headers = fields.get("custom_headers", masked(current.custom_headers))
+    if "custom_headers" not in errors and MASK in headers.values():
+        errors["custom_headers"] = [again]
+    if method.sends_secret and "secret" not in columns:
+        errors.setdefault("secret", [again])
 
 
 def _description(value: object) -> str:
@@ -281,6 +322,7 @@ _READ: dict[str, Callable[[object], Any]] = {
     "rate_per_second": _rate,
     "retry_on": _retry_on,
     "auto_recover": values.boolean,
+    "ordered": values.boolean,
     "batch_size": values.within(BOUNDS["batch_size"]),
     "batch_wait_seconds": _seconds(BOUNDS["batch_wait_seconds"]),
 }

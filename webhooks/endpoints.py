@@ -3,12 +3,14 @@
 Verbs lock the endpoint's row with ``FOR NO KEY UPDATE``, so that events can be recorded for it meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
+from django.apps import apps
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -21,7 +23,17 @@ from webhooks.endpoint_settings import EndpointFields, InvalidEndpoint, check_se
 from webhooks.models import Delivery, Endpoint
 from webhooks.outbox import NewEvent, NewItem, record_for
 from webhooks.rules.samples import sample, sample_item
-from webhooks.rules.statuses import ALLOWED, ARRAY_OF, TEST_EVENT, DeliveryStatus, Profile, SigningMethod
+from webhooks.rules.statuses import (
+    ALLOWED,
+    ARRAY_OF,
+    EVENT_OF,
+    TEST_EVENT,
+    BatchType,
+    DeliveryStatus,
+    Profile,
+    ScopeType,
+    SigningMethod,
+)
 
 REMINDED_AFTER = timedelta(hours=24)
 _UNAUDITED = frozenset({"secret", "custom_headers"})
@@ -33,7 +45,7 @@ class EndpointInactive(Exception):
 
 
 class NoSample(Exception):
-    """The endpoint takes arrays, and the event is never sent in arrays."""
+    """The endpoint takes arrays and this is never sent in them, or this is sent in arrays only and it takes none."""
 
 
 class NothingToSign(Exception):
@@ -56,6 +68,7 @@ def create(workspace_id: UUID, *, actor: Actor, now: datetime, **fields: Unpack[
     """Create an endpoint that receives events from now on; raises :class:`InvalidEndpoint`."""
     columns = columns_of(fields, current=None)
     with transaction.atomic():
+        _check_scope_exists(workspace_id, columns, current=None)
         endpoint: Endpoint = Endpoint.objects.create(workspace_id=workspace_id, created_at=now, **columns)
         record(actor, [_change(endpoint, "create", to_state=_audited(columns))], now=now)
     return WithSecret(endpoint=endpoint, secret=endpoint.secret)
@@ -71,6 +84,7 @@ def edit(
     with transaction.atomic():
         endpoint = locked(endpoint_id, workspace_id)
         columns = columns_of(fields, current=endpoint)
+        _check_scope_exists(workspace_id, columns, current=endpoint)
         changes = {name: value for name, value in columns.items() if getattr(endpoint, name) != value}
         if "secret" in changes or "signing_method" in changes:
             changes |= {"next_secret": None, "rotated_at": None}
@@ -85,6 +99,19 @@ def edit(
             )
             record(actor, [change], now=now)
     return WithSecret(endpoint=endpoint, secret=changes.get("secret"))
+
+
+def _check_scope_exists(workspace_id: UUID, columns: Mapping[str, Any], *, current: Endpoint | None) -> None:
+    """Refuse a persona or campaign that the workspace does not have; raises :class:`InvalidEndpoint`."""
+    if not columns.keys() & {"scope_type", "scope_id"}:
+        return
+    scope = columns.get("scope_type", current.scope_type if current else ScopeType.WORKSPACE)
+    scope_id = columns.get("scope_id", current.scope_id if current else None)
+    if scope_id is None:
+        return
+    model: Any = apps.get_model(settings.WEBHOOK_SCOPES[scope])
+    if not model.objects.in_workspace(workspace_id).filter(pk=scope_id).exists():
+        raise InvalidEndpoint({"scope_id": [f"does not exist: the workspace has no such {scope}"]})
 
 
 def activate(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
@@ -117,16 +144,15 @@ def resume(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str =
 
 
 def delete(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
-    """Delete an endpoint and its secrets; its deliveries stay readable."""
+    """Delete an endpoint with its secrets and custom headers; its deliveries stay readable."""
     with transaction.atomic():
         endpoint = locked(endpoint_id, workspace_id)
         endpoint.is_active = False
         endpoint.deleted_at = now
         endpoint.next_secret = endpoint.rotated_at = None
-        endpoint.signing_method, endpoint.secret = SigningMethod.NONE.value, None
-        endpoint.save(
-            update_fields=["is_active", "deleted_at", "next_secret", "rotated_at", "signing_method", "secret"]
-        )
+        endpoint.signing_method, endpoint.secret, endpoint.custom_headers = SigningMethod.NONE.value, None, {}
+        columns = "is_active deleted_at next_secret rotated_at signing_method secret custom_headers"
+        endpoint.save(update_fields=columns.split())
         record(actor, [_change(endpoint, "delete", reason=reason)], now=now)
 
 
@@ -135,8 +161,8 @@ def send_test(
 ) -> Delivery:
     """Send a sample event to this endpoint only, signed and retried like any other; return its delivery.
 
-    The endpoint need not subscribe to it. The test header and the envelope's ``metadata`` mark it as a test. Raises
-    :class:`EndpointInactive`, :class:`NoSample`.
+    ``event_type`` may also be an item type of arrays. The endpoint need not subscribe to it. The test header and the
+    envelope's ``metadata`` mark it as a test. Raises :class:`EndpointInactive`, :class:`NoSample`.
     """
     with transaction.atomic():
         endpoint = locked(endpoint_id, workspace_id)
@@ -148,12 +174,18 @@ def send_test(
 
 
 def _test_of(endpoint: Endpoint, event_type: str, *, now: datetime) -> NewEvent:
+    if event_type in EVENT_OF:
+        if endpoint.profile != Profile.BATCH:
+            message = "is sent in arrays only, and the endpoint takes none"
+            raise NoSample(message)
+        event_type = EVENT_OF[BatchType(event_type)]
     about: dict[str, Any] = {"workspace_id": endpoint.workspace_id, "type": event_type, "occurred_at": now}
     if event_type == TEST_EVENT:
         return NewEvent(**about, data={"webhook_id": endpoint.public_id, "name": endpoint.name})
     items = ARRAY_OF.get(event_type)
     if endpoint.profile == Profile.BATCH and items is None:
-        raise NoSample
+        message = "is never sent in arrays, and the endpoint takes arrays"
+        raise NoSample(message)
     said = sample(event_type, at=now)
     return NewEvent(
         **about,

@@ -34,6 +34,7 @@ _TAKEN = frozenset(
         "max_retries",
         "backoff_ms",
         "retry_on",
+        "ordered",
         "custom_headers",
         "batch_size",
         "batch_wait_seconds",

@@ -107,17 +107,19 @@ _INSERT_EVENTS = """
         ON CONFLICT (workspace_id, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
         RETURNING id
     ), hearing AS ({hearing})
-    SELECT g.id, g.workspace_id, h.endpoint_id, h.profile
+    SELECT g.id, g.workspace_id, h.endpoint_id, h.profile,
+           CASE WHEN h.ordered THEN g.chain_id END AS chain_id, CASE WHEN h.ordered THEN g.sequence END AS sequence
     FROM recorded JOIN given g USING (id) LEFT JOIN hearing h ON h.event_id = g.id
     ORDER BY g.id, h.endpoint_id
 """
 _INSERT_DELIVERIES = """
     INSERT INTO webhooks_delivery (id, workspace_id, event_id, endpoint_id, batch_type, body, status, due_at,
-                                   generation, failures, last_error, created_at)
-    SELECT t.id, t.workspace_id, t.event_id, t.endpoint_id, t.batch_type, t.body, 'pending', %(now)s, 0, 0, '', %(now)s
+                                   generation, failures, last_error, chain_id, sequence, created_at)
+    SELECT t.id, t.workspace_id, t.event_id, t.endpoint_id, t.batch_type, t.body, 'pending', %(now)s, 0, 0, '',
+           t.chain_id, t.sequence, %(now)s
     FROM unnest(%(ids)s::uuid[], %(workspaces)s::uuid[], %(events)s::uuid[], %(endpoints)s::uuid[],
-                %(batch_types)s::text[], %(bodies)s::bytea[])
-        AS t (id, workspace_id, event_id, endpoint_id, batch_type, body)
+                %(batch_types)s::text[], %(bodies)s::bytea[], %(chains)s::uuid[], %(sequences)s::int[])
+        AS t (id, workspace_id, event_id, endpoint_id, batch_type, body, chain_id, sequence)
 """
 
 
@@ -218,6 +220,9 @@ class _Hearing(NamedTuple):
     workspace_id: UUID
     endpoint_id: UUID | None
     profile: str | None
+    chain_id: UUID | None
+    """The chain of the event, if the endpoint takes chains in order."""
+    sequence: int | None
 
 
 def _insert_events(
@@ -298,6 +303,8 @@ class _Parcel:
     event_id: UUID
     workspace_id: UUID
     endpoint_id: UUID
+    chain_id: UUID | None
+    sequence: int | None
     batch_type: str = ""
     body: bytes | None = None
 
@@ -313,7 +320,14 @@ def _write_deliveries(
         if row.endpoint_id is None or row.profile is None:
             continue
         event = events[row.id]
-        parcel = partial(_Parcel, event_id=row.id, workspace_id=row.workspace_id, endpoint_id=row.endpoint_id)
+        parcel = partial(
+            _Parcel,
+            event_id=row.id,
+            workspace_id=row.workspace_id,
+            endpoint_id=row.endpoint_id,
+            chain_id=row.chain_id,
+            sequence=row.sequence,
+        )
         match Profile(row.profile):
             case Profile.ENVELOPE:
                 parcels.append(parcel())
@@ -355,6 +369,8 @@ def _insert_deliveries(parcels: Sequence[_Parcel], *, now: datetime) -> None:
                 "endpoints": [parcel.endpoint_id for parcel in parcels],
                 "batch_types": [parcel.batch_type for parcel in parcels],
                 "bodies": [parcel.body for parcel in parcels],
+                "chains": [parcel.chain_id for parcel in parcels],
+                "sequences": [parcel.sequence for parcel in parcels],
                 "now": now,
             },
         )

@@ -19,6 +19,7 @@ from typing import Any
 import certifi
 import pycurl
 
+from webhooks.kept_connections import Connection, KeptConnections
 from webhooks.resolver import Addresses, NameUnresolved, Resolver
 from webhooks.rules.classify import Failure
 from webhooks.rules.destination import BadUrl, Destination, Network, parse, parse_networks, why_forbidden
@@ -96,6 +97,7 @@ class Transport:
         self._busy: dict[Any, _Slot] = {}
         self._answers: list[Answer] = []
         self._timer: float | None = None
+        self._kept = KeptConnections()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -162,7 +164,7 @@ class Transport:
             if (reason := why_forbidden(address, allowed=self._allowed)) is not None:
                 self._answers.append(exchange.failed(Failure.FORBIDDEN_ADDRESS, reason))
                 return
-        slot = self._idle.pop() if self._idle else _Slot(self._allowed, self._ca_file)
+        slot = self._idle.pop() if self._idle else _Slot(self._allowed, self._ca_file, self._kept)
         slot.load(exchange, destination, addresses[:_MAX_ADDRESSES], left)
         self._busy[slot.curl] = slot
         self._multi.add_handle(slot.curl)
@@ -209,10 +211,15 @@ class Transport:
                 self._free(curl, number, text)
 
     def _free(self, curl: object, error: int | None, text: str) -> None:
-        slot = self._busy.pop(curl)
+        slot = self._busy[curl]
+        if slot.found_closed:
+            self._multi.remove_handle(curl)
+            slot.dial_afresh()
+            self._multi.add_handle(curl)
+            return
+        self._answers.append(slot.answer(error, text))  # which asks for its socket, so before it is removed
         self._multi.remove_handle(curl)
-        self._answers.append(slot.answer(error, text))
-        self._idle.append(slot)
+        self._idle.append(self._busy.pop(curl))
 
     def _watch(self, what: int, fd: int, *_: object) -> None:
         events = 0
@@ -259,13 +266,17 @@ class _Exchange:
 class _Slot:
     """A reusable easy handle; options that never change are set once."""
 
-    def __init__(self, allowed: Sequence[Network], ca_file: str) -> None:
+    def __init__(self, allowed: Sequence[Network], ca_file: str, kept: KeptConnections) -> None:
         self.exchange: _Exchange | None = None
+        self.found_closed = False
+        """The kept connection was closed, which showed before anything was sent."""
         self._allowed = tuple(allowed)
+        self._kept = kept
+        self._connection: Connection | None = None
+        self._is_new_connection = False
         self._body = bytearray()
         self._is_cut = False
         self._forbidden = ""
-        self._address: str | None = None
         self._retry_after: str | None = None
         curl = self.curl = pycurl.Curl()
         curl.setopt(pycurl.NOSIGNAL, 1)
@@ -285,7 +296,7 @@ class _Slot:
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-        curl.setopt(pycurl.PREREQFUNCTION, self._check_peer)
+        curl.setopt(pycurl.PREREQFUNCTION, self._before_sending)
 
     def load(self, exchange: _Exchange, destination: Destination, addresses: Addresses, seconds: float) -> None:
         """Prepare the handle to send one request to one of the checked addresses."""
@@ -293,9 +304,11 @@ class _Slot:
         self._body = bytearray()
         self._is_cut = False
         self._forbidden = ""
-        self._address = self._retry_after = None
+        self._connection = self._retry_after = None
+        self._is_new_connection = self.found_closed = False
         curl, request = self.curl, exchange.request
         curl.setopt(pycurl.URL, destination.url)
+        curl.setopt(pycurl.FRESH_CONNECT, 0)
         if destination.address is None:
             dialled = ",".join(f"[{a}]" if isinstance(a, IPv6Address) else str(a) for a in addresses)
             curl.setopt(pycurl.RESOLVE, [f"{destination.host}:{destination.port}:{dialled}"])
@@ -303,14 +316,26 @@ class _Slot:
         headers = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
         curl.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, request.body)
+        self._set_deadline(seconds)
+
+    def dial_afresh(self) -> None:
+        """Prepare the handle to send the same request on a new connection."""
+        assert self.exchange is not None
+        self.found_closed = False
+        self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+        self._set_deadline(self.exchange.seconds_left())
+
+    def _set_deadline(self, seconds: float) -> None:
         milliseconds = max(1, int(seconds * 1000))
-        curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
+        self.curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
+        self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
 
     def answer(self, error: int | None, text: str) -> Answer:
         """Return the answer received, and release the request."""
         exchange, self.exchange = self.exchange, None
         assert exchange is not None
+        if self._connection is not None:
+            self._kept.note(self._connection, self.curl.getinfo(pycurl.ACTIVESOCKET))
         code = self.curl.getinfo(pycurl.RESPONSE_CODE)
         status = code if _FIRST_FINAL_STATUS <= code <= _LAST_STATUS else None
         dns = exchange.dns_seconds * 1000
@@ -329,7 +354,7 @@ class _Slot:
             detail=detail[:_MAX_DETAIL],
             body=bytes(self._body),
             retry_after=self._retry_after,
-            address=self._address,
+            address=self._connection.peer if self._connection else None,
             dns_ms=dns,
             total_ms=(time.monotonic() - exchange.started) * 1000,
             **times,
@@ -340,6 +365,8 @@ class _Slot:
             return Failure.FORBIDDEN_ADDRESS, self._forbidden
         if self._is_cut:
             return Failure.BODY_CUT, f"the answer has more than {MAX_ANSWER:,} bytes"
+        if error == pycurl.E_ABORTED_BY_CALLBACK:
+            return Failure.RESET, "the receiver closed the connection without an answer"
         if error is None:
             return (None, "") if status is not None else (Failure.PROTOCOL, "the status line is not one of HTTP")
         return _FAILURES.get(error, Failure.PROTOCOL), text
@@ -364,11 +391,22 @@ class _Slot:
         family, kind, protocol, where = address
         if not self._may_dial(where[0]):
             return int(pycurl.SOCKET_BAD)
+        self._is_new_connection = True
         return socket.socket(family, kind, protocol)
 
-    def _check_peer(self, peer: str, *_: object) -> int:
-        self._address = peer
-        return int(pycurl.PREREQFUNC_OK if self._may_dial(peer) else pycurl.PREREQFUNC_ABORT)
+    def _before_sending(self, *ends: Any) -> int:
+        """Let a request pass once, to a checked peer, on a connection that is open.
+
+        libcurl sends again, on a new connection, if a kept one ends without an answer; the receiver may have read both.
+        """
+        if self._connection is not None:
+            return int(pycurl.PREREQFUNC_ABORT)
+        connection = Connection(*ends)
+        self.found_closed = not self._is_new_connection and self._kept.is_closed(connection)
+        if self.found_closed or not self._may_dial(connection.peer):
+            return int(pycurl.PREREQFUNC_ABORT)
+        self._connection = connection
+        return int(pycurl.PREREQFUNC_OK)
 
     def _may_dial(self, text: str) -> bool:
         reason = _forbidden_reason(text, self._allowed)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from dialer.models import Call
 from dialer.rules.statuses import CallStatus, Direction, Outcome
 from dialer.workspaces.models import AuditEntry
-from webhooks.models import BatchItem, Delivery, Event
+from webhooks.models import ENCRYPTED_OF_ENDPOINT, BatchItem, Delivery, Event
 
 MOST = 200
 """Most rows of one kind to show; a chain has a few dozen."""
@@ -124,11 +124,11 @@ def _sent_of(event_ids: Sequence[UUID]) -> Mapping[UUID, _Sent]:
     """Return the receivers of each event, alone or in a batch; the delivery is missing while its batch still fills."""
     found: dict[UUID, list[tuple[str, Delivery | None]]] = {}
     alone = Delivery.objects.filter(event__in=event_ids).select_related("endpoint")
-    for delivery in alone.defer("body", "endpoint__secret", "endpoint__next_secret")[:MOST]:
+    for delivery in alone.defer("body", *ENCRYPTED_OF_ENDPOINT)[:MOST]:
         assert delivery.event_id is not None
         found.setdefault(delivery.event_id, []).append((delivery.endpoint.name, delivery))
     items = BatchItem.objects.filter(event__in=event_ids).select_related("endpoint", "delivery")
-    for item in items.defer("body", "delivery__body", "endpoint__secret", "endpoint__next_secret")[:MOST]:
+    for item in items.defer("body", "delivery__body", *ENCRYPTED_OF_ENDPOINT)[:MOST]:
         found.setdefault(item.event_id, []).append((item.endpoint.name, item.delivery))
     return found
 

@@ -15,13 +15,13 @@ from dialer.workspaces.api.views import ApiView
 from webhooks.audience import audience
 from webhooks.models import Endpoint
 from webhooks.rules.audience import Reason
-from webhooks.rules.statuses import EVENT_TYPES, Profile, Purpose
+from webhooks.rules.statuses import EVENT_TYPES, BatchType, Profile, Purpose
 
 _NAMES = {"type": "event_type", "call_id": "call", "campaign_id": "campaign", "persona_id": "persona"}
 
 
 class _Asked(Filters):
-    type = OneOfField(EVENT_TYPES)
+    type = OneOfField([*EVENT_TYPES, *BatchType])
     call_id = ReferenceField(Call, required=False, help_text="An event of this call")
     campaign_id = ReferenceField(Campaign, required=False, help_text="Or of this campaign and its calls")
     persona_id = ReferenceField(Persona, required=False, help_text="Or of this persona, outside campaigns")

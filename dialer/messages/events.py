@@ -8,6 +8,7 @@ from uuid import UUID
 from dialer.models import Message
 from dialer.rules import batch_items
 from dialer.rules.batch_items import Party
+from dialer.rules.statuses import Direction
 from dialer.workspaces.instants import written
 from webhooks.outbox import NewEvent, NewItem
 from webhooks.rules.statuses import BatchType
@@ -15,40 +16,29 @@ from webhooks.rules.statuses import BatchType
 
 def message_sent(message: Message, *, at: datetime) -> NewEvent:
     """The carrier has the message; once per message."""
-    return _event(
-        message,
-        "message.sent",
-        BatchType.SMS_SENT,
-        from_number=message.caller_id,
-        to_number=message.number,
-        moment="sent_at",
-        at=at,
-    )
+    return _event(message, "message.sent", {"sent_at": written(at)}, at=at, items=BatchType.SMS_SENT)
+
+
+def message_delivered(message: Message, *, at: datetime) -> NewEvent:
+    """The carrier reported that the message arrived; once per message."""
+    return _event(message, "message.delivered", {"delivered_at": written(at)}, at=at)
+
+
+def message_failed(message: Message, *, failure: str, at: datetime) -> NewEvent:
+    """The message was not sent, or did not arrive; once per message."""
+    return _event(message, "message.failed", {"failed_at": written(at), "error": failure}, at=at)
 
 
 def message_received(message: Message, *, at: datetime) -> NewEvent:
-    return _event(
-        message,
-        "message.received",
-        BatchType.SMS_RECEIVED,
-        from_number=message.number,
-        to_number=message.caller_id,
-        moment="received_at",
-        at=at,
-    )
+    return _event(message, "message.received", {"received_at": written(at)}, at=at, items=BatchType.SMS_RECEIVED)
 
 
 def _event(
-    message: Message,
-    type_: str,
-    batch_type: BatchType,
-    *,
-    from_number: str,
-    to_number: str,
-    moment: str,
-    at: datetime,
+    message: Message, type_: str, about: Mapping[str, Any], *, at: datetime, items: BatchType | None = None
 ) -> NewEvent:
     contact, campaign = message.contact, message.campaign
+    is_inbound = message.direction == Direction.INBOUND
+    from_number, to_number = (message.number, message.caller_id) if is_inbound else (message.caller_id, message.number)
     data: dict[str, Any] = {
         "message_id": message.public_id,
         "contact_id": contact.public_id,
@@ -57,7 +47,7 @@ def _event(
         "to": to_number,
         "message": message.body,
         "segments": message.segments,
-        moment: written(at),
+        **about,
         "contact": {"id": contact.public_id, "name": contact.name, "phone": contact.phone},
     }
 
@@ -80,5 +70,5 @@ def _event(
         persona_id=campaign.persona_id if campaign else None,
         unique_key=f"{type_}:{message.id}",
         inline_webhooks=campaign.config_webhooks if campaign else None,
-        batch=NewItem(type=batch_type, render=render),
+        batch=NewItem(type=items, render=render) if items else None,
     )

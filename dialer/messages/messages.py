@@ -5,7 +5,7 @@ report. Suppressed numbers get no messages either.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypedDict, Unpack, assert_never, cast
 from uuid import UUID
@@ -112,6 +112,13 @@ def was_sent(message: Message, *, at: datetime, **columns: str | int | None) -> 
     record_events([message_events.message_sent(message, at=at)], now=at)
 
 
+def has_failed(message: Message, *, failure: str, now: datetime) -> None:
+    """Record that the message was not taken or did not arrive, with its event; the caller holds the row's lock."""
+    failure = failure[:_LONGEST_FAILURE]
+    Message.objects.filter(pk=message.pk).update(status=MessageStatus.FAILED, failure=failure, settled_at=now)
+    record_events([message_events.message_failed(message, failure=failure, at=now)], now=now)
+
+
 class _Due(NamedTuple):
     id: UUID
     workspace_id: UUID
@@ -163,8 +170,16 @@ def _claim(*, limit: int, now: datetime) -> list[Message]:
             """,
             {"ids": [row.id for row in due], "suppressed": suppressed, "now": now, "oldest": now - PATIENCE},
         )
-    sending = [row.id for row in claimed if row.status == MessageStatus.SENDING]
-    return list(Message.objects.filter(pk__in=sending).select_related("line", "contact", "campaign"))
+        rows = Message.objects.filter(pk__in=[row.id for row in claimed]).select_related("line", "contact", "campaign")
+        messages = list(rows.order_by("id"))
+        _tell_failed(messages, now=now)
+    return [message for message in messages if message.status == MessageStatus.SENDING]
+
+
+def _tell_failed(messages: Sequence[Message], *, now: datetime) -> None:
+    """Record the failures that the claim found; nothing is told of a contact that was forgotten."""
+    failed = [message for message in messages if message.status == MessageStatus.FAILED and message.number]
+    record_events([message_events.message_failed(each, failure=each.failure, at=now) for each in failed], now=now)
 
 
 def _ask(message: Message) -> SendAnswer:
@@ -203,7 +218,7 @@ def _settle(message: Message, answer: SendAnswer, *, now: datetime) -> None:
                     segments=segments,
                 )
             case Refused(reason=reason):
-                mine.update(status=MessageStatus.FAILED, failure=reason[:_LONGEST_FAILURE], settled_at=now)
+                has_failed(message, failure=reason, now=now)
             case Busy(retry_after=wait, reason=reason):
                 mine.update(
                     status=MessageStatus.QUEUED,

@@ -28,7 +28,6 @@ from webhooks.outbox import record_events
 log = logging.getLogger(__name__)
 
 _OPEN = (MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.UNKNOWN)
-_LONGEST_FAILURE = 200
 
 
 def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> int:
@@ -68,11 +67,11 @@ def _conclude(carrier: str, report: MessageReport, *, now: datetime) -> bool:
         return False
     if message.sent_at is None:
         messages.was_sent(message, at=now, carrier_message_id=report.carrier_message_id)
-    Message.objects.filter(pk=message.pk).update(
-        status=MessageStatus.DELIVERED if report.kind == "delivered" else MessageStatus.FAILED,
-        failure="" if report.kind == "delivered" else (report.reason or "not delivered")[:_LONGEST_FAILURE],
-        settled_at=now,
-    )
+    if report.kind == "delivered":
+        Message.objects.filter(pk=message.pk).update(status=MessageStatus.DELIVERED, failure="", settled_at=now)
+        record_events([message_events.message_delivered(message, at=now)], now=now)
+    else:
+        messages.has_failed(message, failure=report.reason or "not delivered", now=now)
     return True
 
 

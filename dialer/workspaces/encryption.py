@@ -4,8 +4,10 @@ The first key encrypts, every key decrypts. To rotate, put a new key in front, a
 secret is left under it.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -45,3 +47,27 @@ class EncryptedTextField(models.Field):  # type: ignore[type-arg]
 
     def get_db_prep_value(self, value: str | None, connection: object, prepared: bool = False) -> bytes | None:  # noqa: ARG002, FBT001, FBT002 — Django's signature
         return None if value is None else encrypt(value)
+
+
+class EncryptedMappingField(EncryptedTextField):
+    """A mapping of texts that the database stores encrypted; an empty one is stored as NULL."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"default": dict, "null": True, **options})
+
+    def from_db_value(self, value: bytes | None, *_: object) -> dict[str, str]:  # type: ignore[override]
+        return decrypt_mapping(value)
+
+    def get_db_prep_value(  # type: ignore[override]
+        self,
+        value: Mapping[str, str],
+        connection: object,
+        prepared: bool = False,  # noqa: FBT001, FBT002 — Django's signature
+    ) -> bytes | None:
+        return super().get_db_prep_value(json.dumps(value) if value else None, connection, prepared)
+
+
+def decrypt_mapping(token: bytes | None) -> dict[str, str]:
+    """Decrypt what :class:`EncryptedMappingField` stores; raises :class:`SecretUnreadable` if no key fits."""
+    mapping: dict[str, str] = {} if token is None else json.loads(decrypt(token))
+    return mapping

@@ -1,8 +1,8 @@
 """Stores answers under the client's ``Idempotency-Key``: a repeated request gets the first answer, with no new effect.
 
-Answers are kept for a day, encrypted, since they may contain a secret that is shown once. Two ways: ``once`` stores
-the answer in the transaction of the effect; ``once_in_steps`` is for effects that commit in steps, and reserves the key
-first.
+Answers are kept for a day, encrypted, and given again only to the API key that asked, since they may contain a secret
+that is shown once. Two ways: ``once`` stores the answer in the transaction of the effect; ``once_in_steps`` is for
+effects that commit in steps, and reserves the key first.
 """
 
 import hashlib
@@ -31,6 +31,10 @@ class KeyReused(Exception):
     """The key was used for another request."""
 
 
+class KeyOfAnother(Exception):
+    """The key was used with another API key, which alone gets the answer again: it may hold a secret."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """An answer; ``is_replay`` means that it was given before."""
@@ -45,6 +49,7 @@ class Asked:
     """A request with a key; equal fingerprints mean the same request."""
 
     workspace_id: UUID
+    api_key_id: UUID
     key: str
     fingerprint: Callable[[], bytes]
 
@@ -52,7 +57,8 @@ class Asked:
 def once(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
     """Act and store the answer in one transaction, or return the first answer.
 
-    An exception from ``act`` rolls everything back and frees the key. Raises :class:`KeyInUse`, :class:`KeyReused`.
+    An exception from ``act`` rolls everything back and frees the key. Raises :class:`KeyInUse`,
+    :class:`KeyReused`, :class:`KeyOfAnother`.
     """
     with transaction.atomic():
         if not _try_lock(asked):
@@ -65,6 +71,7 @@ def once(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
             workspace_id=asked.workspace_id,
             name=asked.key,
             defaults={
+                "api_key_id": asked.api_key_id,
                 "fingerprint": asked.fingerprint(),
                 "status": answer.status,
                 "body": encrypt(answer.body),
@@ -87,10 +94,11 @@ def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Ke
         _Reserved,
         "reserve_idempotency_key",
         """
-        INSERT INTO workspaces_idempotentrequest (workspace_id, name, fingerprint, status, body, created_at)
-        VALUES (%(workspace)s, %(key)s, ''::bytea, NULL, NULL, %(now)s)
+        INSERT INTO workspaces_idempotentrequest (workspace_id, name, api_key_id, fingerprint, status, body, created_at)
+        VALUES (%(workspace)s, %(key)s, %(api_key)s, ''::bytea, NULL, NULL, %(now)s)
         ON CONFLICT (workspace_id, name) DO UPDATE
-            SET created_at = excluded.created_at, fingerprint = ''::bytea, status = NULL, body = NULL
+            SET created_at = excluded.created_at, api_key_id = excluded.api_key_id, fingerprint = ''::bytea,
+                status = NULL, body = NULL
             WHERE workspaces_idempotentrequest.created_at < CASE WHEN workspaces_idempotentrequest.status IS NULL
                 THEN %(died_before)s ELSE %(kept_since)s END
         RETURNING id
@@ -98,6 +106,7 @@ def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Ke
         {
             "workspace": asked.workspace_id,
             "key": asked.key,
+            "api_key": asked.api_key_id,
             "now": now,
             "died_before": now - STEPS_TAKE,
             "kept_since": now - KEPT,
@@ -123,6 +132,8 @@ def forget(*, limit: int, now: datetime) -> int:
 
 
 def _kept(row: IdempotentRequest, asked: Asked) -> Kept:
+    if row.api_key_id != asked.api_key_id:
+        raise KeyOfAnother
     if row.status is None or row.body is None:
         raise KeyInUse
     if bytes(row.fingerprint) != asked.fingerprint():

@@ -189,7 +189,15 @@ class IdempotentRequest(Owned):
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=255, help_text="The key, as the client chose it")
-    fingerprint = models.BinaryField(max_length=32, help_text="SHA-256 of method, path and body")
+    api_key = models.ForeignKey(
+        ApiKey,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="The key that asked, and alone may ask again",
+    )
+    fingerprint = models.BinaryField(max_length=32, help_text="Keyed hash of method, path and body")
     status = models.PositiveSmallIntegerField(null=True, help_text="Empty while it is being worked on")
     body = models.BinaryField(null=True, help_text="Encrypted")
     created_at = models.DateTimeField()

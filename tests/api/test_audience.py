@@ -82,3 +82,18 @@ def test_one_scope_is_asked_about_at_a_time_and_only_of_ones_own_workspace(api: 
 
     assert api.get("webhooks/audience/", type="call.ended", **both).status_code == 400
     assert Api().get("webhooks/audience/", type="call.ended", campaign_id=campaign.public_id).status_code == 400
+
+
+def test_items_of_arrays_are_asked_for_by_their_own_name(api: Api) -> None:
+    make_endpoint(api.workspace, name="arrays", profile="batch", events=["CallComplete"])
+    make_endpoint(api.workspace, name="texts", profile="batch", events=["SMSSent"])
+    make_endpoint(api.workspace, name="envelopes")
+    inbound = make_call(make_contact(api.workspace), direction="inbound", status="ended", outcome="answered")
+
+    for about in ({}, {"call_id": inbound.public_id}):
+        assert reasons(api, type="CallComplete", **about) == {
+            "arrays": "subscribed",
+            "texts": "other_events",
+            "envelopes": "arrays_only",
+        }
+    assert reasons(api, type="SMSSent")["texts"] == "subscribed"

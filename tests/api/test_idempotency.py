@@ -1,5 +1,6 @@
 """A request that is repeated with its ``Idempotency-Key`` is answered again, and done once."""
 
+import hashlib
 import threading
 from datetime import timedelta
 
@@ -64,6 +65,28 @@ def test_keys_of_two_workspaces_do_not_meet(path: str) -> None:
     one.post(path, {"name": "Sara"}, idempotency_key="one")
 
     assert "Idempotency-Replayed" not in other.post(path, {"name": "Tom"}, idempotency_key="one").headers
+
+
+@PATHS
+def test_an_answer_is_given_again_only_to_the_api_key_that_asked(path: str) -> None:
+    api = Api()
+    other = Api(api.workspace)
+    api.post(path, {"name": "Sara"}, idempotency_key="one")
+
+    same, another = (other.post(path, {"name": name}, idempotency_key="one") for name in ("Sara", "Tom"))
+
+    for answer in (same, another):
+        assert answer.status_code == 409
+        assert error_of(answer)["code"] == "idempotency_key_of_another_api_key"
+    assert Persona.objects.count() == 1
+    assert api.post(path, {"name": "Sara"}, idempotency_key="one").headers["Idempotency-Replayed"] == "true"
+
+
+def test_what_a_request_said_cannot_be_guessed_from_what_is_stored_of_it() -> None:
+    Api().post("probes/", {"name": "Sara"}, idempotency_key="one")
+
+    said = b"\0".join((b"POST", b"/api/v1/probes/", b'{"name": "Sara"}'))
+    assert bytes(IdempotentRequest.objects.get().fingerprint) != hashlib.sha256(said).digest()
 
 
 @PATHS
@@ -150,7 +173,7 @@ def test_two_at_once_with_one_key_do_it_once(path: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_request_whose_first_is_still_being_worked_on_is_told_so() -> None:
     api = Api()
-    asked = idempotency.Asked(workspace_id=api.workspace.pk, key="one", fingerprint=lambda: b"")
+    asked = idempotency.Asked(workspace_id=api.workspace.pk, api_key_id=api.key.pk, key="one", fingerprint=lambda: b"")
     answers: list[Answer] = []
 
     def ask() -> None:

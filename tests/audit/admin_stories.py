@@ -280,7 +280,7 @@ def _endpoint_form(_: Workspace) -> dict[str, Any]:
         "max_retries": "3",
         "backoff_ms": "500",
         "max_in_flight": "8",
-        "custom_headers": "{}",
+        "headers": "{}",
     }
 
 

@@ -1,7 +1,7 @@
 """A story in which everything happens that other systems are told of."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from callbacks import deadlines
 from callbacks.models import Callback
@@ -10,7 +10,7 @@ from dialer.carriers.base import MessageReport, Report
 from dialer.dialing import carrier_reports
 from dialer.messages import messages
 from dialer.messages import reports as message_reports
-from dialer.models import Campaign
+from dialer.models import Campaign, Message
 from dialer.rules.status_callbacks import StatusUrl
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.ids import public_id
@@ -108,8 +108,18 @@ def _a_call_that_comes_in(world: World) -> None:
 
 def _messages(world: World) -> None:
     number = a_number(ANSWERS)
-    world.say("messages/", {"contact": {"name": "Jane Roe", "phone": number}, "body": "We will call at five."})
+    for body in ("We will call at five.", "Or at six."):
+        world.say("messages/", {"contact": {"name": "Jane Roe", "phone": number}, "body": body})
     messages.send_due(limit=10, now=world.now)
+    fates: tuple[Literal["delivered", "failed"], ...] = ("delivered", "failed")
+    for message, fate in zip(Message.objects.order_by("id"), fates, strict=True):
+        told = MessageReport(
+            kind=fate,
+            message_id=message.pk,
+            carrier_message_id=message.carrier_message_id,
+            occurred_at=world.now,
+        )
+        message_reports.apply("simulated", [told], now=world.now)
     written = MessageReport(
         kind="received",
         message_id=None,

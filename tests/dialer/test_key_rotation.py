@@ -40,6 +40,7 @@ def test_after_a_rotation_the_old_key_can_be_thrown_away(settings: Settings) -> 
     endpoints = [make_endpoint(workspace, secret=f"secret {n}") for n in range(5)]
     endpoints[0].next_secret, endpoints[0].rotated_at = "the next", NOW
     endpoints[0].save()
+    Endpoint.objects.filter(pk=endpoints[1].pk).update(custom_headers={"X-Api-Key": "hush"})
     line = make_line(workspace, credentials='{"token": "t"}')
     answer = IdempotentRequest.objects.create(
         workspace=workspace, name="a", fingerprint=b"f", status=201, body=encrypt("an answer"), created_at=NOW
@@ -53,6 +54,7 @@ def test_after_a_rotation_the_old_key_can_be_thrown_away(settings: Settings) -> 
     settings.ENCRYPTION_KEYS = [NEW]
     assert [row.secret for row in Endpoint.objects.order_by("id")] == [f"secret {n}" for n in range(5)]
     assert Endpoint.objects.get(pk=endpoints[0].pk).next_secret == "the next"  # noqa: S105
+    assert Endpoint.objects.get(pk=endpoints[1].pk).custom_headers == {"X-Api-Key": "hush"}
     line.refresh_from_db()
     assert line.credentials == '{"token": "t"}'
     answer.refresh_from_db()
@@ -109,6 +111,7 @@ def test_every_column_that_is_encrypted_is_known() -> None:
         "dialer_campaign.status_callback_secret",
         "dialer_line.credentials",
         "sign_in_secondfactor.secret",
+        "webhooks_endpoint.custom_headers",
         "webhooks_endpoint.next_secret",
         "webhooks_endpoint.secret",
         "workspaces_idempotentrequest.body",

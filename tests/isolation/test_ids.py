@@ -53,13 +53,6 @@ ONE_BY_ONE = {
     "POST:callbacks/bulk/#filter.contact_id": "a filter that finds nothing",
     "POST:callbacks/bulk/#filter.persona": "a filter that finds nothing",
     "POST:callbacks/bulk/#filter.persona_id": "a filter that finds nothing",
-    # Webhooks know campaigns and personas by nothing but their ids: what no event carries is never heard of.
-    "PATCH:webhooks/{id}/#campaign_id": "a scope that nothing is in",
-    "PATCH:webhooks/{id}/#persona_id": "a scope that nothing is in",
-    "PATCH:webhooks/{id}/#scope_id": "a scope that nothing is in",
-    "POST:webhooks/#campaign_id": "a scope that nothing is in",
-    "POST:webhooks/#persona_id": "a scope that nothing is in",
-    "POST:webhooks/#scope_id": "a scope that nothing is in",
 }
 """Fields whose ids are no reason to refuse the whole request, each with what becomes of one that does not exist."""
 

@@ -206,7 +206,7 @@ class TestSecretsAndScopes:
         stolen = other.post(path, body, idempotency_key="one")
 
         assert again.json() == secret
-        assert (stolen.status_code, error_of(stolen)["code"]) == (409, "idempotency_key_reused")
+        assert (stolen.status_code, error_of(stolen)["code"]) == (409, "idempotency_key_of_another_api_key")
         assert (secret.get("key") or secret["secret"]) not in stolen.content.decode()
 
     @pytest.mark.parametrize("field", [{"secret": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"}, {"signing_method": "none"}])

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection
 from standardwebhooks import Webhook
 
 from dialer.workspaces.audit import Actor
@@ -16,6 +17,7 @@ from webhooks import endpoints
 from webhooks.endpoint_settings import InvalidEndpoint
 from webhooks.endpoints import EndpointInactive, NothingToPromote, NothingToSign
 from webhooks.models import Delivery, Endpoint
+from webhooks.rules.custom_headers import MASK
 
 pytestmark = pytest.mark.django_db
 
@@ -370,3 +372,93 @@ def test_another_workspace_has_no_say() -> None:
     for verb, row in ((endpoints.send_test, endpoint), (endpoints.redeliver, delivery), (endpoints.delete, endpoint)):
         with pytest.raises(ObjectDoesNotExist):
             verb(row.id, workspace_id=stranger.id, actor=OPERATOR, now=NOW)
+
+
+HEADERS = {"X-Api-Key": "hush", "X-Empty": ""}
+
+
+def in_the_database() -> str:
+    """Return all that the table of endpoints holds, with what is stored as bytes readable."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(to_jsonb(p)::text, '') FROM webhooks_endpoint p")
+        (text,) = cursor.fetchone()
+    found = [bytes.fromhex(each).decode("latin-1") for each in re.findall(r'"\\\\x([0-9a-f]*)"', text)]
+    return str(text) + "".join(found)
+
+
+def test_the_database_holds_no_custom_header() -> None:
+    create(custom_headers=HEADERS)
+
+    assert Endpoint.objects.get().custom_headers == HEADERS
+    held = in_the_database()
+    assert "CRM" in held
+    assert "hush" not in held
+    assert "hush" not in repr(Endpoint.objects.values("custom_headers").query)
+
+
+def test_an_edit_keeps_the_headers_that_it_gives_masked_and_drops_those_that_it_leaves_out() -> None:
+    endpoint = create(custom_headers={**HEADERS, "X-Old": "old"}).endpoint
+
+    edit(endpoint, name="Sales")
+    untouched = Endpoint.objects.get().custom_headers
+    edit(endpoint, custom_headers={"X-Api-Key": MASK, "X-New": "new"})
+
+    assert untouched == {**HEADERS, "X-Old": "old"}
+    assert Endpoint.objects.get().custom_headers == {"X-Api-Key": "hush", "X-New": "new"}
+
+
+def test_a_masked_header_that_is_not_stored_is_refused() -> None:
+    endpoint = create(custom_headers=HEADERS).endpoint
+
+    with pytest.raises(InvalidEndpoint, match="no stored value of X-Other"):
+        create(custom_headers={"X-Other": MASK})
+    with pytest.raises(InvalidEndpoint, match="no stored value of X-Other") as refused:
+        edit(endpoint, custom_headers={"X-Other": MASK})
+    assert refused.value.errors.keys() == {"custom_headers"}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/hook", "http://crm.example.com/hook", "https://crm.example.com:8443/hook"]
+)
+@pytest.mark.parametrize("fields", [{}, {"custom_headers": {"X-Api-Key": MASK}}])
+def test_stored_headers_are_not_sent_to_another_host_by_who_does_not_know_them(
+    url: str, fields: dict[str, Any]
+) -> None:
+    endpoint = create(custom_headers=HEADERS).endpoint
+
+    with pytest.raises(InvalidEndpoint) as refused:
+        edit(endpoint, url=url, **fields)
+
+    assert refused.value.errors.keys() == {"custom_headers"}
+    assert edit(endpoint, url="https://crm.example.com/another").endpoint.custom_headers == HEADERS
+    assert edit(endpoint, url=url, custom_headers={"X-Api-Key": "known"}).endpoint.url == url
+
+
+@pytest.mark.parametrize(("method", "secret"), [("bearer", "a-token"), ("basic_auth", "me:pass")])
+def test_a_secret_that_is_sent_as_it_is_goes_to_no_other_host_unless_it_is_given_again(
+    method: str, secret: str
+) -> None:
+    endpoint = create(signing_method=method, secret=secret).endpoint
+
+    with pytest.raises(InvalidEndpoint) as refused:
+        edit(endpoint, url="https://evil.example/hook")
+
+    assert refused.value.errors.keys() == {"secret"}
+    assert edit(endpoint, url="https://new.example/hook", secret=secret).endpoint.url == "https://new.example/hook"
+
+
+def test_a_secret_that_signed_is_never_sent_as_it_is() -> None:
+    endpoint = create(secret="it-signs").endpoint  # noqa: S106
+
+    made = edit(endpoint, signing_method="bearer").secret
+
+    assert made is not None
+    assert made != "it-signs"
+
+
+def test_a_deleted_endpoint_keeps_no_secret_and_no_header() -> None:
+    endpoint = create(custom_headers=HEADERS).endpoint
+
+    do(endpoints.delete, endpoint)
+
+    assert Endpoint.objects.get().custom_headers == {}

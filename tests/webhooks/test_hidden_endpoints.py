@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from dialer.workspaces.models import Workspace
 from tests.factories import make_workspace
@@ -11,6 +12,7 @@ from tests.webhooks.rows import NOW, make_endpoint, new_event, record
 from webhooks import hidden_endpoints
 from webhooks.hidden_endpoints import Frozen, InvalidInline
 from webhooks.models import Delivery, Endpoint
+from webhooks.rules.custom_headers import MASK
 
 pytestmark = pytest.mark.django_db
 
@@ -151,3 +153,17 @@ def test_the_urls_of_a_campaign_hear_their_event_of_that_campaign_beside_whateve
     assert (mine.signing_method, mine.profile, mine.purpose) == ("none", "status", "status")
     assert Delivery.objects.filter(endpoint=subscription).count() == 3
     assert not Delivery.objects.filter(endpoint__scope_id=other).exists()
+
+
+def test_custom_headers_of_a_webhook_are_stored_encrypted_and_a_mask_is_no_value() -> None:
+    (kept,) = freeze(make_workspace(), {**HOOK, "custom_headers": {"X-Api-Key": "secret-value"}, "ordered": True})
+
+    endpoint = Endpoint.objects.get()
+    assert (endpoint.custom_headers, endpoint.ordered) == ({"X-Api-Key": "secret-value"}, True)
+    assert "secret-value" not in repr(kept) + str(endpoint.fingerprint)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT custom_headers FROM webhooks_endpoint")
+        assert b"secret-value" not in bytes(cursor.fetchone()[0])
+    with pytest.raises(InvalidInline) as refused:
+        hidden_endpoints.read_inline([{**HOOK, "custom_headers": {"X-Api-Key": MASK}}])
+    assert set(refused.value.errors) == {"0.custom_headers"}

@@ -21,6 +21,8 @@ from webhooks.sender import Sender
 
 OF_THE_CLIENT = {"host", "accept", "content-length"}
 """Headers that a client adds of its own."""
+HUSH = 'it\'s "quoted" $HOME'
+"""The value of a custom header."""
 SHOW_WORDS = """curl() { printf '%s\\0' "$@"; }"""
 """A shell that says what curl would be given."""
 
@@ -30,9 +32,9 @@ def send(endpoint: Endpoint, event_type: str, **options: Any) -> Delivery:
     return endpoints.send_test(endpoint.pk, event_type=event_type, **about)
 
 
-def words_of(command: str, *, secret: str) -> list[str]:
+def words_of(command: str, **variables: str) -> list[str]:
     shell = ["/bin/sh", "-c", f"{SHOW_WORDS}\n{command}"]
-    said = subprocess.run(shell, env={"WEBHOOK_SECRET": secret}, check=True, capture_output=True, timeout=20)  # noqa: S603
+    said = subprocess.run(shell, env=variables, check=True, capture_output=True, timeout=20)  # noqa: S603
     return said.stdout.decode().split("\0")
 
 
@@ -83,7 +85,10 @@ def test_the_command_sends_what_the_newest_attempt_sent_and_holds_no_secret(
 ) -> None:
     receiver = servers.answering()
     endpoint = make_endpoint(
-        url=receiver.url(), signing_method=method, secret=secret, custom_headers={"X-Name": 'it\'s "quoted" $HOME'}
+        url=receiver.url(),
+        signing_method=method,
+        secret=secret,
+        custom_headers={"X-Api-Key": HUSH, "X-Api_Key": "2"},
     )
     delivery = make_delivery(endpoint, now=database_now(), data={"text": "Zoë's `id` $(id)\\n ☎"})
     run_until(sender, nothing_pending)
@@ -91,7 +96,8 @@ def test_the_command_sends_what_the_newest_attempt_sent_and_holds_no_secret(
     command = as_curl(delivery.pk)
 
     assert secret is None or secret not in command
-    words = words_of(command, secret=secret or "")
+    assert "quoted" not in command
+    words = words_of(command, WEBHOOK_SECRET=secret or "", X_API_KEY=HUSH, X_API_KEY_2="2")
     (sent,) = receiver.requests
     assert receiver.url() in words
     assert words[words.index("--data-binary") + 1].encode() == sent.body

@@ -14,7 +14,7 @@ from django.db import connection
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 from tests.factories import make_workspace
-from tests.webhooks.receivers import OK, Receivers, read_request
+from tests.webhooks.receivers import OK, Receiver, Receivers, read_request
 from tests.webhooks.rows import SECRET, event_of, make_endpoint, new_event, record
 from tests.webhooks.sending import go_on, make_sender, nothing_pending, run_until
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
@@ -284,3 +284,50 @@ def test_finishing_waits_for_what_is_under_way_and_claims_nothing_more(servers: 
 
     assert sender.is_idle
     assert sorted(Delivery.objects.values_list("status", flat=True)) == ["delivered", "pending"]
+
+
+@pytest.mark.parametrize("answers", [1, 2, 3])
+def test_every_request_that_a_receiver_sees_is_an_attempt_with_a_row_of_its_own(
+    servers: Receivers, sender: Sender, answers: int
+) -> None:
+    """The receiver answers a few times on each connection and then closes it, having read one request more."""
+    workspace = make_workspace()
+    receiver = Receiver(0)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in range(answers + 1):
+            if (request := await read_request(reader)) is None:
+                return
+            receiver.requests.append(request)
+            if number < answers:
+                writer.write(OK)
+                await writer.drain()
+
+    servers.running(script, receiver=receiver)
+    make_endpoint(workspace, url=receiver.url(), backoff_ms=1, max_retries=15, max_in_flight=3)
+    tell(workspace, 30)
+
+    run_until(sender, nothing_pending)
+
+    seen = Counter(
+        (each.headers["x-kejue-delivery-id"], int(each.headers["x-kejue-attempt"])) for each in receiver.requests
+    )
+    attempts = DeliveryAttempt.objects.select_related("delivery")
+    assert seen == Counter((each.delivery.public_id, each.number) for each in attempts)
+    assert set(seen.values()) == {1}
+    assert set(attempts.values_list("error", flat=True)) == {"", "reset"}
+    assert Delivery.objects.filter(status="delivered").count() == 30
+
+
+def test_a_receiver_that_closes_each_connection_after_its_answer_sees_each_delivery_once(
+    servers: Receivers, sender: Sender
+) -> None:
+    workspace = make_workspace()
+    receiver = servers.answering(keep=False)
+    make_endpoint(workspace, url=receiver.url(), max_in_flight=2)
+    tell(workspace, 40)
+
+    run_until(sender, nothing_pending)
+
+    assert len(receiver.requests) == DeliveryAttempt.objects.count() == 40
+    assert Delivery.objects.filter(status="delivered", generation=1).count() == 40

@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import itertools
 import socket
 import ssl
 import time
@@ -98,15 +99,6 @@ def test_a_connection_is_kept_for_the_next_request(servers: Receivers, transport
         assert post(transport, receiver.url()).status == 200
 
     assert receiver.connections == 1
-
-
-def test_a_kept_connection_that_the_receiver_closed_is_replaced_unseen(
-    servers: Receivers, transport: Transport
-) -> None:
-    receiver = servers.answering(keep=False)
-
-    assert [post(transport, receiver.url()).status for _ in range(3)] == [200, 200, 200]
-    assert len(receiver.requests) == 3
 
 
 def test_proxies_of_the_environment_are_not_used(
@@ -493,3 +485,56 @@ def test_one_silent_receiver_does_not_hold_up_the_others(servers: Receivers, tra
 
     assert {answers[number].status for number in range(50)} == {200}
     assert max(answers[number].total_ms for number in range(50)) < 300
+
+
+def closing(at: int, *, receiver: Receiver) -> Script:
+    """Answer on each connection until request number ``at`` has come, and close it then without an answer."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in itertools.count(1):
+            if (request := await read_request(reader)) is None:
+                return
+            receiver.requests.append(request)
+            if number == at:
+                return
+            writer.write(OK)
+            await writer.drain()
+
+    return script
+
+
+def test_a_request_is_sent_once_also_if_the_receiver_closes_a_kept_connection_instead_of_answering(
+    servers: Receivers, secured: ssl.SSLContext | None, transport: Transport
+) -> None:
+    receiver = Receiver(0, is_tls=secured is not None)
+    servers.running(closing(2, receiver=receiver), receiver=receiver, tls=secured)
+
+    answers = [post(transport, receiver.url()) for _ in range(6)]
+
+    assert [answer.status for answer in answers] == [200, None] * 3
+    assert {answer.failure for answer in answers} == {None, Failure.RESET}
+    assert len(receiver.requests) == 6
+
+
+def test_a_kept_connection_that_is_closed_is_not_sent_on(
+    servers: Receivers, secured: ssl.SSLContext | None, transport: Transport
+) -> None:
+    """It is replaced before anything is sent: libcurl itself would send, and repeat the request on a new one."""
+    sizes: list[int] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await read_request(reader)
+        assert request is not None
+        sizes.append(len(request.body))
+        writer.write(OK)
+        await writer.drain()
+        writer.transport.abort()
+
+    receiver = servers.running(script, tls=secured)
+
+    for size in range(1, 11):
+        assert post(transport, receiver.url(), body=b"x" * size).status == 200
+        transport.run(0.05)  # a moment, in which the close arrives
+
+    assert sizes == list(range(1, 11))
+    assert receiver.connections == 10

@@ -15,7 +15,7 @@ from webhooks.replay import NoSuchTime
 REFUSALS: base.Refusals = {
     NothingToSign: lambda _: "the endpoint signs nothing, so it has no secret",
     NothingToPromote: lambda _: "no rotated secret waits to be promoted: rotate first",
-    NoSample: lambda _: "the endpoint takes arrays, and this event is never sent in arrays",
+    NoSample: lambda refused: f"the event {refused}",
     NoSuchTime: lambda _: "the start must be before the end, and before now",
     NotABatch: lambda _: "the delivery holds a single event: redeliver it",
     EndpointInactive: its_own_words,

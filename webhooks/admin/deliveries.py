@@ -10,10 +10,11 @@ from django.utils.html import format_html
 
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.verbs import about, verb
+from dialer.workspaces.ids import public_id
 from webhooks import batches, endpoints
 from webhooks.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from webhooks.curl import as_curl
-from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
+from webhooks.models import ENCRYPTED_OF_ENDPOINT, Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.rules.statuses import DeliveryStatus, Purpose
 
 _COLOURS = {
@@ -81,7 +82,7 @@ class AttemptInline(ReadOnlyInline):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
-    list_display = ("public_id", "state", "type", "endpoint", "due_at", "last_attempt_at", "last_status_code", "error")
+    list_display = ("public_id", "state", "type", "endpoint", "due_at", "last_attempt_at", "last_status_code", "reason")
     list_filter = ("status", "endpoint__purpose", EndpointFilter)
     list_select_related = ("endpoint", "event")
     search_fields = ("id",)
@@ -96,7 +97,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         ("public_id", "state"),
         ("endpoint", "event"),
         ("due_at", "settled_at"),
-        ("last_attempt_at", "failures", "error"),
+        ("last_attempt_at", "failures", "reason"),
         "sent",
         "curl",
     )
@@ -105,10 +106,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions_detail = ("redeliver", "replay_items")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        rows: QuerySet[Delivery] = super().get_queryset(request)
+        rows: QuerySet[Delivery] = super().get_queryset(request).with_waits()  # type: ignore[attr-defined]
         match = request.resolver_match
         is_list = match is not None and match.url_name is not None and match.url_name.endswith("_changelist")
-        return rows.defer("body", "event__body", "endpoint__secret", "endpoint__next_secret") if is_list else rows
+        return rows.defer("body", "event__body", *ENCRYPTED_OF_ENDPOINT) if is_list else rows
 
     @verb(
         "Redeliver",
@@ -147,8 +148,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def type(self, row: Delivery) -> str:
         return row.event_type
 
-    @column("error")
-    def error(self, row: Delivery) -> str:
+    @column("reason")
+    def reason(self, row: Delivery) -> str:
+        """Say what went wrong last, or what the delivery waits for."""
+        if row.waits_for is not None:  # type: ignore[attr-defined]
+            return f"waits for {public_id(Delivery.public_prefix, row.waits_for)}, before it in its chain"  # type: ignore[attr-defined]
         return row.last_error
 
     @column("as a command for a shell")

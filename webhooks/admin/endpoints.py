@@ -29,6 +29,7 @@ from webhooks.destinations import url_error
 from webhooks.endpoint_settings import SCOPE_PREFIXES, EndpointFields, InvalidEndpoint
 from webhooks.models import Endpoint, Replay
 from webhooks.rules.classify import RETRYABLE_STATUSES
+from webhooks.rules.custom_headers import MASK, masked
 from webhooks.rules.signature import standard_form
 from webhooks.rules.statuses import ALL_EVENTS, CHOSEN_PROFILES, EVENT_TYPES, BatchType, SigningMethod
 from webhooks.tasks import replay as go_on
@@ -41,7 +42,7 @@ class EndpointForm(WriteForm):
     """Reads an endpoint's settings; the verb validates them."""
 
     invalid = (InvalidEndpoint,)
-    names: ClassVar[Mapping[str, str]] = {"secret": "new_secret", "scope_id": "scope"}
+    names: ClassVar[Mapping[str, str]] = {"secret": "new_secret", "scope_id": "scope", "custom_headers": "headers"}
     events = forms.MultipleChoiceField(
         choices=[_ANY, *((name, name) for name in (*EVENT_TYPES, *(each.value for each in BatchType)))],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -63,6 +64,12 @@ class EndpointForm(WriteForm):
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Retried in addition to 5xx and timeouts",
+    )
+    headers = forms.JSONField(
+        label="Custom headers",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=f"A JSON object of names and values. Stored values are not shown: {MASK} keeps one.",
     )
     new_secret = SecretField(
         help_text="If empty, a new endpoint gets one, an existing one keeps its own. Rotate to change it without a gap."
@@ -88,7 +95,7 @@ class EndpointForm(WriteForm):
             "rate_per_second",
             "retry_on",
             "auto_recover",
-            "custom_headers",
+            "ordered",
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
@@ -97,6 +104,7 @@ class EndpointForm(WriteForm):
         row = self.instance
         if row.scope_id is not None and row.scope_type in SCOPE_PREFIXES:
             self.fields["scope"].initial = public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
+        self.fields["headers"].initial = masked(row.custom_headers)
 
     def clean_url(self) -> str:
         fault: str | None = getattr(self.request, "fault_of_url", None)
@@ -120,6 +128,8 @@ class EndpointForm(WriteForm):
         given = {name: value for name, value in self.cleaned_data.items() if name not in _NOT_SAID}
         prefix = SCOPE_PREFIXES.get(self.cleaned_data["scope_type"])
         scope = self.cleaned_data["scope"]
+        headers = self.cleaned_data["headers"]
+        given["custom_headers"] = {} if headers is None else headers
         given["scope_id"] = parse_public_id(prefix, scope) if prefix and scope else None
         if self.cleaned_data["new_secret"]:
             given["secret"] = self.cleaned_data["new_secret"]
@@ -136,7 +146,7 @@ class EndpointForm(WriteForm):
         return saved.endpoint
 
 
-_NOT_SAID = ("workspace", "scope", "new_secret")
+_NOT_SAID = ("workspace", "scope", "headers", "new_secret")
 
 
 @admin.register(Endpoint)
@@ -187,7 +197,8 @@ class EndpointAdmin(WritingAdmin):
                     ("max_in_flight", "rate_per_second"),
                     "retry_on",
                     "auto_recover",
-                    "custom_headers",
+                    "ordered",
+                    "headers",
                 ),
             },
         ),
@@ -334,6 +345,11 @@ class EndpointAdmin(WritingAdmin):
     @column("Events")
     def hears(self, row: Endpoint) -> str:
         return ", ".join(row.events)
+
+    @column("Custom headers")
+    def headers(self, row: Endpoint) -> str:
+        """Name the headers to users who may not change them; the form has a field of the same name."""
+        return ", ".join(row.custom_headers)
 
     @column("Health", label={"well": "success", "failing": "danger"})
     def health(self, row: Endpoint) -> str:

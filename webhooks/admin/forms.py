@@ -24,7 +24,9 @@ class RotateForm(VerbForm):
 
 class TestForm(VerbForm):
     event = forms.ChoiceField(
-        choices=[(name, name) for name in (TEST_EVENT, *(name for name in EVENT_TYPES if name != TEST_EVENT))],
+        choices=[
+            (name, name) for name in dict.fromkeys((TEST_EVENT, *EVENT_TYPES, *(each.value for each in BatchType)))
+        ],
         widget=UnfoldAdminSelectWidget,
         help_text="A sample of it is sent, even if the endpoint does not subscribe to it.",
     )

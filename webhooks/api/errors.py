@@ -20,8 +20,8 @@ def _inactive(error: EndpointInactive) -> Problem:
 
 
 @answers(NoSample)
-def _no_sample(_: NoSample) -> Problem:
-    return invalid({"event": ["is never sent in arrays, and the endpoint takes arrays"]})
+def _no_sample(refused: NoSample) -> Problem:
+    return invalid({"event": [str(refused)]})
 
 
 @answers(NoSuchEvent)

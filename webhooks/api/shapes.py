@@ -26,6 +26,7 @@ from webhooks.hidden_endpoints import INLINE_FIELDS
 from webhooks.models import BOUNDS, Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.models.endpoints import LEAST_RATE_PER_SECOND, MAX_RATE_PER_SECOND
 from webhooks.rules.classify import RETRYABLE_STATUSES
+from webhooks.rules.custom_headers import MASK, masked
 from webhooks.rules.destination import MAX_URL
 from webhooks.rules.signature import standard_form
 from webhooks.rules.statuses import (
@@ -96,7 +97,14 @@ class EndpointChange(Strict):
         required=False,
         help_text="When it answers again, deliveries of the last 24 hours that failed temporarily are sent once more",
     )
-    custom_headers = ObjectField(required=False, help_text="Names and values of additional headers")
+    ordered = TruthField(
+        required=False,
+        help_text="Events of a chain are sent one after the other, each when the one before is delivered or failed",
+    )
+    custom_headers = ObjectField(
+        required=False,
+        help_text=f"Names and values of additional headers, all of them; the value `{MASK}` keeps the stored one",
+    )
     batch_size = WholeNumberField(
         required=False, within=BOUNDS["batch_size"], help_text="Maximum number of items in an array (100)"
     )
@@ -154,12 +162,17 @@ class InlineWebhook(EndpointChange):
 
 class Test(Strict):
     event = OneOfField(
-        EVENT_TYPES, required=False, default=TEST_EVENT, help_text="Type of the sample event (`webhook.test`)"
+        [*EVENT_TYPES, *BatchType],
+        required=False,
+        default=TEST_EVENT,
+        help_text="Type of the sample event (`webhook.test`), or of an item for an endpoint that takes arrays",
     )
 
 
 class Curl(serializers.Serializer[Any]):
-    curl = serializers.CharField(help_text="A command for a shell; `$WEBHOOK_SECRET` stands for a secret")
+    curl = serializers.CharField(
+        help_text="A command for a shell; `$WEBHOOK_SECRET` stands for a secret, `$X_API_KEY` for a custom header"
+    )
 
 
 class Rotation(Strict):
@@ -202,7 +215,10 @@ class EndpointShown(serializers.Serializer[Any]):
     rate_per_second = serializers.FloatField(allow_null=True)
     retry_on = serializers.ListField(child=serializers.IntegerField())
     auto_recover = serializers.BooleanField()
-    custom_headers = serializers.DictField(child=serializers.CharField())
+    ordered = serializers.BooleanField(help_text="Events of a chain are sent one after the other")
+    custom_headers = serializers.SerializerMethodField(
+        help_text="Names; the values are stored encrypted and never shown"
+    )
     batch_size = serializers.IntegerField()
     batch_wait_seconds = serializers.FloatField()
     rotated_at = InstantField(allow_null=True, help_text="When the secret was rotated that waits to be promoted")
@@ -228,6 +244,9 @@ class EndpointShown(serializers.Serializer[Any]):
     @extend_schema_field({"type": "string", "nullable": True})
     def get_scope_id(self, row: Endpoint) -> str | None:
         return None if row.scope_id is None else public_id(SCOPE_PREFIXES[row.scope_type], row.scope_id)
+
+    def get_custom_headers(self, row: Endpoint) -> dict[str, str]:
+        return masked(row.custom_headers)
 
     @extend_schema_field(Stats)
     def get_stats(self, row: Endpoint) -> dict[str, Any]:
@@ -279,6 +298,12 @@ class DeliveryShown(serializers.Serializer[Any]):
     call_id = PublicIdField("call", source="event.call_id", allow_null=True, default=None)
     status = serializers.ChoiceField([status.value for status in DeliveryStatus])
     attempts = serializers.IntegerField(source="generation", help_text="Number of attempts started")
+    waits_for = PublicIdField(
+        Delivery.public_prefix,
+        allow_null=True,
+        default=None,
+        help_text="The delivery of the same chain that has to be delivered, or to fail, before this one is sent",
+    )
     due_at = InstantField(help_text="Time of the next attempt; if settled, of the last")
     last_attempt_at = InstantField(allow_null=True)
     last_status_code = serializers.IntegerField(allow_null=True)

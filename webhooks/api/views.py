@@ -1,5 +1,7 @@
 """Routes of webhooks: each validates its request, calls one verb, and answers with the result."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +55,17 @@ def _asked_for(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     return rows.filter(**{_RENAMED.get(name, name): value for name, value in asked.items()})
 
 
+@contextmanager
+def _scope_as_given(request: ApiRequest) -> Iterator[None]:
+    """Name a wrong scope by the field that the client gave."""
+    try:
+        yield
+    except InvalidEndpoint as refused:
+        given = next((name for name in ("persona_id", "campaign_id") if name in request.data), "scope_id")
+        errors = {given if name == "scope_id" else name: reasons for name, reasons in refused.errors.items()}
+        raise InvalidEndpoint(errors) from refused
+
+
 class Endpoints(Lists, Reads):
     """Receivers of events."""
 
@@ -71,7 +84,7 @@ class Endpoints(Lists, Reads):
     def create(self, request: ApiRequest) -> Response:
         given = self._given(NewEndpoint)
         is_active = given.pop("is_active", True)
-        with transaction.atomic():
+        with _scope_as_given(request), transaction.atomic():
             made = endpoints.create(**request.about, **given)
             if not is_active:
                 made = self._switched(made, is_on=False)
@@ -85,7 +98,7 @@ class Endpoints(Lists, Reads):
             message = "`secret` and `signing_method` of an endpoint need an admin key."
             raise PermissionDenied(message)
         is_active = given.pop("is_active", None)
-        with transaction.atomic():
+        with _scope_as_given(request), transaction.atomic():
             edited = endpoints.edit(self.named_id(), **request.about, **given)
             if is_active is not None and is_active != edited.endpoint.is_active:
                 edited = self._switched(edited, is_on=is_active)
@@ -155,7 +168,7 @@ class Endpoints(Lists, Reads):
 class Deliveries(Lists):
     """The deliveries of the workspace."""
 
-    queryset = Delivery.objects.select_related("event").defer("body", "event__body")
+    queryset = Delivery.objects.with_waits().select_related("event").defer("body", "event__body")
     serializer_class = DeliveryShown
     filters = AllDeliveryFilters
     scope_to_write = ApiKey.Scope.WEBHOOKS
@@ -181,7 +194,8 @@ class Deliveries(Lists):
     @idempotent
     def redeliver(self, request: ApiRequest, pk: str) -> Response:
         """Send a settled delivery once more: the same bytes under the same ids, with all its retries."""
-        return self.shown(self.do(endpoints.redeliver), DeliveryShown, status=202)
+        sent = self.do(endpoints.redeliver)
+        return self.shown(self.get_queryset().get(pk=sent.pk), DeliveryShown, status=202)
 
     @extend_schema(operation_id="webhooks_replay_items", request=Nothing, responses={202: Replayed})
     @action(detail=True, methods=["post"], url_path="replay-items")

@@ -1,9 +1,9 @@
 """Deliveries, the items of batches, and delivery attempts."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, OuterRef, Q, Subquery, When
 
 from dialer.workspaces.models import Owned, PublicId, Workspace
 from dialer.workspaces.scoping import OwnedQuerySet
@@ -12,6 +12,22 @@ from webhooks.models.events import Event
 from webhooks.rules.statuses import BatchType, DeliveryStatus
 
 _PENDING = Q(status=DeliveryStatus.PENDING.value)
+
+
+class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
+    """Deliveries of a workspace."""
+
+    def with_waits(self) -> Self:
+        """Add ``waits_for``: the first pending delivery of the chain, if that comes before in a chain sent in order."""
+        before = Delivery.objects.filter(
+            _PENDING,
+            endpoint=OuterRef("endpoint"),
+            endpoint__ordered=True,
+            chain_id=OuterRef("chain_id"),
+            sequence__lt=OuterRef("sequence"),
+        )
+        first = Subquery(before.order_by("sequence").values("pk")[:1])
+        return self.annotate(waits_for=Case(When(_PENDING, then=first)))
 
 
 class Delivery(Owned, PublicId):
@@ -42,6 +58,8 @@ class Delivery(Owned, PublicId):
     endpoint = models.ForeignKey(
         Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
     )
+    chain_id = models.UUIDField(null=True, help_text="The event's chain, if its endpoint takes chains in order")
+    sequence = models.PositiveIntegerField(null=True, help_text="Its place in the chain")
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in DeliveryStatus], default=DeliveryStatus.PENDING.value
     )
@@ -61,6 +79,8 @@ class Delivery(Owned, PublicId):
     settled_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
+    objects: ClassVar[Any] = DeliveryQuerySet.as_manager()
+
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
@@ -78,6 +98,11 @@ class Delivery(Owned, PublicId):
                 name="delivery_settled_or_pending",
             ),
             models.CheckConstraint(
+                condition=Q(chain_id__isnull=True, sequence__isnull=True)
+                | Q(chain_id__isnull=False, sequence__isnull=False),
+                name="delivery_place_in_chain",
+            ),
+            models.CheckConstraint(
                 condition=Q(is_recoverable=False) | Q(status=DeliveryStatus.FAILED.value),
                 name="delivery_recoverable_failed",
             ),
@@ -88,6 +113,11 @@ class Delivery(Owned, PublicId):
                 fields=["endpoint", "lease_until"],
                 condition=_PENDING & Q(lease_until__isnull=False),
                 name="delivery_leased",
+            ),
+            models.Index(
+                fields=["endpoint", "chain_id", "sequence"],
+                condition=_PENDING & Q(chain_id__isnull=False),
+                name="delivery_in_chain",
             ),
             models.Index(
                 fields=["endpoint", "settled_at"], condition=Q(is_recoverable=True), name="delivery_recoverable"

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from dialer.workspaces.encryption import EncryptedTextField
+from dialer.workspaces.encryption import EncryptedMappingField, EncryptedTextField
 from dialer.workspaces.models import Owned, PublicId
 from dialer.workspaces.scoping import OwnedQuerySet
 from webhooks.rules.statuses import Profile, Purpose, ScopeType, SigningMethod
@@ -23,6 +23,9 @@ BOUNDS: Mapping[str, range] = {
     "batch_wait_seconds": range(3_601),
 }
 """The bounds of each setting, checked on input and by the database."""
+ENCRYPTED = ("secret", "next_secret", "custom_headers")
+"""Fields that a query defers unless it needs them, so that a lost key hides no page."""
+ENCRYPTED_OF_ENDPOINT = tuple(f"endpoint__{name}" for name in ENCRYPTED)
 LEAST_RATE_PER_SECOND = 0.001
 MAX_RATE_PER_SECOND = 1_000
 
@@ -99,7 +102,12 @@ class Endpoint(Owned, PublicId):
         db_default=True,
         help_text="When it answers again, deliveries of the last 24 hours that failed temporarily are sent once more",
     )
-    custom_headers = models.JSONField(default=dict, blank=True)
+    ordered = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Events of a chain are sent one after the other, each when the one before is delivered or failed",
+    )
+    custom_headers = EncryptedMappingField(editable=False)
     batch_size = models.PositiveSmallIntegerField(
         default=100, validators=_bounded("batch_size"), help_text="Most items in an array"
     )
@@ -194,6 +202,9 @@ class Endpoint(Owned, PublicId):
             ),
             models.CheckConstraint(
                 condition=_within("batch_size") & _within("batch_wait_seconds"), name="endpoint_batch_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(ordered=False) | ~Q(profile=Profile.BATCH.value), name="endpoint_arrays_have_no_order"
             ),
             models.UniqueConstraint(
                 fields=["workspace", "fingerprint"],

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     OTHER_SCOPE = "other_scope"
     NO_ARRAY = "no_array"
     """It takes arrays, and this event is never sent in arrays."""
+    ARRAYS_ONLY = "arrays_only"
+    """It takes no arrays, and this is an item of arrays."""
     REPLACED = "replaced"
     """The webhooks given with the call or campaign replace it."""
     TESTS_ONLY = "tests_only"
@@ -46,6 +48,7 @@ TEXTS = {
     Reason.OTHER_EVENTS: "it does not subscribe to this event",
     Reason.OTHER_SCOPE: "it is limited to another persona or campaign",
     Reason.NO_ARRAY: "it takes arrays, and this event is never sent in arrays",
+    Reason.ARRAYS_ONLY: "it takes no arrays, and this is sent in arrays only",
     Reason.REPLACED: "the webhooks given with the call or campaign replace it",
     Reason.TESTS_ONLY: "a test goes only to the tested endpoint",
 }
@@ -59,6 +62,8 @@ class Occasion:
     type: str
     batch_type: BatchType | None = None
     """Its item type in arrays, if it has one."""
+    is_item: bool = False
+    """Whether the question is about the item, and not about the event that creates it."""
     campaign_id: UUID | None = None
     persona_id: UUID | None = None
     has_inline: bool = False
@@ -92,6 +97,8 @@ def reason_for(receiver: Receiver, occasion: Occasion) -> Reason:
 
 
 def _obstacle(receiver: Receiver, occasion: Occasion) -> Reason | None:
+    if occasion.is_item and receiver.profile is not Profile.BATCH:
+        return Reason.ARRAYS_ONLY
     word = occasion.batch_type if receiver.profile is Profile.BATCH else occasion.type
     if word is None:
         return Reason.NO_ARRAY

@@ -179,8 +179,11 @@ def _others(now: str) -> dict[str, dict[str, Any]]:
         "segments": 1,
         "contact": _CONTACT,
     }
+    sent = {**message, "from": _OURS, "to": _PHONE}
     return {
-        "message.sent": {**message, "from": _OURS, "to": _PHONE, "sent_at": now},
+        "message.sent": {**sent, "sent_at": now},
+        "message.delivered": {**sent, "delivered_at": now},
+        "message.failed": {**sent, "failed_at": now, "error": _TEXT},
         "message.received": {**message, "from": _PHONE, "to": _OURS, "received_at": now},
         "contact.suppressed": {"suppression_id": _id("sup"), "phone": _PHONE, "reason": "test", "source": "api"},
         "endpoint.disabled": {

@@ -82,6 +82,11 @@ class SigningMethod(StrEnum):
     def is_hmac(self) -> bool:
         return self in (SigningMethod.HMAC_SHA256, SigningMethod.HMAC_SHA1)
 
+    @property
+    def sends_secret(self) -> bool:
+        """Whether the secret itself goes to the receiver."""
+        return self in (SigningMethod.BEARER, SigningMethod.BASIC_AUTH)
+
 
 ALL_EVENTS = "*"
 """Subscribes to every event, including future types."""
@@ -110,6 +115,8 @@ EVENT_TYPES = (
     "callback.late",
     "contact.suppressed",
     "message.sent",
+    "message.delivered",
+    "message.failed",
     "message.received",
     "endpoint.disabled",
     TEST_EVENT,
@@ -139,6 +146,9 @@ BATCH_TYPE_OF = {
 
 ARRAY_OF = {type_: items for type_, items in BATCH_TYPE_OF.items() if type_ != "call.analyzed"}
 """The event that creates each item; an analysis completes the item that the end of the chain created."""
+
+EVENT_OF = {items: type_ for type_, items in ARRAY_OF.items()}
+"""The event that creates each item; at an inbound call it is ``call.ended`` that creates a ``CallComplete``."""
 
 
 def replaces_subscriptions(event_type: str) -> bool:

@@ -1,6 +1,5 @@
 """The ``Idempotency-Key`` header for methods that create something."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from functools import wraps
@@ -8,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.crypto import salted_hmac
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
@@ -15,7 +15,7 @@ from dialer.workspaces import idempotency
 from dialer.workspaces.api.errors import InvalidFields, Problem, answers
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.streamed import StreamedBody
-from dialer.workspaces.idempotency import Asked, Kept, KeyInUse, KeyReused
+from dialer.workspaces.idempotency import Asked, Kept, KeyInUse, KeyOfAnother, KeyReused
 from dialer.workspaces.storable import is_clean
 
 HEADER = "Idempotency-Key"
@@ -42,7 +42,12 @@ def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest
             return method(view, request, *args, **kwargs)
         if not 1 <= len(key) <= LONGEST or not is_clean(key):
             raise InvalidFields({HEADER: [f"must have 1 to {LONGEST} characters"]})
-        asked = Asked(workspace_id=request.workspace_id, key=key, fingerprint=lambda: fingerprint(request))
+        asked = Asked(
+            workspace_id=request.workspace_id,
+            api_key_id=request.key.pk,
+            key=key,
+            fingerprint=lambda: fingerprint(request),
+        )
         kept = once(asked, lambda: _rendered(method(view, request, *args, **kwargs)), now=request.now)
         answer = HttpResponse(kept.body, status=kept.status, content_type="application/json")
         if kept.is_replay:
@@ -54,14 +59,14 @@ def _wrapped(method: _Method[_Rest], once: Callable[..., Kept]) -> _Method[_Rest
 
 
 def fingerprint(request: ApiRequest) -> bytes:
-    """Return a hash of API key, method, path, query and body; white space and the order of names do not matter.
+    """Return a keyed hash of method, path, query and body; white space and the order of keys in the body do not matter.
 
-    The API key is part of it because an answer may hold a secret: no other key gets it again.
+    It is keyed because a body may contain a secret that could be guessed.
     """
     body = request.data
     digest = body.digest() if isinstance(body, StreamedBody) else json.dumps(body, sort_keys=True).encode()
-    asked = (request.key.pk.bytes, str(request.method).encode(), request.get_full_path().encode(), digest)
-    return hashlib.sha256(b"\0".join(asked)).digest()
+    said = b"\0".join((str(request.method).encode(), request.get_full_path().encode(), digest))
+    return salted_hmac("idempotency.fingerprint", said, algorithm="sha256").digest()
 
 
 def _rendered(answer: HttpResponseBase) -> Kept:
@@ -76,6 +81,15 @@ def _in_use(_: KeyInUse) -> Problem:
         code="idempotency_key_in_use",
         message=f"The first request with this {HEADER} is still being worked on.",
         headers={"Retry-After": "1"},
+    )
+
+
+@answers(KeyOfAnother, conflicts_with=["idempotency_key_of_another_api_key"])
+def _of_another(_: KeyOfAnother) -> Problem:
+    return Problem(
+        status=409,
+        code="idempotency_key_of_another_api_key",
+        message=f"This {HEADER} was used with another API key, which alone gets its answer. Nothing was done.",
     )
 
 

@@ -460,3 +460,51 @@ def test_a_message_that_another_worker_took_meanwhile_is_not_sent_again(
         assert send() == 0
 
     assert len(carrier.texts) == 1
+
+
+def test_a_message_that_arrived_is_told_once_as_delivered(workspace: Workspace, carrier: InProcessCarrier) -> None:
+    message = write(workspace)
+    answering(carrier, Sent(carrier_message_id="sms-1", segments=2))
+    send()
+
+    for _ in range(2):
+        message_reports.apply("simulated", [report("delivered", message)], now=LATER)
+
+    (event,) = told("message.delivered")
+    (sent,) = told("message.sent")
+    of_sent = {name: value for name, value in sent["data"].items() if name != "sent_at"}
+    assert event["data"] == {**of_sent, "delivered_at": "2025-03-12T10:00:05Z"}
+    assert told("message.failed") == []
+
+
+@pytest.mark.parametrize("how", ["refused", "reported", "suppressed", "late"])
+def test_a_message_that_failed_is_told_once_with_the_reason(
+    workspace: Workspace, carrier: InProcessCarrier, how: str
+) -> None:
+    message = write(workspace)
+    if how == "refused":
+        answering(carrier, Refused(outcome="invalid_number", reason="there is no such number"))
+    if how == "suppressed":
+        suppress(workspace, message.number)
+    now = NOW + timedelta(days=2) if how == "late" else NOW
+
+    send(now)
+    send(now)
+    for _ in range(2):
+        message_reports.apply("simulated", [report("failed", message, reason="handset off")], now=LATER)
+
+    (event,) = told("message.failed")
+    assert event["data"]["message_id"] == message.public_id
+    assert event["data"]["error"] == fresh(message).failure
+    assert len(told("message.sent")) == (how == "reported")
+    assert told("message.delivered") == []
+
+
+def test_nothing_is_told_of_a_message_to_a_contact_that_was_forgotten(workspace: Workspace) -> None:
+    message = write(workspace)
+    Message.objects.filter(pk=message.pk).update(number="")
+
+    send()
+
+    assert fresh(message).status == "failed"
+    assert told("message.failed") == []

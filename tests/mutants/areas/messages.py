@@ -93,8 +93,8 @@ MUTANTS = [
     Mutant(
         file=_EVENTS,
         name="a message that came in is told as one to ourselves",
-        old="        from_number=message.number,\n        to_number=message.caller_id,\n",
-        new="        from_number=message.caller_id,\n        to_number=message.number,\n",
+        old="(message.number, message.caller_id) if is_inbound else",
+        new="(message.caller_id, message.number) if is_inbound else",
         tests=f"{_TESTS}::test_a_message_that_comes_is_its_senders_and_told_once_however_often_it_is_reported",
     ),
     Mutant(
@@ -146,5 +146,12 @@ MUTANTS = [
         old="            failed = failed or error\n",
         new="            raise\n",
         tests=f"{_TESTS}::test_one_report_that_cannot_be_applied_stops_no_other_and_is_asked_for_again",
+    ),
+    Mutant(
+        file="dialer/messages/messages.py",
+        name="a message that a claim refuses fails without an event",
+        old="        _tell_failed(messages, now=now)\n",
+        new="",
+        tests=f"{_TESTS}::test_a_message_that_failed_is_told_once_with_the_reason",
     ),
 ]

@@ -353,4 +353,18 @@ MUTANTS = [
         new="WHERE false",
         tests=f"{_RETENTION}::test_attempts_that_found_no_day_of_their_own_go_too",
     ),
+    Mutant(
+        file="webhooks/delivery.py",
+        name="two deliveries of a chain that is sent in order are in flight at once",
+        old=" AND d.due_at <= %(now)s AND {has_its_turn}\n                AND (d.lease_until",
+        new=" AND d.due_at <= %(now)s\n                AND (d.lease_until",
+        tests="tests/webhooks/test_ordered.py::test_two_senders_side_by_side_never_send_two_of_a_chain_at_once_nor_out_of_order",
+    ),
+    Mutant(
+        file="webhooks/delivery.py",
+        name="endpoints whose chains all wait use up the turns of others",
+        old=" AND d.due_at <= %(now)s AND {has_its_turn}\n                         AND",
+        new=" AND d.due_at <= %(now)s\n                         AND",
+        tests="tests/webhooks/test_ordered.py::test_a_waiting_chain_takes_no_turn_from_other_chains_and_endpoints",
+    ),
 ]

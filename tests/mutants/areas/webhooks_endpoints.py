@@ -53,8 +53,8 @@ MUTANTS = [
     Mutant(
         file="webhooks/endpoints.py",
         name="a deleted endpoint keeps its secret",
-        old="        endpoint.signing_method, endpoint.secret = SigningMethod.NONE.value, None\n",
-        new="",
+        old=", endpoint.secret, endpoint.custom_headers = SigningMethod.NONE.value, None, {}\n",
+        new=" = SigningMethod.NONE.value\n",
         tests=f"{_ENDPOINTS}::test_a_deleted_endpoint_is_gone_for_every_verb_and_its_deliveries_stay",
     ),
     Mutant(
@@ -258,8 +258,15 @@ MUTANTS = [
     Mutant(
         file="webhooks/curl.py",
         name="a command shows the secret",
-        old='if method not in _IN_PLACE_OF_A_SECRET or name.lower() != "authorization"',
-        new="if name",
+        old='if name not in own and not (method.sends_secret and name == "Authorization")',
+        new="if name not in own",
+        tests=f"{_SAMPLES}::test_the_command_sends_what_the_newest_attempt_sent_and_holds_no_secret",
+    ),
+    Mutant(
+        file="webhooks/curl.py",
+        name="a command shows the values of custom headers",
+        old="if name not in own and not",
+        new="if not",
         tests=f"{_SAMPLES}::test_the_command_sends_what_the_newest_attempt_sent_and_holds_no_secret",
     ),
     Mutant(
@@ -268,5 +275,26 @@ MUTANTS = [
         old="{shlex.quote(row.sent_body.decode())}",
         new="'{row.sent_body.decode()}'",
         tests=f"{_SAMPLES}::test_the_command_sends_what_the_newest_attempt_sent_and_holds_no_secret",
+    ),
+    Mutant(
+        file="webhooks/rules/custom_headers.py",
+        name="values of custom headers are shown",
+        old="return dict.fromkeys(headers, MASK)",
+        new="return dict(headers)",
+        tests="tests/webhooks/api/test_routes.py::test_custom_headers_are_shown_by_name_only_and_survive_a_round_trip",
+    ),
+    Mutant(
+        file="webhooks/endpoint_settings.py",
+        name="stored headers and secrets are sent to whatever host an edit names",
+        old="    if current is not None and _leads_elsewhere(columns, current):\n",
+        new="    if False:\n",
+        tests=f"{_ENDPOINTS}::test_stored_headers_are_not_sent_to_another_host_by_who_does_not_know_them",
+    ),
+    Mutant(
+        file="webhooks/endpoint_settings.py",
+        name="a secret that only signed so far is sent as a token",
+        old=" or SigningMethod(current.signing_method).is_hmac != method.is_hmac:",
+        new=":",
+        tests=f"{_ENDPOINTS}::test_a_secret_that_signed_is_never_sent_as_it_is",
     ),
 ]

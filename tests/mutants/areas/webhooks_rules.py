@@ -122,7 +122,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/rules/custom_headers.py",
         name="a custom header may take the place of the secret that is sent",
-        old=' or (lower == "authorization" and not _may_set_authorization(method)):',
+        old=' or (lower == "authorization" and method.sends_secret):',
         new=":",
         tests=f"{_HEADERS}::test_authorization_is_ours_where_it_carries_the_secret",
     ),

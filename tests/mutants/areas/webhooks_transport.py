@@ -58,7 +58,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/transport.py",
         name="a receiver that never reads holds its slot for ever",
-        old="        curl.setopt(pycurl.TIMEOUT_MS, milliseconds)\n",
+        old="        self.curl.setopt(pycurl.TIMEOUT_MS, milliseconds)\n",
         new="",
         tests=f"{_TRANSPORT}::test_a_receiver_that_never_reads_holds_its_slot_no_longer_than_the_deadline",
     ),
@@ -82,6 +82,20 @@ MUTANTS = [
         old="        left = exchange.seconds_left()\n",
         new="        left = exchange.request.timeout_seconds\n",
         tests=f"{_TRANSPORT}::test_the_time_that_a_name_takes_counts_towards_the_deadline",
+    ),
+    Mutant(
+        file="webhooks/transport.py",
+        name="libcurl repeats a request that a kept connection ended without an answer",
+        old="        if self._connection is not None:\n            return int(pycurl.PREREQFUNC_ABORT)\n",
+        new="",
+        tests="tests/webhooks/test_sender.py::test_every_request_that_a_receiver_sees_is_an_attempt_with_a_row_of_its_own",
+    ),
+    Mutant(
+        file="webhooks/transport.py",
+        name="a request is sent on a connection that the receiver has closed",
+        old="not self._is_new_connection and self._kept.is_closed(connection)",
+        new="False",
+        tests=f"{_TRANSPORT}::test_a_kept_connection_that_is_closed_is_not_sent_on",
     ),
     Mutant(
         file="webhooks/resolver.py",

@@ -14,13 +14,14 @@ from django.urls import reverse
 
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.models import AuditEntry, Member, Workspace
-from tests.factories import make_workspace
+from tests.factories import make_campaign, make_workspace
 from tests.webhooks.name_server import start_name_server
 from tests.webhooks.receivers import Receivers
 from tests.webhooks.rows import NOW, SECRET, event_of, make_delivery, make_endpoint, new_event, record
 from webhooks import batches
 from webhooks.models import BatchItem, Delivery, DeliveryAttempt, Endpoint
 from webhooks.outbox import NewItem
+from webhooks.rules.custom_headers import MASK
 from webhooks.rules.statuses import BatchType
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,7 @@ def filled_in(workspace: Workspace, **fields: Any) -> dict[str, Any]:
         "max_in_flight": "8",
         "rate_per_second": "",
         "retry_on": ["429"],
-        "custom_headers": "{}",
+        "headers": "{}",
         **fields,
     }
 
@@ -107,7 +108,7 @@ def test_a_filled_in_form_makes_an_endpoint_and_shows_its_secret_once(browser: C
         ({"scope_type": "campaign", "scope": ""}, "is required: which campaign"),
         ({"scope_type": "campaign", "scope": "per_123"}, "is not an id of the form camp_"),
         ({"signing_method": "basic_auth", "new_secret": "no colon"}, "user:password"),
-        ({"custom_headers": '{"Host": "x"}'}, "must not set Host"),
+        ({"headers": '{"Host": "x"}'}, "must not set Host"),
         ({"max_retries": "99"}, "15"),
     ],
 )
@@ -133,16 +134,14 @@ def test_a_name_that_leads_inside_is_refused_on_the_form(
 
 
 def test_a_scope_is_named_by_its_public_id(browser: Client, workspace: Workspace) -> None:
-    campaign = uuid4()
+    campaign = make_campaign(workspace)
 
-    browser.post(
-        page("endpoint", "add"), filled_in(workspace, scope_type="campaign", scope=public_id("camp", campaign))
-    )
+    browser.post(page("endpoint", "add"), filled_in(workspace, scope_type="campaign", scope=campaign.public_id))
 
     endpoint = Endpoint.objects.get()
-    assert endpoint.scope_id == campaign
+    assert endpoint.scope_id == campaign.pk
     shown = browser.get(page("endpoint", "change", endpoint.pk)).content.decode()
-    assert public_id("camp", campaign) in shown
+    assert campaign.public_id in shown
 
 
 def test_an_edit_keeps_the_secret_that_it_does_not_show(browser: Client, workspace: Workspace) -> None:
@@ -366,3 +365,44 @@ def test_a_batch_that_failed_can_be_sent_item_by_item(browser: Client, workspace
     assert batch.public_id in of_event
     assert "Items on their way separately: 1." in said(answer)
     assert Delivery.objects.filter(status="pending", batch_type="SMSSent").exclude(event=None).count() == 1
+
+
+def test_the_form_shows_custom_headers_without_their_values_and_keeps_what_it_shows(
+    browser: Client, workspace: Workspace
+) -> None:
+    endpoint = make_endpoint(workspace, url="https://9.9.9.9/hook", custom_headers={"X-Api-Key": "hush"})
+    change = page("endpoint", "change", endpoint.pk)
+
+    shown = html.unescape(browser.get(change).content.decode())
+    kept = browser.post(change, filled_in(workspace, headers=f'{{"X-Api-Key": "{MASK}", "X-New": "new"}}'))
+
+    assert f'{{"X-Api-Key": "{MASK}"}}' in shown
+    assert "hush" not in shown
+    assert kept.status_code == 302
+    endpoint.refresh_from_db()
+    assert endpoint.custom_headers == {"X-Api-Key": "hush", "X-New": "new"}
+    emptied = browser.post(change, filled_in(workspace, headers=""))
+    assert (emptied.status_code, Endpoint.objects.get().custom_headers) == (302, {})
+
+
+def test_whoever_may_only_look_sees_the_names_of_custom_headers(workspace: Workspace) -> None:
+    endpoint = make_endpoint(workspace, custom_headers={"X-Api-Key": "hush"})
+    viewer = User.objects.create(username="vera", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_endpoint"))
+    Member.objects.create(workspace=workspace, user=viewer)
+    client = Client()
+    client.force_login(viewer)
+
+    shown = client.get(page("endpoint", "change", endpoint.pk)).content.decode()
+
+    assert "X-Api-Key" in shown
+    assert "hush" not in shown
+
+
+def test_the_list_says_what_a_delivery_waits_for(browser: Client, workspace: Workspace) -> None:
+    endpoint = make_endpoint(workspace, ordered=True)
+    chain = uuid4()
+    first, second = (make_delivery(endpoint, chain_id=chain) for _ in range(2))
+
+    for address in (page("delivery", "changelist"), page("delivery", "change", second.pk)):
+        assert f"waits for {first.public_id}" in browser.get(address).content.decode()

@@ -6,15 +6,18 @@ from uuid import uuid4
 
 import pytest
 
+from dialer.workspaces.encryption import decrypt
 from dialer.workspaces.ids import public_id
-from dialer.workspaces.models import AuditEntry
+from dialer.workspaces.models import AuditEntry, IdempotentRequest
 from tests.api.client import Api, error_of
+from tests.factories import make_campaign, make_persona
 from tests.webhooks.name_server import start_name_server
 from tests.webhooks.receivers import Receivers
 from tests.webhooks.rows import NOW, SECRET, event_of, make_delivery, make_endpoint, new_event, record
 from webhooks import batches
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from webhooks.outbox import NewItem
+from webhooks.rules.custom_headers import MASK
 from webhooks.rules.statuses import BatchType
 
 pytestmark = pytest.mark.django_db
@@ -69,13 +72,13 @@ def test_a_creation_that_is_sent_again_makes_one_endpoint_and_shows_the_same_sec
 
 
 def test_the_spellings_of_the_reference_are_taken(api: Api) -> None:
-    persona = uuid4()
-    answer = api.post("webhooks/", {**NEW, "timeout_ms": 2500, "persona_id": public_id("per", persona)})
+    persona = make_persona(api.workspace).public_id
+    answer = api.post("webhooks/", {**NEW, "timeout_ms": 2500, "persona_id": persona})
     globally = api.post("webhooks/", {**NEW, "scope_type": "global"})
 
     assert answer.status_code == 201
     assert (answer.json()["timeout_seconds"], answer.json()["scope_type"]) == (2.5, "persona")
-    assert answer.json()["scope_id"] == public_id("per", persona)
+    assert answer.json()["scope_id"] == persona
     assert globally.json()["scope_type"] == "workspace"
 
 
@@ -412,3 +415,95 @@ def test_a_secret_that_was_rotated_a_day_ago_wants_to_be_promoted(api: Api) -> N
 
     assert api.get(path).json()["wants_promotion"] is True
     assert api.post(f"{path}promote-secret/").json()["wants_promotion"] is False
+
+
+def test_custom_headers_are_shown_by_name_only_and_survive_a_round_trip(api: Api) -> None:
+    made = api.post("webhooks/", {**NEW, "custom_headers": {"X-Api-Key": "hush", "X-Old": "old"}}, idempotency_key="a")
+    path = f"webhooks/{made.json()['id']}/"
+    shown = api.get(path).json()["custom_headers"]
+    del shown["X-Old"]
+
+    edited = api.patch(path, {"custom_headers": shown})
+
+    assert shown == {"X-Api-Key": MASK}
+    assert edited.json()["custom_headers"] == shown
+    assert Endpoint.objects.get().custom_headers == {"X-Api-Key": "hush"}
+    answers = (made, edited, api.get(path), api.get("webhooks/"))
+    assert not any("hush" in answer.content.decode() for answer in answers)
+    kept = IdempotentRequest.objects.get()
+    assert "hush" not in decrypt(bytes(kept.body or b""))
+
+
+def test_the_secret_of_an_endpoint_is_given_again_to_the_key_that_asked_and_to_no_other(api: Api) -> None:
+    other = Api(api.workspace)
+    made = api.post("webhooks/", NEW, idempotency_key="a")
+    path = f"webhooks/{made.json()['id']}/rotate-secret/"
+    rotated = api.post(path, idempotency_key="b")
+
+    stolen = other.post("webhooks/", NEW, idempotency_key="a"), other.post(path, idempotency_key="b")
+
+    assert [answer.status_code for answer in stolen] == [409, 409]
+    assert {error_of(answer)["code"] for answer in stolen} == {"idempotency_key_of_another_api_key"}
+    assert rotated.json()["secret"] == api.post(path, idempotency_key="b").json()["secret"]
+    assert Endpoint.objects.count() == 1
+
+
+def test_an_endpoint_is_limited_to_a_persona_or_campaign_that_exists_in_its_workspace(api: Api) -> None:
+    mine, theirs = make_campaign(api.workspace), make_campaign()
+    persona = make_persona(api.workspace)
+    endpoint = make_endpoint(api.workspace)
+    path = f"webhooks/{endpoint.public_id}/"
+
+    for wrong in ({"campaign_id": theirs.public_id}, {"campaign_id": public_id("camp", uuid4())}):
+        assert fields_at_fault(api.post("webhooks/", {**NEW, **wrong})) == {"campaign_id"}
+        assert fields_at_fault(api.patch(path, wrong)) == {"campaign_id"}
+    elsewhere = {"scope_type": "persona", "scope_id": make_persona().public_id}
+    assert fields_at_fault(api.post("webhooks/", {**NEW, **elsewhere})) == {"scope_id"}
+
+    assert api.post("webhooks/", {**NEW, "campaign_id": mine.public_id}).status_code == 201
+    assert api.patch(path, {"persona_id": persona.public_id}).status_code == 200
+
+
+def test_items_of_arrays_are_tested_by_their_own_name(api: Api) -> None:
+    arrays = make_endpoint(api.workspace, profile="batch")
+    envelopes = make_endpoint(api.workspace)
+
+    sent = api.post(f"webhooks/{arrays.public_id}/test/", {"event": "CallComplete"})
+    refused = api.post(f"webhooks/{envelopes.public_id}/test/", {"event": "CallComplete"})
+
+    assert (sent.status_code, sent.json()["event"]) == (202, "CallComplete")
+    payload = api.get(f"webhooks/deliveries/{sent.json()['id']}/").json()["payload"]
+    assert [item["eventType"] for item in payload] == ["CallComplete"]
+    assert fields_at_fault(refused) == {"event"}
+
+
+def test_a_delivery_says_which_one_before_it_in_its_chain_it_waits_for(api: Api) -> None:
+    ordered, other = make_endpoint(api.workspace, ordered=True), make_endpoint(api.workspace)
+    chain = uuid4()
+    ids = record(*(new_event(api.workspace, chain_id=chain) for _ in range(3)))
+    first, second, third = (Delivery.objects.get(endpoint=ordered, event=event_id) for event_id in ids)
+
+    def waits(endpoint: Endpoint) -> dict[str, str | None]:
+        rows = api.get(f"webhooks/{endpoint.public_id}/deliveries/").json()["results"]
+        return {row["id"]: row["waits_for"] for row in rows}
+
+    assert waits(ordered) == {
+        first.public_id: None,
+        second.public_id: first.public_id,
+        third.public_id: first.public_id,
+    }
+    assert set(waits(other).values()) == {None}
+    Delivery.objects.filter(pk__in=[first.pk, second.pk]).update(status="failed", settled_at=NOW)
+    again = api.post(f"webhooks/deliveries/{second.public_id}/redeliver/")
+    assert again.json()["waits_for"] is None
+    assert waits(ordered)[third.public_id] == second.public_id
+    assert api.get(f"webhooks/deliveries/{third.public_id}/").json()["waits_for"] == second.public_id
+
+
+def test_an_endpoint_asks_for_chains_in_order_and_not_for_arrays(api: Api) -> None:
+    made = api.post("webhooks/", {**NEW, "ordered": True})
+    path = f"webhooks/{made.json()['id']}/"
+
+    assert (made.json()["ordered"], api.patch(path, {"ordered": False}).json()["ordered"]) == (True, False)
+    api.patch(path, {"ordered": True})
+    assert fields_at_fault(api.patch(path, {"profile": "batch", "events": ["CallComplete"]})) == {"ordered"}
