@@ -50,6 +50,7 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("dialer.resume_imports", 15, ()),
     ("callbacks.resume_bulks", 15, ()),
     ("dialer.forget_answers", 60, ()),
+    ("dialer.erase_contacts", 15, ()),
     ("webhooks.deliver_due", 1, ()),
     ("webhooks.suppress_unheard", 5, ()),
     ("webhooks.mind_endpoints", 5, ()),

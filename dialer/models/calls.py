@@ -187,6 +187,12 @@ class CarrierEvent(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(applied_at=None), name="carrier_event_to_apply"),
             models.Index(fields=["call_id", "id"], name="carrier_event_of_call"),
+            # Reports of calls that came in name no call of ours; outbound calls never write this index.
+            models.Index(
+                fields=["line_carrier", "carrier_call_id"],
+                condition=Q(call_id=None),
+                name="carrier_event_of_caller",
+            ),
         ]
 
     def __str__(self) -> str:

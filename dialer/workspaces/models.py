@@ -1,5 +1,6 @@
 """Workspaces, members, API keys, audit entries, and the base classes of all models."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -67,6 +68,8 @@ class Owned(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
 
     objects: ClassVar[Any] = OwnedQuerySet.as_manager()
+    free_text: ClassVar[Sequence[str]] = ()
+    """Columns that hold what people wrote; they are searched for a contact that is to be forgotten."""
 
     class Meta:
         abstract = True
@@ -114,7 +117,10 @@ class ApiKey(Owned, PublicId):
 
 
 class AuditEntry(Owned):
-    """Who did what, when, from which state to which, and why; written by ``audit.record``, never changed."""
+    """Who did what, when, from which state to which, and why; written by ``audit.record``.
+
+    Nothing in it changes but what names a contact that is forgotten.
+    """
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
@@ -127,6 +133,8 @@ class AuditEntry(Owned):
     from_state = models.JSONField(default=dict)
     to_state = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
+
+    free_text = ("from_state", "to_state", "reason")
 
     class Meta:
         verbose_name_plural = "audit entries"
@@ -143,7 +151,7 @@ class IdempotentRequest(Owned):
     """A request with an ``Idempotency-Key``, and its answer; ``idempotency`` keeps it for a day."""
 
     id = models.BigAutoField(primary_key=True)
-    name = models.CharField(max_length=255, help_text="The key, as the client chose it")
+    name = models.CharField(max_length=255, help_text="SHA-256 of the client's key")
     fingerprint = models.BinaryField(max_length=32, help_text="SHA-256 of method, path and body")
     status = models.PositiveSmallIntegerField(null=True, help_text="Empty while it is being worked on")
     body = models.BinaryField(null=True, help_text="Encrypted")

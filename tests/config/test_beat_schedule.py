@@ -74,6 +74,12 @@ SCHEDULE = [
         queue="default",
         missing="answers kept for repeated requests are kept for ever",
     ),
+    Entry(
+        name="dialer.erase_contacts",
+        every=15,
+        queue="default",
+        missing="events, deliveries and the audit go on naming contacts that were deleted",
+    ),
     Entry(name="webhooks.deliver_due", every=1, queue="webhooks", missing="no webhook is delivered"),
     Entry(
         name="webhooks.suppress_unheard",

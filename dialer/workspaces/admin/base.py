@@ -76,6 +76,11 @@ class ScopedAdmin(FilteredAdmin):
     refusals: ClassVar[Refusals] = {}
     """The errors that verbs of this page raise, besides ``TransitionConflict``, with their sentences."""
 
+    def log_addition(self, request: HttpRequest, obj: Model, message: object) -> None:
+        """Write no entry of Django's own log, which would keep the name of the row; the verb has written the audit."""
+
+    log_change = log_addition
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.objects.visible_to(request.user).order_by(*self.ordering)
         return rows
