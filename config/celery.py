@@ -51,6 +51,8 @@ BEAT: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("callbacks.resume_bulks", 15, ()),
     ("dialer.forget_answers", 60, ()),
     ("dialer.erase_contacts", 15, ()),
+    ("dialer.retain", 60, ()),
+    ("dialer.purge_workspaces", 60, ()),
     ("webhooks.deliver_due", 1, ()),
     ("webhooks.suppress_unheard", 5, ()),
     ("webhooks.mind_endpoints", 5, ()),

@@ -222,13 +222,13 @@ def erase_rows(contact: Contact) -> None:
     erase_texts(
         workspace_id, "message", [public_id(Message.public_prefix, pk) for pk in texts.values_list("pk", flat=True)]
     )
-    _erase_reports(mine)
+    erase_reports(mine)
     texts.update(number="", body="", metadata={}, failure="")
     mine.update(number="", transcript=None, recording_url=None, analysis=None, metadata={}, force=None)
     listener().contact_forgotten(contact.pk, workspace_id=workspace_id)
 
 
-def _erase_reports(mine: QuerySet[Call]) -> None:
+def erase_reports(mine: QuerySet[Call]) -> None:
     """Erase what carriers reported about these calls; of a call that came in they know only their own id."""
     CarrierEvent.objects.filter(call_id__in=mine.values("pk")).update(facts={}, raw={})
     theirs = mine.filter(inbound_id__isnull=False).values_list("line__carrier", "inbound_id")

@@ -157,6 +157,12 @@ class Call(Owned, PublicId):
                 name="call_inbound_live",
             ),
             models.Index(fields=["workspace", "-id"], condition=_INBOUND, name="call_newest_inbound"),
+            # Retention finds old talks in it; a call enters it when it ends after a talk.
+            models.Index(
+                fields=["workspace", "ended_at"],
+                condition=Q(transcript__isnull=False) | Q(recording_url__isnull=False) | Q(analysis__isnull=False),
+                name="call_with_talk",
+            ),
         ]
 
     def __str__(self) -> str:

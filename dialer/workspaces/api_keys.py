@@ -78,6 +78,12 @@ def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:
     return bool(changed)
 
 
+def revoke_all(workspace_id: UUID, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Revoke every key of a workspace."""
+    for key in ApiKey.objects.in_workspace(workspace_id).filter(revoked_at=None).order_by("id"):
+        revoke(key, actor=actor, reason=reason, now=now)
+
+
 def _hash(plain: str) -> bytes:
     # A random key of 256 bits needs no slow hash: there is nothing to guess.
     return hashlib.sha256(plain.encode()).digest()

@@ -1,10 +1,10 @@
 """Workspaces, members, API keys, audit entries, and the base classes of all models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -16,6 +16,20 @@ from dialer.workspaces.scoping import OwnedQuerySet, WorkspaceQuerySet
 def default_contact_limits() -> list[dict[str, Any]]:
     """Return the limit of new workspaces: 10 calls per number in 24 hours."""
     return [{"max": 10, "period_hours": 24, "scope": "number"}]
+
+
+KEEPS_DAYS: Mapping[str, range] = {
+    "keep_events_days": range(30, 3_651),
+    "keep_deliveries_days": range(7, 31),
+    "keep_imports_days": range(1, 3_651),
+    "keep_transcripts_days": range(1, 3_651),
+}
+"""How long a workspace may keep what it need not keep for ever. Deliveries last longer than an endpoint may fail before
+it is switched off, so that what it missed can be replayed; events last as long as any delivery of them."""
+
+
+def _kept(name: str) -> list[BaseValidator]:
+    return [MinValueValidator(KEEPS_DAYS[name][0]), MaxValueValidator(KEEPS_DAYS[name][-1])]
 
 
 class PublicId(models.Model):
@@ -47,6 +61,19 @@ class Workspace(PublicId):
     )
     calls_per_second = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.001)])
     max_concurrent_calls = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    keep_events_days = models.PositiveIntegerField(
+        default=365, null=True, blank=True, validators=_kept("keep_events_days"), help_text="Empty: for ever"
+    )
+    keep_deliveries_days = models.PositiveIntegerField(default=30, validators=_kept("keep_deliveries_days"))
+    keep_imports_days = models.PositiveIntegerField(
+        default=90, null=True, blank=True, validators=_kept("keep_imports_days"), help_text="Empty: for ever"
+    )
+    keep_transcripts_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=_kept("keep_transcripts_days"),
+        help_text="Transcripts, recordings' addresses and analyses; empty: for ever",
+    )
     next_free_at = models.DateTimeField(null=True, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -56,7 +83,27 @@ class Workspace(PublicId):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(stale_after_hours__gte=1), name="workspace_stale_after_hours_positive"),
+            *(
+                models.CheckConstraint(
+                    condition=Q((name, None)) | Q((f"{name}__gte", days[0]), (f"{name}__lte", days[-1])),
+                    name=f"workspace_{name}_bounded",
+                )
+                for name, days in KEEPS_DAYS.items()
+            ),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PurgedWorkspace(models.Model):
+    """All that is left of a workspace that was closed and purged: that it existed."""
+
+    id = models.UUIDField(primary_key=True)
+    name = models.CharField(max_length=200)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField()
+    purged_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name

@@ -23,10 +23,11 @@ class OwnedQuerySet(models.QuerySet[_Row]):
         return self.filter(**{f"{self.workspace_path}_id": workspace_id})
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """Return the rows of workspaces that the user is a member of; a superuser sees all."""
+        """Return the rows of open workspaces that the user is a member of; a superuser sees all."""
         if getattr(user, "is_superuser", False):
             return self
-        member: dict[str, Any] = {f"{self.workspace_path}__members__user_id": user.pk}
+        path = self.workspace_path
+        member: dict[str, Any] = {f"{path}__members__user_id": user.pk, f"{path}__closed_at": None}
         return self.filter(**member)
 
 
@@ -37,4 +38,4 @@ class WorkspaceQuerySet(OwnedQuerySet[_Row]):
         return self.filter(pk=workspace_id)
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self if getattr(user, "is_superuser", False) else self.filter(members__user_id=user.pk)
+        return self if getattr(user, "is_superuser", False) else self.filter(members__user_id=user.pk, closed_at=None)

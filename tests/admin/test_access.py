@@ -150,6 +150,7 @@ def test_a_workspace_is_changed_by_its_managers_and_opened_by_nobody_but_superus
         "hours": "08:00-18:00",
         "days": ["weekend_off"],
         "stale_after_hours": "24",
+        "keep_deliveries_days": "30",
         "contact_limits": '[{"max": 3, "period_hours": 24, "scope": "number"}]',
     }
 

@@ -107,9 +107,9 @@ def _calls_without_a_campaign(world: World, contact: Contact, number: str) -> No
             "notes": ABOUT,
         },
     )
-    world.say(f"callbacks/{promised['id']}/cancel/", {"reason": f"{NAME} wants none"})
     bulk = {"action": "edit", "filter": {"contact": contact.public_id}, "notes": ABOUT, "reason": f"from {number}"}
     world.say("callbacks/bulk/", bulk)
+    world.say(f"callbacks/{promised['id']}/cancel/", {"reason": f"{NAME} wants none"})
 
 
 def _an_inbound_call(world: World, number: str) -> None:

@@ -15,9 +15,11 @@ from tests.contracts.schemas import faults, recorded
 from tests.dialer.retention.everything import NAME, WORDS, columns_that_name, spellings, tell_of_a_contact
 from tests.factories import NOW, make_call, make_contact, make_suppression, make_workspace
 from tests.webhooks.rows import make_endpoint
-from tests.world import World
+from tests.world import World, world
 from webhooks import batches
 from webhooks.models import BatchItem, Delivery
+
+__all__ = ["world"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

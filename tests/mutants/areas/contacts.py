@@ -15,7 +15,30 @@ _ERASURE = "dialer/retention/erasure.py"
 _ERASURE_TESTS = "tests/dialer/retention/test_erasure.py"
 _WALK = f"{_ERASURE_TESTS}::test_no_column_of_any_table_names_a_forgotten_contact"
 
+_CLOSING_TESTS = "tests/dialer/retention/test_closing.py"
+
 MUTANTS = [
+    Mutant(
+        file="dialer/retention/closing.py",
+        name="a workspace is closed while people are on the phone",
+        old="        if mine.filter(status__in=LIVE).exists():\n",
+        new="        if mine.filter(status__in=LIVE, number=None).exists():\n",
+        tests=f"{_CLOSING_TESTS}::test_a_workspace_is_not_closed_while_a_call_is_live",
+    ),
+    Mutant(
+        file="dialer/retention/purging.py",
+        name="a workspace is purged a day after it was closed",
+        old="filter(closed_at__lte=now - KEPT)",
+        new="filter(closed_at__lte=now - KEPT / 30)",
+        tests=f"{_CLOSING_TESTS}::test_a_workspace_is_purged_thirty_days_after_it_was_closed_and_no_sooner",
+    ),
+    Mutant(
+        file="dialer/api/report_urls.py",
+        name="the report of a closed workspace is served",
+        old=".get(pk=campaign_id, workspace__closed_at=None)",
+        new=".get(pk=campaign_id)",
+        tests=f"{_CLOSING_TESTS}::test_the_address_of_a_report_dies_with_its_workspace",
+    ),
     Mutant(
         file=_ERASURE,
         name="texts that people wrote go on naming a forgotten contact",
@@ -133,8 +156,8 @@ MUTANTS = [
     Mutant(
         file=_IMPORTS,
         name="an upload that goes on is given up",
-        old="created_at__lte=now - UPLOAD_LASTS).update(",
-        new="created_at__lte=now).update(",
+        old="created_at__lte=now - UPLOAD_LASTS)\n",
+        new="created_at__lte=now)\n",
         tests=f"{_IMPORT_TESTS}::test_an_upload_that_was_broken_off_fails_after_six_hours",
     ),
     Mutant(
