@@ -36,6 +36,8 @@ def events_of(
 
 def outside_chains(workspace_id: UUID, texts: Sequence[str]) -> list[UUID]:
     """Return the events outside chains that contain one of these texts: suppressions, messages, ends of campaigns."""
+    if not texts:
+        return []
     rows = fetch(
         Id,
         "events_outside_chains",
