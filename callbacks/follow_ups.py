@@ -11,6 +11,7 @@ from uuid import UUID
 
 from callbacks import callback_states, events
 from callbacks.callers import INBOUND_CALL, complete_for_callers
+from callbacks.forgetting import forget_texts
 from callbacks.local_times import derive_anew
 from callbacks.resuming import reschedule_missed
 from callbacks.retry_settings import settings_of
@@ -82,6 +83,9 @@ class Callbacks:
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         derive_anew(contact_ids, now=now)
+
+    def contact_forgotten(self, contact_id: UUID, *, workspace_id: UUID) -> None:
+        forget_texts(contact_id, workspace_id=workspace_id)
 
     def calls_ended(self, ended: Sequence[EndedCall], *, now: datetime) -> Mapping[UUID, FollowUp]:
         """Close the callbacks of these calls, cancel retries that an answer made needless, and make new retries."""

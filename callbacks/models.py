@@ -126,6 +126,8 @@ class BulkAction(Owned, PublicId):
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 
+    free_text = ("fields", "asked")
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(status__in=[s.value for s in BulkStatus]), name="bulk_status_known")

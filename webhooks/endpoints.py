@@ -127,6 +127,16 @@ def deactivate(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: s
     return _switch(endpoint_id, workspace_id, is_on=False, actor=actor, reason=reason, now=now)
 
 
+def deactivate_all(workspace_id: UUID, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Switch off every endpoint of a workspace, hidden ones too."""
+    with transaction.atomic():
+        active = Endpoint.objects.in_workspace(workspace_id).filter(is_active=True)
+        found = list(active.order_by("id").select_for_update(no_key=True))
+        active.filter(pk__in=[endpoint.pk for endpoint in found]).update(is_active=False)
+        switched: Said = {"from_state": {"state": "active"}, "to_state": {"state": "inactive"}, "reason": reason}
+        record(actor, [_change(endpoint, "deactivate", **switched) for endpoint in found], now=now)
+
+
 def pause(endpoint_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> Endpoint:
     """Hold pending and new deliveries until the endpoint is resumed; requests under way are not stopped.
 

@@ -1,18 +1,22 @@
 """Retention: deliveries and attempts are kept for 30 days; attempts are dropped by day, deliveries in batches.
 
+A workspace may keep deliveries for a shorter time, and says for how long it keeps events.
+
 Attempts, with up to 16 KiB of answer each, are most of the stored data: their table has a partition per day, which is
 dropped as a whole. The default partition takes attempts of days without a partition; if a sweep was missed, the next
 one moves those rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 
 from dialer.workspaces.ids import first_id_at
+from dialer.workspaces.models import Workspace
 from dialer.workspaces.statements import Id, fetch, run
 
 KEPT = timedelta(days=30)
@@ -67,6 +71,65 @@ def forget_deliveries(*, now: datetime, limit: int) -> int:
         {"before": now - KEPT, "before_id": first_id_at(now - KEPT), "limit": limit},
     )
     return len(rows)
+
+
+def forget_early(*, now: datetime, limit: int) -> int:
+    """Delete at most ``limit`` deliveries, with their attempts, of workspaces that keep them for less than 30 days."""
+    kept = Workspace.objects.filter(keep_deliveries_days__lt=KEPT.days).values_list("pk", "keep_deliveries_days")
+    return _delete(
+        "forget_deliveries_early",
+        """
+        WITH old AS MATERIALIZED (
+            SELECT d.id FROM unnest(%(workspaces)s::uuid[], %(before)s::uuid[]) AS t (workspace_id, before)
+            CROSS JOIN LATERAL (
+                SELECT id FROM webhooks_delivery
+                WHERE workspace_id = t.workspace_id AND id < t.before AND status <> 'pending'
+                ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            ) d LIMIT %(limit)s
+        ), items AS (
+            DELETE FROM webhooks_batchitem i USING old WHERE i.delivery_id = old.id
+        ), attempts AS (
+            DELETE FROM webhooks_deliveryattempt a USING old WHERE a.delivery_id = old.id
+        )
+        DELETE FROM webhooks_delivery d USING old WHERE d.id = old.id RETURNING d.id
+        """,
+        dict(kept),
+        now=now,
+        limit=limit,
+    )
+
+
+def forget_events(*, now: datetime, limit: int) -> int:
+    """Delete at most ``limit`` events that are older than their workspace keeps them, the oldest first.
+
+    An event stays while it has a delivery or waits in a buffer.
+    """
+    kept = Workspace.objects.filter(keep_events_days__isnull=False).values_list("pk", "keep_events_days")
+    return _delete(
+        "forget_events",
+        """
+        WITH old AS MATERIALIZED (
+            SELECT e.id FROM unnest(%(workspaces)s::uuid[], %(before)s::uuid[]) AS t (workspace_id, before)
+            CROSS JOIN LATERAL (
+                SELECT e.id FROM webhooks_event e
+                WHERE e.workspace_id = t.workspace_id AND e.id < t.before
+                    AND NOT EXISTS (SELECT 1 FROM webhooks_delivery d WHERE d.event_id = e.id)
+                    AND NOT EXISTS (SELECT 1 FROM webhooks_batchitem i WHERE i.event_id = e.id)
+                ORDER BY e.id LIMIT %(limit)s
+            ) e LIMIT %(limit)s
+        )
+        DELETE FROM webhooks_event e USING old WHERE e.id = old.id RETURNING e.id
+        """,
+        {workspace_id: days for workspace_id, days in kept if days is not None},
+        now=now,
+        limit=limit,
+    )
+
+
+def _delete(name: str, sql: str, days: Mapping[UUID, int], *, now: datetime, limit: int) -> int:
+    """Run a statement that deletes rows by workspace, each with the first id that it keeps; return how many."""
+    before = [first_id_at(now - timedelta(days=each)) for each in days.values()]
+    return len(fetch(Id, name, sql, {"workspaces": list(days), "before": before, "limit": limit})) if days else 0
 
 
 class _Partition(NamedTuple):

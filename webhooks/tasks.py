@@ -100,6 +100,13 @@ def retain() -> None:
     """Create partitions for the attempts of the next days, and delete what is older than the retention period."""
     now = database_now()
     days = retention.keep_days(now=now)
-    forgotten = retention.forget_deliveries(now=now, limit=FORGET)
-    if days.made or days.dropped or forgotten:
-        log.info("webhooks.retained made=%d dropped=%d forgot=%d", len(days.made), len(days.dropped), forgotten)
+    deliveries = retention.forget_deliveries(now=now, limit=FORGET) + retention.forget_early(now=now, limit=FORGET)
+    events = retention.forget_events(now=now, limit=FORGET)
+    if days.made or days.dropped or deliveries or events:
+        log.info(
+            "webhooks.retained made=%d dropped=%d deliveries=%d events=%d",
+            len(days.made),
+            len(days.dropped),
+            deliveries,
+            events,
+        )

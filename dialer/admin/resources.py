@@ -9,20 +9,26 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
 from dialer.models import Campaign, Line, Persona, RetryPolicy
+from dialer.retention import closing
+from dialer.retention.closing import CallsUnderWay
 from dialer.rules.limit_presets import presets
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.setup import lines, personas, workspace_settings
 from dialer.setup.retry_policies import DefaultNeeded
+from dialer.workspaces.admin.base import its_own_words
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import SecretField, WriteForm, WritingAdmin
-from dialer.workspaces.admin.verbs import about, verb
+from dialer.workspaces.admin.verb_forms import ReasonForm
+from dialer.workspaces.admin.verbs import about, actor_of, verb
 from dialer.workspaces.clock import database_now
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import KEEPS_DAYS, Workspace
+from dialer.workspaces.values import LONGEST_NAME
 
 
 class ArchivingAdmin(WritingAdmin):
@@ -200,6 +206,7 @@ _WORKSPACE_FIELDS = (
     "calls_per_second",
     "max_concurrent_calls",
     "requires_two_factor",
+    *KEEPS_DAYS,
 )
 
 
@@ -234,12 +241,30 @@ class WorkspaceForm(WriteForm, ScheduleFields):
         return workspace_settings.edit_workspace(self.instance.pk, **about, **fields)
 
 
+class CloseForm(ReasonForm):
+    """Asks for the workspace's name, so that nobody closes the wrong one."""
+
+    name = forms.CharField(
+        label="Type the workspace's name", max_length=LONGEST_NAME, widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("name", "reason")
+
+
+class OtherName(Exception):
+    """The typed name is not the workspace's."""
+
+
 @admin.register(Workspace)
 class WorkspaceAdmin(WritingAdmin):
     form = WorkspaceForm
+    actions_detail = ("close", "reopen")
+    refusals: ClassVar[Any] = {
+        CallsUnderWay: its_own_words,
+        OtherName: lambda _: "the name is not that of this workspace; nothing was changed",
+    }
     ordering = ("name", "id")
     sortable_by = ()
-    list_display = ("name", "time_zone", "stale_after_hours", "created_at")
+    list_display = ("name", "time_zone", "stale_after_hours", "state", "created_at")
     search_fields = ("name",)
     search_by_text = True
     id_prefixes = {"id": "ws"}
@@ -251,7 +276,66 @@ class WorkspaceAdmin(WritingAdmin):
         ("Callbacks", {"fields": (*CALLBACKS, "stale_after_hours")}),
         ("Limits", {"fields": (("calls_per_second", "max_concurrent_calls"), "preset", "contact_limits")}),
         ("Signing in", {"fields": ("requires_two_factor",)}),
+        (
+            "What is kept for how many days",
+            {"fields": (("keep_events_days", "keep_deliveries_days"), ("keep_imports_days", "keep_transcripts_days"))},
+        ),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:  # noqa: ARG002
         return self.readonly_fields
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        is_closed = getattr(obj, "closed_at", None) is not None
+        return not is_closed and bool(super().has_change_permission(request, obj))
+
+    def has_close_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.allows(request, "delete", obj)
+
+    def has_reopen_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 — Django's signature
+        user: Any = request.user
+        return bool(user.is_superuser)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        row = self.get_object(request, str(object_id))
+        offered = "close" if row is not None and row.closed_at is None else "reopen"
+        found: list[Any] = super().get_actions_detail(request, object_id)
+        return [verb for verb in found if verb.action_name.endswith(f"_{offered}")]
+
+    @verb(
+        "Close",
+        asks="Nobody is called and nothing is sent any more: campaigns are cancelled, API keys revoked, webhooks "
+        "switched off, addresses of reports dead. Members do not see the workspace any more. An administrator can "
+        "open it again for 30 days; then everything in it is deleted for good.",
+        does="Close the workspace",
+        icon="delete_forever",
+        permission="close",
+        form=CloseForm,
+        then="changelist",
+        variant=ActionVariant.DANGER,
+    )
+    def close(self, request: HttpRequest, form: CloseForm, row: Workspace) -> str:
+        if form.cleaned_data["name"].strip() != row.name:
+            raise OtherName
+        closing.close(row.pk, **_who(request), reason=form.cleaned_data["reason"])
+        return f"{row.name} is closed. It will be deleted in {closing.KEPT.days} days."
+
+    @verb(
+        "Open again",
+        asks="Members see it again. Its keys stay revoked, its endpoints off, its campaigns cancelled.",
+        does="Open again",
+        icon="restore",
+        permission="reopen",
+        form=ReasonForm,
+    )
+    def reopen(self, request: HttpRequest, form: ReasonForm, row: Workspace) -> str:
+        closing.reopen(row.pk, **_who(request), reason=form.cleaned_data["reason"])
+        return f"{row.name} is open again."
+
+    @column("State", label={"open": "success", "closed": "danger"})
+    def state(self, row: Workspace) -> str:
+        return "open" if row.closed_at is None else "closed"
+
+
+def _who(request: HttpRequest) -> dict[str, Any]:
+    return {"actor": actor_of(request), "now": database_now()}

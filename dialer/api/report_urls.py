@@ -21,7 +21,8 @@ def campaign_report(request: HttpRequest, name: str) -> StreamingHttpResponse:
     if not given["expires"].isdecimal() or not reports.is_permitted(name, **given, now=now):
         raise Http404
     try:
-        found = Campaign.objects.select_related("workspace").get(pk=parse_public_id(Campaign.public_prefix, name))
+        campaign_id = parse_public_id(Campaign.public_prefix, name)
+        found = Campaign.objects.select_related("workspace").get(pk=campaign_id, workspace__closed_at=None)
     except (MalformedId, Campaign.DoesNotExist):
         raise Http404 from None
     private = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}

@@ -14,8 +14,10 @@ from dialer.setup.workspace_settings import STALE_AFTER_HOURS
 from dialer.workspaces.api.fields import OneOfField, PublicIdField, TextField, TruthField, WholeNumberField
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.views import ApiViewSet
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import KEEPS_DAYS, Workspace
 from dialer.workspaces.values import LONGEST_NAME
+
+_FOR_EVER = "null: for ever"
 
 
 class SettingsSerializer(Pace):
@@ -27,6 +29,23 @@ class SettingsSerializer(Pace):
     stale_after_hours = WholeNumberField(required=False, within=STALE_AFTER_HOURS)
     requires_two_factor = TruthField(
         required=False, help_text="Whoever sees this workspace in the admin must sign in with a second factor"
+    )
+    keep_events_days = WholeNumberField(
+        required=False, allow_null=True, within=KEEPS_DAYS["keep_events_days"], help_text=_FOR_EVER
+    )
+    keep_deliveries_days = WholeNumberField(
+        required=False,
+        within=KEEPS_DAYS["keep_deliveries_days"],
+        help_text="Deliveries and their attempts; pending ones stay",
+    )
+    keep_imports_days = WholeNumberField(
+        required=False, allow_null=True, within=KEEPS_DAYS["keep_imports_days"], help_text=_FOR_EVER
+    )
+    keep_transcripts_days = WholeNumberField(
+        required=False,
+        allow_null=True,
+        within=KEEPS_DAYS["keep_transcripts_days"],
+        help_text=f"Transcripts, recordings' addresses and analyses. {_FOR_EVER}",
     )
     preset = OneOfField(
         list(presets()),

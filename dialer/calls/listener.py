@@ -97,6 +97,9 @@ class CallListener(Protocol):
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         """The number or the zone of these contacts has changed, so their local time may have changed too."""
 
+    def contact_forgotten(self, contact_id: UUID, *, workspace_id: UUID) -> None:
+        """The contact is forgotten: no text about it may stay. Told again a day later."""
+
 
 class NoListener:
     """A dialer without callbacks: every chain is over after its first call."""
@@ -118,6 +121,9 @@ class NoListener:
 
     def contacts_rezoned(self, contact_ids: Sequence[UUID], *, now: datetime) -> None:
         """There are no callbacks to move."""
+
+    def contact_forgotten(self, contact_id: UUID, *, workspace_id: UUID) -> None:
+        """There are no notes about it."""
 
 
 @cache

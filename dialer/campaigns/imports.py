@@ -106,9 +106,13 @@ def read_batch(import_id: UUID, *, now: datetime) -> bool:
 
 def resume_open(*, now: datetime) -> list[UUID]:
     """Return the ids of imports whose worker died, and fail uploads that were broken off."""
-    Import.objects.filter(status=ImportStatus.UPLOADING, created_at__lte=now - UPLOAD_LASTS).update(
-        status=ImportStatus.FAILED, failure="the upload was broken off", finished_at=now
-    )
+    broken_off = Import.objects.filter(status=ImportStatus.UPLOADING, created_at__lte=now - UPLOAD_LASTS)
+    with transaction.atomic():
+        ids = list(broken_off.select_for_update(no_key=True, skip_locked=True).values_list("id", flat=True)[:100])
+        ImportPart.objects.filter(source__in=ids).delete()
+        broken_off.filter(pk__in=ids).update(
+            status=ImportStatus.FAILED, failure="the upload was broken off", finished_at=now
+        )
     idle = Import.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now), status__in=_OPEN)
     return list(idle.order_by("id").values_list("id", flat=True)[:100])
 
@@ -117,6 +121,16 @@ def download_problems(source: Import, *, actor: Actor, now: datetime) -> Iterato
     """Return :func:`problems_csv` for somebody; leaves an audit entry."""
     record(actor, [Change.of(source, "import", "download_bad_rows")], now=now)
     return problems_csv(source)
+
+
+def stop_open(workspace_id: UUID, *, now: datetime) -> None:
+    """Fail the open imports of a workspace that is closed and delete their files, in the caller's transaction."""
+    mine = Import.objects.in_workspace(workspace_id).filter(status__in=(ImportStatus.UPLOADING, *_OPEN))
+    ids = list(mine.select_for_update(no_key=True).values_list("id", flat=True))
+    ImportPart.objects.filter(source__in=ids).delete()
+    mine.filter(pk__in=ids).update(
+        status=ImportStatus.FAILED, failure="the workspace was closed", lease_until=None, finished_at=now
+    )
 
 
 def problems_csv(source: Import) -> Iterator[str]:

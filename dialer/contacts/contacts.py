@@ -20,14 +20,14 @@ from dialer.calls import calls, campaign_contacts
 from dialer.calls.hashed_numbers import hash_suppressions
 from dialer.calls.listener import listener
 from dialer.contacts import first_calls
-from dialer.models import Call, CampaignContact, CarrierEvent, Contact, Message
+from dialer.models import Call, CampaignContact, CarrierEvent, Contact, Erasure, Message
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
 from dialer.rules.statuses import LIVE, OPEN_STATES, CallStatus, ContactState
 from dialer.rules.time_zones import is_time_zone, zones_for
 from dialer.rules.withdrawals import Withdrawal
-from dialer.workspaces.audit import Actor, Change, record
-from dialer.workspaces.ids import new_id
+from dialer.workspaces.audit import Actor, Change, erase_texts, record
+from dialer.workspaces.ids import new_id, public_id
 from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import run
 from dialer.workspaces.storable import object_error, text_error
@@ -158,14 +158,15 @@ def edit(
 
 
 def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime) -> None:
-    """Forget a contact: withdraw its queued calls, and erase its name, number and talks from its rows.
+    """Forget a contact: withdraw its queued calls, and erase name, numbers, talks and texts from its rows.
 
-    A suppression of its number stays in force, as a keyed hash unless another contact has the number. Raises
+    What other rows tell of it (events, deliveries, imports, the audit) is erased by ``dialer.retention.erasure`` soon
+    after. A suppression of its number stays in force, as a keyed hash unless another contact has the number. Raises
     :class:`ContactOnACall` while it is being called.
     """
     with transaction.atomic():
-        number = living(workspace_id).get(pk=contact_id).phone
-        lock_numbers([(workspace_id, number), (workspace_id, str(contact_id))])
+        numbers = _numbers_of(living(workspace_id).get(pk=contact_id))
+        lock_numbers([(workspace_id, str(contact_id)), *((workspace_id, number) for number in numbers)])
         contact: Contact = living(workspace_id).get(pk=contact_id)
         mine = Call.objects.in_workspace(workspace_id).filter(contact_id=contact_id)
         if mine.filter(status__in=LIVE).exists():
@@ -182,9 +183,8 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
             end_reason="contact_deleted",
             now=now,
         )
-        CarrierEvent.objects.filter(call_id__in=mine.values("id")).update(facts={}, raw={})
-        Message.objects.in_workspace(workspace_id).filter(contact_id=contact_id).update(number="", body="", metadata={})
-        mine.update(number="", transcript=None, recording_url=None, analysis=None, metadata={})
+        erase_texts(workspace_id, "contact", [contact.public_id])
+        erase_rows(contact)
         living(workspace_id).filter(pk=contact_id).update(
             external_id=None,
             name="",
@@ -197,9 +197,54 @@ def delete(contact_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = 
             metadata={},
             deleted_at=now,
         )
-        if not living(workspace_id).filter(phone=number).exists():
+        others = set(living(workspace_id).filter(phone__in=numbers).values_list("phone", flat=True))
+        forgotten = [number for number in numbers if number not in others]
+        for number in forgotten:
             hash_suppressions(workspace_id, number)
+        Erasure.objects.create(
+            workspace_id=workspace_id,
+            contact=contact,
+            person=json.dumps(
+                {"numbers": forgotten, "names": [contact.name], "external_ids": [contact.external_id or ""]}
+            ),
+            due_at=now,
+            created_at=now,
+        )
         record(actor, [_audited(contact, "delete", reason=reason)], now=now)
+
+
+def erase_rows(contact: Contact) -> None:
+    """Erase numbers, talks and texts from the rows that belong to a contact, in the caller's transaction."""
+    workspace_id = contact.workspace_id
+    mine = Call.objects.in_workspace(workspace_id).filter(contact=contact)
+    texts = Message.objects.in_workspace(workspace_id).filter(contact=contact)
+    erase_texts(workspace_id, "call", [public_id(Call.public_prefix, pk) for pk in mine.values_list("pk", flat=True)])
+    erase_texts(
+        workspace_id, "message", [public_id(Message.public_prefix, pk) for pk in texts.values_list("pk", flat=True)]
+    )
+    erase_reports(mine)
+    texts.update(number="", body="", metadata={}, failure="")
+    mine.update(number="", transcript=None, recording_url=None, analysis=None, metadata={}, force=None)
+    listener().contact_forgotten(contact.pk, workspace_id=workspace_id)
+
+
+def erase_reports(mine: QuerySet[Call]) -> None:
+    """Erase what carriers reported about these calls; of a call that came in they know only their own id."""
+    CarrierEvent.objects.filter(call_id__in=mine.values("pk")).update(facts={}, raw={})
+    theirs = mine.filter(inbound_id__isnull=False).values_list("line__carrier", "inbound_id")
+    for carrier, inbound_id in theirs:
+        CarrierEvent.objects.filter(call_id=None, line_carrier=carrier, carrier_call_id=inbound_id).update(
+            facts={}, raw={}
+        )
+
+
+def _numbers_of(contact: Contact) -> list[str]:
+    """Return every number under which the contact was known."""
+    found = {contact.phone}
+    for model in (Call, Message):
+        rows = model.objects.in_workspace(contact.workspace_id).filter(contact=contact)
+        found |= set(rows.values_list("number", flat=True).distinct())
+    return sorted(found - {""})
 
 
 def living(workspace_id: UUID) -> QuerySet[Contact]:

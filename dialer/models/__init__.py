@@ -2,7 +2,7 @@
 
 from dialer.models.calls import Call, CarrierEvent
 from dialer.models.campaigns import Campaign, CampaignContact, Pace
-from dialer.models.contacts import Contact, Import, ImportPart, ImportProblem, Suppression
+from dialer.models.contacts import Contact, Erasure, Import, ImportPart, ImportProblem, Suppression
 from dialer.models.messages import Message
 from dialer.models.resources import CallerId, Line, Persona, RetryPolicy
 
@@ -13,6 +13,7 @@ __all__ = [
     "CampaignContact",
     "CarrierEvent",
     "Contact",
+    "Erasure",
     "Import",
     "ImportPart",
     "ImportProblem",

@@ -159,6 +159,12 @@ class Call(Owned, PublicId):
                 name="call_inbound_live",
             ),
             models.Index(fields=["workspace", "-id"], condition=_INBOUND, name="call_newest_inbound"),
+            # Retention finds old talks in it; a call enters it when it ends after a talk.
+            models.Index(
+                fields=["workspace", "ended_at"],
+                condition=Q(transcript__isnull=False) | Q(recording_url__isnull=False) | Q(analysis__isnull=False),
+                name="call_with_talk",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -193,6 +199,12 @@ class CarrierEvent(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(applied_at=None), name="carrier_event_to_apply"),
             models.Index(fields=["call_id", "id"], name="carrier_event_of_call"),
+            # Reports of calls that came in name no call of ours; outbound calls never write this index.
+            models.Index(
+                fields=["line_carrier", "carrier_call_id"],
+                condition=Q(call_id=None),
+                name="carrier_event_of_caller",
+            ),
         ]
 
     def __str__(self) -> str:

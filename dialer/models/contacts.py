@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from dialer.rules.statuses import ImportStatus
+from dialer.workspaces.encryption import EncryptedTextField
 from dialer.workspaces.models import Owned, PublicId, Workspace
 
 E164 = r"^\+[0-9]{7,15}$"
@@ -58,6 +59,8 @@ class Suppression(Owned, PublicId):
     source = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    free_text = ("reason", "source")
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "phone"], name="suppression_once_per_number"),
@@ -101,6 +104,8 @@ class Import(Owned, PublicId):
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 
+    free_text = ("file_name", "failure")
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(status__in=[s.value for s in ImportStatus]), name="import_status_known")
@@ -137,8 +142,37 @@ class ImportProblem(models.Model):
     reason = models.CharField(max_length=300)
     row = models.JSONField(default=list)
 
+    free_text = ("reason", "row")
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "line"], name="import_problem_once_per_line")]
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.reason}"
+
+
+class Erasure(Owned):
+    """A deleted contact whose traces are erased in steps; ``dialer.retention.erasure`` does them and repeats them."""
+
+    id = models.BigAutoField(primary_key=True)
+    contact = models.OneToOneField(Contact, on_delete=models.CASCADE, related_name="+")
+    person = EncryptedTextField(null=True, help_text="How texts may name the contact; dropped once they are searched")
+    due_at = models.DateTimeField(null=True, help_text="When the next step may begin; empty once all are done")
+    created_at = models.DateTimeField()
+    searched_at = models.DateTimeField(null=True, help_text="When everything known by then was erased")
+    done_at = models.DateTimeField(null=True, help_text="When what came late was erased too")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(searched_at=None) | Q(person=None), name="erasure_forgets_the_person_it_searched"
+            ),
+            models.CheckConstraint(
+                condition=Q(due_at=None, done_at__isnull=False) | Q(due_at__isnull=False, done_at=None),
+                name="erasure_due_until_done",
+            ),
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(done_at=None), name="erasure_due")]
+
+    def __str__(self) -> str:
+        return f"erasure of {self.contact.public_id}"

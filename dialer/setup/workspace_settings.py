@@ -1,6 +1,6 @@
-"""The settings of a workspace: time zone, calling window, contact limits, pace."""
+"""The settings of a workspace: time zone, calling window, contact limits, pace, retention."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -15,7 +15,7 @@ from dialer.setup.recipe import InvalidResource, Readers
 from dialer.setup.retry_policies import ensure_default_policy
 from dialer.workspaces import values
 from dialer.workspaces.audit import Actor, record
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import KEEPS_DAYS, Workspace
 from dialer.workspaces.values import Unfit
 
 STALE_AFTER_HOURS = range(1, 8_761)
@@ -35,6 +35,10 @@ class WorkspaceFields(TypedDict, total=False):
     calls_per_second: float | None
     max_concurrent_calls: int | None
     requires_two_factor: bool
+    keep_events_days: int | None
+    keep_deliveries_days: int
+    keep_imports_days: int | None
+    keep_transcripts_days: int | None
     preset: str
 
 
@@ -83,6 +87,10 @@ def _preset(value: object) -> Preset:
     return found
 
 
+def _days_or_for_ever(allowed: range) -> Callable[[object], int | None]:
+    return lambda value: None if value is None else values.whole_number(value, within=allowed)
+
+
 _WORKSPACE: Readers = {
     "name": values.name,
     "time_zone": _time_zone,
@@ -92,5 +100,9 @@ _WORKSPACE: Readers = {
     "calls_per_second": paces.calls_per_second,
     "max_concurrent_calls": paces.max_concurrent_calls,
     "requires_two_factor": values.boolean,
+    "keep_events_days": _days_or_for_ever(KEEPS_DAYS["keep_events_days"]),
+    "keep_deliveries_days": values.within(KEEPS_DAYS["keep_deliveries_days"]),
+    "keep_imports_days": _days_or_for_ever(KEEPS_DAYS["keep_imports_days"]),
+    "keep_transcripts_days": _days_or_for_ever(KEEPS_DAYS["keep_transcripts_days"]),
     "preset": _preset,
 }

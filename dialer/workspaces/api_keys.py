@@ -151,6 +151,12 @@ def revoke(key: ApiKey, *, actor: Actor, reason: str, now: datetime) -> bool:
     return bool(changed)
 
 
+def revoke_all(workspace_id: UUID, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Revoke every key of a workspace."""
+    for key in ApiKey.objects.in_workspace(workspace_id).filter(revoked_at=None).order_by("id"):
+        revoke(key, actor=actor, reason=reason, now=now)
+
+
 def _networks(given: Sequence[str]) -> list[IPv4Network | IPv6Network]:
     if len(given) > MOST_NETWORKS:
         raise InvalidKey({"allowed_networks": [f"must be at most {MOST_NETWORKS}"]})

@@ -1,6 +1,9 @@
-"""Audit entries: every verb that a person or a key can run writes one, in the transaction of the change."""
+"""Audit entries: every verb that a person or a key can run writes one, in the transaction of the change.
 
-from collections.abc import Iterable, Mapping
+Entries are never changed or deleted, but texts that name a forgotten contact are erased from them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypedDict, Unpack
@@ -8,6 +11,7 @@ from uuid import UUID
 
 from dialer.workspaces.client import NOWHERE, Client
 from dialer.workspaces.models import AuditEntry
+from dialer.workspaces.statements import run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +95,20 @@ def record(actor: Actor, changes: Iterable[Change], *, now: datetime) -> None:
             for change in changes
         ]
     )
+
+
+def erase_texts(workspace_id: UUID, object_type: str, object_ids: Sequence[str]) -> None:
+    """Remove what people wrote from the entries of these objects, whose contact is forgotten; verbs and states stay."""
+    run(
+        "erase_texts_of_audit",
+        """
+        UPDATE workspaces_auditentry SET reason = '', from_state = from_state - %(texts)s::text[],
+            to_state = to_state - %(texts)s::text[]
+        WHERE workspace_id = %(workspace)s AND object_type = %(type)s AND object_id = ANY(%(ids)s::text[])
+        """,
+        {"workspace": workspace_id, "type": object_type, "ids": list(object_ids), "texts": list(_TEXTS)},
+    )
+
+
+_TEXTS = ("notes", "outcome_id")
+"""Parts of a state that people wrote."""

@@ -1,8 +1,9 @@
 """Stores answers under the client's ``Idempotency-Key``: a repeated request gets the first answer, with no new effect.
 
 Answers are kept for a day, encrypted, and given again only to the API key that asked, since they may contain a secret
-that is shown once. Two ways: ``once`` stores the answer in the transaction of the effect; ``once_in_steps`` is for
-effects that commit in steps, and reserves the key first.
+that is shown once. Keys are stored as hashes, since clients put numbers and names in them. Two ways: ``once`` stores
+the answer in the transaction of the effect; ``once_in_steps`` is for effects that commit in steps, and reserves the
+key first.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ from dialer.workspaces.models import IdempotentRequest
 from dialer.workspaces.statements import fetch
 
 KEPT = timedelta(hours=24)
+_FORGOTTEN = 410
+"""The status of an answer whose content was dropped; no request is answered with it."""
 STEPS_TAKE = timedelta(minutes=10)
 """A reservation older than this belongs to a dead process and may be taken over."""
 
@@ -33,6 +36,10 @@ class KeyReused(Exception):
 
 class KeyOfAnother(Exception):
     """The key was used with another API key, which alone gets the answer again: it may hold a secret."""
+
+
+class AnswerForgotten(Exception):
+    """The first answer was about a contact who has been deleted since; the request is not done again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +60,28 @@ class Asked:
     key: str
     fingerprint: Callable[[], bytes]
 
+    @property
+    def name(self) -> str:
+        """The form in which the key is stored."""
+        return hashlib.sha256(self.key.encode()).hexdigest()
+
 
 def once(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Kept:
     """Act and store the answer in one transaction, or return the first answer.
 
-    An exception from ``act`` rolls everything back and frees the key. Raises :class:`KeyInUse`,
-    :class:`KeyReused`, :class:`KeyOfAnother`.
+    An exception from ``act`` rolls everything back and frees the key. Raises :class:`KeyInUse`, :class:`KeyReused`,
+    :class:`KeyOfAnother`, :class:`AnswerForgotten`.
     """
     with transaction.atomic():
         if not _try_lock(asked):
             raise KeyInUse
-        row = IdempotentRequest.objects.in_workspace(asked.workspace_id).filter(name=asked.key).first()
+        row = IdempotentRequest.objects.in_workspace(asked.workspace_id).filter(name=asked.name).first()
         if row is not None and now - row.created_at < KEPT:
             return _kept(row, asked)
         answer = act()
         IdempotentRequest.objects.update_or_create(
             workspace_id=asked.workspace_id,
-            name=asked.key,
+            name=asked.name,
             defaults={
                 "api_key_id": asked.api_key_id,
                 "fingerprint": asked.fingerprint(),
@@ -105,7 +117,7 @@ def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Ke
         """,
         {
             "workspace": asked.workspace_id,
-            "key": asked.key,
+            "key": asked.name,
             "api_key": asked.api_key_id,
             "now": now,
             "died_before": now - STEPS_TAKE,
@@ -113,7 +125,7 @@ def once_in_steps(asked: Asked, act: Callable[[], Kept], *, now: datetime) -> Ke
         },
     )
     if not rows:
-        return _kept(IdempotentRequest.objects.in_workspace(asked.workspace_id).get(name=asked.key), asked)
+        return _kept(IdempotentRequest.objects.in_workspace(asked.workspace_id).get(name=asked.name), asked)
     mine = IdempotentRequest.objects.filter(pk=rows[0].id, created_at=now)
     try:
         answer = act()
@@ -131,6 +143,14 @@ def forget(*, limit: int, now: datetime) -> int:
     return deleted
 
 
+def forget_answers(workspace_id: UUID, *, mentioning: str) -> None:
+    """Drop the content of answers that contain this text; the same requests are then refused, not done again."""
+    answers = IdempotentRequest.objects.in_workspace(workspace_id).filter(body__isnull=False)
+    for row in answers.only("body").iterator(chunk_size=500):
+        if mentioning in decrypt(bytes(row.body or b"")):
+            IdempotentRequest.objects.filter(pk=row.pk).update(status=_FORGOTTEN, body=encrypt(""))
+
+
 def _kept(row: IdempotentRequest, asked: Asked) -> Kept:
     if row.api_key_id != asked.api_key_id:
         raise KeyOfAnother
@@ -138,6 +158,8 @@ def _kept(row: IdempotentRequest, asked: Asked) -> Kept:
         raise KeyInUse
     if bytes(row.fingerprint) != asked.fingerprint():
         raise KeyReused
+    if row.status == _FORGOTTEN:
+        raise AnswerForgotten
     return Kept(status=row.status, body=decrypt(bytes(row.body)), is_replay=True)
 
 

@@ -1,10 +1,11 @@
 """Workspaces, members, API keys, audit entries, and the base classes of all models."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -18,6 +19,20 @@ from dialer.workspaces.scoping import OwnedQuerySet, WorkspaceQuerySet
 def default_contact_limits() -> list[dict[str, Any]]:
     """Return the limit of new workspaces: 10 calls per number in 24 hours."""
     return [{"max": 10, "period_hours": 24, "scope": "number"}]
+
+
+KEEPS_DAYS: Mapping[str, range] = {
+    "keep_events_days": range(30, 3_651),
+    "keep_deliveries_days": range(7, 31),
+    "keep_imports_days": range(1, 3_651),
+    "keep_transcripts_days": range(1, 3_651),
+}
+"""How long a workspace may keep what it need not keep for ever. Deliveries last longer than an endpoint may fail before
+it is switched off, so that what it missed can be replayed; events last as long as any delivery of them."""
+
+
+def _kept(name: str) -> list[BaseValidator]:
+    return [MinValueValidator(KEEPS_DAYS[name][0]), MaxValueValidator(KEEPS_DAYS[name][-1])]
 
 
 class PublicId(models.Model):
@@ -52,6 +67,19 @@ class Workspace(PublicId):
     requires_two_factor = models.BooleanField(
         default=False, help_text="Whoever sees this workspace must sign in with a second factor"
     )
+    keep_events_days = models.PositiveIntegerField(
+        default=365, null=True, blank=True, validators=_kept("keep_events_days"), help_text="Empty: for ever"
+    )
+    keep_deliveries_days = models.PositiveIntegerField(default=30, validators=_kept("keep_deliveries_days"))
+    keep_imports_days = models.PositiveIntegerField(
+        default=90, null=True, blank=True, validators=_kept("keep_imports_days"), help_text="Empty: for ever"
+    )
+    keep_transcripts_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=_kept("keep_transcripts_days"),
+        help_text="Transcripts, recordings' addresses and analyses; empty: for ever",
+    )
     next_free_at = models.DateTimeField(null=True, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -61,7 +89,27 @@ class Workspace(PublicId):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(stale_after_hours__gte=1), name="workspace_stale_after_hours_positive"),
+            *(
+                models.CheckConstraint(
+                    condition=Q((name, None)) | Q((f"{name}__gte", days[0]), (f"{name}__lte", days[-1])),
+                    name=f"workspace_{name}_bounded",
+                )
+                for name, days in KEEPS_DAYS.items()
+            ),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PurgedWorkspace(models.Model):
+    """All that is left of a workspace that was closed and purged: that it existed."""
+
+    id = models.UUIDField(primary_key=True)
+    name = models.CharField(max_length=200)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField()
+    purged_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name
@@ -73,6 +121,8 @@ class Owned(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
 
     objects: ClassVar[Any] = OwnedQuerySet.as_manager()
+    free_text: ClassVar[Sequence[str]] = ()
+    """Columns that hold what people wrote; they are searched for a contact that is to be forgotten."""
 
     class Meta:
         abstract = True
@@ -146,9 +196,10 @@ class ApiKey(Owned, PublicId):
 
 
 class AuditEntry(Owned):
-    """Who did what, when, from which state to which, and why; written by ``audit.record``, never changed.
+    """Who did what, when, from which state to which, and why; written by ``audit.record``.
 
-    Entries without a workspace are of the installation.
+    Nothing in it changes but what names a contact that is forgotten. Entries without a workspace are of the
+    installation.
     """
 
     ACTOR_KINDS = [("user", "User"), ("key", "API key"), ("system", "System")]
@@ -170,6 +221,8 @@ class AuditEntry(Owned):
     to_state = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
 
+    free_text = ("from_state", "to_state", "reason")
+
     class Meta:
         verbose_name_plural = "audit entries"
         indexes = [
@@ -188,7 +241,7 @@ class IdempotentRequest(Owned):
     """A request with an ``Idempotency-Key``, and its answer; ``idempotency`` keeps it for a day."""
 
     id = models.BigAutoField(primary_key=True)
-    name = models.CharField(max_length=255, help_text="The key, as the client chose it")
+    name = models.CharField(max_length=255, help_text="SHA-256 of the client's key")
     api_key = models.ForeignKey(
         ApiKey,
         on_delete=models.SET_NULL,

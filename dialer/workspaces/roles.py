@@ -45,7 +45,10 @@ _ADDED: Final[Mapping[Role, Mapping[str, str]]] = {
         "webhooks": "add_endpoint change_endpoint delete_endpoint change_delivery change_replay",
     },
     Role.OWNER: {
-        "workspaces": ("change_workspace view_apikey add_apikey change_apikey view_member add_member change_member"),
+        "workspaces": (
+            "change_workspace delete_workspace view_apikey add_apikey change_apikey view_member add_member "
+            "change_member"
+        ),
     },
 }
 """What each role may do beyond the one before it, by app."""

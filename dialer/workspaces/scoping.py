@@ -26,7 +26,7 @@ class OwnedQuerySet(models.QuerySet[_Row]):
         return self.filter(**{f"{self.workspace_path}_id": workspace_id})
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, permission: str = "") -> Self:
-        """Return the rows of workspaces in which the user's role has the permission; a superuser has all of them.
+        """Return the rows of open workspaces in which the user's role has the permission; a superuser has all rows.
 
         Without a permission, it is that to view such rows.
         """
@@ -36,6 +36,7 @@ class OwnedQuerySet(models.QuerySet[_Row]):
         needed = permission or f"{opts.app_label}.{get_permission_codename('view', opts)}"
         # One call of filter(): the user and the role are those of the same membership.
         member: dict[str, Any] = {
+            self._closed_at: None,
             f"{self._members}__user_id": user.pk,
             f"{self._members}__role__in": roles_with(needed),
         }
@@ -45,11 +46,16 @@ class OwnedQuerySet(models.QuerySet[_Row]):
     def _members(self) -> str:
         return f"{self.workspace_path}__members"
 
+    @property
+    def _closed_at(self) -> str:
+        return f"{self.workspace_path}__closed_at"
+
 
 class WorkspaceQuerySet(OwnedQuerySet[_Row]):
     """Workspaces themselves, with the same methods."""
 
     _members = "members"
+    _closed_at = "closed_at"
 
     def in_workspace(self, workspace_id: UUID) -> Self:
         return self.filter(pk=workspace_id)

@@ -154,6 +154,7 @@ def test_a_workspace_is_changed_by_its_owners_and_opened_by_nobody_but_superuser
         "hours": "08:00-18:00",
         "days": ["weekend_off"],
         "stale_after_hours": "24",
+        "keep_deliveries_days": "30",
         "contact_limits": '[{"max": 3, "period_hours": 24, "scope": "number"}]',
     }
 

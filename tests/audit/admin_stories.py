@@ -201,6 +201,11 @@ def _campaign(**fields: Any) -> _Makes:
     return made
 
 
+def _closed(workspace: Workspace) -> Workspace:
+    Workspace.objects.filter(pk=workspace.pk).update(closed_at=database_now())
+    return workspace
+
+
 def _key(workspace: Workspace) -> Any:
     return api_keys.issue(workspace_id=workspace.pk, name="CRM", scope="read", actor=SYSTEM, now=database_now())[0]
 
@@ -288,7 +293,13 @@ def _file(_: Workspace) -> dict[str, Any]:
     return {"campaign": "", "file": SimpleUploadedFile("people.csv", b"name,phone\nAnna,+4930123456\n")}
 
 
-_WORKSPACE = {"name": "Globex", "time_zone": "Europe/Vienna", "stale_after_hours": "24", "contact_limits": "[]"}
+_WORKSPACE = {
+    "name": "Globex",
+    "time_zone": "Europe/Vienna",
+    "stale_after_hours": "24",
+    "contact_limits": "[]",
+    "keep_deliveries_days": "30",
+}
 _QUEUE = "?queue=all_pending"
 _HISTORY = "?queue=history"
 
@@ -377,6 +388,8 @@ STORIES = [
     pressed("sign_in_secondfactor_reset", "reset_second_factor", "user", _second_factor),
     added("workspaces_workspace_add", "workspace", lambda _: dict(_WORKSPACE), verb="open"),
     edited("workspaces_workspace_change", "workspace", lambda mine: mine, **_WORKSPACE),
+    pressed("workspaces_workspace_close", "close", "workspace", lambda mine: mine, name="Acme"),
+    pressed("workspaces_workspace_reopen", "reopen", "workspace", _closed),
     added("webhooks_endpoint_add", "endpoint", _endpoint_form),
     edited("webhooks_endpoint_change", "endpoint", _endpoint(), name="ERP"),
     Story(

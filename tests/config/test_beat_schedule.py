@@ -80,6 +80,24 @@ SCHEDULE = [
         queue="default",
         missing="sessions that have expired are kept for ever, with the addresses of people",
     ),
+    Entry(
+        name="dialer.erase_contacts",
+        every=15,
+        queue="default",
+        missing="events, deliveries and the audit go on naming contacts that were deleted",
+    ),
+    Entry(
+        name="dialer.retain",
+        every=60,
+        queue="default",
+        missing="imports and transcripts are kept for ever, whatever a workspace's settings say",
+    ),
+    Entry(
+        name="dialer.purge_workspaces",
+        every=60,
+        queue="default",
+        missing="what closed workspaces leave is kept for ever",
+    ),
     Entry(name="webhooks.deliver_due", every=1, queue="webhooks", missing="no webhook is delivered"),
     Entry(
         name="webhooks.suppress_unheard",

@@ -109,6 +109,7 @@ def test_a_secret_that_is_changed_meanwhile_is_not_overwritten(settings: Setting
 def test_every_column_that_is_encrypted_is_known() -> None:
     assert {str(column) for column in key_rotation.columns()} == {
         "dialer_campaign.status_callback_secret",
+        "dialer_erasure.person",
         "dialer_line.credentials",
         "sign_in_secondfactor.secret",
         "webhooks_endpoint.custom_headers",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -9,10 +10,12 @@ from django.db import connection
 
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.ids import new_id
+from dialer.workspaces.models import Workspace
 from tests.concurrency.interleaving import Stop, threads
-from tests.webhooks.rows import make_delivery, make_endpoint
-from webhooks.models import Delivery, DeliveryAttempt
-from webhooks.retention import DAYS_AHEAD, KEPT, forget_deliveries, keep_days
+from tests.factories import make_workspace
+from tests.webhooks.rows import make_delivery, make_endpoint, new_event, record
+from webhooks.models import BatchItem, Delivery, DeliveryAttempt, Event
+from webhooks.retention import DAYS_AHEAD, KEPT, forget_deliveries, forget_early, forget_events, keep_days
 from webhooks.tasks import retain
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -175,3 +178,68 @@ def test_attempts_that_found_no_day_of_their_own_go_too() -> None:
     forget_deliveries(now=NOON, limit=10)
 
     assert DeliveryAttempt.objects.get() == young
+
+
+def an_event(workspace: Workspace, *, days: float) -> UUID:
+    """Record an event that nobody hears, with the id that one of that age has."""
+    (made,) = record(new_event(workspace))
+    old = UUID(int=(made.int & ((1 << 80) - 1)) | int((NOON - timedelta(days=days)).timestamp() * 1000) << 80)
+    Event.objects.filter(pk=made).update(id=old)
+    return old
+
+
+def test_events_go_when_their_workspace_keeps_them_no_longer() -> None:
+    a_month, for_ever = make_workspace(keep_events_days=30), make_workspace(keep_events_days=None)
+    kept = {an_event(a_month, days=29.9), an_event(for_ever, days=3_000)}
+    an_event(a_month, days=30.1)
+
+    assert forget_events(now=NOON, limit=10) == 1
+
+    assert set(Event.objects.values_list("pk", flat=True)) == kept
+
+
+def test_an_event_stays_while_it_is_to_be_delivered() -> None:
+    workspace = make_workspace(keep_events_days=30)
+    old = an_event(workspace, days=90)
+    Delivery.objects.create(
+        workspace=workspace, event_id=old, endpoint=make_endpoint(workspace), due_at=NOON, created_at=NOON
+    )
+
+    assert forget_events(now=NOON, limit=10) == 0
+
+    Delivery.objects.all().delete()
+    assert forget_events(now=NOON, limit=10) == 1
+
+
+def test_an_event_stays_while_it_waits_for_others_of_its_array() -> None:
+    workspace = make_workspace(keep_events_days=30)
+    old = an_event(workspace, days=90)
+    BatchItem.objects.create(
+        endpoint=make_endpoint(workspace), event_id=old, type="CallComplete", body=b"{}", ready_at=NOON
+    )
+
+    assert forget_events(now=NOON, limit=10) == 0
+
+
+def test_the_oldest_events_go_first_and_no_more_than_a_batch() -> None:
+    workspace = make_workspace(keep_events_days=30)
+    ids = [an_event(workspace, days=days) for days in (40, 60, 50)]
+
+    assert forget_events(now=NOON, limit=2) == 2
+
+    assert Event.objects.get().pk == ids[0]
+
+
+def test_deliveries_of_a_workspace_go_early_with_their_attempts_and_pending_ones_stay() -> None:
+    a_week, a_month = (make_endpoint(make_workspace(keep_deliveries_days=days)) for days in (7, 30))
+    settled = {"status": "delivered", "settled_at": NOON}
+    young = an_old(make_delivery(a_week), age=timedelta(days=6.9), **settled)
+    old = an_old(make_delivery(a_week), age=timedelta(days=7.1), **settled)
+    waiting = an_old(make_delivery(a_week), age=timedelta(days=20))
+    theirs = an_old(make_delivery(a_month), age=timedelta(days=29), **settled)
+    gone, kept = attempt(old, NOON), attempt(young, NOON)
+
+    assert forget_early(now=NOON, limit=10) == 1
+
+    assert set(Delivery.objects.all()) == {young, waiting, theirs}
+    assert list(DeliveryAttempt.objects.all()) == [kept] != [gone]

@@ -11,7 +11,7 @@ _CURRENT_TRANSACTION = Cast(Cast(Func(function="pg_current_xact_id"), TextField(
 
 
 class Event(Owned, PublicId):
-    """A fact, frozen as the bytes that receivers get; rows never change."""
+    """A fact, frozen as the bytes that receivers get; nothing changes it but ``webhooks.redaction``."""
 
     public_prefix = "evt"
 
@@ -51,6 +51,8 @@ class Event(Owned, PublicId):
         indexes = [
             models.Index(fields=["workspace", "-id"], name="event_newest"),
             models.Index(fields=["workspace", "recorded_in", "id"], name="event_feed"),
+            # Forgetting a contact searches them; events of calls, nearly all, never write this index.
+            models.Index(fields=["workspace"], condition=Q(chain_id=None), name="event_outside_chains"),
         ]
 
     def __str__(self) -> str:

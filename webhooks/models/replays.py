@@ -38,6 +38,8 @@ class Replay(Owned, PublicId):
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 
+    free_text = ("stopped_because",)
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(status__in=[s.value for s in ReplayStatus]), name="replay_status_known"),

@@ -15,7 +15,7 @@ from dialer.workspaces import idempotency
 from dialer.workspaces.api.errors import InvalidFields, Problem, answers
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.streamed import StreamedBody
-from dialer.workspaces.idempotency import Asked, Kept, KeyInUse, KeyOfAnother, KeyReused
+from dialer.workspaces.idempotency import AnswerForgotten, Asked, Kept, KeyInUse, KeyOfAnother, KeyReused
 from dialer.workspaces.storable import is_clean
 
 HEADER = "Idempotency-Key"
@@ -98,5 +98,14 @@ def _reused(_: KeyReused) -> Problem:
     return Problem(
         status=409,
         code="idempotency_key_reused",
-        message=f"This {HEADER} was used for another request, or with another API key, within 24 hours.",
+        message=f"This {HEADER} was used for another request within 24 hours.",
+    )
+
+
+@answers(AnswerForgotten, conflicts_with=["answer_forgotten"])
+def _forgotten(_: AnswerForgotten) -> Problem:
+    return Problem(
+        status=409,
+        code="answer_forgotten",
+        message=f"The first request with this {HEADER} was about a contact who has been deleted since.",
     )

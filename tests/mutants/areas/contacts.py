@@ -11,7 +11,62 @@ _IMPORT_TESTS = "tests/dialer/campaigns/test_imports.py"
 _SUPPRESSION_TESTS = "tests/dialer/contacts/test_suppressions.py"
 _DECISIONS = "tests/decisions/test_contacts_and_numbers.py"
 
+_ERASURE = "dialer/retention/erasure.py"
+_ERASURE_TESTS = "tests/dialer/retention/test_erasure.py"
+_WALK = f"{_ERASURE_TESTS}::test_no_column_of_any_table_names_a_forgotten_contact"
+
+_CLOSING_TESTS = "tests/dialer/retention/test_closing.py"
+
 MUTANTS = [
+    Mutant(
+        file="dialer/retention/closing.py",
+        name="a workspace is closed while people are on the phone",
+        old="        if mine.filter(status__in=LIVE).exists():\n",
+        new="        if mine.filter(status__in=LIVE, number=None).exists():\n",
+        tests=f"{_CLOSING_TESTS}::test_a_workspace_is_not_closed_while_a_call_is_live",
+    ),
+    Mutant(
+        file="dialer/retention/purging.py",
+        name="a workspace is purged a day after it was closed",
+        old="filter(closed_at__lte=now - KEPT)",
+        new="filter(closed_at__lte=now - KEPT / 30)",
+        tests=f"{_CLOSING_TESTS}::test_a_workspace_is_purged_thirty_days_after_it_was_closed_and_no_sooner",
+    ),
+    Mutant(
+        file="dialer/api/report_urls.py",
+        name="the report of a closed workspace is served",
+        old=".get(pk=campaign_id, workspace__closed_at=None)",
+        new=".get(pk=campaign_id)",
+        tests=f"{_CLOSING_TESTS}::test_the_address_of_a_report_dies_with_its_workspace",
+    ),
+    Mutant(
+        file=_ERASURE,
+        name="texts that people wrote go on naming a forgotten contact",
+        old="        _search_texts(contact.workspace_id, person)\n",
+        new="",
+        tests=_WALK,
+    ),
+    Mutant(
+        file=_ERASURE,
+        name="what comes late about a forgotten contact stays",
+        old="        mine.update(person=None, searched_at=now, due_at=now + LATE)\n",
+        new="        mine.update(person=None, searched_at=now, due_at=None, done_at=now)\n",
+        tests=f"{_ERASURE_TESTS}::test_what_came_late_is_erased_a_day_later_and_then_nothing_is_left_to_do",
+    ),
+    Mutant(
+        file="webhooks/redaction.py",
+        name="arrays go on naming a forgotten contact",
+        old="                body = body.replace(bytes(item.body), fresh[item.id])\n",
+        new="                pass\n",
+        tests=f"{_ERASURE_TESTS}::test_only_its_own_items_of_an_array_are_redacted",
+    ),
+    Mutant(
+        file=_CONTACTS,
+        name="a forgotten contact takes the number of another with it",
+        old="        forgotten = [number for number in numbers if number not in others]\n",
+        new="        forgotten = numbers\n",
+        tests=f"{_ERASURE_TESTS}::test_a_number_that_another_contact_has_stays_where_it_is_written",
+    ),
     Mutant(
         file=_CONTACTS,
         name="a contact on the phone is deleted",
@@ -22,14 +77,14 @@ MUTANTS = [
     Mutant(
         file=_CONTACTS,
         name="what a deleted contact said is kept",
-        old='        mine.update(number="", transcript=None, recording_url=None, analysis=None, metadata={})\n',
-        new='        mine.update(number="")\n',
+        old='    mine.update(number="", transcript=None, recording_url=None, analysis=None, metadata={}, force=None)\n',
+        new='    mine.update(number="")\n',
         tests=f"{_TESTS}::test_a_deleted_contact_leaves_no_trace_of_who_it_was_and_keeps_its_suppression",
     ),
     Mutant(
         file=_CONTACTS,
         name="what carriers reported of a deleted contact is kept",
-        old='        CarrierEvent.objects.filter(call_id__in=mine.values("id")).update(facts={}, raw={})\n',
+        old='    CarrierEvent.objects.filter(call_id__in=mine.values("pk")).update(facts={}, raw={})\n',
         new="",
         tests="tests/dialer/dialing/test_storing_reports.py"
         "::test_a_report_of_a_call_that_came_in_becomes_a_call_and_is_forgotten_with_its_contact",
@@ -101,8 +156,8 @@ MUTANTS = [
     Mutant(
         file=_IMPORTS,
         name="an upload that goes on is given up",
-        old="created_at__lte=now - UPLOAD_LASTS).update(",
-        new="created_at__lte=now).update(",
+        old="created_at__lte=now - UPLOAD_LASTS)\n",
+        new="created_at__lte=now)\n",
         tests=f"{_IMPORT_TESTS}::test_an_upload_that_was_broken_off_fails_after_six_hours",
     ),
     Mutant(

@@ -335,8 +335,8 @@ MUTANTS = [
     Mutant(
         file="webhooks/retention.py",
         name="what is still to be sent is forgotten",
-        old=" AND status <> 'pending'",
-        new="",
+        old="id < %(before_id)s AND status <> 'pending'",
+        new="id < %(before_id)s",
         tests=f"{_RETENTION}::test_settled_deliveries_go_after_thirty_days_and_pending_ones_stay",
     ),
     Mutant(

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.models import AuditEntry, Member, Workspace
+from tests.admin.people import browser_of
 from tests.factories import make_campaign, make_workspace
 from tests.webhooks.name_server import start_name_server
 from tests.webhooks.receivers import Receivers
@@ -387,13 +388,7 @@ def test_the_form_shows_custom_headers_without_their_values_and_keeps_what_it_sh
 
 def test_whoever_may_only_look_sees_the_names_of_custom_headers(workspace: Workspace) -> None:
     endpoint = make_endpoint(workspace, custom_headers={"X-Api-Key": "hush"})
-    viewer = User.objects.create(username="vera", is_staff=True)
-    viewer.user_permissions.set(Permission.objects.filter(codename="view_endpoint"))
-    Member.objects.create(workspace=workspace, user=viewer)
-    client = Client()
-    client.force_login(viewer)
-
-    shown = client.get(page("endpoint", "change", endpoint.pk)).content.decode()
+    shown = browser_of(workspace, role="viewer").get(page("endpoint", "change", endpoint.pk)).content.decode()
 
     assert "X-Api-Key" in shown
     assert "hush" not in shown
