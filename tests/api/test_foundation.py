@@ -313,6 +313,7 @@ class TestPages:
             {"limit": "٣"},
             {"limit": "9" * 5000},
             {"ordering": "archived_at"},
+            {"ordering": ""},
             {"cursor": "nonsense"},
             {"cursor": "WyItaWQiLGZhbHNlLCJ4Il0"},
             {"cursor": "W"},

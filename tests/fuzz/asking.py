@@ -8,7 +8,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
+
 from config.env import BASE_DIR
+
+_PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +26,16 @@ class Asked:
 
 def ask(url: str, *options: str, key: str, foreign: Path, folder: Path, seed: int) -> Asked:
     """Ask every operation at random, with all checks; ``folder`` takes what Schemathesis keeps."""
-    counts = folder / f"counts-{seed}.json"
+    counts, schema = folder / f"counts-{seed}.json", folder / "schema.json"
+    # Schemathesis waits ten seconds for it, and a busy machine takes longer to make it.
+    schema.write_bytes(requests.get(f"{url}/api/schema/", timeout=_PATIENCE_SECONDS).content)
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         "--no-color",
         f"--config-file={Path(__file__).with_name('schemathesis.toml')}",
         "run",
-        f"{url}/api/schema/",
+        str(schema),
+        f"--url={url}",
         f"--header=Authorization: Bearer {key}",
         "--checks=all",
         "--continue-on-failure",

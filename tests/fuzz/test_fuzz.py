@@ -20,4 +20,4 @@ def test_random_requests_find_no_fault(live_server: LiveServer, tmp_path: Path, 
     asked = ask(live_server.url, *options, key=key, foreign=foreign, folder=tmp_path, seed=1)
 
     assert asked.is_in_order, asked.told
-    assert asked.requests.total() >= 100
+    assert asked.requests.total() >= 20, "a busy machine makes few, an idle one hundreds"

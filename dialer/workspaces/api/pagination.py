@@ -38,7 +38,7 @@ class KeysetPagination(BasePagination):
         view: "ApiView",
     ) -> list[Any]:
         self._request = request
-        self._ordering = request.query_params.get("ordering") or view.default_ordering()
+        self._ordering = request.query_params.get("ordering", view.default_ordering())
         if self._ordering not in view.orderings:
             raise InvalidFields({"ordering": [f"must be one of {', '.join(view.orderings)}"]})
         limit = read_limit(request.query_params.get("limit"))

@@ -61,7 +61,7 @@ MUTANTS = [
     Mutant(
         file="webhooks/api/errors.py",
         name="an endpoint that is off is an error of ours",
-        old="@answers(EndpointInactive)\n",
+        old='@answers(EndpointInactive, conflicts_with=["endpoint_inactive"])\n',
         new="",
         tests=f"{_REPLAY_ROUTES}::test_an_endpoint_that_is_off_can_be_asked_about_but_not_replayed",
     ),
