@@ -19,7 +19,7 @@ from dialer.workspaces.models import Member, Workspace
 from dialer.workspaces.roles import Role
 from tests.admin.everything import PAGES as MODELS
 from tests.admin.everything import make_everything, row_in
-from tests.admin.people import CONFIRMED, browser_of
+from tests.admin.people import CONFIRMED, browser_of, make_callback, said
 from tests.api.client import Answer, Api, error_of
 from tests.api.routes import BASE, BODIES, ROWS, Operation, operations
 from tests.audit.trace import rows_of_all_tables
@@ -200,6 +200,29 @@ class TestTheAdmin:
 
         jobs = BulkAction.objects.filter(total__gt=0, actor_id=str(User.objects.latest("id").pk))
         assert [(job.workspace_id, job.total) for job in jobs] == [(elsewhere.pk, 1)]
+
+    def test_a_force_needs_the_role_in_the_workspace_of_the_row(self) -> None:
+        """By the button, on ticked rows, by a job, and for a new promise."""
+        here = make_workspace()
+        browser = browser_of(make_workspace(name="Globex"), role="manager")
+        Member.objects.create(workspace=here, user=User.objects.latest("id"), role="operator")
+        callback = make_callback(here)
+        forced = {**CONFIRMED, "force": "on", "reason": "urgent", "when": "2999-01-01T10:00", "clock": "mine"}
+        ticked = {"action": "call_now_selected", ACTION_CHECKBOX_NAME: [str(callback.pk)], **forced}
+        listed = reverse("admin:callbacks_callback_changelist") + "?queue=all_pending"
+        promise = {**forced, "who": callback.contact.public_id, "campaign": "", "type": "manual", "notes": ""}
+        before = rows_of_all_tables(here)
+
+        pressed = browser.post(reverse("admin:callbacks_callback_call_now", args=[callback.pk]), forced)
+        many = browser.post(listed, ticked)
+        job = browser.post(listed, {**ticked, "_all_matching": "1"})
+        promised = browser.post(reverse("admin:callbacks_callback_promise"), promise)
+
+        assert pressed.status_code == 403
+        assert "1 not: your role in its workspace does not allow it" in said(many)
+        assert "No callback is left" in said(job)
+        assert "Your role in the contact" in promised.content.decode()
+        assert rows_of_all_tables(here) == before
 
     def test_users_are_for_superusers_alone(self, here: Workspace) -> None:
         owner, other = browser_of(here, role="owner"), User.objects.create(username="max")
