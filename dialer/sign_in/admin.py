@@ -80,7 +80,7 @@ class SessionAdmin(ReadOnlyAdmin):
         assert isinstance(request.user, User)
         mine = request.session.session_key or ""
         count = sessions.end_others(request.user, but=mine, actor=actor_of(request), now=database_now())
-        self.message_user(request, f"{count} other sessions are ended.")
+        self.message_user(request, f"Other sessions ended: {count}.")
         return go_to(request, self.url_of("changelist"))
 
     @column("User")

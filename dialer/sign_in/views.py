@@ -137,6 +137,8 @@ def two_factor(request: HttpRequest) -> HttpResponse:
     if "turn_off" in request.POST:
         if _takes(form, lambda code: second_factor.turn_off(user, code, actor=actor, now=now)):
             gate.close(request)
+            # They gave a second factor that is gone, and a workspace may require one.
+            sessions.end_others(user, but=request.session.session_key or "", actor=actor, now=now)
             messages.success(request, "Two-factor sign-in is off.")
             return redirect("admin:index")
     elif _takes(form, lambda code: codes.extend(second_factor.renew_recovery_codes(user, code, actor=actor, now=now))):

@@ -122,6 +122,7 @@ def test_a_lock_looks_the_same_for_a_name_that_nobody_has(olga: User) -> None:
 
     assert known == unknown
     assert [status for status, _ in known] == [200] * 10 + [429] * 2
+    assert entries("lock_sign_in") == 1, "one for all refusals of a quarter of an hour"
 
 
 def test_nobody_signs_in_while_attempts_cannot_be_counted(olga: User, settings: Settings) -> None:

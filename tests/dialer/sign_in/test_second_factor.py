@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django.fixtures import Settings
 
 from dialer.sign_in import second_factor
 from dialer.sign_in.models import RecoveryCode, SecondFactor, Session
@@ -226,18 +227,21 @@ def test_it_is_turned_off_by_a_code_and_by_nothing_else(olga: User) -> None:
     assert not SecondFactor.objects.exists()
     assert not RecoveryCode.objects.exists()
     assert is_inside(client)
-    assert verbs()[-1] == "turn_off_second_factor"
+    assert verbs()[-2:] == ["turn_off_second_factor", "end_other_sessions"]
 
 
 def test_turning_it_off_where_it_is_required_leads_to_setting_it_up_again(olga: User, workspace: Workspace) -> None:
-    app, _ = with_app(olga)
-    client = browser_of(olga)
+    app, codes = with_app(olga)
+    client, other = browser_of(olga), browser_of(olga)
     client.post(CODE, {"code": app.code(steps=-1)})
+    other.post(CODE, {"code": codes[0]})
+    assert is_inside(other)
     Workspace.objects.update(requires_two_factor=True)
 
     client.post(MINE, {"turn_off": "1", "code": app.code()})
 
     assert not is_inside(client)
+    assert not is_inside(other), "it gave a factor that is gone"
 
 
 def test_new_recovery_codes_replace_the_old_ones(olga: User) -> None:
@@ -266,6 +270,13 @@ def test_a_superuser_resets_it_and_nobody_else_does(olga: User, workspace: Works
     assert not is_inside(inside)
     entry = AuditEntry.objects.get(verb="reset_second_factor")
     assert (entry.object_id, entry.reason, entry.address) == (str(olga.pk), "lost the phone", "127.0.0.1")
+
+
+def test_it_is_reset_while_attempts_cannot_be_counted(olga: User, settings: Settings) -> None:
+    with_app(olga)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    assert second_factor.reset(olga, actor=SYSTEM, reason="", now=database_now())
 
 
 def test_a_command_resets_it_where_the_only_superuser_lost_it(olga: User) -> None:

@@ -73,7 +73,7 @@ def test_all_other_sessions_are_ended_at_once(olga: User) -> None:
 
     answer = mine.post(reverse("admin:sign_in_session_end_others"), CONFIRMED)
 
-    assert said(answer) == "2 other sessions are ended."
+    assert said(answer) == "Other sessions ended: 2."
     assert is_inside(mine)
     assert not [client for client in others if is_inside(client)]
 
