@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from dialer.api.campaigns import Config, ShownConfig
 from dialer.api.destinations import destinations_checked
-from dialer.api.shapes import Reason, ScheduleField
+from dialer.api.shapes import NameAsked, NumberAsked, Reason, ScheduleField, contacts_found
 from dialer.calls import calls
 from dialer.dialing import conversation, placing, single_calls
 from dialer.dialing.conversation import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
@@ -27,9 +27,10 @@ from dialer.workspaces.api.fields import (
     TruthField,
 )
 from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.periods import ListsByTime, Period
 from dialer.workspaces.api.request import ApiRequest
-from dialer.workspaces.api.serializers import Filters, Nothing, Strict
-from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.api.serializers import Nothing, Strict
+from dialer.workspaces.api.views import Reads
 from dialer.workspaces.values import LONGEST_NAME
 
 _STATUSES = [status.value for status in CallStatus if status is not CallStatus.WITHDRAWN]
@@ -122,7 +123,12 @@ class Analysis(Strict):
     replace = TruthField(required=False, default=False, help_text="Replace the existing analysis")
 
 
-class CallFilter(Filters):
+class _FoundBy(Period):
+    number = NumberAsked(required=False, help_text="Called, or the contact's if it is still queued")
+    name = NameAsked(required=False)
+
+
+class CallFilter(_FoundBy):
     status = OneOfField(choices=_STATUSES, required=False)
     outcome = OneOfField(choices=[outcome.value for outcome in Outcome], required=False)
     direction = OneOfField(choices=[direction.value for direction in Direction], required=False)
@@ -135,14 +141,33 @@ class CallFilter(Filters):
     )
 
 
-class InboundCallFilter(Filters):
+class InboundCallFilter(_FoundBy):
     outcome = OneOfField(choices=[outcome.value for outcome in Outcome], required=False)
     campaign_id = PublicIdField(Campaign.public_prefix, required=False)
     contact_id = PublicIdField(Contact.public_prefix, required=False)
     line_id = PublicIdField(Line.public_prefix, required=False)
 
 
-class Calls(Lists, Reads):
+class _ListsCalls(ListsByTime):
+    """Lists of calls: by number and name of the contact, and by when they were handed over or rang us."""
+
+    time_column = "dialing_at"
+    orderings = ("-id", "id", "-dialing_at", "dialing_at")
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        rows = self.within(rows, asked)
+        if "number" in asked:
+            rows = rows.filter(self._to_number(asked.pop("number")))
+        if "name" in asked:
+            rows = rows.filter(contact_id__in=contacts_found(self.request.workspace_id, "name", asked.pop("name")))
+        return rows.filter(**asked).defer("transcript", "analysis")
+
+    def _to_number(self, number: str) -> Q:
+        queued = Q(dialing_at=None, contact_id__in=contacts_found(self.request.workspace_id, "number", number))
+        return Q(dialing_at__isnull=False, number=number) | queued
+
+
+class Calls(_ListsCalls, Reads):
     """Attempts to reach a contact, and calls received."""
 
     queryset = Call.objects.exclude(status=CallStatus.WITHDRAWN)  # withdrawn before they became attempts
@@ -152,7 +177,7 @@ class Calls(Lists, Reads):
     def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         if asked.pop("needs_a_person", None):
             rows = rows.filter(outcome=Outcome.UNKNOWN.value, handled_at=None)
-        return rows.filter(**asked).defer("transcript", "analysis")
+        return super().filtered(rows, asked)
 
     @extend_schema(responses=CallDetail)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
@@ -213,12 +238,9 @@ class Calls(Lists, Reads):
         return self.shown(analyzed, CallDetail)
 
 
-class InboundCalls(Lists):
+class InboundCalls(_ListsCalls):
     """Received calls."""
 
     queryset = Call.objects.filter(direction=Direction.INBOUND.value)
     serializer_class = CallSerializer
     filters = InboundCallFilter
-
-    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
-        return rows.filter(**asked).defer("transcript", "analysis")

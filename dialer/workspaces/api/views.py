@@ -104,9 +104,13 @@ class ApiView(GenericAPIView[Any]):
         model: Any = self.queryset.model  # type: ignore[union-attr, arg-type]
         return public_id_in_path(model, self.kwargs["pk"])
 
+    def offered_orderings(self) -> Sequence[str]:
+        """Return the orderings that this request may name."""
+        return self.orderings
+
     def default_ordering(self) -> str:
         """Return the ordering of a list if the request names none."""
-        return self.orderings[0]
+        return self.offered_orderings()[0]
 
     def given(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """Return the body as ``serializer_class`` reads it, for a PATCH only its fields; raises ``ValidationError``."""
