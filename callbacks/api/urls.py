@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from callbacks.api.bulk import BulkActions, BulkJob, StopBulkJob
 from callbacks.api.calls import CallBack, MarkHandled, MarkReached, RequestCallback, WasAPerson
+from callbacks.api.effective_settings import SettingsOfCall, SettingsOfCampaign
 from callbacks.api.views import Callbacks, CampaignPreview, PolicyPreview
 
 _router = SimpleRouter()
@@ -20,6 +21,8 @@ urlpatterns = [
     path("calls/<str:pk>/mark-reached/", MarkReached.as_view(), name="mark-reached"),
     path("calls/<str:pk>/mark-handled/", MarkHandled.as_view(), name="mark-handled"),
     path("calls/<str:pk>/was-a-person/", WasAPerson.as_view(), name="was-a-person"),
+    path("calls/<str:pk>/effective-settings/", SettingsOfCall.as_view(), name="call-effective-settings"),
+    path("campaigns/<str:pk>/effective-settings/", SettingsOfCampaign.as_view(), name="campaign-effective-settings"),
     path("campaigns/<str:pk>/preview/", CampaignPreview.as_view(), name="campaign-preview"),
     path("retry-policies/<str:pk>/preview/", PolicyPreview.as_view(), name="retry-policy-preview"),
 ]
