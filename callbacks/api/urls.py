@@ -3,6 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from callbacks.api.analytics import Analytics
 from callbacks.api.bulk import BulkActions, BulkJob, StopBulkJob
 from callbacks.api.calls import CallBack, MarkHandled, MarkReached, RequestCallback, WasAPerson
 from callbacks.api.effective_settings import SettingsOfCall, SettingsOfCampaign
@@ -12,6 +13,7 @@ _router = SimpleRouter()
 _router.register("callbacks", Callbacks, basename="callback")
 
 urlpatterns = [
+    path("analytics/", Analytics.as_view(), name="analytics"),
     path("callbacks/bulk/", BulkActions.as_view(), name="callback-bulk"),
     path("callbacks/bulk/<str:pk>/", BulkJob.as_view(), name="callback-bulk-job"),
     path("callbacks/bulk/<str:pk>/stop/", StopBulkJob.as_view(), name="callback-bulk-stop"),
