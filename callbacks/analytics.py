@@ -38,8 +38,16 @@ _GAPS = (
 _OVER_ALL_GAPS = "7 to 31 days"
 
 
-class FiguresTookTooLong(Exception):
+class NoFigures(Exception):
+    """The figures cannot be had now; the message says what to do."""
+
+
+class FiguresTookTooLong(NoFigures):
     """There are too many calls in the period; name a shorter one, or a campaign."""
+
+
+class FiguresAsked(NoFigures):
+    """The workspace's figures are being computed for somebody else; ask again in a moment."""
 
 
 class GroupBy(StrEnum):
@@ -106,13 +114,14 @@ _KEYS: Mapping[GroupBy, str] = {
 }
 _JOINS: Mapping[GroupBy, str] = {GroupBy.HOUR: _ON_THE_CONTACTS_CLOCK, GroupBy.WEEKDAY: _ON_THE_CONTACTS_CLOCK}
 _CALLS = "dialer_call"
-# One sort of all calls: to look up the previous attempt of each took ten times as long.
+# MATERIALIZED, so that calls are read in the order of the table: in that of chains it took 26 s, not 12 (ADR 15).
 _CALLS_WITH_PREVIOUS = """(
-    SELECT workspace_id, campaign_id, attempt_number, direction, status, outcome, dialing_at,
-        lag(ended_at) OVER (PARTITION BY chain_id ORDER BY dialing_at) AS previous_at
-    FROM dialer_call
-    WHERE workspace_id = %(workspace)s AND dialing_at >= %(since_previous)s AND dialing_at < %(until)s
-        AND direction = 'outbound' AND status = 'ended'
+    WITH ended AS MATERIALIZED (
+        SELECT workspace_id, campaign_id, chain_id, direction, status, outcome, dialing_at, ended_at FROM dialer_call
+        WHERE workspace_id = %(workspace)s AND dialing_at >= %(since_previous)s AND dialing_at < %(until)s
+            AND direction = 'outbound' AND status = 'ended'
+    )
+    SELECT *, lag(ended_at) OVER (PARTITION BY chain_id ORDER BY dialing_at) AS previous_at FROM ended
 )"""
 _OF_CAMPAIGNS = "LEFT JOIN dialer_campaign k ON k.id = {row}.campaign_id"
 
@@ -120,7 +129,7 @@ _OF_CAMPAIGNS = "LEFT JOIN dialer_campaign k ON k.id = {row}.campaign_id"
 def connects(scope: Scope, by: GroupBy) -> Connects:
     """Count the calls handed over in a period that ended, but for those that we cancelled ourselves.
 
-    A call counts as answered if a person talked. Raises :class:`FiguresTookTooLong`.
+    A call counts as answered if a person talked. Raises :class:`NoFigures`.
     """
     row: Any = _CountedByPolicy if by is GroupBy.POLICY else _Counted
     rows = _figures(
@@ -178,7 +187,7 @@ def promises(scope: Scope, *, now: datetime) -> Promises:
 
     ``kept``: called within 15 minutes; ``late``: called later. Not called are those ``handled`` by other means,
     those ``withdrawn`` before their 15 minutes were over, those ``waiting`` that have some of them left; and the rest,
-    ``broken``. Raises :class:`FiguresTookTooLong`.
+    ``broken``. Raises :class:`NoFigures`.
     """
     row = _figures(
         _Promises,
@@ -230,10 +239,20 @@ def _filters(row: str, scope: Scope) -> str:
     return f"{campaign} {policy}"
 
 
+class _Alone(NamedTuple):
+    is_mine: bool
+
+
+# Whoever asks again and again takes one connection of the database, not all.
+_ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('figures'), hashtext(%(workspace)s::text)) AS is_mine"
+
+
 def _figures(row: Any, name: str, sql: str, scope: Scope, **params: object) -> list[Any]:  # noqa: ANN401 — a NamedTuple
     default = RetryPolicy.objects.in_workspace(scope.workspace_id).filter(is_default=True, archived_at=None)
     try:
         with transaction.atomic():
+            if not fetch(_Alone, "figures_alone", _ALONE, {"workspace": scope.workspace_id})[0].is_mine:
+                raise FiguresAsked(FiguresAsked.__doc__)
             run("figures_limits", f"SET LOCAL statement_timeout = '{LONGEST_SECONDS}s'; SET LOCAL work_mem = '64MB'")
             return fetch(
                 row,

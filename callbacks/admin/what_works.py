@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from callbacks import analytics
-from callbacks.analytics import FiguresTookTooLong, GroupBy, Scope
+from callbacks.analytics import GroupBy, NoFigures, Scope
 from dialer.workspaces.admin.base import ScopedAdmin, workspaces_of
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
@@ -44,8 +44,8 @@ def what_works(page: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     if workspace is not None:
         try:
             shown |= _figures(workspace, days)
-        except FiguresTookTooLong:
-            shown["is_too_much"] = True
+        except NoFigures as refused:
+            shown["refused"] = str(refused)
     return TemplateResponse(request, "callbacks/admin/what_works.html", shown)
 
 

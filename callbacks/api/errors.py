@@ -1,6 +1,6 @@
 """Maps refusals of the callback queue to problems of the API."""
 
-from callbacks.analytics import FiguresTookTooLong
+from callbacks.analytics import FiguresAsked, NoFigures
 from callbacks.refusals import Refused
 from dialer.workspaces.api.errors import Problem, answers, conflict
 
@@ -11,6 +11,7 @@ def _refused(error: Refused) -> Problem:
     return conflict(error.code, f"{text[:1].upper()}{text[1:]}.", **error.details)
 
 
-@answers(FiguresTookTooLong)
-def _took_too_long(error: FiguresTookTooLong) -> Problem:
-    return Problem(status=503, code="took_too_long", message=str(error), headers={"Retry-After": "60"})
+@answers(NoFigures)
+def _no_figures(error: NoFigures) -> Problem:
+    code, seconds = ("busy", 5) if isinstance(error, FiguresAsked) else ("took_too_long", 60)
+    return Problem(status=503, code=code, message=str(error), headers={"Retry-After": str(seconds)})

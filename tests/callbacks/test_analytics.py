@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from callbacks import analytics
 from callbacks.analytics import FiguresTookTooLong, GroupBy, Scope
@@ -199,6 +200,25 @@ def test_figures_that_take_too_long_are_given_up(campaign: Campaign, monkeypatch
 
     with pytest.raises(FiguresTookTooLong):
         analytics.connects(scope_of(campaign.workspace), GroupBy.ATTEMPT)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_figures_of_a_workspace_are_computed_once_at_a_time() -> None:
+    api, other = Api(), Api()
+    elsewhere: Any = connection.copy()
+    elsewhere.set_autocommit(autocommit=False)
+    with elsewhere.cursor() as cursor:
+        cursor.execute(analytics._ALONE, {"workspace": api.workspace.pk})  # noqa: SLF001
+
+        refused = api.get("analytics/")
+
+        assert (refused.status_code, error_of(refused)["code"]) == (503, "busy")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert other.get("analytics/").status_code == 200
+    elsewhere.rollback()
+    elsewhere.close()
+
+    assert api.get("analytics/").status_code == 200
 
 
 class TestRoute:
