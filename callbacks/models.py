@@ -81,6 +81,13 @@ class Callback(Owned):
         indexes = [
             models.Index(fields=["workspace", "scheduled_at", "id"], condition=_PENDING, name="callback_queue"),
             models.Index(fields=["campaign"], condition=_PENDING, name="callback_pending_of_campaign"),
+            models.Index(fields=["workspace", "scheduled_at", "id"], name="callback_by_time"),
+            # Promises are few among retries, which never write it.
+            models.Index(
+                fields=["workspace", "scheduled_at"],
+                condition=~Q(type=CallbackType.AUTO_RETRY.value),
+                name="callback_promises_by_time",
+            ),
             models.Index(fields=["workspace", "-id"], name="callback_newest"),
             models.Index(
                 fields=["workspace", "-dialled_at"], condition=Q(dialled_at__isnull=False), name="callback_dialled"

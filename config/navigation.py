@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from dialer.models import RetryPolicy
+
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Calling",
@@ -56,7 +58,11 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups that contain a page that the user may see."""
-    found = [{"items": [{"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}]}]
+    first = [{"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}]
+    policies: Any = admin.site.get_model_admin(RetryPolicy)
+    if policies.has_act_permission(request):
+        first.append({"title": "What works", "icon": "monitoring", "link": reverse("admin:callbacks_what_works")})
+    found: list[dict[str, Any]] = [{"items": first}]
     for title, pages in _GROUPS:
         items = [
             {"title": name, "icon": icon, "link": reverse(f"admin:{model.replace('.', '_')}_changelist")}
@@ -64,5 +70,5 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
             if admin.site.get_model_admin(apps.get_model(model)).has_view_permission(request)
         ]
         if items:
-            found.append({"title": title, "items": items, "separator": True})  # type: ignore[dict-item]
+            found.append({"title": title, "items": items, "separator": True})
     return found

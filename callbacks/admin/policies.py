@@ -1,6 +1,7 @@
 """Retry policies, with a preview beside the form before anything is saved."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from callbacks.admin.imagining import PreviewForm, faults_of, in_words, outcomes_of, shown
+from callbacks.admin.what_works import what_works
 from callbacks.preview import Question
 from dialer.admin.resources import ArchivingAdmin
 from dialer.admin.schedule_fields import MinutesField
@@ -97,9 +99,13 @@ class RetryPolicyAdmin(ArchivingAdmin):
     archiving = staticmethod(retry_policies.archive_policy)
 
     def get_urls(self) -> list[URLPattern]:
-        seen = path("preview/", self.admin_site.admin_view(self.preview), name="callbacks_policy_preview")
+        view = self.admin_site.admin_view
+        mine = [
+            path("preview/", view(self.preview), name="callbacks_policy_preview"),
+            path("what-works/", view(partial(what_works, self)), name="callbacks_what_works"),
+        ]
         urls: list[URLPattern] = super().get_urls()
-        return [seen, *urls]
+        return [*mine, *urls]
 
     def beside(self, request: HttpRequest, row: RetryPolicy | None) -> dict[str, Any]:  # noqa: ARG002
         return {"imagined": PreviewForm(), "asked_at": reverse("admin:callbacks_policy_preview")}

@@ -15,6 +15,7 @@ from callbacks.queue_views import (
     ALL_PENDING,
     DUE_TODAY,
     GRACE,
+    MOST_COUNTED,
     OVERDUE,
     QUEUES,
     THIS_WEEK,
@@ -41,8 +42,6 @@ TYPES = {
     CallbackType.CUSTOMER_REQUESTED.value: "Requested",
     CallbackType.MANUAL.value: "Manual",
 }
-MOST_COUNTED = 10_000
-"""Above this a tab shows "10,000+", so that no page counts a big table."""
 
 
 def in_queue_of(
@@ -65,7 +64,7 @@ def in_queue_of(
 
 
 def counts_of(request: HttpRequest, *, now: datetime) -> dict[str, int]:
-    """Count each view up to one more than ``MOST_COUNTED``."""
+    """Count each view up to one more than ``MOST_COUNTED``, above which a tab shows "10,000+"."""
     rows = Callback.objects.visible_to(request.user)
     seen = workspaces_of(request)
     return {queue: in_queue_of(rows, queue, seen, now=now, grace=GRACE)[: MOST_COUNTED + 1].count() for queue in QUEUES}

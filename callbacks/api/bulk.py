@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from callbacks import bulk
 from callbacks.api.serializers import LONGEST_NOTES, CallbackFilters, CallbackIdField, Forcing
-from callbacks.api.views import COLUMNS, ShowsCallbacks, filtered, time_named
+from callbacks.api.views import ShowsCallbacks, filtered, time_named
 from callbacks.bulk import Order
 from callbacks.models import BulkAction, Callback
 from callbacks.refusals import code_of, words_of
@@ -38,18 +38,22 @@ from dialer.workspaces.api.views import ApiView
 from dialer.workspaces.models import ApiKey
 
 MOST_AT_ONCE = 200
+_OF_LISTS_ALONE = ("status", "phone", "name")
 
 
 class BulkFilter(CallbackFilters):
-    """Filters of the list, at least one; callbacks whose status does not allow the action are left out."""
+    """Filters of the list, at least one; callbacks whose status does not allow the action are left out.
+
+    The job keeps its filters, so they name nobody by number or name: a contact that is forgotten would stay in them.
+    """
 
     def get_fields(self) -> dict[str, Any]:
-        return {name: field for name, field in super().get_fields().items() if name != "status"}
+        return {name: field for name, field in super().get_fields().items() if name not in _OF_LISTS_ALONE}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
             raise serializers.ValidationError({"queue": ["name a filter; `all_pending` means every pending callback"]})
-        return attrs
+        return super().validate(attrs)
 
 
 class Bulk(Forcing):
@@ -222,7 +226,7 @@ class BulkActions(ShowsCallbacks):
             self.get_queryset(), dict(chosen), now=self.request.now, time_zone=self.request.key.workspace.time_zone
         )
         body: Any = self.request.data
-        asked = {name: item for name, item in BulkFilter.named(body["filter"]).items() if name in (*COLUMNS, "queue")}
+        asked = {name: item for name, item in BulkFilter.named(body["filter"]).items() if name in chosen}
         job = bulk.start(order, rows, asked=asked, now=self.request.now)
         run_bulk_soon(job)
         return job

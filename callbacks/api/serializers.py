@@ -9,14 +9,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from callbacks.models import Callback
-from callbacks.queue_views import GRACE, QUEUES, Waiting
+from callbacks.queue_views import GRACE, MOST_COUNTED, QUEUES
 from callbacks.rules.explanation import Code
 from callbacks.rules.statuses import PROMISES, CallbackStatus, CallbackType
-from dialer.api.shapes import LONGEST_REASON, PreviewScheduleField, Reason, ScheduleField
+from dialer.api.campaign_contacts import WaitingShown
+from dialer.api.shapes import LONGEST_REASON, NameAsked, NumberAsked, PreviewScheduleField, Reason, ScheduleField
+from dialer.dialing.waiting import Waiting
 from dialer.models import Campaign, Contact, Persona, RetryPolicy
 from dialer.rules import phone_number
 from dialer.rules.statuses import Outcome
-from dialer.rules.waits import FORCEABLE, Waits
+from dialer.rules.waits import FORCEABLE
 from dialer.workspaces.api.fields import (
     InstantField,
     LocalTimeField,
@@ -26,7 +28,8 @@ from dialer.workspaces.api.fields import (
     TextField,
     TruthField,
 )
-from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.api.periods import Period
+from dialer.workspaces.api.serializers import Strict
 
 LONGEST_NOTES = 2000
 MOST_OUTCOMES = 60
@@ -123,8 +126,8 @@ class CalledBack(Forcing):
         return attrs
 
 
-class CallbackFilters(Filters):
-    """Which callbacks a list shows."""
+class CallbackFilters(Period):
+    """Which callbacks a list shows; ``since`` and ``until`` limit ``scheduled_at``."""
 
     other_names = {"campaign": "campaign_id", "persona": "persona_id"}
     former_names = {"contact": "contact_id"}
@@ -136,6 +139,27 @@ class CallbackFilters(Filters):
     campaign_id = PublicIdField(Campaign.public_prefix, required=False)
     persona_id = PublicIdField(Persona.public_prefix, required=False)
     contact_id = PublicIdField(Contact.public_prefix, required=False)
+    phone = NumberAsked(required=False, help_text="The contact's")
+    name = NameAsked(required=False)
+
+
+class CountShown(serializers.Serializer[int]):
+    """How many callbacks a queue holds; counting stops at a limit."""
+
+    count = serializers.IntegerField()
+    is_more = serializers.BooleanField(help_text="There are more; they were not counted")
+
+    def to_representation(self, instance: int) -> dict[str, Any]:
+        return {"count": min(instance, MOST_COUNTED), "is_more": instance > MOST_COUNTED}
+
+
+class CountsShown(serializers.Serializer[Mapping[str, int]]):
+    """The queues with their counts."""
+
+    overdue = CountShown()
+    due_today = CountShown()
+    this_week = CountShown()
+    all_pending = CountShown()
 
 
 class CampaignPreviewAsked(Strict):
@@ -233,12 +257,6 @@ class _RetryShown(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="Retry 2 of 3")
 
 
-class _WaitingShown(serializers.Serializer[Any]):
-    code = serializers.ChoiceField([reason.value for reason in Waits])
-    text = serializers.CharField()
-    next_possible_at = InstantField(allow_null=True, help_text="`null` if it waits for a person")
-
-
 class CallbackShown(serializers.Serializer[Callback]):
     """A row of the queue.
 
@@ -306,7 +324,7 @@ class CallbackShown(serializers.Serializer[Callback]):
     def get_is_overdue(self, callback: Callback) -> bool:
         return self._late(callback) > GRACE.total_seconds()
 
-    @extend_schema_field(_WaitingShown(allow_null=True))
+    @extend_schema_field(WaitingShown(allow_null=True))
     def get_waiting(self, callback: Callback) -> dict[str, Any] | None:
         waiting: Mapping[int, Waiting] = self.context["waiting"]
         why = waiting.get(callback.pk)

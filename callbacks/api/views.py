@@ -24,6 +24,7 @@ from callbacks.api.serializers import (
     CallbackShown,
     CalledNow,
     CampaignPreviewAsked,
+    CountsShown,
     Edited,
     PolicyPreviewAsked,
     PreviewAsked,
@@ -36,11 +37,13 @@ from callbacks.refusals import InvalidTime
 from callbacks.rules.statuses import CallbackType
 from callbacks.scheduling import Force, Scheduled
 from callbacks.verbs import VERBS, Verb
+from dialer.api.shapes import contacts_found
 from dialer.models import Campaign, RetryPolicy
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.periods import ListsByTime, within
 from dialer.workspaces.api.request import ApiRequest
-from dialer.workspaces.api.views import ApiView, Lists, Reads
+from dialer.workspaces.api.views import ApiView, Reads
 from dialer.workspaces.api_keys import reaches
 from dialer.workspaces.models import ApiKey
 
@@ -89,23 +92,27 @@ class ShowsCallbacks(ApiView):
     list=extend_schema(summary="List callbacks"),
     retrieve=extend_schema(summary="Read a callback"),
 )
-class Callbacks(ShowsCallbacks, Lists, Reads):
+class Callbacks(ShowsCallbacks, ListsByTime, Reads):
     """Promises to call contacts at a time."""
 
     queryset = Callback.objects.select_related(*SHOWN)
     serializer_class = CallbackShown
     filters = CallbackFilters
     orderings = ("-id", "id", "scheduled_at", "-scheduled_at")
+    time_column = "scheduled_at"
     lookup_field = "id"
 
     def id_in_path(self, name: str) -> dict[str, Any]:
         return FORM_OF_ID
 
     def default_ordering(self) -> str:
-        """Order a queue by time, any other list by newest first."""
-        return "scheduled_at" if "queue" in self.request.query_params else "-id"
+        """Order a queue by time, soonest first."""
+        return "scheduled_at" if "queue" in self.request.query_params else super().default_ordering()
 
     def filtered(self, rows: QuerySet[Callback], asked: dict[str, Any]) -> QuerySet[Callback]:
+        for name in ("phone", "name"):
+            if name in asked:
+                rows = rows.filter(contact_id__in=contacts_found(self.request.workspace_id, name, asked.pop(name)))
         return filtered(rows, asked, now=self.request.now, time_zone=self.request.key.workspace.time_zone)
 
     def prepared(self, page: Sequence[Any]) -> Sequence[Any]:
@@ -148,6 +155,14 @@ class Callbacks(ShowsCallbacks, Lists, Reads):
                 **request.about,
             )
         return self.scheduled(done)
+
+    @extend_schema(summary="Count the queues", responses={200: CountsShown}, filters=False)
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def counts(self, request: ApiRequest) -> Response:
+        """Count the callbacks in each queue, up to 10,000; a callback counts as overdue after a minute."""
+        zone = request.key.workspace.time_zone
+        found = queue_views.counts(request.workspace_id, now=request.now, time_zone=zone)
+        return self.shown(found, CountsShown)
 
     @extend_schema(summary="What would happen", request=PreviewAsked, responses={200: PreviewShown})
     @action(detail=False, methods=["post"], pagination_class=None)
@@ -221,10 +236,11 @@ def filtered(rows: QuerySet[Callback], asked: dict[str, Any], *, now: datetime, 
     """Return the callbacks that match the filters of the list."""
     if queue := asked.pop("queue", None):
         rows = queue_views.in_queue(rows, queue, now=now, time_zone=time_zone)
-    return rows.filter(**{COLUMNS[name]: value for name, value in asked.items()})
+    rows = within(rows, "scheduled_at", asked)
+    return rows.filter(**{_COLUMNS[name]: value for name, value in asked.items()})
 
 
-COLUMNS = {
+_COLUMNS = {
     "status": "status",
     "type": "type",
     "outcome": "original_outcome",

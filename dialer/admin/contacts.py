@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.enums import ActionVariant
@@ -16,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from dialer.calls.hashed_numbers import forms_of
 from dialer.contacts import contacts, suppressions
 from dialer.contacts.contacts import ContactOnACall
+from dialer.contacts.finding import MOST_FOUND, matching
 from dialer.models import Call, CampaignContact, Contact, Message, Suppression
 from dialer.rules import phone_number
 from dialer.rules.schedule_settings import InvalidSettings
@@ -36,20 +36,6 @@ STATE_COLOURS = {
     ContactState.INVALID.value: "danger",
     ContactState.SUPPRESSED.value: "danger",
 }
-_MOST_FOUND = 1_000
-_NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]{4,}")
-
-
-def matching(rows: QuerySet[Contact], wanted: str) -> QuerySet[Contact]:
-    """Find contacts by their whole number, or by prefixes of the words in their name; both use indexes."""
-    if _NUMBER.fullmatch(wanted):
-        digits = re.sub(r"[^0-9]", "", wanted)
-        return rows.filter(phone__in=[f"+{digits}", f"+{digits.removeprefix('00')}"])
-    words = re.findall(r"\w+", wanted)
-    if not words:
-        return rows.none()
-    query = SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config="simple")
-    return rows.annotate(words=SearchVector("name", config="simple")).filter(words=query)
 
 
 def found_by(request: HttpRequest, wanted: str) -> list[UUID]:
@@ -58,7 +44,7 @@ def found_by(request: HttpRequest, wanted: str) -> list[UUID]:
     A separate query, because with a join the planner would walk the rows in order and compare the name in each.
     """
     rows = Contact.objects.visible_to(request.user)
-    return list(matching(rows, wanted).values_list("pk", flat=True)[:_MOST_FOUND])
+    return list(matching(rows, wanted).values_list("pk", flat=True)[:MOST_FOUND])
 
 
 class ContactForm(WriteForm):

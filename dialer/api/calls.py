@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from dialer.api.campaigns import Config, ShownConfig
 from dialer.api.destinations import destinations_checked
-from dialer.api.shapes import PhoneField, Reason, ScheduleField
+from dialer.api.shapes import NameAsked, NumberAsked, PhoneField, Reason, ScheduleField, contacts_found
 from dialer.calls import calls
 from dialer.dialing import conversation, single_calls
 from dialer.dialing.conversation import LONGEST_SUMMARY, LONGEST_TRANSCRIPT, LONGEST_URL
@@ -29,9 +29,10 @@ from dialer.workspaces.api.fields import (
     TruthField,
 )
 from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.periods import ListsByTime, Period
 from dialer.workspaces.api.request import ApiRequest
-from dialer.workspaces.api.serializers import Filters, Nothing, Strict
-from dialer.workspaces.api.views import Lists, Reads
+from dialer.workspaces.api.serializers import Nothing, Strict
+from dialer.workspaces.api.views import Reads
 from dialer.workspaces.models import ApiKey
 from dialer.workspaces.values import LONGEST_NAME
 
@@ -128,7 +129,12 @@ class Analysis(Strict):
     replace = TruthField(required=False, default=False, help_text="Replace the existing analysis")
 
 
-class CallFilter(Filters):
+class _FoundBy(Period):
+    number = NumberAsked(required=False, help_text="Called, or the contact's if it is still queued")
+    name = NameAsked(required=False)
+
+
+class CallFilter(_FoundBy):
     status = OneOfField(
         choices=_STATUSES, required=False, help_text="Without it, withdrawn calls are left out: nobody was called"
     )
@@ -143,14 +149,33 @@ class CallFilter(Filters):
     )
 
 
-class InboundCallFilter(Filters):
+class InboundCallFilter(_FoundBy):
     outcome = OneOfField(choices=[outcome.value for outcome in Outcome], required=False)
     campaign_id = PublicIdField(Campaign.public_prefix, required=False)
     contact_id = PublicIdField(Contact.public_prefix, required=False)
     line_id = PublicIdField(Line.public_prefix, required=False)
 
 
-class Calls(Lists, Reads):
+class _ListsCalls(ListsByTime):
+    """Lists of calls: by number and name of the contact, and by when they were handed over or rang us."""
+
+    time_column = "dialing_at"
+    orderings = ("-id", "id", "-dialing_at", "dialing_at")
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        rows = self.within(rows, asked)
+        if "number" in asked:
+            rows = rows.filter(self._to_number(asked.pop("number")))
+        if "name" in asked:
+            rows = rows.filter(contact_id__in=contacts_found(self.request.workspace_id, "name", asked.pop("name")))
+        return rows.filter(**asked).defer("transcript", "analysis")
+
+    def _to_number(self, number: str) -> Q:
+        queued = Q(dialing_at=None, contact_id__in=contacts_found(self.request.workspace_id, "number", number))
+        return Q(dialing_at__isnull=False, number=number) | queued
+
+
+class Calls(_ListsCalls, Reads):
     """Attempts to reach a contact, and calls received."""
 
     queryset = Call.objects.all()
@@ -163,7 +188,7 @@ class Calls(Lists, Reads):
             rows = rows.filter(outcome=Outcome.UNKNOWN.value, handled_at=None)
         if "status" not in asked:
             rows = rows.exclude(status=CallStatus.WITHDRAWN.value)  # nobody was called
-        return rows.filter(**asked).defer("transcript", "analysis")
+        return super().filtered(rows, asked)
 
     @extend_schema(responses=CallDetail)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
@@ -225,12 +250,9 @@ class Calls(Lists, Reads):
         return self.shown(analyzed, CallDetail)
 
 
-class InboundCalls(Lists):
+class InboundCalls(_ListsCalls):
     """Received calls."""
 
     queryset = Call.objects.filter(direction=Direction.INBOUND.value)
     serializer_class = CallSerializer
     filters = InboundCallFilter
-
-    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
-        return rows.filter(**asked).defer("transcript", "analysis")

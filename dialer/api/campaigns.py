@@ -11,11 +11,11 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from dialer.api.contacts import ImportSerializer, received
+from dialer.api.campaign_contacts import AddedSerializer
 from dialer.api.destinations import destinations_checked
 from dialer.api.resources import Pace
 from dialer.api.shapes import CampaignScheduleField, LimitsField, Reason, RetriesField, WebhookField
-from dialer.campaigns import lifecycle, membership
+from dialer.campaigns import lifecycle
 from dialer.campaigns import report as campaign_report
 from dialer.campaigns import stats as campaign_stats
 from dialer.campaigns.lifecycle import Created, Touched
@@ -32,11 +32,9 @@ from dialer.workspaces.api.fields import (
     TruthField,
     WholeNumberField,
 )
-from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
-from dialer.workspaces.api.parser import StrictJSONParser
+from dialer.workspaces.api.idempotency import idempotent
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Nothing, Strict
-from dialer.workspaces.api.streamed import CsvParser, StreamedBody
 from dialer.workspaces.api.views import Lists, Reads
 from dialer.workspaces.downloads import csv_file
 from dialer.workspaces.values import LONGEST_NAME
@@ -165,21 +163,6 @@ class CampaignSerializer(serializers.Serializer[Any]):
         return shown
 
 
-class RefusedEntry(serializers.Serializer[Any]):
-    index = serializers.IntegerField()
-    field = TextField()
-    reason = TextField()
-
-
-class AddedSerializer(serializers.Serializer[Any]):
-    """Counts of entries; ``submitted`` is the sum of the others."""
-
-    submitted = serializers.IntegerField()
-    added = serializers.IntegerField()
-    duplicates = serializers.IntegerField(help_text="Already in the campaign")
-    refused = RefusedEntry(many=True)
-
-
 class CreatedCampaign(CampaignSerializer):
     contacts = AddedSerializer()
 
@@ -203,16 +186,6 @@ class TouchedCampaign(CampaignSerializer):
 
     def to_representation(self, instance: Touched) -> dict[str, Any]:  # type: ignore[override] # its parent shows a campaign
         return {**CampaignSerializer(instance.campaign).data, "touched": TouchedSerializer(instance).data}
-
-
-class Entries(Strict):
-    contacts = serializers.ListField(
-        child=serializers.JSONField(),
-        min_length=1,
-        max_length=MOST_AT_ONCE,
-        help_text="Ids of contacts, and objects with `phone` and optionally `external_id`, `name`, `time_zone`, "
-        "`metadata`",
-    )
 
 
 class Resume(Reason):
@@ -271,19 +244,6 @@ class Campaigns(Lists, Reads):
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         fields = _fields(self.given(CampaignChange))
         return self.shown(lifecycle.edit(self.named_id(), **request.about, **fields))
-
-    @extend_schema(
-        request={"application/json": Entries, "text/csv": OpenApiTypes.BINARY},
-        responses={200: AddedSerializer, 202: ImportSerializer},
-    )
-    @action(detail=True, methods=["post"], parser_classes=[StrictJSONParser, CsvParser])
-    @idempotent_in_steps
-    def contacts(self, request: ApiRequest, pk: str) -> Response:
-        """Add the valid contacts and name each invalid one by its index; a CSV is read as an import."""
-        if isinstance(request.data, StreamedBody):
-            return self.shown(received(request, campaign=self.get_object()), ImportSerializer, status=202)
-        added = membership.add(self.named_id(), self.given(Entries)["contacts"], **request.about)
-        return self.shown(added, AddedSerializer)
 
     @extend_schema(request=Nothing)
     @action(detail=True, methods=["post"])

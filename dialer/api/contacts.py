@@ -1,26 +1,29 @@
 """Contacts, one by one and as files."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
-from dialer.api.shapes import NumberAsked, PhoneField, Reason
+from dialer.api.shapes import NameAsked, NumberAsked, PhoneField, Reason
 from dialer.campaigns import imports
-from dialer.contacts import contacts
+from dialer.contacts import contacts, finding, suppressions
 from dialer.contacts.contacts import LONGEST_NAME, ContactFields, Effect
-from dialer.models import Campaign, Contact, Import
+from dialer.models import Campaign, Contact, Import, Suppression
 from dialer.rules.statuses import ImportStatus
 from dialer.tasks.imports import import_contacts
 from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.fields import InstantField, ObjectField, OneOfField, PublicIdField, ReferenceField, TextField
 from dialer.workspaces.api.idempotency import idempotent, idempotent_in_steps
+from dialer.workspaces.api.periods import Period, made_within
 from dialer.workspaces.api.request import ApiRequest
 from dialer.workspaces.api.serializers import Filters, Strict
 from dialer.workspaces.api.streamed import CsvParser, StreamedBody
@@ -28,6 +31,11 @@ from dialer.workspaces.api.views import Lists, Reads
 from dialer.workspaces.api_keys import reaches
 from dialer.workspaces.downloads import csv_file
 from dialer.workspaces.models import ApiKey
+
+
+class _SuppressionOf(serializers.Serializer[Any]):
+    id = PublicIdField(Suppression.public_prefix)
+    reason = TextField()
 
 
 class ContactSerializer(Strict):
@@ -45,11 +53,26 @@ class ContactSerializer(Strict):
     timezone_source = TextField(read_only=True)
     warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
     status = TextField(read_only=True, help_text="`outcome_id` of the last analysis")
+    suppressed = serializers.SerializerMethodField(help_text="Its number is on the do-not-call list")
+    suppression = serializers.SerializerMethodField(help_text="The entry of the list, and its reason")
     created_at = InstantField(read_only=True)
 
+    def get_suppressed(self, contact: Contact) -> bool:
+        return contact.phone in self._suppressions()
 
-class ContactFilter(Filters):
+    @extend_schema_field(_SuppressionOf(allow_null=True))
+    def get_suppression(self, contact: Contact) -> dict[str, str] | None:
+        entry = self._suppressions().get(contact.phone)
+        return {"id": entry.public_id, "reason": entry.reason} if entry else None
+
+    def _suppressions(self) -> Mapping[str, Suppression]:
+        found: Mapping[str, Suppression] = self.context["suppressions"]
+        return found
+
+
+class ContactFilter(Period):
     phone = NumberAsked(required=False)
+    name = NameAsked(required=False)
     external_id = TextField(required=False, max_length=LONGEST_NAME)
     status = TextField(required=False, max_length=64)
 
@@ -92,6 +115,27 @@ class Contacts(Lists, Reads):
     serializer_class = ContactSerializer
     filters = ContactFilter
     scope_to_write = ApiKey.Scope.CONTACTS
+    suppressions: Mapping[str, Suppression]
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "suppressions": getattr(self, "suppressions", {})}
+
+    def prepared(self, page: Sequence[Model]) -> Sequence[Any]:
+        rows = cast("Sequence[Contact]", page)
+        self.suppressions = suppressions.of_numbers(self.request.workspace_id, [row.phone for row in rows])
+        return rows
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        if "name" in asked:
+            rows = finding.by_name(rows, asked.pop("name"))
+        return made_within(rows, asked).filter(**asked)
+
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
+        return self.contact(self.get_object())
+
+    def contact(self, contact: Contact, *, status: int = 200) -> Response:
+        self.prepared([contact])
+        return self.shown(contact, status=status)
 
     @extend_schema(
         responses={200: ContactSerializer, 201: ContactSerializer},
@@ -101,10 +145,10 @@ class Contacts(Lists, Reads):
     def create(self, request: ApiRequest) -> Response:
         fields = cast("ContactFields", self.given(ContactSerializer))
         contact, effect = contacts.create(**request.about, **fields)
-        return self.shown(contact, status=201 if effect is Effect.CREATED else 200)
+        return self.contact(contact, status=201 if effect is Effect.CREATED else 200)
 
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
-        return self.shown(self.do(contacts.edit, ContactSerializer))
+        return self.contact(self.do(contacts.edit, ContactSerializer))
 
     @extend_schema(request=Reason, responses={204: None})
     def destroy(self, request: ApiRequest, pk: str) -> Response:

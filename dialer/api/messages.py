@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from dialer.api.calls import CalledContact
+from dialer.api.shapes import NumberAsked
 from dialer.messages import messages
 from dialer.messages.messages import LONGEST_BODY
 from dialer.models import Call, Campaign, Contact, Line, Message
@@ -22,8 +24,9 @@ from dialer.workspaces.api.fields import (
     TextField,
 )
 from dialer.workspaces.api.idempotency import idempotent
+from dialer.workspaces.api.periods import Period, made_within
 from dialer.workspaces.api.request import ApiRequest
-from dialer.workspaces.api.serializers import Filters, Strict
+from dialer.workspaces.api.serializers import Strict
 from dialer.workspaces.api.views import Lists, Reads
 from dialer.workspaces.models import ApiKey
 
@@ -63,7 +66,8 @@ class NewMessage(Strict):
     metadata = ObjectField(required=False, default=dict)
 
 
-class MessageFilter(Filters):
+class MessageFilter(Period):
+    number = NumberAsked(required=False, help_text="The contact's")
     direction = OneOfField(choices=_DIRECTIONS, required=False)
     status = OneOfField(choices=_STATUSES, required=False)
     contact_id = PublicIdField(Contact.public_prefix, required=False)
@@ -78,6 +82,9 @@ class Messages(Lists, Reads):
     serializer_class = MessageSerializer
     filters = MessageFilter
     scope_to_write = ApiKey.Scope.CALLS
+
+    def filtered(self, rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+        return made_within(rows, asked).filter(**asked)
 
     @extend_schema(
         request=NewMessage,

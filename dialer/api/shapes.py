@@ -1,15 +1,22 @@
 """Serializer fields and bodies that several resources share: schedules, rules, limits, webhooks, reasons."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 from dialer.api.components import reference
+from dialer.contacts import finding
+from dialer.contacts.finding import MOST_FOUND
+from dialer.models import Contact
 from dialer.rules import phone_number
+from dialer.workspaces.api.errors import InvalidFields
 from dialer.workspaces.api.fields import ObjectField, TextField
 from dialer.workspaces.api.serializers import Strict
+from dialer.workspaces.values import LONGEST_NAME
 from webhooks.api.shapes import InlineWebhook
 
 LONGEST_REASON = 500
@@ -92,6 +99,34 @@ class NumberAsked(TextField):
             return phone_number.parse(text)
         except phone_number.NumberNotDialable as refused:
             raise serializers.ValidationError(str(refused)) from refused
+
+
+class NameAsked(TextField):
+    """The beginnings of words of a contact's name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        help_text = "Beginnings of words of the contact's name, in any order"
+        super().__init__(max_length=LONGEST_NAME, help_text=help_text, **kwargs)
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if not finding.words_in(text):
+            message = "must have a letter or a digit"
+            raise serializers.ValidationError(message)
+        return text
+
+
+def contacts_found(workspace_id: UUID, field: str, wanted: str) -> Sequence[UUID]:
+    """Return the contacts with a number, or a name, to find their rows; raises ``InvalidFields`` if there are too many.
+
+    A query of its own: with a join, the planner would walk the rows in order and look at the contact of each.
+    """
+    mine = Contact.objects.in_workspace(workspace_id)
+    matching = finding.by_name(mine, wanted) if field == "name" else mine.filter(phone=wanted)
+    found = list(matching.values_list("pk", flat=True)[: MOST_FOUND + 1])
+    if len(found) > MOST_FOUND:
+        raise InvalidFields({field: [f"fits more than {MOST_FOUND:,} contacts"]})
+    return found
 
 
 class PhoneField(TextField):

@@ -15,7 +15,7 @@ from dialer.calls.hashed_numbers import HASHED_PHONE, number_key
 from dialer.rules.contact_limits import ContactLimit, Handed, limits_from, longest_period
 from dialer.rules.openings import Terms
 from dialer.rules.phone_number import country_of
-from dialer.rules.statuses import Direction
+from dialer.rules.statuses import Direction, Rank
 from dialer.rules.time_zones import ContactZones, fallback_zone
 from dialer.rules.window_settings import WEEKEND_OFF, WindowInForce, window_in_force
 from dialer.workspaces.statements import fetch
@@ -113,8 +113,8 @@ _CONTEXTS = """
             EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id AND s.phone = p.phone)
                 OR EXISTS (SELECT FROM dialer_suppression s WHERE s.workspace_id = c.workspace_id
                     AND s.phone = {hashed_phone}) AS is_suppressed
-        FROM dialer_call c JOIN dialer_contact p ON p.id = c.contact_id
-        WHERE c.id = ANY(%(ids)s) ORDER BY c.id {lock}
+        FROM {calls} JOIN dialer_contact p ON p.id = c.contact_id
+        WHERE {id} = ANY(%(ids)s) ORDER BY c.id {lock}
     ), campaigns AS MATERIALIZED (
         SELECT k.id, k.status, k.schedule::text AS schedule, k.time_zone, k.contact_limits::text AS limits,
             k.metadata::text AS metadata, k.end_at, r.rules::text AS policy
@@ -142,11 +142,26 @@ _CONTEXTS = """
     LEFT JOIN campaigns k ON k.id = c.campaign_id
     ORDER BY c.id
 """
+# The calls that the claim would queue: columns that it leaves empty are null, and {} is an empty object.
+_FIRST_CALLS = """
+    dialer_campaigncontact w JOIN dialer_campaign m ON m.id = w.campaign_id
+        CROSS JOIN LATERAL jsonb_populate_record(NULL::dialer_call, jsonb_build_object(
+            'id', w.id, 'workspace_id', w.workspace_id, 'contact_id', w.contact_id, 'campaign_id', w.campaign_id,
+            'campaign_contact_id', w.id, 'chain_id', w.id, 'persona_id', m.persona_id, 'line_id', m.line_id,
+            'direction', 'outbound', 'number', '', 'caller_id', '', 'attempt_number', 1, 'retries_used', 0,
+            'status', 'queued', 'rank', %(rank)s::int, 'due_at', coalesce(w.due_at, %(now)s), 'generation', 0,
+            'held_reason', '', 'schedule', '{}'::jsonb, 'metadata', '{}'::jsonb)) AS c
+"""
 
 
 def contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
     """Read calls with their context, in the order of their ids, without locking anything."""
-    return fetch(CallContext, "call_contexts", _contexts(lock=""), {"ids": list(call_ids), "number_key": number_key()})
+    return fetch(
+        CallContext,
+        "call_contexts",
+        _contexts("dialer_call c", "c.id"),
+        {"ids": list(call_ids), "number_key": number_key()},
+    )
 
 
 def locked_contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
@@ -154,14 +169,27 @@ def locked_contexts_of(call_ids: Iterable[UUID]) -> list[CallContext]:
     return fetch(
         CallContext,
         "lock_call_contexts",
-        _contexts(lock="FOR NO KEY UPDATE OF c"),
+        _contexts("dialer_call c", "c.id", lock="FOR NO KEY UPDATE OF c"),
         {"ids": list(call_ids), "number_key": number_key()},
     )
 
 
-@lru_cache(maxsize=2)
-def _contexts(*, lock: str) -> str:
-    return _CONTEXTS.format(lock=lock, hashed_phone=HASHED_PHONE)
+def contexts_of_first_calls(campaign_contact_ids: Iterable[UUID], *, now: datetime) -> list[CallContext]:
+    """Read waiting contacts as the calls that the claim would queue for them, each with its campaign contact's id.
+
+    A contact whose first call has no time yet counts as due now.
+    """
+    return fetch(
+        CallContext,
+        "first_call_contexts",
+        _contexts(_FIRST_CALLS, "w.id"),
+        {"ids": list(campaign_contact_ids), "number_key": number_key(), "rank": Rank.NEW.value, "now": now},
+    )
+
+
+@lru_cache(maxsize=3)
+def _contexts(calls: str, id_: str, *, lock: str = "") -> str:
+    return _CONTEXTS.format(calls=calls, id=id_, lock=lock, hashed_phone=HASHED_PHONE)
 
 
 def terms_of(call: CallContext) -> Terms:

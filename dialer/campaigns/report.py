@@ -57,16 +57,19 @@ def download(campaign: Campaign, *, actor: Actor, now: datetime) -> Iterator[str
 def lines(campaign: Campaign, *, now: datetime) -> Iterator[str]:
     """Yield the report line by line, with the attempts begun by ``now``; runs one query per page of contacts.
 
-    Times are in the campaign's time zone.
+    All lines have as many cells as the first. Times are in the campaign's time zone.
     """
     zone = ZoneInfo(campaign.time_zone or campaign.workspace.time_zone)
+    # Counted before the first line goes out. An attempt that is committed later, though begun by then, is left out.
     most = _most_attempts(campaign.pk, now=now)
-    yield spreadsheet.line([*OF_CONTACT, *(f"attempt_{n}_{name}" for n in range(1, most + 1) for name in OF_ATTEMPT)])
+    header = [*OF_CONTACT, *(f"attempt_{n}_{name}" for n in range(1, most + 1) for name in OF_ATTEMPT)]
+    yield spreadsheet.line(header)
     after = _FIRST
     while contacts := _contacts(campaign.pk, after=after):
         attempts = _attempts([row.id for row in contacts], now=now)
         for row in contacts:
-            yield spreadsheet.line(_cells(row, attempts.get(row.id, ()), zone))
+            cells = _cells(row, attempts.get(row.id, ())[:most], zone)
+            yield spreadsheet.line(cells + [None] * (len(header) - len(cells)))
         after = contacts[-1].contact_id
 
 

@@ -4,7 +4,7 @@ The number's lock makes this exact: placing checks under the same lock, so it ei
 the call to the carrier before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from dialer.calls import calls, campaign_contacts, events
-from dialer.calls.hashed_numbers import hashed
+from dialer.calls.hashed_numbers import forms_of, hashed
 from dialer.models import Suppression
 from dialer.rules import phone_number
 from dialer.rules.statuses import ContactState
@@ -111,6 +111,13 @@ def add_in_transaction(workspace_id: UUID, phones: Sequence[str], *, reason: str
     _finish_waiting(workspace_id, wanted, now=now)
     record_events(events.contacts_suppressed(added, at=now), now=now)
     return Added(added=added, already=[phone for phone in wanted if phone not in new], withdrawn=len(withdrawn))
+
+
+def of_numbers(workspace_id: UUID, phones: Collection[str]) -> Mapping[str, Suppression]:
+    """Return the entries that suppress these numbers, by number, whether they hold it plainly or as its hash."""
+    form_of = {form: phone for phone in set(phones) if phone for form in forms_of([phone])}
+    found = Suppression.objects.in_workspace(workspace_id).filter(phone__in=form_of)
+    return {form_of[entry.phone]: entry for entry in found}
 
 
 def remove(suppression: Suppression, *, actor: Actor, reason: str, now: datetime) -> bool:

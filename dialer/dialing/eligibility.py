@@ -59,12 +59,17 @@ def check(rows: Sequence[CallContext], *, phones: Mapping[UUID, str], now: datet
     return answers
 
 
-def check_unlocked(call_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, tuple[CallContext, Eligibility]]:
+def check_unlocked(
+    call_ids: Iterable[UUID], *, first_calls_of: Iterable[UUID] = (), now: datetime
+) -> dict[UUID, tuple[CallContext, Eligibility]]:
     """Predict Go, Hold or Drop for queued calls, each with its context, by id.
 
+    With ``first_calls_of``, also for campaign contacts that wait for their first call, by their ids.
     Asks the same rules as placing, but without locks, for each call alone and as if it were due now; changes nothing.
     """
     rows = [call for call in context.contexts_of(call_ids) if call.status == CallStatus.QUEUED]
+    if waiting := list(first_calls_of):
+        rows += context.contexts_of_first_calls(waiting, now=now)
     terms = {call.id: context.terms_of(call) for call in rows}
     ledger = context.ledger_of(((call.workspace_id, call.phone, terms[call.id]) for call in rows), now=now)
     taken = _taken(rows) if rows else set()

@@ -144,6 +144,9 @@ class Call(Owned, PublicId):
             models.Index(
                 fields=["workspace", "number", "dialing_at"], condition=Q(dialing_at__isnull=False), name="call_ledger"
             ),
+            models.Index(
+                fields=["workspace", "dialing_at"], condition=Q(dialing_at__isnull=False), name="call_by_time"
+            ),
             models.Index(fields=["chain_id", "attempt_number"], name="call_chain"),
             models.Index(fields=["workspace", "-id"], name="call_newest"),
             models.Index(fields=["campaign", "-id"], name="call_newest_of_campaign"),

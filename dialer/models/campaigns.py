@@ -115,11 +115,7 @@ class CampaignContact(Owned, PublicId):
             models.Index(
                 fields=["campaign", "due_at", "id"], condition=Q(state="waiting"), name="campaign_contact_waiting"
             ),
-            models.Index(
-                fields=["campaign"],
-                condition=Q(state__in=["waiting", "calling", "callback_pending"]),
-                name="campaign_contact_open",
-            ),
+            models.Index(fields=["campaign", "state", "contact"], name="campaign_contact_by_state"),
             models.Index(fields=["contact"], name="campaign_contact_by_contact"),
         ]
 

@@ -101,10 +101,11 @@ def layout_of(head: bytes, *, at_end: bool) -> Layout:
 
     Chooses the delimiter that gives the most known columns.
     """
-    if head.startswith(_OTHER_ENCODINGS) or b"\x00" in head:
+    first_line = head.strip(_BYTE_ORDER_MARK + b" \t\r\n").partition(b"\n")[0]
+    if head.startswith(_OTHER_ENCODINGS) or b"\x00" in first_line:  # further down, NUL spoils only its row
         message = "the file is not a text in UTF-8; save it as “CSV UTF-8”"
         raise NotReadable(message)
-    if not head.strip(_BYTE_ORDER_MARK + b" \t\r\n"):
+    if not first_line:
         message = "the file is empty"
         raise NotReadable(message)
     mark = len(_BYTE_ORDER_MARK) if head.startswith(_BYTE_ORDER_MARK) else 0

@@ -2,10 +2,11 @@
 
 import pytest
 
+from dialer.calls.hashed_numbers import hashed
 from dialer.models import CampaignContact, Contact, Import, Suppression
 from dialer.tasks.imports import import_contacts
 from tests.api.client import Answer, Api, error_of
-from tests.factories import make_call, make_campaign, make_contact, make_suppression
+from tests.factories import make_call, make_campaign, make_contact, make_suppression, make_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -177,3 +178,27 @@ def test_only_an_admin_key_lifts_a_suppression() -> None:
     assert writer.delete(path, {"reason": "asked"}).status_code == 403
     assert admin.delete(path, {"reason": "asked"}).status_code == 204
     assert not Suppression.objects.exists()
+
+
+def test_a_contact_says_whether_its_number_is_suppressed_and_by_which_entry() -> None:
+    api = Api()
+    contact, other = make_contact(api.workspace), make_contact(api.workspace)
+    entry = make_suppression(api.workspace, contact.phone, reason="dnc_request")
+    make_suppression(make_workspace(), other.phone)
+
+    shown = api.get(f"contacts/{contact.public_id}/").json()
+    listed = {row["id"]: row for row in api.get("contacts/").json()["results"]}
+
+    assert (shown["suppressed"], shown["suppression"]) == (True, {"id": entry.public_id, "reason": "dnc_request"})
+    assert listed[contact.public_id]["suppressed"] is True
+    assert (listed[other.public_id]["suppressed"], listed[other.public_id]["suppression"]) == (False, None)
+
+
+def test_a_number_that_is_suppressed_by_its_hash_is_shown_as_suppressed() -> None:
+    api = Api()
+    make_suppression(api.workspace, hashed("+49301234567"))
+
+    made = api.post("contacts/", {"phone": "+49301234567"})
+
+    assert (made.status_code, made.json()["suppressed"]) == (201, True)
+    assert api.patch(f"contacts/{made.json()['id']}/", {"name": "Jane"}).json()["suppressed"] is True

@@ -9,9 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from callbacks.models import Callback
-from callbacks.queue_views import Waiting, why_waiting
+from callbacks.queue_views import why_waiting
 from dialer.carriers.base import Busy
 from dialer.dialing import eligibility, placing
+from dialer.dialing.waiting import Waiting
 from dialer.models import Call, Campaign, Line
 from dialer.rules.eligibility import BUSY_CONTACT_WAIT, Hold
 from dialer.rules.waits import Waits

@@ -155,6 +155,7 @@ def test_the_columns_that_name_a_problem_are_not_taken_for_metadata_when_the_fil
         (b"Ann,+491701234567\n", "has no header"),
         ("name,phone\n".encode("utf-16"), "UTF-8"),
         (b"PK\x03\x04\x00\x00", "UTF-8"),
+        ("name,phone\nAnn,+491701234567\n".encode("utf-16-le"), "UTF-8"),
         (b'"phone\n+491', "no column for the phone number"),
     ],
 )

@@ -39,8 +39,9 @@ class KeysetPagination(BasePagination):
     ) -> list[Any]:
         self._request = request
         self._ordering = request.query_params.get("ordering", view.default_ordering())
-        if self._ordering not in view.orderings:
-            raise InvalidFields({"ordering": [f"must be one of {', '.join(view.orderings)}"]})
+        offered = view.offered_orderings()
+        if self._ordering not in offered:
+            raise InvalidFields({"ordering": [f"must be one of {', '.join(offered)}"]})
         limit = read_limit(request.query_params.get("limit"))
         descending = self._ordering.startswith("-")
         field = self._ordering.removeprefix("-")
@@ -151,7 +152,8 @@ def _read(text: str | None, model: type[Model], columns: Sequence[str], ordering
 
 
 def _value(model: type[Model], column: str, value: object) -> UUID | datetime | str | int:
-    kind = model._meta.get_field(column).get_internal_type()  # noqa: SLF001 — Django's public way to a field
+    field = model._meta.get_field(column)  # noqa: SLF001 — Django's public way to a field
+    kind = getattr(field, "target_field", field).get_internal_type()
     if kind == "UUIDField":
         return UUID(str(value))
     if kind == "DateTimeField":

@@ -124,9 +124,13 @@ class ApiView(GenericAPIView[Any]):
         model: Any = self.named_in_path.get(name) or self.queryset.model  # type: ignore[union-attr, arg-type]
         return form_of_id(model.public_prefix, also_uuid=True)
 
+    def offered_orderings(self) -> Sequence[str]:
+        """Return the orderings that this request may name."""
+        return self.orderings
+
     def default_ordering(self) -> str:
         """Return the ordering of a list if the request names none."""
-        return self.orderings[0]
+        return self.offered_orderings()[0]
 
     def given(self, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """Return the body as ``serializer_class`` reads it, for a PATCH only its fields; raises ``ValidationError``."""

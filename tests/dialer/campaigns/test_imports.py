@@ -238,11 +238,12 @@ def test_rows_in_other_encodings_and_with_nul_are_problems_that_can_be_kept(work
         )
     )
 
-    assert source.status == "failed"
-    assert "UTF-8" in source.failure
-
-    source = read(received(workspace, "phone,name\n", "+4930901820,Jürgen\n".encode("latin-1"), "+4930901822,B\n"))
-    assert counts(source) == (2, 1, 0, 1)
+    assert source.status == "done"
+    assert counts(source) == (3, 1, 0, 2)
+    assert [(line, reason) for line, _, reason in problems(source)] == [
+        (2, "is not UTF-8; save the file as “CSV UTF-8”"),
+        (3, "contains NUL bytes"),
+    ]
 
 
 def test_problems_of_a_later_batch_have_the_lines_of_the_file(

@@ -226,3 +226,32 @@ def test_members_get_the_report_from_the_campaigns_page_and_others_do_not() -> N
     assert button in page
     assert len(rows_of(body(browser.get(button)))) == 1
     assert browser.get(reverse("admin:dialer_campaign_report", args=[make_campaign().pk])).status_code in (403, 404)
+
+
+def test_every_line_of_a_report_has_as_many_cells_as_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign_report, "PAGE", 2)
+    campaign = make_campaign()
+    for attempts in (0, 3, 1, 2):
+        member = make_campaign_contact(campaign, state="exhausted")
+        for number in range(attempts):
+            make_call(campaign_contact=member, status="ended", attempt_number=number + 1)
+
+    header, *lines = csv.reader(io.StringIO("".join(campaign_report.lines(campaign, now=LATER))))
+
+    assert len(header) == len(campaign_report.OF_CONTACT) + 3 * len(campaign_report.OF_ATTEMPT)
+    assert [len(line) for line in lines] == 4 * [len(header)]
+    assert sorted(line[header.index("attempts")] for line in lines) == ["0", "1", "2", "3"]
+
+
+def test_an_attempt_that_is_stored_while_a_report_is_sent_adds_no_cells() -> None:
+    campaign = make_campaign()
+    member = make_campaign_contact(campaign, state="calling")
+    make_call(campaign_contact=member, status="ended", attempt_number=1)
+    lines = campaign_report.lines(campaign, now=LATER)
+    header = next(lines)
+
+    make_call(campaign_contact=member, status="ended", attempt_number=2)
+
+    rows = list(csv.reader(io.StringIO(header + "".join(lines))))
+    assert [len(row) for row in rows] == [13, 13]
+    assert rows[1][rows[0].index("attempts")] == "1"

@@ -149,14 +149,14 @@ MUTANTS = [
         tests=f"{_ROUTES}::TestList::test_queues_show_pending_callbacks_by_urgency_in_the_order_of_their_times",
     ),
     Mutant(
-        file="callbacks/queue_views.py",
+        file="dialer/dialing/waiting.py",
         name="what has just come due is said to wait for a slot",
-        old="    if call.lease_until is None and call.due_at + GRACE < now:",
+        old="    if call.lease_until is None and call.due_at + _ON_ITS_WAY < now:",
         new="    if call.due_at <= now:",
         tests=f"{_WAITING}::test_what_has_just_come_due_or_is_on_its_way_is_held_by_nothing",
     ),
     Mutant(
-        file="callbacks/queue_views.py",
+        file="dialer/dialing/waiting.py",
         name="a window that never opens is said to open",
         old="reason, None if is_hopeless else at",
         new="reason, at",

@@ -64,8 +64,8 @@ MUTANTS = [
     Mutant(
         file="callbacks/api/views.py",
         name="the queue is shown with the newest first",
-        old='return "scheduled_at" if "queue" in self.request.query_params else "-id"',
-        new='return "-id"',
+        old='return "scheduled_at" if "queue" in self.request.query_params else super().default_ordering()',
+        new="return super().default_ordering()",
         tests=f"{_ROUTES}::TestList::test_queues_show_pending_callbacks_by_urgency_in_the_order_of_their_times",
     ),
     Mutant(
