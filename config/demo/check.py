@@ -159,9 +159,7 @@ def _wait_for_start(api: Api) -> tuple[datetime, float]:
             inbox = api.inbox()
         except requests.RequestException as error:
             if time.monotonic() > deadline:
-                message = (
-                    f"{api.base} does not answer ({type(error).__name__}): start `make run` beside this, without DEMO=0"
-                )
+                message = f"{api.base} does not answer ({type(error).__name__}): start `make run` with its demo"
                 raise NotAnswering(message) from error
             time.sleep(_EVERY_SECONDS)
             continue
