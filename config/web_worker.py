@@ -27,7 +27,6 @@ WAITING_SECONDS = 60.0
 """How long a large body waits for a thread."""
 LINGER_SECONDS = 2.0
 """How long a closed connection is still read, so that its client sees the answer rather than a reset."""
-_MOST_LAST_WORDS = 1_048_576
 _LOOK_SECONDS = 0.5
 
 
@@ -121,7 +120,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             super().handle_error(req, client, addr, exc)
             return
         status, code, message = _REFUSALS[type(exc)]
-        self.log.warning("web.refused status=%d error=%s", status, exc)
+        self.log.warning("web.refused status=%d code=%s", status, code)
         body = json.dumps({"error": {"code": code, "message": message, "fields": {}, "details": {}}}).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
@@ -163,19 +162,18 @@ class WebWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         try:
             conn.sock.settimeout(0)
             conn.sock.shutdown(SHUT_WR)
-            self.poller.register(conn.sock, EVENT_READ, partial(self._on_last_words, conn, [_MOST_LAST_WORDS]))
+            self.poller.register(conn.sock, EVENT_READ, partial(self._on_last_words, conn))
         except (OSError, ValueError):
             self._drop(conn)
         else:
             self._lingering[conn] = time.monotonic() + LINGER_SECONDS
 
-    def _on_last_words(self, conn: TConn, left: list[int], client: socket) -> None:
+    def _on_last_words(self, conn: TConn, client: socket) -> None:
         try:
-            size = len(client.recv(65_536))
+            has_more = bool(client.recv(65_536))
         except OSError:
-            size = 0
-        left[0] -= size
-        if not size or left[0] <= 0:
+            has_more = False
+        if not has_more:
             self._stop_watching(conn)
             self._drop(conn)
 
