@@ -9,7 +9,7 @@ WORKERS ?= 3
 BROKER ?= valkey
 
 .DEFAULT_GOAL := help
-.PHONY: hypothesis thorough-chaos help install run test lint demo-check chaos chaos-webhooks hostile simulate fuzz mutants test-alone thorough bench format reset login shell real-run
+.PHONY: hypothesis thorough-chaos help install run test lint audit sbom demo-check chaos chaos-webhooks hostile simulate fuzz mutants test-alone thorough bench format reset login shell real-run
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,12 +28,19 @@ run: $(INSTALLED)  ## run Ringback with embedded PostgreSQL and Valkey, until Ct
 test: $(INSTALLED)  ## run the whole test suite on temporary servers (ARGS="-k …")
 	@$(ALONE) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-lint: $(INSTALLED)  ## check format, types, imports between packages, and migrations
+lint: $(INSTALLED)  ## check format, types, imports between packages, insecure code, and migrations
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive callbacks config dialer webhooks
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+audit: $(INSTALLED)  ## ask for known vulnerabilities of all installed packages
+	@$(BIN)/python -m config.local.advisories
+
+sbom: $(INSTALLED)  ## list all installed packages in sbom.json (CycloneDX)
+	@$(BIN)/cyclonedx-py environment --output-reproducible --output-file sbom.json .venv
 
 demo-check: $(INSTALLED)  ## check the demo's promises against a running `make run`
 	@$(BIN)/python -m config.demo.check $(ARGS)

@@ -114,7 +114,7 @@ _KEYS: Mapping[GroupBy, str] = {
 }
 _JOINS: Mapping[GroupBy, str] = {GroupBy.HOUR: _ON_THE_CONTACTS_CLOCK, GroupBy.WEEKDAY: _ON_THE_CONTACTS_CLOCK}
 _CALLS = "dialer_call"
-# MATERIALIZED, so that calls are read in the order of the table: in that of chains it took 26 s, not 12 (ADR 15).
+# MATERIALIZED, so that calls are read in the order of the table: in that of chains it took 26 s, not 12 (ADR 19).
 _CALLS_WITH_PREVIOUS = """(
     WITH ended AS MATERIALIZED (
         SELECT workspace_id, campaign_id, chain_id, direction, status, outcome, dialing_at, ended_at FROM dialer_call

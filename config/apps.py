@@ -14,5 +14,6 @@ class ConfigConfig(AppConfig):
         register(checks.servers_are_named)
         register(checks.secrets_are_given)
         register(checks.hosts_are_named)
-        register(checks.metrics_are_guarded, deploy=True)
+        register(checks.nothing_is_relaxed)
+        register(checks.metrics_are_shown, deploy=True)
         register(checks.proxies_are_named, deploy=True)

@@ -7,8 +7,11 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
+from django.core.exceptions import ImproperlyConfigured
 
 _BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
+_SHORTEST_KEY = 32
+_FEWEST_CHARACTERS = 8
 
 
 def servers_are_named(**_: object) -> list[CheckMessage]:
@@ -103,13 +106,64 @@ def proxies_are_named(**_: object) -> list[CheckMessage]:
     ]
 
 
-def metrics_are_guarded(**_: object) -> list[CheckMessage]:
+def nothing_is_relaxed(**_: object) -> list[CheckMessage]:
+    """Refuse everywhere else what only a local run may do."""
+    if settings.LOCAL_RUN:
+        return []
+    problems: list[CheckMessage] = []
+    if settings.DEBUG:
+        problems.append(
+            Error(
+                "DEBUG is on: error pages show code and settings to everybody.",
+                hint="Leave it out.",
+                id="config.E009",
+            )
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        problems.append(
+            Error(
+                "ALLOWED_HOSTS contains *: links in answers can be made to lead to any host.",
+                hint="ALLOWED_HOSTS=ringback.example.com",
+                id="config.E010",
+            )
+        )
+    problems += [
+        Error(
+            f"{name} is missing, has fewer than {_SHORTEST_KEY} characters, or repeats a few.",
+            hint='python -c "import secrets; print(secrets.token_urlsafe(48))"',
+            id="config.E011",
+        )
+        for name in _weak_keys()
+    ]
+    return problems
+
+
+def _weak_keys() -> list[str]:
+    try:
+        secret_key = settings.SECRET_KEY
+    except ImproperlyConfigured:  # Django does not give out an empty one
+        secret_key = ""
+    optional = {
+        "NUMBER_HASH_KEY": [settings.NUMBER_HASH_KEY],
+        "METRICS_TOKEN": [settings.METRICS_TOKEN],
+        "SIMULATED_CARRIER_SECRET": [settings.SIMULATED_CARRIER_SECRET],
+    }
+    keys = {"SECRET_KEY": [secret_key], "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS}
+    keys |= {name: [key for key in given if key] for name, given in optional.items()}
+    return [
+        name
+        for name, given in keys.items()
+        if any(len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS for key in given)
+    ]
+
+
+def metrics_are_shown(**_: object) -> list[CheckMessage]:
     if settings.METRICS_TOKEN:
         return []
     return [
         Caution(
-            "METRICS_TOKEN is not set: everybody who reaches /metrics can read the figures.",
-            hint="Set it and give it to Prometheus as bearer token, or block /metrics at the proxy.",
+            "METRICS_TOKEN is not set: /metrics refuses everybody.",
+            hint="Set it and give it to Prometheus as bearer token.",
             id="config.W002",
         )
     ]

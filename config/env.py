@@ -45,12 +45,17 @@ env = environ.Env(
     SIMULATED_CARRIER_URL=(str, ""),
     SIMULATED_CARRIER_SECRET=(str, ""),
     SIMULATED_CARRIER_LEDGER=(str, ""),
+    # Imports
+    IMPORT_LARGEST_FILE_MB=(int, 200),
+    IMPORT_MOST_LINES=(int, 1_000_000),
+    IMPORTS_AT_ONCE=(int, 5),
     # Webhooks
     WEBHOOK_HEADER_PREFIX=(str, "X-Kejue"),
     WEBHOOK_ALLOWED_NETWORKS=(list, []),
     WEBHOOK_DNS_SERVERS=(list, []),
     WEBHOOK_CA_FILE=(str, ""),
     # Local runs and tests
+    LOCAL_RUN=(bool, False),
     DATA_DIR=(str, ".data"),
     DEMO=(bool, False),
     DEMO_API_KEY=(str, ""),

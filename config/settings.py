@@ -13,6 +13,7 @@ django_stubs_ext.monkeypatch()
 
 # Process ------------------------------------------------------------------------------------------------------------
 PROCESS = env("PROCESS")
+LOCAL_RUN = env("LOCAL_RUN")
 DATA_DIR = BASE_DIR / env("DATA_DIR")
 
 # Secrets ------------------------------------------------------------------------------------------------------------
@@ -104,6 +105,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_ENGINE = "dialer.sign_in.store"
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Unfold's Alpine.js evaluates expressions ('unsafe-eval') and it sets styles inline; nothing else of that is allowed.
@@ -167,7 +169,11 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "ringback",
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        "OPTIONS": {
+            "serializer": "config.cache.JsonSerializer",  # Django's own is pickle
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+        },
     }
 }
 
@@ -181,6 +187,11 @@ CARRIER_REQUESTS_AT_ONCE = env("CARRIER_REQUESTS_AT_ONCE")
 SIMULATED_CARRIER_URL = env("SIMULATED_CARRIER_URL").rstrip("/")
 SIMULATED_CARRIER_SECRET = env("SIMULATED_CARRIER_SECRET")
 SIMULATED_CARRIER_LEDGER = env("SIMULATED_CARRIER_LEDGER") or str(DATA_DIR / "carrier-ledger.jsonl")
+
+# Imports ------------------------------------------------------------------------------------------------------------
+IMPORT_LARGEST_FILE_MB = env("IMPORT_LARGEST_FILE_MB")
+IMPORT_MOST_LINES = env("IMPORT_MOST_LINES")
+IMPORTS_AT_ONCE = env("IMPORTS_AT_ONCE")
 
 # Webhooks -----------------------------------------------------------------------------------------------------------
 WEBHOOK_HEADER_PREFIX = env("WEBHOOK_HEADER_PREFIX")

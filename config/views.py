@@ -42,7 +42,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
     expected = f"Bearer {settings.METRICS_TOKEN}"
-    if settings.METRICS_TOKEN and not secrets.compare_digest(
+    if not settings.METRICS_TOKEN or not secrets.compare_digest(
         request.headers.get("Authorization", "").encode(), expected.encode()
     ):
         return HttpResponse("Requires METRICS_TOKEN as bearer token.\n", status=401, content_type="text/plain")

@@ -1,11 +1,14 @@
 """The demo's inbox: an ordinary receiver of webhooks that uses the published verifier of Standard Webhooks.
 
 Any endpoint whose URL ends in ``/demo/inbox/NAME/`` may send to it; that endpoint's secret verifies its messages.
+Only people and keys of the demo's workspace read it.
 """
 
 import json
 from typing import Any, Final, NamedTuple
 
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -16,12 +19,16 @@ from django.views.decorators.http import require_POST, require_safe
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from config.models import Demo, InboxMessage
+from dialer.workspaces import api_keys
 from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import Workspace
 from dialer.workspaces.statements import fetch
 from webhooks.models import Endpoint
 
 KEPT: Final = 20_000
 SHOWN: Final = 100
+LONGEST_BODY: Final = 1_048_576
+"""In bytes; whoever reaches the demo may send to it."""
 _SWEEP_EVERY: Final = 500
 _SHOWN_HEADERS: Final = ("webhook-", "x-", "content-type", "user-agent", "authorization")
 
@@ -30,6 +37,8 @@ _SHOWN_HEADERS: Final = ("webhook-", "x-", "content-type", "user-agent", "author
 @never_cache
 def show(request: HttpRequest) -> HttpResponse:
     """Show the messages, newest first; ``?event=`` filters them, ``?message=`` shows one in full."""
+    if not _is_let_in(request):
+        return redirect_to_login(request.get_full_path())
     chosen = request.GET.get("event", "")
     rows = InboxMessage.objects.filter(**({"event": chosen} if chosen else {})).order_by("-id")
     opened = get_object_or_404(InboxMessage, message_id=request.GET["message"]) if "message" in request.GET else None
@@ -51,14 +60,16 @@ def show(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-def summary(_request: HttpRequest) -> JsonResponse:
-    """Return the demo's start and the messages as JSON, for ``make demo-check``."""
-    demo = Demo.objects.select_related("workspace").first()
+def summary(request: HttpRequest) -> JsonResponse:
+    """Return the demo's start and the messages as JSON, for ``make demo-check``, which sends the demo's API key."""
+    if not _is_let_in(request):
+        return JsonResponse({"error": "Sign in, or send an API key of the demo as bearer token."}, status=401)
+    demo = Demo.objects.select_related("workspace").get()
     rows = list(InboxMessage.objects.order_by("id").values_list("message_id", "problem", "event", "times"))
     return JsonResponse(
         {
-            "workspace_id": demo.workspace.public_id if demo else None,
-            "started_at": demo.started_at.isoformat() if demo else None,
+            "workspace_id": demo.workspace.public_id,
+            "started_at": demo.started_at.isoformat(),
             "now": database_now().isoformat(),
             "count": len(rows),
             "verified": sum(not problem for _, problem, _, _ in rows),
@@ -66,6 +77,18 @@ def summary(_request: HttpRequest) -> JsonResponse:
             "ids": [message_id for message_id, _, _, _ in rows],
         }
     )
+
+
+def _is_let_in(request: HttpRequest) -> bool:
+    """Whether the request has a key of the demo's workspace, or comes from somebody who sees that in the admin."""
+    demo = Demo.objects.first()
+    if demo is None:
+        return False
+    if given := request.headers.get("Authorization", "").removeprefix("Bearer "):
+        key = api_keys.authenticate(given, now=database_now())
+        return key is not None and key.workspace_id == demo.workspace_id
+    mine = Workspace.objects.visible_to(request.user).filter(pk=demo.workspace_id)
+    return admin.site.has_permission(request) and mine.exists()
 
 
 class _Kept(NamedTuple):
@@ -78,7 +101,9 @@ def receive(request: HttpRequest, name: str) -> HttpResponse:
     """Accept a webhook, verified or not; the page shows what is wrong with it."""
     headers = {key.lower(): value for key, value in request.headers.items()}
     message_id = headers.get("webhook-id", "")[:100]
-    body = request.body
+    body = request.read(LONGEST_BODY + 1)
+    if len(body) > LONGEST_BODY:
+        return HttpResponse("the message is too large\n", status=413, content_type="text/plain")
     if not message_id:
         return HttpResponse("webhook-id is missing\n", status=400, content_type="text/plain")
     rows = fetch(

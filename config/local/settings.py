@@ -17,6 +17,7 @@ from pathlib import Path
 from config.env import BASE_DIR
 
 RELAXED = {
+    "LOCAL_RUN": "1",
     "BEHIND_TLS": "0",
     "HOST": "127.0.0.1",
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
@@ -44,6 +45,7 @@ def kept(folder: Path, **chosen: str) -> dict[str, str]:
     made = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "METRICS_TOKEN": secrets.token_urlsafe(24),
         "SIMULATED_CARRIER_SECRET": secrets.token_urlsafe(24),
         "DEMO_PASSWORD": secrets.token_urlsafe(9),
         "DEMO_API_KEY": f"rb_{secrets.token_urlsafe(32)}",
@@ -91,7 +93,11 @@ def free_port(*preferred: int | str | None) -> int:
 def welcome(settings: Mapping[str, str]) -> str:
     """Return the addresses of all pages, and the demo's password and API key."""
     base = f"http://127.0.0.1:{settings['PORT']}"
-    lines = [f"  admin      {base}/admin/", f"  API docs   {base}/api/docs/"]
+    lines = [
+        f"  admin      {base}/admin/",
+        f"  API docs   {base}/api/docs/",
+        f"  metrics    {base}/metrics    bearer token  {settings['METRICS_TOKEN']}",
+    ]
     if settings["DEMO"] != "0":
         lines += [
             f"  inbox      {base}/demo/inbox/",

@@ -1,7 +1,7 @@
 """Imports: upload a CSV, follow how workers read it, and download its bad rows."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -17,7 +17,7 @@ from dialer.campaigns import imports
 from dialer.models import Campaign, Import
 from dialer.rules.statuses import ImportStatus
 from dialer.tasks import import_contacts
-from dialer.workspaces.admin.base import workspaces_of
+from dialer.workspaces.admin.base import its_own_words, workspaces_of
 from dialer.workspaces.admin.columns import column
 from dialer.workspaces.admin.forms import MadeOnceAdmin, WriteForm
 from dialer.workspaces.admin.verbs import actor_of
@@ -71,6 +71,10 @@ class ImportForm(WriteForm):
 @admin.register(Import)
 class ImportAdmin(MadeOnceAdmin):
     form = ImportForm
+    refusals: ClassVar[Any] = {
+        imports.FileTooLarge: its_own_words,
+        imports.TooManyImports: lambda _: "the workspace has too many imports under way; wait for one to end",
+    }
     ordering = ("-id",)
     sortable_by = ()
     list_display = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dialer.campaigns.imports import FileTooLarge, TooManyImports
 from dialer.campaigns.lifecycle import CampaignNotStartable
 from dialer.campaigns.settings import InvalidCampaign
 from dialer.contacts.contacts import ContactOnACall
@@ -40,11 +41,17 @@ def _not_startable(error: CampaignNotStartable) -> Problem:
     return conflict("campaign_not_startable", f"The campaign cannot run: {error}.")
 
 
+@answers(FileTooLarge)
+def _file_too_large(error: FileTooLarge) -> Problem:
+    return Problem(status=413, code="too_large", message=f"Not accepted: {error}.")
+
+
 conflicts(
     {
         ContactOnACall: ("contact_on_a_call", "The contact is being called; delete it when the call has ended."),
         DefaultNeeded: ("default_needed", "A workspace needs a default policy; make another one the default first."),
         NumberSuppressed: ("contact_suppressed", "The contact's number is on the list of numbers not to be called."),
+        TooManyImports: ("too_many_imports", "This workspace has too many imports under way; wait for one to end."),
         AlreadyAnalyzed: ("already_analyzed", "The call has an analysis; `replace: true` replaces it."),
     }
 )

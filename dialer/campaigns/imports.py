@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -23,6 +24,7 @@ from dialer.rules.contact_file import LONGEST_ROW, PROBLEM_COLUMNS, Layout, NotR
 from dialer.rules.statuses import CAMPAIGN_OVER, ImportStatus
 from dialer.workspaces.audit import Actor, Change, record
 from dialer.workspaces.ids import public_id
+from dialer.workspaces.locks import lock_numbers
 from dialer.workspaces.statements import fetch
 from dialer.workspaces.transitions import TransitionConflict
 
@@ -35,6 +37,14 @@ UPLOAD_LASTS = timedelta(hours=6)
 _OPEN = (ImportStatus.WAITING, ImportStatus.RUNNING)
 _LONGEST_SHOWN_CELL = 500
 _MOST_SHOWN_CELLS = 100
+
+
+class TooManyImports(Exception):
+    """The workspace has as many imports under way as it may have."""
+
+
+class FileTooLarge(Exception):
+    """The file has more bytes or more lines than a file may have; the message says which."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,24 +69,54 @@ def receive(
 
     Reading starts only after the audit entry exists.
     With ``campaign_id`` the contacts are added to the campaign too: raises ``Campaign.DoesNotExist``, and
-    ``TransitionConflict`` if it has ended. Publish ``dialer.import_contacts`` afterwards, or wait for the sweep.
+    ``TransitionConflict`` if it has ended. Raises :class:`TooManyImports`, and :class:`FileTooLarge`; then, and if the
+    sender breaks off, nothing is left of the upload. Publish ``dialer.import_contacts`` afterwards, or wait for the
+    sweep.
     """
     if campaign_id is not None:
         campaign: Campaign = Campaign.objects.in_workspace(workspace_id).get(pk=campaign_id)
         if campaign.status in CAMPAIGN_OVER:
             raise TransitionConflict(what="the campaign", from_=campaign.status, to="one with more contacts")
-    source: Import = Import.objects.create(
-        workspace_id=workspace_id, campaign_id=campaign_id, file_name=_shown(file_name)[:255], created_at=now
-    )
-    total = 0
-    for number, content in enumerate(_parts(chunks)):
-        ImportPart.objects.create(source=source, number=number, content=content)
-        total += len(content)
+    source = _begin(workspace_id, campaign_id, file_name=file_name, now=now)
+    try:
+        total = _store(source, chunks)
+    except (FileTooLarge, OSError):
+        source.delete()
+        raise
     with transaction.atomic():
         source.status, source.bytes_total = ImportStatus.WAITING, total
         source.save(update_fields=["status", "bytes_total"])
         record(actor, [_uploaded(source)], now=now)
     return source
+
+
+def _begin(workspace_id: UUID, campaign_id: UUID | None, *, file_name: str, now: datetime) -> Import:
+    """Take one of the workspace's places; a lock makes the count exact."""
+    with transaction.atomic():
+        lock_numbers([(workspace_id, "imports")])
+        under_way = Import.objects.in_workspace(workspace_id).filter(status__in=(ImportStatus.UPLOADING, *_OPEN))
+        if under_way.count() >= settings.IMPORTS_AT_ONCE:
+            raise TooManyImports
+        source: Import = Import.objects.create(
+            workspace_id=workspace_id, campaign_id=campaign_id, file_name=_shown(file_name)[:255], created_at=now
+        )
+    return source
+
+
+def _store(source: Import, chunks: Iterable[bytes]) -> int:
+    """Store the bytes, and return how many; raises :class:`FileTooLarge` as soon as there are too many."""
+    size = lines = 0
+    for number, content in enumerate(_parts(chunks)):
+        size += len(content)
+        lines += content.count(b"\n")
+        if size > settings.IMPORT_LARGEST_FILE_MB * 1_000_000:
+            message = f"the file has more than {settings.IMPORT_LARGEST_FILE_MB:,} MB"
+            raise FileTooLarge(message)
+        if lines > settings.IMPORT_MOST_LINES:
+            message = f"the file has more than {settings.IMPORT_MOST_LINES:,} lines"
+            raise FileTooLarge(message)
+        ImportPart.objects.create(source=source, number=number, content=content)
+    return size
 
 
 def read_batch(import_id: UUID, *, now: datetime) -> bool:

@@ -431,22 +431,20 @@ def _lock_makers(workspace_id: UUID, rows: Iterable[ContactFields]) -> None:
 
     Lock order: this lock comes before those of numbers and rows.
     """
-    keys = {
-        _shard(workspace_id, str(value))
-        for row in rows
-        for value in (row.get("external_id"), row.get("phone"))
-        if value
-    }
+    shards = {_shard(str(value)) for row in rows for value in (row.get("external_id"), row.get("phone")) if value}
     run(
         "lock_makers_of_contacts",
         "SELECT pg_advisory_xact_lock(k) FROM unnest(%(keys)s::bigint[]) WITH ORDINALITY AS t(k, o) ORDER BY o",
-        {"keys": sorted(keys)},
+        {"keys": sorted(_lock_of(workspace_id, shard) for shard in shards)},
     )
 
 
-def _shard(workspace_id: UUID, key: str) -> int:
-    number = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=2).digest(), "big") % _SHARDS
-    digest = hashlib.blake2b(f"contacts:{workspace_id}:{number}".encode(), digest_size=8).digest()
+def _shard(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=2).digest(), "big") % _SHARDS
+
+
+def _lock_of(workspace_id: UUID, shard: int) -> int:
+    digest = hashlib.blake2b(f"contacts:{workspace_id}:{shard}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 

@@ -61,6 +61,16 @@ def read_by_library(phone: str) -> phonenumbers.PhoneNumber | None:
         return None
 
 
+@lru_cache(maxsize=1_024)
+def type_of(phone: str) -> int:
+    """Return the ``phonenumbers.PhoneNumberType`` of a number; ``UNKNOWN`` if its country's plan has no such number.
+
+    The library tries a dozen patterns for it, so its doubts and its zones share the answer.
+    """
+    number = read_by_library(phone)
+    return phonenumbers.PhoneNumberType.UNKNOWN if number is None else phonenumbers.number_type(number)
+
+
 @lru_cache(maxsize=65_536)
 def doubts(phone: str) -> tuple[str, ...]:
     """Return the phone-number library's doubts about a number of the right shape; usually none."""
@@ -69,7 +79,7 @@ def doubts(phone: str) -> tuple[str, ...]:
         return ("unknown country code",)
     if not phonenumbers.is_possible_number(number):
         return ("unusual length for its country",)
-    if not phonenumbers.is_valid_number(number):
+    if type_of(phone) == phonenumbers.PhoneNumberType.UNKNOWN:
         return ("not in its country's numbering plan",)
     return ()
 

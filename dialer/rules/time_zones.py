@@ -5,13 +5,16 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import available_timezones
 
+from phonenumbers import PhoneNumberType, is_number_type_geographical
 from phonenumbers import timezone as number_zones
 
 from dialer.rules.calling_window import LONGEST_WAIT, CallingWindow, next_opening
-from dialer.rules.phone_number import read_by_library
+from dialer.rules.phone_number import read_by_library, type_of
 from dialer.rules.window_settings import NARROWED
 
 _UNKNOWN = "Etc/Unknown"
+_ZONES_OF_COUNTRY: dict[int, tuple[str, ...]] = {}
+"""Zones by country code, of numbers that are not tied to a place; filled as they are asked for."""
 _SEARCH_IN_ALL_ZONES = timedelta(days=14)
 """If several zones have no common opening within this time, the fallback zone is used."""
 
@@ -67,9 +70,15 @@ def zones_for(*, time_zone: str, phone: str) -> ContactZones:
     if time_zone:
         return ContactZones(zones=(time_zone,), source="contact")
     number = read_by_library(phone)
-    if number is None:
+    if number is None or (kind := type_of(phone)) == PhoneNumberType.UNKNOWN:
         return ContactZones(zones=(), source="")
-    zones = tuple(sorted(set(number_zones.time_zones_for_number(number)) - {_UNKNOWN}))
+    code = number.country_code or 0
+    if is_number_type_geographical(kind, code):
+        named = number_zones.time_zones_for_geographical_number(number)
+    else:  # depends on the country code alone
+        named = _ZONES_OF_COUNTRY.get(code) or number_zones.time_zones_for_number(number)
+        _ZONES_OF_COUNTRY[code] = named
+    zones = tuple(sorted(set(named) - {_UNKNOWN}))
     return ContactZones(zones=zones, source="number" if len(zones) == 1 else "number_set" if zones else "")
 
 

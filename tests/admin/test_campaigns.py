@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from dialer.campaigns import imports
@@ -315,6 +315,26 @@ def test_an_uploaded_file_is_read_with_progress_and_its_bad_rows_come_back(
     assert b"".join(bad.streaming_content).decode().splitlines()[1].endswith("Bad,12")
     stranger = browser_of(make_workspace(name="Globex"))
     assert stranger.get(reverse("admin:dialer_import_bad_rows", args=[source.pk])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("quota", "told"),
+    [
+        ({"IMPORT_MOST_LINES": 0}, "the file has more than 0 lines."),
+        ({"IMPORTS_AT_ONCE": 0}, "the workspace has too many imports under way"),
+    ],
+)
+def test_a_file_beyond_a_quota_is_refused_on_the_form(
+    browser: Client, workspace: Workspace, quota: dict[str, int], told: str
+) -> None:
+    file = SimpleUploadedFile("people.csv", b"phone\n+4930123456\n")
+
+    with override_settings(**quota):
+        answer = browser.post(reverse("admin:dialer_import_add"), {"workspace": workspace.pk, "file": file})
+
+    assert answer.status_code == 200
+    assert told in answer.content.decode()
+    assert not Import.objects.exists()
 
 
 def test_a_file_may_be_for_no_campaign(browser: Client, workspace: Workspace) -> None:

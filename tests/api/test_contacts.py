@@ -1,6 +1,7 @@
 """Contacts, imports and suppressions over HTTP."""
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from dialer.calls.hashed_numbers import hashed
 from dialer.models import CampaignContact, Contact, Import, Suppression
@@ -202,3 +203,17 @@ def test_a_number_that_is_suppressed_by_its_hash_is_shown_as_suppressed() -> Non
 
     assert (made.status_code, made.json()["suppressed"]) == (201, True)
     assert api.patch(f"contacts/{made.json()['id']}/", {"name": "Jane"}).json()["suppressed"] is True
+
+
+def test_too_large_a_file_and_too_many_at_once_are_refused_with_the_reason(settings: Settings) -> None:
+    api = Api()
+    settings.IMPORT_MOST_LINES, settings.IMPORTS_AT_ONCE = 2, 1
+
+    large = send_csv(api, "contacts/import/", "phone\n+49301234567\n+49301234568\n")
+    taken = send_csv(api, "contacts/import/", "phone\n+49301234567\n")
+    many = send_csv(api, "contacts/import/", "phone\n+49301234568\n")
+
+    assert (large.status_code, error_of(large)["code"]) == (413, "too_large")
+    assert error_of(large)["message"] == "Not accepted: the file has more than 2 lines."
+    assert (taken.status_code, many.status_code, error_of(many)["code"]) == (202, 409, "too_many_imports")
+    assert Import.objects.count() == 1

@@ -3,14 +3,17 @@
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.demo.workspace import CALLER_ID
 from dialer.models import Call
 from dialer.workspaces.clock import database_now
 from tests.api.client import Answer, Api
@@ -43,6 +46,14 @@ def examples() -> Iterator[Example]:
             yield example_in(words[start + 1 : end])
 
 
+def day_of_the_page() -> str:
+    """Run the first block of the page in a shell, and return what it makes of ``$day``."""
+    block = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+    return subprocess.run(  # noqa: S603 — the words of our own page
+        ["/bin/sh", "-c", f'{block}\nprintf %s "$day"'], capture_output=True, text=True, check=True
+    ).stdout
+
+
 def example_in(arguments: list[str]) -> Example:
     example = Example(url="")
     words = iter(arguments)
@@ -73,16 +84,16 @@ class Reader:
 
     def __init__(self) -> None:
         self.api = Api(scope="admin")
-        make_line(self.api.workspace, is_default=True, caller_ids=["+493012345678"])
+        make_line(self.api.workspace, is_default=True, caller_ids=[CALLER_ID])
         self.ids = {"per": make_persona(self.api.workspace).public_id}
+        self.day = day_of_the_page()
         self.client = DescribedClient(
             headers={"Authorization": f"Bearer {self.api.plain}"}, raise_request_exception=False
         )
 
     def run(self, example: Example) -> Answer:
         self._prepare(example)
-        later = soon(days=2).date().isoformat()
-        body = re.sub(r"2030-01-1\d", later, self._filled(example.body.decode())).encode()
+        body = self._filled(example.body.decode()).replace("$day", self.day).encode()
         answer = self.client.generic(
             example.method,
             self._filled(example.url),
@@ -133,6 +144,15 @@ class Reader:
             self.ids[shown["id"].rpartition("_")[0]] = shown["id"]
         if isinstance(shown, dict) and isinstance(shown.get("added"), list) and shown["added"]:
             self._remember(shown["added"][0])
+
+
+def test_no_example_names_a_day_that_passes_or_is_too_far_ahead() -> None:
+    named = [example.body.decode() + example.url for example in examples()]
+
+    assert any("$day" in text for text in named)
+    assert [text for text in named if re.search(r"\b20(2[6-9]|[3-9][0-9])-", text)] == []
+    ahead = date.fromisoformat(day_of_the_page()) - datetime.now(tz=UTC).date()
+    assert timedelta(days=1) < ahead < timedelta(days=14)
 
 
 @pytest.mark.django_db(transaction=True)

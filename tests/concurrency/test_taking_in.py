@@ -1,12 +1,15 @@
 """Two at once: one contact comes in twice, one import has two readers, a campaign ends while contacts are added."""
 
+import contextlib
+
 import pytest
+from pytest_django.fixtures import Settings
 
 from dialer.campaigns import completion as campaign_completion
 from dialer.campaigns import imports, membership
 from dialer.contacts import contacts
 from dialer.contacts.contacts import ContactFields
-from dialer.models import Contact
+from dialer.models import Contact, Import
 from dialer.workspaces.audit import SYSTEM
 from tests.concurrency.interleaving import Rewrites, threads, uncommitted
 from tests.concurrency.members import a_member
@@ -55,6 +58,35 @@ def test_a_second_reader_of_an_import_leaves_it_to_the_first() -> None:
 
     source.refresh_from_db()
     assert (source.status, source.rows_read) == ("done", 1)
+
+
+def imports_begun_by_two(rewrites: Rewrites) -> int:
+    """Upload two files at once where one may be under way; count the imports."""
+    workspace = make_workspace()
+
+    def upload() -> None:
+        with contextlib.suppress(imports.TooManyImports):
+            imports.receive(workspace.id, [b"phone\n"], actor=SYSTEM, now=NOW)
+
+    with threads(rewrites) as running:
+        with uncommitted(running, upload, name="first") as first:
+            second = running.start(upload, name="second")
+            running.held_back(second, by=first)
+        second.result()
+    count: int = Import.objects.filter(workspace=workspace).count()
+    return count
+
+
+def test_two_files_at_once_do_not_both_take_the_last_place(settings: Settings) -> None:
+    settings.IMPORTS_AT_ONCE = 1
+
+    assert {imports_begun_by_two({}) for _ in range(ROUNDS)} == {1}
+
+
+def test_without_its_lock_the_last_place_is_taken_twice(settings: Settings) -> None:
+    settings.IMPORTS_AT_ONCE = 1
+
+    assert imports_begun_by_two({"lock_numbers": (("pg_advisory_xact_lock(k)", "k"),)}) == 2
 
 
 def test_a_campaign_does_not_complete_while_somebody_adds_a_contact() -> None:

@@ -1,9 +1,12 @@
 import fnmatch
 import gc
+import pickle
 from datetime import datetime, timedelta
 
 import pytest
 from celery import signals
+from kombu.exceptions import ContentDisallowed
+from kombu.serialization import loads, prepare_accept_content
 
 from config.celery import QUEUES, ROUTES, app
 from config.env import BASE_DIR
@@ -85,3 +88,12 @@ def test_a_worker_that_is_ready_spares_the_collector_what_it_has_loaded() -> Non
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()
+
+
+def test_the_broker_brings_data_and_no_pickles() -> None:
+    accepted = app.conf.accept_content
+
+    with pytest.raises(ContentDisallowed):
+        loads(pickle.dumps(1), "application/x-python-serialize", "binary", accept=prepare_accept_content(accepted))
+
+    assert (accepted, app.conf.task_serializer) == (["json"], "json")

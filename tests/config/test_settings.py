@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings as SettingsWrapper
 
 from config import checks
 from config.env import BASE_DIR, env
+from config.local.settings import RELAXED
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:
@@ -92,6 +93,39 @@ def test_a_proxy_that_is_not_named_is_warned_of(settings: SettingsWrapper) -> No
     settings.TRUSTED_PROXIES = ["10.1.2.3"]
 
     assert (unnamed, checks.proxies_are_named()) == (["config.W003"], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("DEBUG", True, ["config.E009"]),
+        ("ALLOWED_HOSTS", ["ringback.example.com", "*"], ["config.E010"]),
+        ("SECRET_KEY", "", ["config.E011"]),
+        ("SECRET_KEY", "k3pt-secret", ["config.E011"]),
+        ("SECRET_KEY_FALLBACKS", ["a" * 64], ["config.E011"]),
+        ("NUMBER_HASH_KEY", "k3pt-secret", ["config.E011"]),
+        ("METRICS_TOKEN", "k3pt-secret", ["config.E011"]),
+    ],
+)
+def test_what_only_a_local_run_may_do_is_refused_elsewhere(
+    settings: SettingsWrapper, name: str, value: object, expected: list[str]
+) -> None:
+    settings.LOCAL_RUN = False
+    settings.METRICS_TOKEN = ""
+    before = ids(checks.nothing_is_relaxed())
+    setattr(settings, name, value)
+
+    elsewhere = checks.nothing_is_relaxed()
+    settings.LOCAL_RUN = True
+
+    assert (before, ids(elsewhere), ids(checks.nothing_is_relaxed())) == ([], expected, [])
+    assert name in elsewhere[0].msg
+    assert "k3pt-secret" not in str(elsewhere)
+
+
+def test_a_local_run_is_nothing_that_a_server_starts_as_by_default() -> None:
+    assert env.scheme["LOCAL_RUN"] == (bool, False)
+    assert RELAXED["LOCAL_RUN"] == "1"
 
 
 def test_pages_may_run_no_script_of_others(client: Client) -> None:

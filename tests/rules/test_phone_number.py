@@ -2,11 +2,14 @@
 
 import re
 
+import phonenumbers
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from phonenumbers import timezone as number_zones
 
 from dialer.rules.phone_number import FORM, NumberNotDialable, country_of, doubts, parse
+from dialer.rules.time_zones import zones_for
 
 
 @pytest.mark.parametrize(
@@ -66,3 +69,22 @@ def test_the_published_form_is_what_is_taken(text: str) -> None:
         assert not re.search(FORM, text)
     else:
         assert re.search(FORM, text)
+
+
+def test_doubts_and_zones_are_those_of_the_library_for_numbers_of_every_country_and_kind() -> None:
+    examples = [
+        phonenumbers.example_number_for_type(region, kind)
+        for region in sorted(phonenumbers.SUPPORTED_REGIONS)
+        for kind in phonenumbers.PhoneNumberType.values()
+    ]
+    phones = {phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for number in examples if number}
+    assert len(phones) > 900
+
+    for phone in phones | {f"{phone[:-3]}000" for phone in phones}:
+        number = phonenumbers.parse(phone, None)
+        assert zones_for(time_zone="", phone=phone).zones == tuple(
+            sorted(set(number_zones.time_zones_for_number(number)) - {"Etc/Unknown"})
+        )
+        assert ("not in its country's numbering plan" in doubts(phone)) == (
+            phonenumbers.is_possible_number(number) and not phonenumbers.is_valid_number(number)
+        )

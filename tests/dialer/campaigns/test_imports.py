@@ -2,17 +2,19 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.http.request import UnreadablePostError
+from pytest_django.fixtures import Settings
 
 from dialer.campaigns import imports
 from dialer.models import Campaign, CampaignContact, Contact, Import, ImportPart, ImportProblem
 from dialer.rules.contact_file import LONGEST_ROW
 from dialer.workspaces.audit import SYSTEM
-from dialer.workspaces.models import Workspace
+from dialer.workspaces.models import AuditEntry, Workspace
 from dialer.workspaces.transitions import TransitionConflict
 from tests.factories import NOW, make_campaign, make_contact, make_workspace
 
@@ -255,3 +257,49 @@ def test_problems_of_a_later_batch_have_the_lines_of_the_file(
 
     assert counts(source) == (6, 5, 0, 1)
     assert [line for line, _, _ in problems(source)] == [7]
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "said"),
+    [("IMPORT_LARGEST_FILE_MB", 0, "more than 0 MB"), ("IMPORT_MOST_LINES", 2, "more than 2 lines")],
+)
+def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(
+    workspace: Workspace, settings: Settings, name: str, most: int, said: str
+) -> None:
+    setattr(settings, name, most)
+
+    with pytest.raises(imports.FileTooLarge, match=said):
+        received(workspace, "phone\n", rows(range(2)))
+
+    assert not Import.objects.exists()
+    assert not ImportPart.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_an_upload_whose_sender_breaks_off_leaves_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "PART_BYTES", 4)
+
+    def broken_off() -> Iterator[bytes]:
+        yield b"phone\n+49301234567\n"
+        assert ImportPart.objects.exists()
+        raise UnreadablePostError
+
+    with pytest.raises(UnreadablePostError):
+        imports.receive(workspace.id, broken_off(), actor=SYSTEM, now=NOW)
+
+    assert not Import.objects.exists()
+    assert not ImportPart.objects.exists()
+
+
+def test_a_workspace_has_so_many_imports_under_way_and_no_more(workspace: Workspace, settings: Settings) -> None:
+    settings.IMPORTS_AT_ONCE = 2
+    first, _ = received(workspace, "phone\n+4930901820\n"), received(workspace, "phone\n")
+
+    with pytest.raises(imports.TooManyImports):
+        received(workspace, "phone\n")
+    received(make_workspace(), "phone\n")
+    read(first)
+
+    assert received(workspace, "phone\n").status == "waiting"

@@ -361,4 +361,18 @@ MUTANTS = [
         new="    zone = ZoneInfo(campaign.workspace.time_zone)\n",
         tests=f"{_REPORT_TESTS}::test_a_campaigns_own_zone_comes_before_that_of_its_workspace",
     ),
+    Mutant(
+        file="dialer/campaigns/imports.py",
+        name="two uploads take the last place",
+        old='        lock_numbers([(workspace_id, "imports")])\n',
+        new="",
+        tests="tests/concurrency/test_taking_in.py::test_two_files_at_once_do_not_both_take_the_last_place",
+    ),
+    Mutant(
+        file="dialer/campaigns/imports.py",
+        name="a file that is refused half-way leaves its parts",
+        old="    except (FileTooLarge, OSError):\n        source.delete()\n",
+        new="    except (FileTooLarge, OSError):\n",
+        tests="tests/dialer/campaigns/test_imports.py::test_a_file_that_is_too_large_is_refused_and_leaves_nothing",
+    ),
 ]

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _CELERY = "tests/config/test_celery.py"
 _SETTINGS = "tests/config/test_settings.py"
+_SLOW = "tests/config/test_slow_clients.py"
 _WATCHING = "tests/config/test_watching.py"
 
 MUTANTS = [
@@ -88,9 +89,16 @@ MUTANTS = [
     Mutant(
         file="config/views.py",
         name="the figures are shown without the token",
-        old="    if settings.METRICS_TOKEN and not secrets.compare_digest(",
+        old="    if not settings.METRICS_TOKEN or not secrets.compare_digest(",
         new="    if not settings.METRICS_TOKEN and not secrets.compare_digest(",
-        tests=f"{_WATCHING}::test_metrics_ask_for_the_token_when_there_is_one",
+        tests=f"{_WATCHING}::test_metrics_are_shown_for_the_token_alone_and_to_nobody_where_there_is_none",
+    ),
+    Mutant(
+        file="config/views.py",
+        name="without a token the figures are shown to everybody",
+        old="    if not settings.METRICS_TOKEN or not secrets.compare_digest(",
+        new="    if settings.METRICS_TOKEN and not secrets.compare_digest(",
+        tests=f"{_WATCHING}::test_metrics_are_shown_for_the_token_alone_and_to_nobody_where_there_is_none",
     ),
     Mutant(
         file="config/views.py",
@@ -168,5 +176,54 @@ MUTANTS = [
         old="    draft.touch(mode=0o600)\n",
         new="",
         tests="tests/config/local/test_settings.py::test_secrets_are_made_once_and_only_their_owner_reads_them",
+    ),
+    Mutant(
+        file="config/arriving.py",
+        name="a drip has as long as it likes",
+        old="        return self.began + SECONDS + self.count / BYTES_PER_SECOND",
+        new="        return time.monotonic() + SECONDS",
+        tests=f"{_SLOW}::test_a_request_that_drips_is_refused_when_its_time_is_over",
+    ),
+    Mutant(
+        file="config/arriving.py",
+        name="a thread waits for the rest of a body",
+        old="        if self._body.is_whole:\n",
+        new="        if self._request is not None:\n",
+        tests=f"{_SLOW}::test_two_hundred_who_stop_sending_stop_nobody_else",
+    ),
+    Mutant(
+        file="config/web_worker.py",
+        name="large bodies hold all threads",
+        old="self._most_streaming = max(self.cfg.threads // 2, 1)",
+        new="self._most_streaming = self.cfg.threads",
+        tests=f"{_SLOW}::test_large_bodies_that_stop_leave_half_of_the_threads",
+    ),
+    Mutant(
+        file="config/web_worker.py",
+        name="the event loop waits for clients who do not hang up",
+        old="            self._linger(conn)  # gunicorn",
+        new="            super().finish_request(conn, fs)  # gunicorn",
+        tests=f"{_SLOW}::test_two_hundred_who_do_not_hang_up_stop_nobody_else",
+    ),
+    Mutant(
+        file="config/settings.py",
+        name="the cache runs what it reads",
+        old='            "serializer": "config.cache.JsonSerializer",  # Django\'s own is pickle\n',
+        new="",
+        tests="tests/config/test_cache.py::test_a_hostile_pickle_in_valkey_is_not_executed",
+    ),
+    Mutant(
+        file="config/checks.py",
+        name="a short key is good enough",
+        old="        if any(len(key) < _SHORTEST_KEY or",
+        new="        if any(not key or",
+        tests=f"{_SETTINGS}::test_what_only_a_local_run_may_do_is_refused_elsewhere",
+    ),
+    Mutant(
+        file="config/demo/inbox.py",
+        name="everybody reads the demo's inbox",
+        old="    if not _is_let_in(request):\n        return redirect_to_login(",
+        new="    if not request:\n        return redirect_to_login(",
+        tests="tests/config/test_inbox.py::test_the_inbox_is_shown_to_people_of_the_demo_alone",
     ),
 ]
