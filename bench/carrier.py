@@ -9,7 +9,6 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +16,16 @@ from uuid import UUID
 
 from django.db import connection
 
-from dialer.carriers.base import Accepted, Answer, LookUp, NotFound, PlaceRequest, Report, ReportNotAuthentic
+from dialer.carriers.base import (
+    Accepted,
+    Answer,
+    LookUp,
+    NotFound,
+    PlaceRequest,
+    Report,
+    ReportNotAuthentic,
+    ReportRequest,
+)
 from dialer.dialing import carrier_reports
 
 _REPORTS_AT_ONCE = 100
@@ -58,7 +66,7 @@ class Carrier:
     def hang_up(self, call_id: UUID) -> None:
         """Nobody is on the phone."""
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
+    def parse_reports(self, request: ReportRequest) -> list[Report]:  # noqa: ARG002 — the protocol's
         """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""
         raise ReportNotAuthentic
 

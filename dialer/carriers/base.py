@@ -13,6 +13,15 @@ class ReportNotAuthentic(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """A request from a carrier as it came; ``url`` is the public address that the carrier called, with its query."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceRequest:
     """One call to place; the carrier accepts at most one request per ``call_id``."""
 
@@ -121,7 +130,8 @@ class Carrier(Protocol):
 
     credential_names: ClassVar[frozenset[str]]
     """Allowed names of a line's credentials. No addresses: otherwise anyone who may edit a line could redirect
-    our requests, and the secret in them."""
+    our requests, and the secret in them. A carrier whose lines have credentials has an account for each line: reports
+    come to the line's own address, are verified by its credentials, and count for this line alone."""
 
     def place(self, request: PlaceRequest) -> Answer: ...
 
@@ -131,7 +141,7 @@ class Carrier(Protocol):
 
     def hang_up(self, call_id: UUID) -> None: ...
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
+    def parse_reports(self, request: ReportRequest) -> list[Report]:
         """Return the reports in a request; raises :class:`ReportNotAuthentic`."""
         ...
 
@@ -178,6 +188,6 @@ class Messenger(Protocol):
 
     def send(self, request: SendRequest) -> SendAnswer: ...
 
-    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:
+    def parse_messages(self, request: ReportRequest) -> list[MessageReport]:
         """Return the reports in a request; raises :class:`ReportNotAuthentic`."""
         ...

@@ -158,7 +158,9 @@ def _settle(call: _Open, answer: LookUp, *, now: datetime) -> None:
     match answer:
         case Found():
             # The carrier's answer is not trusted: it may affect only the call that was looked up.
-            is_news = carrier_reports.store(call.carrier, of_call(call.call_id, answer.reports)) > 0
+            line_id = call.line_id if carriers.has_account_per_line(call.carrier) else None
+            told = of_call(call.call_id, answer.reports)
+            is_news = carrier_reports.store(call.carrier, told, line_id=line_id) > 0
             if answer.is_live and not is_over:
                 _check_again(call.call_id, at=now + LIVE_RECHECK)
             elif not is_news and not carrier_reports.has_unapplied(call.call_id):

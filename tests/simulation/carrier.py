@@ -30,6 +30,7 @@ from dialer.carriers.base import (
     Refused,
     Report,
     ReportNotAuthentic,
+    ReportRequest,
     SendAnswer,
     SendRequest,
     Sent,
@@ -247,10 +248,10 @@ class Adapter:
     def send(self, request: SendRequest) -> SendAnswer:
         return self.network.send(request)
 
-    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
+    def parse_messages(self, request: ReportRequest) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
+    def parse_reports(self, request: ReportRequest) -> list[Report]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic
 
 

@@ -3,8 +3,7 @@
 An adapter's test module makes a class of this one, with a fixture ``laboratory`` that has the carrier at hand.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -22,18 +21,11 @@ from dialer.carriers.base import (
     PlaceRequest,
     Refused,
     ReportNotAuthentic,
+    ReportRequest,
     Unknown,
 )
 from dialer.rules.statuses import Outcome
 from dialer.workspaces.ids import new_id, public_id
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """A request with reports as the carrier sent it."""
-
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Laboratory(Protocol):
@@ -60,7 +52,7 @@ class Laboratory(Protocol):
         """Let nobody listen where the carrier was."""
         ...
 
-    def deliveries_until_end_of(self, call_id: UUID) -> list[Delivery]:
+    def deliveries_until_end_of(self, call_id: UUID) -> list[ReportRequest]:
         """Return what the carrier sent until it reported the call's end."""
         ...
 
@@ -143,7 +135,7 @@ class CarrierConformance:
         reports = [
             report
             for delivery in laboratory.deliveries_until_end_of(request.call_id)
-            for report in laboratory.carrier.parse_reports(delivery.headers, delivery.body)
+            for report in laboratory.carrier.parse_reports(delivery)
         ]
 
         assert [report.kind for report in reports] == ["ringing", "answered", "ended"]
@@ -160,7 +152,7 @@ class CarrierConformance:
         request, _ = place(laboratory, "is busy")
 
         last = laboratory.deliveries_until_end_of(request.call_id)[-1]
-        end = laboratory.carrier.parse_reports(last.headers, last.body)[-1]
+        end = laboratory.carrier.parse_reports(last)[-1]
 
         assert (end.kind, end.outcome, end.duration_seconds) == ("ended", Outcome.BUSY, None)
 
@@ -169,7 +161,7 @@ class CarrierConformance:
         reported = [
             report
             for delivery in laboratory.deliveries_until_end_of(request.call_id)
-            for report in laboratory.carrier.parse_reports(delivery.headers, delivery.body)
+            for report in laboratory.carrier.parse_reports(delivery)
         ]
 
         found = laboratory.carrier.look_up(request.call_id)
@@ -214,14 +206,14 @@ class CarrierConformance:
         delivery = laboratory.deliveries_until_end_of(request.call_id)[-1]
 
         with pytest.raises(ReportNotAuthentic):
-            laboratory.carrier.parse_reports(delivery.headers, delivery.body.replace(b"busy", b"answered"))
+            laboratory.carrier.parse_reports(replace(delivery, body=delivery.body.replace(b"busy", b"answered")))
 
     def test_a_report_without_a_signature_is_not_authentic(self, laboratory: Laboratory) -> None:
         request, _ = place(laboratory, "is busy")
         delivery = laboratory.deliveries_until_end_of(request.call_id)[-1]
 
         with pytest.raises(ReportNotAuthentic):
-            laboratory.carrier.parse_reports({}, delivery.body)
+            laboratory.carrier.parse_reports(replace(delivery, headers={}))
 
 
 def place(laboratory: Laboratory, does: str) -> tuple[PlaceRequest, Answer]:

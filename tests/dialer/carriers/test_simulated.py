@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from django.test import override_settings
 
-from dialer.carriers.base import Carrier
+from dialer.carriers.base import Carrier, ReportRequest
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.models import Line
-from tests.dialer.carriers.conformance import CarrierConformance, Delivery
+from tests.dialer.carriers.conformance import CarrierConformance
 from tests.dialer.carriers.receiver import Receiver, receiving
 from tests.simulated_carrier import RunningCarrier, StartCarrier
 
@@ -48,9 +48,9 @@ class SimulatedLaboratory:
     def take_away(self) -> None:
         self.running.stop()
 
-    def deliveries_until_end_of(self, call_id: UUID) -> list[Delivery]:
+    def deliveries_until_end_of(self, call_id: UUID) -> list[ReportRequest]:
         self.receiver.reports(str(call_id))
-        return [Delivery(headers=request.headers, body=request.body) for request in self.receiver.received]
+        return [request.as_it_came() for request in self.receiver.received]
 
 
 class TestSimulatedCarrier(CarrierConformance):

@@ -21,6 +21,7 @@ from dialer.carriers.base import (
     NotFound,
     Refused,
     ReportNotAuthentic,
+    ReportRequest,
     Unknown,
 )
 from dialer.carriers.simulated import SimulatedCarrier
@@ -58,6 +59,10 @@ def a_report(**fields: object) -> dict[str, object]:
 
 def signed(body: bytes, *, at: int = NOW, secret: str = SECRET) -> dict[str, str]:
     return {TIMESTAMP_HEADER: str(at), SIGNATURE_HEADER: signature(secret, str(at), body)}
+
+
+def came(headers: dict[str, str], body: bytes) -> ReportRequest:
+    return ReportRequest(url="https://ringback.example/carriers/simulated/", headers=headers, body=body)
 
 
 def down(reason: str, retry_after: timedelta) -> Busy:
@@ -172,7 +177,7 @@ def test_what_is_asked_carries_our_id_and_the_secret(carrier: SimulatedCarrier, 
 def test_a_signed_report_is_read_whatever_the_case_of_its_headers(carrier: SimulatedCarrier) -> None:
     body = json.dumps({"reports": [a_report()]}).encode()
 
-    [report] = carrier.parse_reports({name.upper(): value for name, value in signed(body).items()}, body)
+    [report] = carrier.parse_reports(came({name.upper(): value for name, value in signed(body).items()}, body))
 
     assert (report.kind, report.outcome, report.call_id) == ("ended", "busy", UUID(CALL_ID))
 
@@ -181,7 +186,7 @@ def test_a_signed_report_is_read_whatever_the_case_of_its_headers(carrier: Simul
 def test_a_report_within_five_minutes_of_our_clock_is_taken(carrier: SimulatedCarrier, seconds: int) -> None:
     body = json.dumps({"reports": [a_report()]}).encode()
 
-    assert carrier.parse_reports(signed(body, at=NOW + seconds), body)
+    assert carrier.parse_reports(came(signed(body, at=NOW + seconds), body))
 
 
 @pytest.mark.parametrize("seconds", [-301, 301])
@@ -189,7 +194,7 @@ def test_a_report_farther_from_our_clock_is_not_authentic(carrier: SimulatedCarr
     body = json.dumps({"reports": [a_report()]}).encode()
 
     with pytest.raises(ReportNotAuthentic):
-        carrier.parse_reports(signed(body, at=NOW + seconds), body)
+        carrier.parse_reports(came(signed(body, at=NOW + seconds), body))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +210,7 @@ def test_a_report_that_is_not_signed_with_the_secret_is_not_authentic(
     carrier: SimulatedCarrier, headers: dict[str, str]
 ) -> None:
     with pytest.raises(ReportNotAuthentic):
-        carrier.parse_reports(headers, b"{}")
+        carrier.parse_reports(came(headers, b"{}"))
 
 
 def test_without_a_secret_no_report_is_authentic(settings: Settings) -> None:
@@ -213,7 +218,7 @@ def test_without_a_secret_no_report_is_authentic(settings: Settings) -> None:
     carrier = SimulatedCarrier(Line(), clock=lambda: NOW)
 
     with pytest.raises(ReportNotAuthentic):
-        carrier.parse_reports(signed(b"{}", secret=""), b"{}")
+        carrier.parse_reports(came(signed(b"{}", secret=""), b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -239,12 +244,12 @@ def test_a_report_that_cannot_be_understood_does_not_hold_up_the_others(
 ) -> None:
     body = json.dumps({"reports": [broken, a_report(event_id="e-2")]}).encode()
 
-    assert [report.event_id for report in carrier.parse_reports(signed(body), body)] == ["e-2"]
+    assert [report.event_id for report in carrier.parse_reports(came(signed(body), body))] == ["e-2"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"reports": 7}', b"\xff", b"[" * 100_000])
 def test_a_signed_body_of_another_shape_has_no_reports(carrier: SimulatedCarrier, body: bytes) -> None:
-    assert carrier.parse_reports(signed(body), body) == []
+    assert carrier.parse_reports(came(signed(body), body)) == []
 
 
 def test_reports_of_other_calls_in_the_answer_to_a_look_up_are_left_out(

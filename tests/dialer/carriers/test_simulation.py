@@ -407,7 +407,7 @@ def test_somebody_rings_on_request_and_every_report_says_who(start_carrier: Star
     }
     assert {report["carrier_call_id"] for report in reports} == {answer.json()["carrier_call_id"]}
     assert reports[-1]["duration_seconds"] == 12
-    parsed = adapter(carrier).parse_reports(received[0].headers, received[0].body)
+    parsed = adapter(carrier).parse_reports(received[0].as_it_came())
     assert (parsed[0].direction, parsed[0].call_id, parsed[0].from_number) == ("inbound", None, "+49301")
     assert carrier.places() == []
 
