@@ -19,6 +19,7 @@ from django.db import connection
 from dialer.carriers.base import (
     Accepted,
     Answer,
+    HandedOver,
     LookUp,
     NotFound,
     PlaceRequest,
@@ -60,10 +61,10 @@ class Carrier:
         )
         return Accepted(carrier_call_id=carrier_call_id)
 
-    def look_up(self, call_id: UUID) -> LookUp:  # noqa: ARG002 — the protocol's parameter
+    def look_up(self, call: HandedOver) -> LookUp:  # noqa: ARG002 — the protocol's parameter
         return NotFound()
 
-    def hang_up(self, call_id: UUID) -> None:
+    def hang_up(self, call: HandedOver) -> None:
         """Nobody is on the phone."""
 
     def parse_reports(self, request: ReportRequest) -> list[Report]:  # noqa: ARG002 — the protocol's

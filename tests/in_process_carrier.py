@@ -21,6 +21,7 @@ from dialer.carriers.base import (
     Accepted,
     Answer,
     CannotSay,
+    HandedOver,
     LookUp,
     MessageReport,
     NotFound,
@@ -85,12 +86,12 @@ class VoiceOnly:
     def place(self, request: PlaceRequest) -> Answer:
         return current.take(request)
 
-    def look_up(self, call_id: UUID) -> LookUp:
-        return current.fate(call_id)
+    def look_up(self, call: HandedOver) -> LookUp:
+        return current.fate(call.call_id)
 
-    def hang_up(self, call_id: UUID) -> None:
-        current.hung_up.append(call_id)
-        current.on_hang_up(call_id)
+    def hang_up(self, call: HandedOver) -> None:
+        current.hung_up.append(call.call_id)
+        current.on_hang_up(call.call_id)
 
     def parse_reports(self, request: ReportRequest) -> list[Report]:  # noqa: ARG002 — the protocol's
         """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""

@@ -34,6 +34,20 @@ class PlaceRequest:
     persona_endpoint: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """A call that a carrier was asked to place; ``carrier_call_id`` is empty while the carrier's id is not known.
+
+    A carrier that takes no id of ours finds the call by its numbers and its time.
+    """
+
+    call_id: UUID
+    carrier_call_id: str
+    to: str
+    caller_id: str
+    at: datetime
+
+
 class Health(StrEnum):
     """What an answer, or a missing one, says about the carrier itself."""
 
@@ -135,11 +149,11 @@ class Carrier(Protocol):
 
     def place(self, request: PlaceRequest) -> Answer: ...
 
-    def look_up(self, call_id: UUID) -> LookUp:
+    def look_up(self, call: HandedOver) -> LookUp:
         """Return what the carrier knows about the call, with the reports of this call only."""
         ...
 
-    def hang_up(self, call_id: UUID) -> None: ...
+    def hang_up(self, call: HandedOver) -> None: ...
 
     def parse_reports(self, request: ReportRequest) -> list[Report]:
         """Return the reports in a request; raises :class:`ReportNotAuthentic`."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from uuid import UUID
 
 from django.conf import settings
 
@@ -22,6 +21,7 @@ from dialer.carriers.base import (
     Busy,
     CannotSay,
     Found,
+    HandedOver,
     Health,
     LookUp,
     MessageReport,
@@ -93,10 +93,10 @@ class SimulatedCarrier:
             return _no_answer(error)
         return _answer(response.status, _object(response.body))
 
-    def look_up(self, call_id: UUID) -> LookUp:
+    def look_up(self, call: HandedOver) -> LookUp:
         """Look up a call by our id. Only the carrier's own body means "not found": a proxy's 404 says nothing."""
         try:
-            response = self._request(f"/calls/{call_id}")
+            response = self._request(f"/calls/{call.call_id}")
         except NoResponse as error:
             return CannotSay(reason=str(error))
         body = _object(response.body)
@@ -104,17 +104,17 @@ class SimulatedCarrier:
             return NotFound()
         if response.status >= HTTPStatus.BAD_REQUEST or not isinstance(body.get("is_live"), bool):
             return CannotSay(reason=f"HTTP {response.status}")
-        return Found(reports=reading.of_call(call_id, self._reports(body)), is_live=body["is_live"])
+        return Found(reports=reading.of_call(call.call_id, self._reports(body)), is_live=body["is_live"])
 
-    def hang_up(self, call_id: UUID) -> None:
+    def hang_up(self, call: HandedOver) -> None:
         """Request the end of a call; only logs a failure, because the carrier's report tells whether the call ended."""
         try:
-            response = self._request(f"/calls/{call_id}/hang-up", {})
+            response = self._request(f"/calls/{call.call_id}/hang-up", {})
         except NoResponse as error:
-            log.warning("carrier.hang_up_failed call=%s error=%s", call_id, error)
+            log.warning("carrier.hang_up_failed call=%s error=%s", call.call_id, error)
             return
         if response.status >= HTTPStatus.BAD_REQUEST:
-            log.warning("carrier.hang_up_failed call=%s error=HTTP %s", call_id, response.status)
+            log.warning("carrier.hang_up_failed call=%s error=HTTP %s", call.call_id, response.status)
 
     def parse_reports(self, request: ReportRequest) -> list[Report]:
         """Return the reports of a signed request; logs and leaves out those that are not understood."""

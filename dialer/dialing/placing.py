@@ -24,10 +24,10 @@ from dialer.calls import call_states, calls, campaign_contacts, chains, context
 from dialer.calls.call_states import Postponed
 from dialer.calls.context import CallContext
 from dialer.calls.listener import CallEnd, listener
-from dialer.carriers.base import Accepted, Answer, Busy, Health, PlaceRequest, Refused, Unknown
+from dialer.carriers.base import Accepted, Answer, Busy, HandedOver, Health, PlaceRequest, Refused, Unknown
 from dialer.dialing import eligibility, line_health
 from dialer.dialing.completion import record_ends
-from dialer.models import Line
+from dialer.models import Call, Line
 from dialer.rules.eligibility import Drop, Eligibility, Go, Hold
 from dialer.rules.statuses import CallStatus, ContactState, Outcome, Rank
 from dialer.rules.withdrawals import Withdrawal
@@ -101,10 +101,17 @@ def _place_one_by_one(claims: Sequence[Claim], *, now: datetime, began: float) -
 
 def hang_up(call_id: UUID) -> None:
     """Ask the carrier to end a live call; a report tells whether it did."""
-    call = context.contexts_of([call_id])[0]
-    line = Line.objects.get(pk=call.line_id)
+    call = Call.objects.select_related("line").get(pk=call_id)
+    assert call.dialing_at is not None  # as of every live call, the database says
+    asked = HandedOver(
+        call_id=call.pk,
+        carrier_call_id=call.carrier_call_id,
+        to=call.number,
+        caller_id=call.caller_id,
+        at=call.dialing_at,
+    )
     connection.close()
-    carriers.of(line).hang_up(call_id)
+    carriers.of(call.line).hang_up(asked)
 
 
 def _take(claims: Sequence[Claim], *, now: datetime) -> tuple[list[CallContext], dict[str, int]]:

@@ -22,6 +22,7 @@ from dialer.carriers.base import (
     Busy,
     CannotSay,
     Found,
+    HandedOver,
     Health,
     LookUp,
     MessageReport,
@@ -239,11 +240,11 @@ class Adapter:
     def place(self, request: PlaceRequest) -> Answer:
         return self.network.place(request)
 
-    def look_up(self, call_id: UUID) -> LookUp:
-        return self.network.look_up(call_id)
+    def look_up(self, call: HandedOver) -> LookUp:
+        return self.network.look_up(call.call_id)
 
-    def hang_up(self, call_id: UUID) -> None:
-        self.network.hang_up(call_id)
+    def hang_up(self, call: HandedOver) -> None:
+        self.network.hang_up(call.call_id)
 
     def send(self, request: SendRequest) -> SendAnswer:
         return self.network.send(request)

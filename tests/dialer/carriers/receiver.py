@@ -26,7 +26,7 @@ class Received:
         return json.loads(self.body)
 
     def as_it_came(self) -> ReportRequest:
-        return ReportRequest(url=f"http://127.0.0.1{self.path}", headers=self.headers, body=self.body)
+        return ReportRequest(url=f"http://{self.headers['Host']}{self.path}", headers=self.headers, body=self.body)
 
 
 class Receiver:

@@ -11,7 +11,7 @@ from django.test import override_settings
 from dialer.carriers.base import Carrier, ReportRequest
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.models import Line
-from tests.dialer.carriers.conformance import CarrierConformance
+from tests.dialer.carriers.conformance import CarrierConformance, TakesOurIds, place
 from tests.dialer.carriers.receiver import Receiver, receiving
 from tests.simulated_carrier import RunningCarrier, StartCarrier
 
@@ -53,7 +53,7 @@ class SimulatedLaboratory:
         return [request.as_it_came() for request in self.receiver.received]
 
 
-class TestSimulatedCarrier(CarrierConformance):
+class TestSimulatedCarrier(CarrierConformance, TakesOurIds):
     @pytest.fixture
     def laboratory(self, start_carrier: StartCarrier) -> Iterator[SimulatedLaboratory]:
         with receiving() as receiver:
@@ -61,3 +61,10 @@ class TestSimulatedCarrier(CarrierConformance):
             yield SimulatedLaboratory(carrier=adapter_to(running), running=running, receiver=receiver)
             if running.is_running:
                 running.stop()
+
+    def test_the_last_report_brings_the_transcript(self, laboratory: SimulatedLaboratory) -> None:
+        request, _ = place(laboratory, "answers")
+
+        last = laboratory.deliveries_until_end_of(request.call_id)[-1]
+
+        assert laboratory.carrier.parse_reports(last)[-1].transcript

@@ -27,7 +27,7 @@ from dialer.carriers.base import (
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from dialer.models import Line
-from tests.dialer.carriers.conformance import a_request
+from tests.dialer.carriers.conformance import a_request, handed_over
 from tests.dialer.carriers.receiver import Receiver
 
 SECRET = "a secret"  # noqa: S105 — guards nothing
@@ -119,19 +119,19 @@ def test_an_answer_that_is_not_the_carriers_json_is_ambiguous(
     receiver.body = body
 
     assert isinstance(carrier.place(a_request(NUMBER)), Unknown)
-    assert isinstance(carrier.look_up(UUID(CALL_ID)), CannotSay)
+    assert isinstance(carrier.look_up(handed_over(UUID(CALL_ID))), CannotSay)
 
 
 def test_a_not_found_of_somebody_else_on_the_way_says_nothing(carrier: SimulatedCarrier, receiver: Receiver) -> None:
     receiver.statuses = [404]
 
-    assert carrier.look_up(UUID(CALL_ID)) == CannotSay(reason="HTTP 404")
+    assert carrier.look_up(handed_over(UUID(CALL_ID))) == CannotSay(reason="HTTP 404")
 
 
 def test_the_carriers_own_not_found_counts(carrier: SimulatedCarrier, receiver: Receiver) -> None:
     receiver.statuses, receiver.body = [404], b'{"not_found": true}'
 
-    assert carrier.look_up(UUID(CALL_ID)) == NotFound()
+    assert carrier.look_up(handed_over(UUID(CALL_ID))) == NotFound()
 
 
 def test_silence_after_the_request_is_ambiguous() -> None:
@@ -139,7 +139,7 @@ def test_silence_after_the_request_is_ambiguous() -> None:
         carrier = carrier_at(f"http://127.0.0.1:{listening.getsockname()[1]}")
 
         assert carrier.place(a_request(NUMBER)) == out_of_reach("no response in time")
-        assert carrier.look_up(UUID(CALL_ID)) == CannotSay(reason="no response in time")
+        assert carrier.look_up(handed_over(UUID(CALL_ID))) == CannotSay(reason="no response in time")
 
 
 def test_a_connection_that_is_cut_before_the_answer_is_ambiguous() -> None:
@@ -259,7 +259,7 @@ def test_reports_of_other_calls_in_the_answer_to_a_look_up_are_left_out(
     told = [a_report(event_id="e-1"), a_report(event_id="e-2", call_id=str(UUID(int=1))), ring]
     receiver.body = json.dumps({"is_live": False, "reports": told}).encode()
 
-    found = carrier.look_up(UUID(CALL_ID))
+    found = carrier.look_up(handed_over(UUID(CALL_ID)))
 
     assert isinstance(found, Found)
     assert [report.event_id for report in found.reports] == ["e-1"]

@@ -15,8 +15,8 @@ MUTANTS = [
     Mutant(
         file="dialer/dialing/placing.py",
         name="the database connection is kept while the carrier is asked to hang up",
-        old="    connection.close()\n    carriers.of(line).hang_up(call_id)",
-        new="    carriers.of(line).hang_up(call_id)",
+        old="    connection.close()\n    carriers.of(call.line).hang_up(asked)",
+        new="    carriers.of(call.line).hang_up(asked)",
         tests=f"{_GIVEN_BACK}::test_while_the_api_has_a_call_hung_up",
     ),
     Mutant(
