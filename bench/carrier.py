@@ -9,7 +9,6 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +16,17 @@ from uuid import UUID
 
 from django.db import connection
 
-from dialer.carriers.base import Accepted, Answer, LookUp, NotFound, PlaceRequest, Report, ReportNotAuthentic
+from dialer.carriers.base import (
+    Accepted,
+    Answer,
+    HandedOver,
+    LookUp,
+    NotFound,
+    PlaceRequest,
+    Report,
+    ReportNotAuthentic,
+    ReportRequest,
+)
 from dialer.dialing import carrier_reports
 
 _REPORTS_AT_ONCE = 100
@@ -52,13 +61,13 @@ class Carrier:
         )
         return Accepted(carrier_call_id=carrier_call_id)
 
-    def look_up(self, call_id: UUID) -> LookUp:  # noqa: ARG002 — the protocol's parameter
+    def look_up(self, call: HandedOver) -> LookUp:  # noqa: ARG002 — the protocol's parameter
         return NotFound()
 
-    def hang_up(self, call_id: UUID) -> None:
+    def hang_up(self, call: HandedOver) -> None:
         """Nobody is on the phone."""
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
+    def parse_reports(self, request: ReportRequest) -> list[Report]:  # noqa: ARG002 — the protocol's
         """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""
         raise ReportNotAuthentic
 

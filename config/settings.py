@@ -182,10 +182,12 @@ CALL_LISTENER = env("CALL_LISTENER")
 HORIZON_SECONDS = env("HORIZON_SECONDS")
 LEASE_SECONDS = env("LEASE_SECONDS")
 CAMPAIGN_COMPLETION_GRACE_SECONDS = env("CAMPAIGN_COMPLETION_GRACE_SECONDS")
-CARRIERS = {"simulated": env("CARRIER_SIMULATED_CLASS")}
+CARRIERS = {"simulated": env("CARRIER_SIMULATED_CLASS"), "twilio": "dialer.carriers.twilio.TwilioCarrier"}
 CARRIER_REQUESTS_AT_ONCE = env("CARRIER_REQUESTS_AT_ONCE")
 SIMULATED_CARRIER_URL = env("SIMULATED_CARRIER_URL").rstrip("/")
 SIMULATED_CARRIER_SECRET = env("SIMULATED_CARRIER_SECRET")
+TWILIO_API_URL = env("TWILIO_API_URL").rstrip("/")
+TWILIO_MACHINE_DETECTION = env("TWILIO_MACHINE_DETECTION")
 SIMULATED_CARRIER_LEDGER = env("SIMULATED_CARRIER_LEDGER") or str(DATA_DIR / "carrier-ledger.jsonl")
 
 # Imports ------------------------------------------------------------------------------------------------------------

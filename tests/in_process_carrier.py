@@ -4,10 +4,11 @@ Not the simulated carrier, which is a process of its own; this one is for tests 
 """
 
 import itertools
+import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -15,20 +16,24 @@ from django.db import connection
 from django.test import override_settings
 
 from dialer import carriers
+from dialer.carriers import reading
 from dialer.carriers.base import (
     Accepted,
     Answer,
     CannotSay,
+    HandedOver,
     LookUp,
     MessageReport,
     NotFound,
     PlaceRequest,
     Report,
     ReportNotAuthentic,
+    ReportRequest,
     SendAnswer,
     SendRequest,
     Sent,
 )
+from dialer.models import Line
 
 _event_ids = itertools.count(1)
 
@@ -75,20 +80,20 @@ class VoiceOnly:
 
     credential_names: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, line: object) -> None:
+    def __init__(self, line: Line) -> None:
         self.line = line
 
     def place(self, request: PlaceRequest) -> Answer:
         return current.take(request)
 
-    def look_up(self, call_id: UUID) -> LookUp:
-        return current.fate(call_id)
+    def look_up(self, call: HandedOver) -> LookUp:
+        return current.fate(call.call_id)
 
-    def hang_up(self, call_id: UUID) -> None:
-        current.hung_up.append(call_id)
-        current.on_hang_up(call_id)
+    def hang_up(self, call: HandedOver) -> None:
+        current.hung_up.append(call.call_id)
+        current.on_hang_up(call.call_id)
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
+    def parse_reports(self, request: ReportRequest) -> list[Report]:  # noqa: ARG002 — the protocol's
         """Refuse all: this carrier reports within the process, so whatever comes over HTTP is not its own."""
         raise ReportNotAuthentic
 
@@ -99,14 +104,27 @@ class Adapter(VoiceOnly):
     def send(self, request: SendRequest) -> SendAnswer:
         return current.take_text(request)
 
-    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
+    def parse_messages(self, request: ReportRequest) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic
 
 
 class VendorAdapter(Adapter):
-    """A carrier whose lines have credentials."""
+    """A carrier whose lines have accounts: what a line's account reports over HTTP bears the line's token."""
 
     credential_names: ClassVar[frozenset[str]] = frozenset({"token"})
+
+    def parse_reports(self, request: ReportRequest) -> list[Report]:
+        return reading.reports(self._authentic(request), now=datetime.now(UTC))
+
+    def parse_messages(self, request: ReportRequest) -> list[MessageReport]:
+        return reading.message_reports(self._authentic(request), now=datetime.now(UTC))
+
+    def _authentic(self, request: ReportRequest) -> dict[str, Any]:
+        token = json.loads(self.line.credentials or "{}").get("token")
+        if not token or request.headers.get("X-Token") != token:
+            raise ReportNotAuthentic
+        content: dict[str, Any] = json.loads(request.body)
+        return content
 
 
 @contextmanager

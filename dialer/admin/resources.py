@@ -12,8 +12,10 @@ from django.http import HttpRequest
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from dialer import carriers
 from dialer.admin.choices import MOST_OFFERED
 from dialer.admin.schedule_fields import CALLBACKS, NAMES, WINDOW, ScheduleFields, initial_of, schedule_of
+from dialer.carriers.addresses import report_url
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.retention import closing
 from dialer.retention.closing import CallsUnderWay
@@ -96,7 +98,8 @@ class LineForm(WriteForm):
         choices=lambda: [(name, name) for name in settings.CARRIERS], widget=UnfoldAdminSelectWidget
     )
     new_credentials = SecretField(
-        help_text="JSON; stored encrypted and never shown. Left empty, they stay as they are."
+        help_text="JSON, for Twilio account_sid and auth_token; stored encrypted and never shown. Left empty, they "
+        "stay as they are."
     )
     numbers = forms.CharField(
         required=False,
@@ -170,9 +173,12 @@ class LineAdmin(ArchivingAdmin):
     )
     search_help_text = "Name, or id (line_…)"
     id_prefixes = {"id": "line"}
-    readonly_fields = ("public_id", "state", "health")
+    readonly_fields = ("public_id", "state", "health", "reports_to")
     fieldsets = (
-        (None, {"fields": ("workspace", ("name", "carrier"), "numbers", "new_credentials", "is_default")}),
+        (
+            None,
+            {"fields": ("workspace", ("name", "carrier"), "numbers", "new_credentials", "reports_to", "is_default")},
+        ),
         ("Calls that come in", {"fields": ("inbound_campaign",)}),
         (
             "Limits",
@@ -190,6 +196,11 @@ class LineAdmin(ArchivingAdmin):
     @column("Caller ids")
     def shown(self, row: Line) -> str:
         return ", ".join(row.caller_ids[:3]) + (" …" if len(row.caller_ids) > 3 else "")  # noqa: PLR2004 — what fits
+
+    @column("Report address")
+    def reports_to(self, row: Line) -> str:
+        has_account = row.carrier in settings.CARRIERS and carriers.has_account_per_line(row.carrier)
+        return report_url(row) if has_account and not row._state.adding else "the installation's own"  # noqa: SLF001
 
     @column("Carrier", label={"reachable": "success", "down": "danger"})
     def health(self, row: Line) -> tuple[str, str]:

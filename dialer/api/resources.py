@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from dialer import carriers
 from dialer.api.shapes import RulesField
+from dialer.carriers.addresses import report_url
 from dialer.models import Campaign, Line, Persona, RetryPolicy
 from dialer.setup import caller_ids, lines, personas, retry_policies
 from dialer.setup.lines import MAX_DURATIONS, RING_TIMEOUTS
@@ -82,6 +85,10 @@ class LineSerializer(Pace):
         "settings of the installation; a line of the carrier `simulated` has no credentials",
     )
     has_credentials = serializers.SerializerMethodField()
+    report_url = serializers.SerializerMethodField(
+        help_text="Where the account of this line reports calls, and below it at `messages/` texts; null for a carrier "
+        "that reports for the whole installation"
+    )
     caller_ids = serializers.ListField(
         child=TextField(max_length=caller_ids.LONGEST),
         required=False,
@@ -104,6 +111,10 @@ class LineSerializer(Pace):
 
     def get_has_credentials(self, line: Line) -> bool:
         return line.credentials is not None
+
+    def get_report_url(self, line: Line) -> str | None:
+        has_account = line.carrier in settings.CARRIERS and carriers.has_account_per_line(line.carrier)
+        return report_url(line) if has_account else None
 
     @extend_schema_field(Health)
     def get_health(self, line: Line) -> dict[str, Any]:

@@ -34,6 +34,11 @@ def credential_names(carrier: str) -> frozenset[str]:
     return _adapter(settings.CARRIERS[carrier]).credential_names
 
 
+def has_account_per_line(carrier: str) -> bool:
+    """Tell whether each line of ``carrier`` has an account of its own; raises ``KeyError`` if it is unknown."""
+    return bool(credential_names(carrier))
+
+
 def of(line: "Line") -> Carrier:
     """Return the adapter for the carrier of ``line``; raises ``KeyError`` if the carrier is unknown."""
     return _adapter(settings.CARRIERS[line.carrier])(line)

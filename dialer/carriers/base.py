@@ -13,6 +13,15 @@ class ReportNotAuthentic(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """A request from a carrier as it came; ``url`` is the public address that the carrier called, with its query."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceRequest:
     """One call to place; the carrier accepts at most one request per ``call_id``."""
 
@@ -23,6 +32,20 @@ class PlaceRequest:
     ring_timeout: timedelta
     max_duration: timedelta
     persona_endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """A call that a carrier was asked to place; ``carrier_call_id`` is empty while the carrier's id is not known.
+
+    A carrier that takes no id of ours finds the call by its numbers and its time.
+    """
+
+    call_id: UUID
+    carrier_call_id: str
+    to: str
+    caller_id: str
+    at: datetime
 
 
 class Health(StrEnum):
@@ -121,17 +144,18 @@ class Carrier(Protocol):
 
     credential_names: ClassVar[frozenset[str]]
     """Allowed names of a line's credentials. No addresses: otherwise anyone who may edit a line could redirect
-    our requests, and the secret in them."""
+    our requests, and the secret in them. A carrier whose lines have credentials has an account for each line: reports
+    come to the line's own address, are verified by its credentials, and count for this line alone."""
 
     def place(self, request: PlaceRequest) -> Answer: ...
 
-    def look_up(self, call_id: UUID) -> LookUp:
+    def look_up(self, call: HandedOver) -> LookUp:
         """Return what the carrier knows about the call, with the reports of this call only."""
         ...
 
-    def hang_up(self, call_id: UUID) -> None: ...
+    def hang_up(self, call: HandedOver) -> None: ...
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
+    def parse_reports(self, request: ReportRequest) -> list[Report]:
         """Return the reports in a request; raises :class:`ReportNotAuthentic`."""
         ...
 
@@ -178,6 +202,6 @@ class Messenger(Protocol):
 
     def send(self, request: SendRequest) -> SendAnswer: ...
 
-    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:
+    def parse_messages(self, request: ReportRequest) -> list[MessageReport]:
         """Return the reports in a request; raises :class:`ReportNotAuthentic`."""
         ...

@@ -152,13 +152,13 @@ def _report(entry: Mapping[str, Any], *, now: datetime) -> Report:
         occurred_at=_moment(entry["occurred_at"], now=now),
         outcome=None if told is None else outcome(told),
         ended_reason=_ended_reason(entry.get("ended_reason"), told),
-        duration_seconds=_seconds(entry.get("duration_seconds")),
+        duration_seconds=seconds(entry.get("duration_seconds")),
         transcript=text(entry.get("transcript"), longest=LONGEST_TRANSCRIPT),
-        recording_url=_url(entry.get("recording_url")),
+        recording_url=url(entry.get("recording_url")),
         direction="inbound" if is_inbound else "outbound",
         from_number=text(entry.get("from"), longest=LONGEST_NUMBER) if is_inbound else None,
         to_number=text(entry.get("to"), longest=LONGEST_NUMBER) if is_inbound else None,
-        raw=_raw(entry),
+        raw=raw(entry),
     )
 
 
@@ -167,6 +167,11 @@ def _moment(value: str, *, now: datetime) -> datetime:
     if moment.tzinfo is None:
         message = "a time without a zone"
         raise ValueError(message)
+    return within(moment, now=now)
+
+
+def within(moment: datetime, *, now: datetime) -> datetime:
+    """Return the time that a carrier gives, or ``now`` if it cannot be true."""
     return moment if EARLIEST <= moment <= now + AHEAD else now
 
 
@@ -178,13 +183,15 @@ def _ended_reason(word: object, told: object) -> str | None:
     return next(known, Outcome.UNKNOWN.value)
 
 
-def _seconds(value: object) -> int | None:
+def seconds(value: object) -> int | None:
+    """Return a duration in whole seconds; ``None`` if it cannot be one."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         return None
     return int(value) if 0 <= value <= LONGEST_TALK.total_seconds() else None
 
 
-def _url(value: object) -> str | None:
+def url(value: object) -> str | None:
+    """Return an address of the web; ``None`` for anything else."""
     if not isinstance(value, str) or text_error(value, longest=LONGEST_URL):
         return None
     try:
@@ -194,7 +201,7 @@ def _url(value: object) -> str | None:
     return value if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-def _raw(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+def raw(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the report as it came; if it cannot be stored, its JSON as a text, in which NUL is an escape sequence."""
     reason = object_error(entry)
     return entry if reason is None else {"not_kept_as_json": reason, "as_sent": json.dumps(entry)[:LONGEST_RAW]}

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from uuid import UUID
 
 from django.conf import settings
 
@@ -22,6 +21,7 @@ from dialer.carriers.base import (
     Busy,
     CannotSay,
     Found,
+    HandedOver,
     Health,
     LookUp,
     MessageReport,
@@ -30,6 +30,7 @@ from dialer.carriers.base import (
     Refused,
     Report,
     ReportNotAuthentic,
+    ReportRequest,
     SendAnswer,
     SendRequest,
     Sent,
@@ -92,10 +93,10 @@ class SimulatedCarrier:
             return _no_answer(error)
         return _answer(response.status, _object(response.body))
 
-    def look_up(self, call_id: UUID) -> LookUp:
+    def look_up(self, call: HandedOver) -> LookUp:
         """Look up a call by our id. Only the carrier's own body means "not found": a proxy's 404 says nothing."""
         try:
-            response = self._request(f"/calls/{call_id}")
+            response = self._request(f"/calls/{call.call_id}")
         except NoResponse as error:
             return CannotSay(reason=str(error))
         body = _object(response.body)
@@ -103,21 +104,21 @@ class SimulatedCarrier:
             return NotFound()
         if response.status >= HTTPStatus.BAD_REQUEST or not isinstance(body.get("is_live"), bool):
             return CannotSay(reason=f"HTTP {response.status}")
-        return Found(reports=reading.of_call(call_id, self._reports(body)), is_live=body["is_live"])
+        return Found(reports=reading.of_call(call.call_id, self._reports(body)), is_live=body["is_live"])
 
-    def hang_up(self, call_id: UUID) -> None:
+    def hang_up(self, call: HandedOver) -> None:
         """Request the end of a call; only logs a failure, because the carrier's report tells whether the call ended."""
         try:
-            response = self._request(f"/calls/{call_id}/hang-up", {})
+            response = self._request(f"/calls/{call.call_id}/hang-up", {})
         except NoResponse as error:
-            log.warning("carrier.hang_up_failed call=%s error=%s", call_id, error)
+            log.warning("carrier.hang_up_failed call=%s error=%s", call.call_id, error)
             return
         if response.status >= HTTPStatus.BAD_REQUEST:
-            log.warning("carrier.hang_up_failed call=%s error=HTTP %s", call_id, response.status)
+            log.warning("carrier.hang_up_failed call=%s error=HTTP %s", call.call_id, response.status)
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:
+    def parse_reports(self, request: ReportRequest) -> list[Report]:
         """Return the reports of a signed request; logs and leaves out those that are not understood."""
-        return self._reports(self._authentic(headers, body))
+        return self._reports(self._authentic(request))
 
     def send(self, request: SendRequest) -> SendAnswer:
         """Request a message once; returns ``Unknown`` if the carrier may have taken it without an answer."""
@@ -144,15 +145,15 @@ class SimulatedCarrier:
             case status, _:
                 return _not_taken(status, content)
 
-    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:
+    def parse_messages(self, request: ReportRequest) -> list[MessageReport]:
         """Return the reports about messages of a signed request, as :meth:`parse_reports` does for calls."""
-        content = self._authentic(headers, body)
+        content = self._authentic(request)
         return reading.message_reports(content, now=datetime.fromtimestamp(self._clock(), UTC))
 
-    def _authentic(self, headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
-        given = {name.lower(): value for name, value in headers.items()}
+    def _authentic(self, request: ReportRequest) -> Mapping[str, Any]:
+        given = {name.lower(): value for name, value in request.headers.items()}
         timestamp = given.get(TIMESTAMP_HEADER.lower(), "")
-        expected = signature(self._secret, timestamp, body)
+        expected = signature(self._secret, timestamp, request.body)
         if not self._secret or not hmac.compare_digest(
             given.get(SIGNATURE_HEADER.lower(), "").encode(), expected.encode()
         ):
@@ -161,9 +162,9 @@ class SimulatedCarrier:
         if not timestamp.isdecimal() or abs(self._clock() - int(timestamp)) > TOLERANCE.total_seconds():
             message = "the timestamp is too far from our clock"
             raise ReportNotAuthentic(message)
-        content = _object(body)
+        content = _object(request.body)
         if not content:
-            log.warning("carrier.reports_not_understood bytes=%s", len(body))
+            log.warning("carrier.reports_not_understood bytes=%s", len(request.body))
         return content
 
     def _reports(self, content: Mapping[str, Any]) -> list[Report]:

@@ -2,7 +2,7 @@
 
 Applying is idempotent and monotonic: reports may come late, twice, out of order, or before the carrier's answer to the
 request. A call only moves forward; reports that cannot move it are kept as evidence. A carrier's reports count only for
-calls over its own lines.
+calls over its own lines, and those of a line's account only for calls over this line.
 """
 
 import json
@@ -52,39 +52,52 @@ class _Progress:
 
 
 class _Stored(NamedTuple):
-    """A report that waits to be applied, and the carrier of the call that it names."""
+    """A report that waits to be applied, and the carrier and line of the call that it names."""
 
     id: int
     line_carrier: str
+    line_id: UUID | None
     call_id: UUID | None
     carrier_call_id: str
     kind: str
     occurred_at: datetime
     facts: str
     carrier_of_call: str | None
+    line_of_call: UUID | None
+
+    @property
+    def is_of_another(self) -> bool:
+        """Tell whether the call belongs to a line that the reporter does not speak for."""
+        if self.carrier_of_call is None:
+            return False
+        return self.carrier_of_call != self.line_carrier or self.line_id not in (None, self.line_of_call)
 
 
 class _EventId(NamedTuple):
     id: int
 
 
-def store(carrier: str, reports: Sequence[Report]) -> int:
-    """Store reports as received; returns how many were new. The carrier's event id identifies repetitions."""
+def store(carrier: str, reports: Sequence[Report], *, line_id: UUID | None = None) -> int:
+    """Store reports as received; returns how many were new. The reporter's event id identifies repetitions.
+
+    ``line_id`` is the line whose account reported, ``None`` for a carrier with one account for the installation.
+    """
     rows = fetch(
         _EventId,
         "store_carrier_events",
         """
-        INSERT INTO dialer_carrierevent (line_carrier, event_id, call_id, carrier_call_id, kind, occurred_at, facts,
-            raw, note)
-        SELECT %(carrier)s, t.event_id, t.call_id, t.carrier_call_id, t.kind, t.occurred_at, t.facts::jsonb,
-            t.raw::jsonb, ''
+        INSERT INTO dialer_carrierevent (line_carrier, line_id, event_id, call_id, carrier_call_id, kind, occurred_at,
+            facts, raw, note)
+        SELECT %(carrier)s, %(line)s::uuid, t.event_id, t.call_id, t.carrier_call_id, t.kind, t.occurred_at,
+            t.facts::jsonb, t.raw::jsonb, ''
         FROM unnest(%(event_id)s::text[], %(call_id)s::uuid[], %(carrier_call_id)s::text[], %(kind)s::text[],
             %(occurred_at)s::timestamptz[], %(facts)s::text[], %(raw)s::text[])
             AS t(event_id, call_id, carrier_call_id, kind, occurred_at, facts, raw)
-        ON CONFLICT (line_carrier, event_id) DO NOTHING RETURNING id
+        ON CONFLICT (line_carrier, line_id, event_id) DO NOTHING RETURNING id
         """,
         {
             "carrier": carrier,
+            "line": line_id,
             "event_id": [report.event_id for report in reports],
             "call_id": [report.call_id for report in reports],
             "carrier_call_id": [report.carrier_call_id for report in reports],
@@ -107,10 +120,11 @@ def apply_stored(*, limit: int, now: datetime) -> int:
             _Stored,
             "take_carrier_events",
             """
-            SELECT e.id, e.line_carrier, e.call_id, e.carrier_call_id, e.kind, e.occurred_at, e.facts::text AS facts,
-                (SELECT l.carrier FROM dialer_call c JOIN dialer_line l ON l.id = c.line_id WHERE c.id = e.call_id)
-                    AS carrier_of_call
+            SELECT e.id, e.line_carrier, e.line_id, e.call_id, e.carrier_call_id, e.kind, e.occurred_at,
+                e.facts::text AS facts, l.carrier AS carrier_of_call, l.id AS line_of_call
             FROM dialer_carrierevent e
+            LEFT JOIN dialer_call c ON c.id = e.call_id
+            LEFT JOIN dialer_line l ON l.id = c.line_id
             WHERE e.applied_at IS NULL ORDER BY e.id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED
             """,
             {"limit": limit},
@@ -192,8 +206,8 @@ def _by_call(
     notes: dict[int, str] = {}
     for row in rows:
         whose = inbound_calls.get(row.id, row.call_id)
-        if row.carrier_of_call not in (None, row.line_carrier):
-            notes[row.id] = "is of a call over another carrier"
+        if row.is_of_another:
+            notes[row.id] = "is of a call over another line"
         elif isinstance(whose, UUID):
             by_call[whose].append(row)
         else:

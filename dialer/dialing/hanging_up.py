@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import connection
 
 from dialer import carriers
+from dialer.carriers.base import HandedOver
 from dialer.models import Line
 from dialer.workspaces.ids import public_id
 from dialer.workspaces.statements import fetch
@@ -34,6 +35,10 @@ _asking = threading.Lock()
 class _Due(NamedTuple):
     id: UUID
     line_id: UUID
+    carrier_call_id: str
+    number: str
+    caller_id: str
+    dialing_at: datetime
     is_live: bool
 
 
@@ -57,7 +62,7 @@ def _ask(*, limit: int, now: datetime) -> int:
         return 0
     lines = {line.pk: line for line in Line.objects.filter(pk__in={call.line_id for call in due})}
     connection.close()
-    list(_pool().map(lambda call: _hang_up(lines[call.line_id], call.id), due))
+    list(_pool().map(lambda call: _hang_up(lines[call.line_id], call), due))
     return len(due)
 
 
@@ -74,7 +79,8 @@ def _take(*, limit: int, now: datetime) -> list[_Due]:
             WHEN c.status IN ('dialing', 'ringing', 'in_progress') AND c.cancel_requested_at > %(asked_since)s
             THEN %(next)s END
         FROM due WHERE c.id = due.id
-        RETURNING c.id, c.line_id, c.status IN ('dialing', 'ringing', 'in_progress') AS is_live
+        RETURNING c.id, c.line_id, c.carrier_call_id, c.number, c.caller_id, c.dialing_at,
+            c.status IN ('dialing', 'ringing', 'in_progress') AS is_live
         """,
         {"now": now, "limit": limit, "next": now + ASK_AGAIN, "asked_since": now + ASK_AGAIN - ASK_FOR},
     )
@@ -85,9 +91,16 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=REQUESTS_AT_ONCE, thread_name_prefix="hang-up")
 
 
-def _hang_up(line: Line, call_id: UUID) -> None:
+def _hang_up(line: Line, call: _Due) -> None:
+    handed_over = HandedOver(
+        call_id=call.id,
+        carrier_call_id=call.carrier_call_id,
+        to=call.number,
+        caller_id=call.caller_id,
+        at=call.dialing_at,
+    )
     try:
-        carriers.of(line).hang_up(call_id)
+        carriers.of(line).hang_up(handed_over)
     except Exception:
         # A broken adapter must not keep the others from being asked.
-        log.exception("call.hang_up_failed call=%s", public_id("call", call_id))
+        log.exception("call.hang_up_failed call=%s", public_id("call", call.id))

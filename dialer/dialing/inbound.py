@@ -41,6 +41,7 @@ class _Ring:
     """The caller and the called number, as the carrier reports them."""
 
     carrier: str
+    line_id: UUID | None
     carrier_call_id: str
     from_number: str
     to_number: str
@@ -52,17 +53,18 @@ def adopt(rows: Sequence[Any], *, now: datetime) -> Mapping[int, UUID | str]:
 
     Runs in the caller's transaction before it locks numbers or calls, since an unknown caller becomes a contact.
     """
-    found: dict[tuple[str, str], UUID | str] = {}
+    found: dict[tuple[str, UUID | None, str], UUID | str] = {}
     answers: dict[int, UUID | str] = {}
     for row in rows:
         # Nearly all reports are about outbound calls and name them.
         said = json.loads(row.facts) if row.call_id is None else {}
         if said.get("direction") != Direction.INBOUND:
             continue
-        key = (row.line_carrier, row.carrier_call_id)
+        key = (row.line_carrier, row.line_id, row.carrier_call_id)
         if key not in found:
             ring = _Ring(
                 carrier=row.line_carrier,
+                line_id=row.line_id,
                 carrier_call_id=row.carrier_call_id,
                 from_number=said.get("from_number", ""),
                 to_number=said.get("to_number", ""),
@@ -92,10 +94,9 @@ def _bind(adopted: Mapping[int, UUID]) -> None:
 
 
 def _known(ring: _Ring) -> UUID | None:
+    over = {"line__carrier": ring.carrier} if ring.line_id is None else {"line_id": ring.line_id}
     known: UUID | None = (
-        Call.objects.filter(
-            direction=Direction.INBOUND.value, line__carrier=ring.carrier, inbound_id=ring.carrier_call_id
-        )
+        Call.objects.filter(direction=Direction.INBOUND.value, inbound_id=ring.carrier_call_id, **over)
         .values_list("id", flat=True)
         .first()
     )
@@ -109,7 +110,7 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
     except ValueError:
         message = "the caller's number is withheld"
         raise NotOurs(message) from None
-    line = line_of(carrier=ring.carrier, called=ring.to_number, caller=number)
+    line = line_of(carrier=ring.carrier, line_id=ring.line_id, called=ring.to_number, caller=number)
     last = last_call_to(line.workspace_id, number)
     contact = contact_of(line.workspace_id, number, last, now=now)
     expected = _expected(contact)
@@ -154,13 +155,20 @@ def _receive(ring: _Ring, *, now: datetime) -> UUID:
     return call_id
 
 
-def line_of(*, carrier: str, called: str, caller: str) -> Line:
-    """Return the carrier's line that shows the called number, in the workspace that owns it; raises :class:`NotOurs`.
+def line_of(*, carrier: str, line_id: UUID | None, called: str, caller: str) -> Line:
+    """Return the line over which a call or text came in; raises :class:`NotOurs`.
 
-    If several lines show it, returns the one over which the caller was last called, else the oldest. A call to a number
-    without an owner goes to the carrier's only line if the installation has one workspace, else to nobody:
-    a wrong guess would tell a stranger who called.
+    It is the line whose account reported. Where the carrier has one account for the installation, it is the line that
+    shows the called number, in the workspace that owns it: if several show it, the one over which the caller was last
+    called, else the oldest. A call to a number without an owner goes to the carrier's only line if the installation has
+    one workspace, else to nobody: a wrong guess would tell a stranger who called.
     """
+    if line_id is not None:
+        mine: Line | None = _open_lines(carrier).filter(pk=line_id).first()
+        if mine is None:
+            message = "the line is archived"
+            raise NotOurs(message)
+        return mine
     digits = phone_number.digits_of(called)
     owner = caller_ids.owner_of(digits)
     if owner is None:

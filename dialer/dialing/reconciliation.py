@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from dialer import carriers
 from dialer.calls.listener import CallEnd
-from dialer.carriers.base import CannotSay, Found, LookUp, NotFound
+from dialer.carriers.base import CannotSay, Found, HandedOver, LookUp, NotFound
 from dialer.carriers.reading import of_call
 from dialer.dialing import carrier_reports
 from dialer.dialing.completion import record_ends
@@ -45,12 +45,14 @@ _checking = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Open:
-    call_id: UUID
+    call: HandedOver
     line_id: UUID
     carrier: str
-    handed_over_at: datetime
     last_end: datetime
-    is_known_to_carrier: bool
+
+    @property
+    def is_known_to_carrier(self) -> bool:
+        return bool(self.call.carrier_call_id)
 
 
 def check_due(*, limit: int, now: datetime) -> int:
@@ -73,14 +75,14 @@ def _check(*, limit: int, now: datetime) -> int:
         return 0
     lines = {line.pk: line for line in Line.objects.filter(pk__in={call.line_id for call in open_calls})}
     connection.close()
-    answers = list(_pool().map(lambda call: _look_up(lines[call.line_id], call.call_id), open_calls))
-    for call, answer in zip(open_calls, answers, strict=True):
+    answers = list(_pool().map(lambda each: _look_up(lines[each.line_id], each.call), open_calls))
+    for each, answer in zip(open_calls, answers, strict=True):
         try:
-            _settle(call, answer, now=now)
+            _settle(each, answer, now=now)
         except Exception as error:
             # One broken call must not stop the others; its deadline decides in the end.
-            log.exception("call.not_settled call=%s", call.call_id)
-            _settle(call, CannotSay(reason=type(error).__name__), now=now)
+            log.exception("call.not_settled call=%s", each.call.call_id)
+            _settle(each, CannotSay(reason=type(error).__name__), now=now)
     return len(open_calls)
 
 
@@ -104,6 +106,8 @@ class _Taken(NamedTuple):
     id: UUID
     line_id: UUID
     carrier: str
+    number: str
+    caller_id: str
     dialing_at: datetime
     carrier_call_id: str
     answered_at: datetime | None
@@ -124,52 +128,59 @@ def _take(*, limit: int, now: datetime) -> Sequence[_Open]:
             )
             UPDATE dialer_call c SET check_at = %(next)s
             FROM due, dialer_line l WHERE c.id = due.id AND l.id = c.line_id
-            RETURNING c.id, c.line_id, l.carrier, c.dialing_at, c.carrier_call_id, c.answered_at,
+            RETURNING c.id, c.line_id, l.carrier, c.number, c.caller_id, c.dialing_at, c.carrier_call_id, c.answered_at,
                 l.ring_timeout_seconds, l.max_duration_seconds
             """,
             {"now": now, "limit": limit, "next": now + RECHECK},
         )
     return [
         _Open(
-            call_id=row.id,
+            call=HandedOver(
+                call_id=row.id,
+                carrier_call_id=row.carrier_call_id,
+                to=row.number,
+                caller_id=row.caller_id,
+                at=row.dialing_at,
+            ),
             line_id=row.line_id,
             carrier=row.carrier,
-            handed_over_at=row.dialing_at,
             last_end=(row.answered_at or row.dialing_at + timedelta(seconds=row.ring_timeout_seconds))
             + timedelta(seconds=row.max_duration_seconds)
             + SLACK,
-            is_known_to_carrier=bool(row.carrier_call_id),
         )
         for row in rows
     ]
 
 
-def _look_up(line: Line, call_id: UUID) -> LookUp:
+def _look_up(line: Line, call: HandedOver) -> LookUp:
     try:
-        return carriers.of(line).look_up(call_id)
+        return carriers.of(line).look_up(call)
     except Exception as error:
         # A broken adapter counts as no answer; the deadline decides.
-        log.exception("call.look_up_failed call=%s", call_id)
+        log.exception("call.look_up_failed call=%s", call.call_id)
         return CannotSay(reason=type(error).__name__)
 
 
-def _settle(call: _Open, answer: LookUp, *, now: datetime) -> None:
-    is_over = now > call.last_end
+def _settle(looked_up: _Open, answer: LookUp, *, now: datetime) -> None:
+    call_id = looked_up.call.call_id
+    is_over = now > looked_up.last_end
+    is_lost = now > looked_up.call.at + RECONCILE_WINDOW
     match answer:
         case Found():
             # The carrier's answer is not trusted: it may affect only the call that was looked up.
-            is_news = carrier_reports.store(call.carrier, of_call(call.call_id, answer.reports)) > 0
+            line_id = looked_up.line_id if carriers.has_account_per_line(looked_up.carrier) else None
+            is_news = carrier_reports.store(looked_up.carrier, of_call(call_id, answer.reports), line_id=line_id) > 0
             if answer.is_live and not is_over:
-                _check_again(call.call_id, at=now + LIVE_RECHECK)
-            elif not is_news and not carrier_reports.has_unapplied(call.call_id):
+                _check_again(call_id, at=now + LIVE_RECHECK)
+            elif not is_news and not carrier_reports.has_unapplied(call_id):
                 # All reports of the carrier are applied and did not end the call.
-                _end_unknown(call.call_id, now=now)
+                _end_unknown(call_id, now=now)
         case NotFound():
-            if now > call.handed_over_at + RECONCILE_WINDOW:
-                _end_unknown(call.call_id, now=now)
+            if is_lost:
+                _end_unknown(call_id, now=now)
         case CannotSay():
-            if is_over or (not call.is_known_to_carrier and now > call.handed_over_at + RECONCILE_WINDOW):
-                _end_unknown(call.call_id, now=now)
+            if is_over or (is_lost and not looked_up.is_known_to_carrier):
+                _end_unknown(call_id, now=now)
         case _:
             assert_never(answer)
 

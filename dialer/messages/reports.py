@@ -30,10 +30,11 @@ log = logging.getLogger(__name__)
 _OPEN = (MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.UNKNOWN)
 
 
-def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> int:
+def apply(carrier: str, reports: Sequence[MessageReport], *, line_id: UUID | None = None, now: datetime) -> int:
     """Apply reports in order; returns how many changed anything. Repeated and late reports change nothing.
 
-    If some fail, applies the others and then raises the first error.
+    ``line_id`` is the line whose account reported, ``None`` for a carrier with one account for the installation. If
+    some reports fail, applies the others and then raises the first error.
     """
     changed = 0
     failed: Exception | None = None
@@ -41,7 +42,7 @@ def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> i
         try:
             with transaction.atomic():
                 does = _receive if report.kind == "received" else _conclude
-                changed += does(carrier, report, now=now)
+                changed += does(carrier, line_id, report, now=now)
         except Exception as error:
             log.exception("message_report.failed carrier_message=%s", report.carrier_message_id)
             failed = failed or error
@@ -50,14 +51,14 @@ def apply(carrier: str, reports: Sequence[MessageReport], *, now: datetime) -> i
     return changed
 
 
-def _conclude(carrier: str, report: MessageReport, *, now: datetime) -> bool:
-    """Store the fate of a message over a line of this carrier; a delivery proves that the message was sent."""
+def _conclude(carrier: str, line_id: UUID | None, report: MessageReport, *, now: datetime) -> bool:
+    """Store the fate of a message over a line of the reporter; a delivery proves that the message was sent."""
     message: Message | None = (
         Message.objects.select_for_update(of=("self",), no_key=True)
         .select_related("contact", "campaign")
         .filter(
             pk__in=[report.message_id],
-            line__carrier=carrier,
+            **({"line__carrier": carrier} if line_id is None else {"line_id": line_id}),
             direction=Direction.OUTBOUND.value,
             status__in=_OPEN,
         )
@@ -75,11 +76,11 @@ def _conclude(carrier: str, report: MessageReport, *, now: datetime) -> bool:
     return True
 
 
-def _receive(carrier: str, report: MessageReport, *, now: datetime) -> bool:
+def _receive(carrier: str, line_id: UUID | None, report: MessageReport, *, now: datetime) -> bool:
     """Insert a received message, record its event, and honour a stop word; once per carrier's id of the message."""
     try:
         number = phone_number.parse(report.from_number)
-        line = inbound.line_of(carrier=carrier, called=report.to_number, caller=number)
+        line = inbound.line_of(carrier=carrier, line_id=line_id, called=report.to_number, caller=number)
     except (phone_number.NumberNotDialable, inbound.NotOurs) as refused:
         log.warning("message.not_ours carrier_message=%s reason=%s", report.carrier_message_id, refused)
         return False

@@ -186,6 +186,9 @@ class CarrierEvent(models.Model):
     """A carrier's report as it came: stored first, applied later, kept as evidence."""
 
     line_carrier = models.CharField(max_length=32)
+    line_id = models.UUIDField(
+        null=True, help_text="The line whose account reported; empty for a carrier of the whole installation"
+    )
     event_id = models.CharField(max_length=100, help_text="The carrier's id of this report")
     call_id = models.UUIDField(null=True, help_text="Ours, as the report gives it")
     carrier_call_id = models.CharField(max_length=100, blank=True)
@@ -198,7 +201,11 @@ class CarrierEvent(models.Model):
     note = models.CharField(max_length=200, blank=True, help_text="Why it changed nothing, where it did not")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["line_carrier", "event_id"], name="carrier_event_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["line_carrier", "line_id", "event_id"], nulls_distinct=False, name="carrier_event_once"
+            )
+        ]
         indexes = [
             models.Index(fields=["id"], condition=Q(applied_at=None), name="carrier_event_to_apply"),
             models.Index(fields=["call_id", "id"], name="carrier_event_of_call"),

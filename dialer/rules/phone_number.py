@@ -39,6 +39,11 @@ def parse(text: str) -> str:
     raise NumberNotDialable(message)
 
 
+def is_dialable(text: str) -> bool:
+    """Tell whether the text is a number as :func:`parse` returns it."""
+    return _E164.fullmatch(text) is not None
+
+
 def digits_of(text: str) -> str:
     """Return only the digits of a number, to compare numbers in different spellings."""
     return re.sub(r"[^0-9]", "", text)

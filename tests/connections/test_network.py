@@ -8,6 +8,8 @@ SPEAKS = {"asyncio", "dns", "http", "httpx", "pycurl", "requests", "smtplib", "s
 WATCHED = {
     "dialer/carriers/exchange.py": "asks carriers over HTTP",
     "dialer/carriers/simulated.py": "places, looks up, hangs up and sends, by it",
+    "dialer/carriers/twilio.py": "does so at Twilio",
+    "dialer/carriers/twilio_words.py": "knows HTTP's status codes and asks nobody",
     "webhooks/resolver.py": "asks name servers",
     "webhooks/transport.py": "posts to receivers",
 }

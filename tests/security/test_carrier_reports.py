@@ -82,7 +82,7 @@ def test_a_carrier_ends_no_call_of_another_carriers_line(carrier: InProcessCarri
     carrier_reports.store("vendor", [forged])
     carrier_reports.apply_stored(limit=10, now=NOW + MINUTE)
 
-    assert CarrierEvent.objects.get().note == "is of a call over another carrier"
+    assert CarrierEvent.objects.get().note == "is of a call over another line"
     assert Call.objects.get(pk=victims.pk).status == "dialing"
     assert not Suppression.objects.exists()
     assert not Event.objects.filter(type="call.ended").exists()

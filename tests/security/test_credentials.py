@@ -12,7 +12,7 @@ from dialer.models import Call, Line
 from dialer.workspaces.models import AuditEntry
 from tests.admin.people import browser_of
 from tests.api.client import Api, error_of
-from tests.dialer.carriers.conformance import a_request
+from tests.dialer.carriers.conformance import a_request, handed_over
 from tests.dialer.carriers.receiver import Receiver, receiving
 from tests.factories import NOW, make_call, make_contact, make_line, make_workspace
 
@@ -125,8 +125,8 @@ def test_the_installations_secret_goes_to_the_installations_carrier_whatever_a_r
     request = a_request("+493012345678")
 
     carriers.of(line).place(request)
-    carriers.of(line).look_up(request.call_id)
-    carriers.of(line).hang_up(request.call_id)
+    carriers.of(line).look_up(handed_over(request))
+    carriers.of(line).hang_up(handed_over(request))
 
     assert rogue.received == []
     assert {asked.headers["Authorization"] for asked in installations_own.received} == {"Bearer the installation's"}

@@ -22,6 +22,7 @@ from dialer.carriers.base import (
     Busy,
     CannotSay,
     Found,
+    HandedOver,
     Health,
     LookUp,
     MessageReport,
@@ -30,6 +31,7 @@ from dialer.carriers.base import (
     Refused,
     Report,
     ReportNotAuthentic,
+    ReportRequest,
     SendAnswer,
     SendRequest,
     Sent,
@@ -238,19 +240,19 @@ class Adapter:
     def place(self, request: PlaceRequest) -> Answer:
         return self.network.place(request)
 
-    def look_up(self, call_id: UUID) -> LookUp:
-        return self.network.look_up(call_id)
+    def look_up(self, call: HandedOver) -> LookUp:
+        return self.network.look_up(call.call_id)
 
-    def hang_up(self, call_id: UUID) -> None:
-        self.network.hang_up(call_id)
+    def hang_up(self, call: HandedOver) -> None:
+        self.network.hang_up(call.call_id)
 
     def send(self, request: SendRequest) -> SendAnswer:
         return self.network.send(request)
 
-    def parse_messages(self, headers: Mapping[str, str], body: bytes) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
+    def parse_messages(self, request: ReportRequest) -> list[MessageReport]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic
 
-    def parse_reports(self, headers: Mapping[str, str], body: bytes) -> list[Report]:  # noqa: ARG002 — the protocol's
+    def parse_reports(self, request: ReportRequest) -> list[Report]:  # noqa: ARG002 — the protocol's
         raise ReportNotAuthentic
 
 

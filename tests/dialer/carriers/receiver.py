@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from dialer.carriers.base import ReportRequest
+
 PATIENCE = 10.0
 
 
@@ -22,6 +24,9 @@ class Received:
     @property
     def content(self) -> Any:
         return json.loads(self.body)
+
+    def as_it_came(self) -> ReportRequest:
+        return ReportRequest(url=f"http://{self.headers['Host']}{self.path}", headers=self.headers, body=self.body)
 
 
 class Receiver:

@@ -19,7 +19,7 @@ from dialer.carriers.exchange import CONNECT_SECONDS, MOST_BYTES, NoResponse, Re
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.models import Line
 from dialer.workspaces.ids import new_id, public_id
-from tests.dialer.carriers.conformance import a_request
+from tests.dialer.carriers.conformance import a_request, handed_over
 from tests.hostile.behaviours import (
     CHUNKED,
     drips,
@@ -94,8 +94,8 @@ def test_every_request_ends_in_time_is_sent_once_and_stays_in_doubt(
     began = time.monotonic()
 
     placed, sent = carrier.place(a_request(NUMBER)), carrier.send(a_message())
-    looked_up = carrier.look_up(new_id())
-    carrier.hang_up(new_id())
+    looked_up = carrier.look_up(handed_over(new_id()))
+    carrier.hang_up(handed_over(new_id()))
 
     assert time.monotonic() - began < 4 * SECONDS + SLACK
     for answer in (placed, sent):
@@ -147,7 +147,7 @@ def test_a_gzip_bomb_is_not_inflated(hosts: Receivers, settings: Settings) -> No
     carrier = carrier_at(receiver, settings)
 
     assert carrier.place(a_request(NUMBER)) == Unknown(reason="HTTP 201")
-    assert carrier.look_up(new_id()) == CannotSay(reason="HTTP 201")
+    assert carrier.look_up(handed_over(new_id())) == CannotSay(reason="HTTP 201")
     assert ask(receiver).body == bomb
     assert receiver.requests[0].headers["accept-encoding"] == "identity"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dialer.carriers.base import Accepted, Busy, Found, Unknown
 from tests.dialer.carriers.asking import a_call_to, adapter, place
+from tests.dialer.carriers.conformance import handed_over
 from tests.dialer.carriers.receiver import Receiver
 from tests.simulated_carrier import ROOT, RunningCarrier, StartCarrier
 
@@ -23,7 +24,7 @@ def test_a_killed_carrier_knows_its_calls_after_the_restart(simulated_carrier: R
 
     simulated_carrier.start()
 
-    found = adapter(simulated_carrier).look_up(request.call_id)
+    found = adapter(simulated_carrier).look_up(handed_over(request))
     assert isinstance(found, Found)
     assert found.is_live
     assert isinstance(adapter(simulated_carrier).place(request), Unknown)
@@ -60,13 +61,13 @@ def test_a_call_that_was_hung_up_on_stays_ended_and_its_end_is_told_again_in_the
     running = start_carrier(report_url=receiver.url)
     request = place(running, "0018")
     receiver.reports(str(request.call_id), until="answered")
-    adapter(running).hang_up(request.call_id)
+    adapter(running).hang_up(handed_over(request))
     first = receiver.reports(str(request.call_id))[-1]
     running.kill()
 
     running.start()
 
-    found = adapter(running).look_up(request.call_id)
+    found = adapter(running).look_up(handed_over(request))
     again = receiver.reports(str(request.call_id), times=2)[-1]
     assert isinstance(found, Found)
     assert not found.is_live
@@ -85,7 +86,7 @@ def test_a_second_carrier_on_a_ledger_does_not_start_and_says_why(simulated_carr
         f"another simulated carrier runs on the ledger {simulated_carrier.ledger}:"
         " stop it, or choose another --ledger\n"
     )
-    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), Found)
+    assert isinstance(adapter(simulated_carrier).look_up(handed_over(request)), Found)
 
 
 def test_a_carrier_that_cannot_read_its_ledger_never_listened(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_call_that_ended_leaves_the_memory_and_is_told_from_the_ledger(
 ) -> None:
     running = start_carrier(report_url=receiver.url, speed=200)
     requests = [place(running, digits) for digits in ("0018", "0000", "0003")]
-    adapter(running).hang_up(requests[0].call_id)
+    adapter(running).hang_up(handed_over(requests[0]))
     told = [receiver.reports(str(request.call_id)) for request in requests]
 
     until_nothing_is_remembered(running)

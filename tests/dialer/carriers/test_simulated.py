@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from django.test import override_settings
 
-from dialer.carriers.base import Carrier
+from dialer.carriers.base import Carrier, ReportRequest
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.models import Line
-from tests.dialer.carriers.conformance import CarrierConformance, Delivery
+from tests.dialer.carriers.conformance import CarrierConformance, TakesOurIds, place
 from tests.dialer.carriers.receiver import Receiver, receiving
 from tests.simulated_carrier import RunningCarrier, StartCarrier
 
@@ -48,12 +48,12 @@ class SimulatedLaboratory:
     def take_away(self) -> None:
         self.running.stop()
 
-    def deliveries_until_end_of(self, call_id: UUID) -> list[Delivery]:
+    def deliveries_until_end_of(self, call_id: UUID) -> list[ReportRequest]:
         self.receiver.reports(str(call_id))
-        return [Delivery(headers=request.headers, body=request.body) for request in self.receiver.received]
+        return [request.as_it_came() for request in self.receiver.received]
 
 
-class TestSimulatedCarrier(CarrierConformance):
+class TestSimulatedCarrier(CarrierConformance, TakesOurIds):
     @pytest.fixture
     def laboratory(self, start_carrier: StartCarrier) -> Iterator[SimulatedLaboratory]:
         with receiving() as receiver:
@@ -61,3 +61,10 @@ class TestSimulatedCarrier(CarrierConformance):
             yield SimulatedLaboratory(carrier=adapter_to(running), running=running, receiver=receiver)
             if running.is_running:
                 running.stop()
+
+    def test_the_last_report_brings_the_transcript(self, laboratory: SimulatedLaboratory) -> None:
+        request, _ = place(laboratory, "answers")
+
+        last = laboratory.deliveries_until_end_of(request.call_id)[-1]
+
+        assert laboratory.carrier.parse_reports(last)[-1].transcript

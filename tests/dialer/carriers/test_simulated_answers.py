@@ -21,12 +21,13 @@ from dialer.carriers.base import (
     NotFound,
     Refused,
     ReportNotAuthentic,
+    ReportRequest,
     Unknown,
 )
 from dialer.carriers.simulated import SimulatedCarrier
 from dialer.carriers.simulation.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from dialer.models import Line
-from tests.dialer.carriers.conformance import a_request
+from tests.dialer.carriers.conformance import a_request, handed_over
 from tests.dialer.carriers.receiver import Receiver
 
 SECRET = "a secret"  # noqa: S105 — guards nothing
@@ -58,6 +59,10 @@ def a_report(**fields: object) -> dict[str, object]:
 
 def signed(body: bytes, *, at: int = NOW, secret: str = SECRET) -> dict[str, str]:
     return {TIMESTAMP_HEADER: str(at), SIGNATURE_HEADER: signature(secret, str(at), body)}
+
+
+def came(headers: dict[str, str], body: bytes) -> ReportRequest:
+    return ReportRequest(url="https://ringback.example/carriers/simulated/", headers=headers, body=body)
 
 
 def down(reason: str, retry_after: timedelta) -> Busy:
@@ -114,19 +119,19 @@ def test_an_answer_that_is_not_the_carriers_json_is_ambiguous(
     receiver.body = body
 
     assert isinstance(carrier.place(a_request(NUMBER)), Unknown)
-    assert isinstance(carrier.look_up(UUID(CALL_ID)), CannotSay)
+    assert isinstance(carrier.look_up(handed_over(UUID(CALL_ID))), CannotSay)
 
 
 def test_a_not_found_of_somebody_else_on_the_way_says_nothing(carrier: SimulatedCarrier, receiver: Receiver) -> None:
     receiver.statuses = [404]
 
-    assert carrier.look_up(UUID(CALL_ID)) == CannotSay(reason="HTTP 404")
+    assert carrier.look_up(handed_over(UUID(CALL_ID))) == CannotSay(reason="HTTP 404")
 
 
 def test_the_carriers_own_not_found_counts(carrier: SimulatedCarrier, receiver: Receiver) -> None:
     receiver.statuses, receiver.body = [404], b'{"not_found": true}'
 
-    assert carrier.look_up(UUID(CALL_ID)) == NotFound()
+    assert carrier.look_up(handed_over(UUID(CALL_ID))) == NotFound()
 
 
 def test_silence_after_the_request_is_ambiguous() -> None:
@@ -134,7 +139,7 @@ def test_silence_after_the_request_is_ambiguous() -> None:
         carrier = carrier_at(f"http://127.0.0.1:{listening.getsockname()[1]}")
 
         assert carrier.place(a_request(NUMBER)) == out_of_reach("no response in time")
-        assert carrier.look_up(UUID(CALL_ID)) == CannotSay(reason="no response in time")
+        assert carrier.look_up(handed_over(UUID(CALL_ID))) == CannotSay(reason="no response in time")
 
 
 def test_a_connection_that_is_cut_before_the_answer_is_ambiguous() -> None:
@@ -172,7 +177,7 @@ def test_what_is_asked_carries_our_id_and_the_secret(carrier: SimulatedCarrier, 
 def test_a_signed_report_is_read_whatever_the_case_of_its_headers(carrier: SimulatedCarrier) -> None:
     body = json.dumps({"reports": [a_report()]}).encode()
 
-    [report] = carrier.parse_reports({name.upper(): value for name, value in signed(body).items()}, body)
+    [report] = carrier.parse_reports(came({name.upper(): value for name, value in signed(body).items()}, body))
 
     assert (report.kind, report.outcome, report.call_id) == ("ended", "busy", UUID(CALL_ID))
 
@@ -181,7 +186,7 @@ def test_a_signed_report_is_read_whatever_the_case_of_its_headers(carrier: Simul
 def test_a_report_within_five_minutes_of_our_clock_is_taken(carrier: SimulatedCarrier, seconds: int) -> None:
     body = json.dumps({"reports": [a_report()]}).encode()
 
-    assert carrier.parse_reports(signed(body, at=NOW + seconds), body)
+    assert carrier.parse_reports(came(signed(body, at=NOW + seconds), body))
 
 
 @pytest.mark.parametrize("seconds", [-301, 301])
@@ -189,7 +194,7 @@ def test_a_report_farther_from_our_clock_is_not_authentic(carrier: SimulatedCarr
     body = json.dumps({"reports": [a_report()]}).encode()
 
     with pytest.raises(ReportNotAuthentic):
-        carrier.parse_reports(signed(body, at=NOW + seconds), body)
+        carrier.parse_reports(came(signed(body, at=NOW + seconds), body))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +210,7 @@ def test_a_report_that_is_not_signed_with_the_secret_is_not_authentic(
     carrier: SimulatedCarrier, headers: dict[str, str]
 ) -> None:
     with pytest.raises(ReportNotAuthentic):
-        carrier.parse_reports(headers, b"{}")
+        carrier.parse_reports(came(headers, b"{}"))
 
 
 def test_without_a_secret_no_report_is_authentic(settings: Settings) -> None:
@@ -213,7 +218,7 @@ def test_without_a_secret_no_report_is_authentic(settings: Settings) -> None:
     carrier = SimulatedCarrier(Line(), clock=lambda: NOW)
 
     with pytest.raises(ReportNotAuthentic):
-        carrier.parse_reports(signed(b"{}", secret=""), b"{}")
+        carrier.parse_reports(came(signed(b"{}", secret=""), b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -239,12 +244,12 @@ def test_a_report_that_cannot_be_understood_does_not_hold_up_the_others(
 ) -> None:
     body = json.dumps({"reports": [broken, a_report(event_id="e-2")]}).encode()
 
-    assert [report.event_id for report in carrier.parse_reports(signed(body), body)] == ["e-2"]
+    assert [report.event_id for report in carrier.parse_reports(came(signed(body), body))] == ["e-2"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"reports": 7}', b"\xff", b"[" * 100_000])
 def test_a_signed_body_of_another_shape_has_no_reports(carrier: SimulatedCarrier, body: bytes) -> None:
-    assert carrier.parse_reports(signed(body), body) == []
+    assert carrier.parse_reports(came(signed(body), body)) == []
 
 
 def test_reports_of_other_calls_in_the_answer_to_a_look_up_are_left_out(
@@ -254,7 +259,7 @@ def test_reports_of_other_calls_in_the_answer_to_a_look_up_are_left_out(
     told = [a_report(event_id="e-1"), a_report(event_id="e-2", call_id=str(UUID(int=1))), ring]
     receiver.body = json.dumps({"is_live": False, "reports": told}).encode()
 
-    found = carrier.look_up(UUID(CALL_ID))
+    found = carrier.look_up(handed_over(UUID(CALL_ID)))
 
     assert isinstance(found, Found)
     assert [report.event_id for report in found.reports] == ["e-1"]

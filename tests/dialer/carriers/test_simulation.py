@@ -18,7 +18,7 @@ from dialer.carriers.base import Accepted, Busy, CannotSay, Found, Health, NotFo
 from dialer.carriers.simulation.script import LATE_BY
 from dialer.carriers.simulation.service import LEDGER_PAGE
 from tests.dialer.carriers.asking import a_call_to, adapter, kinds, moment, place
-from tests.dialer.carriers.conformance import a_request
+from tests.dialer.carriers.conformance import a_request, handed_over
 from tests.dialer.carriers.receiver import Receiver
 from tests.dialer.carriers.test_simulated import adapter_to
 from tests.simulated_carrier import ROOT, SPEED, RunningCarrier, StartCarrier
@@ -43,7 +43,7 @@ def test_every_request_stands_in_the_ledger_accepted_or_not(simulated_carrier: R
 
 def test_the_ledger_can_be_read_from_a_time_on(simulated_carrier: RunningCarrier) -> None:
     first, second = place(simulated_carrier, "0018"), place(simulated_carrier, "0000")
-    adapter(simulated_carrier).hang_up(first.call_id)
+    adapter(simulated_carrier).hang_up(handed_over(first))
     since = simulated_carrier.places()[1].at.isoformat()
 
     everything = simulated_carrier.request("GET", "/ledger").json()
@@ -103,7 +103,7 @@ def test_a_lost_request_is_ambiguous_and_never_was(simulated_carrier: RunningCar
     answer = adapter(simulated_carrier).place(request)
 
     assert isinstance(answer, Unknown)
-    assert adapter(simulated_carrier).look_up(request.call_id) == NotFound()
+    assert adapter(simulated_carrier).look_up(handed_over(request)) == NotFound()
 
 
 def test_a_fault_after_accepting_is_ambiguous_and_found(simulated_carrier: RunningCarrier) -> None:
@@ -112,13 +112,13 @@ def test_a_fault_after_accepting_is_ambiguous_and_found(simulated_carrier: Runni
     answer = adapter(simulated_carrier).place(request)
 
     assert answer == Unknown(reason="HTTP 500", health=Health.OUT_OF_REACH)
-    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), Found)
+    assert isinstance(adapter(simulated_carrier).look_up(handed_over(request)), Found)
 
 
 def test_a_call_that_cannot_be_looked_up_is_neither_found_nor_not_found(simulated_carrier: RunningCarrier) -> None:
     request = place(simulated_carrier, "0014")
 
-    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), CannotSay)
+    assert isinstance(adapter(simulated_carrier).look_up(handed_over(request)), CannotSay)
 
 
 def test_capacity_counts_live_calls_and_is_free_again_after_them(
@@ -129,7 +129,7 @@ def test_capacity_counts_live_calls_and_is_free_again_after_them(
     first, second = place(running, "0018"), a_call_to("0000")
 
     refused = adapter(running).place(second)
-    adapter(running).hang_up(first.call_id)
+    adapter(running).hang_up(handed_over(first))
     receiver.reports(str(first.call_id))
     answer = adapter(running).place(second)
 
@@ -142,13 +142,13 @@ def test_a_carrier_that_is_down_takes_nothing_and_cannot_say(simulated_carrier: 
     simulated_carrier.control(down=True)
 
     answer = adapter(simulated_carrier).place(a_call_to("0000"))
-    found = adapter(simulated_carrier).look_up(before.call_id)
+    found = adapter(simulated_carrier).look_up(handed_over(before))
     simulated_carrier.control(down=False)
 
     assert isinstance(answer, Busy)
     assert answer.reason == "down"
     assert isinstance(found, CannotSay)
-    assert isinstance(adapter(simulated_carrier).look_up(before.call_id), Found)
+    assert isinstance(adapter(simulated_carrier).look_up(handed_over(before)), Found)
 
 
 def test_a_late_answer_is_ambiguous_and_the_call_is_placed(simulated_carrier: RunningCarrier) -> None:
@@ -234,7 +234,7 @@ def test_without_the_secret_nothing_is_placed_or_told(simulated_carrier: Running
 
     assert isinstance(answer, Busy)
     assert answer.reason == "carrier_refuses_credentials"
-    assert isinstance(adapter(simulated_carrier).look_up(request.call_id), CannotSay)
+    assert isinstance(adapter(simulated_carrier).look_up(handed_over(request)), CannotSay)
     assert simulated_carrier.request("POST", "/control", json={"down": True}).status_code == 401
     _, line = simulated_carrier.places()
     assert (line.call_id, line.to, line.accepted) == (str(stranger.call_id), stranger.to, False)
@@ -314,12 +314,12 @@ def test_late_reports_keep_their_order_and_say_when_it_happened(
 def test_what_never_reports_is_found_ended(start_carrier: StartCarrier, receiver: Receiver) -> None:
     running = start_carrier(report_url=receiver.url)
     silent, after = place(running, "0008"), place(running, "0018")
-    adapter(running).hang_up(silent.call_id)
-    adapter(running).hang_up(after.call_id)
+    adapter(running).hang_up(handed_over(silent))
+    adapter(running).hang_up(handed_over(after))
 
     receiver.reports(str(after.call_id))
 
-    found = adapter(running).look_up(silent.call_id)
+    found = adapter(running).look_up(handed_over(silent))
     assert isinstance(found, Found)
     assert found.reports[-1].kind == "ended"
     assert all(
@@ -384,7 +384,7 @@ def test_hanging_up_while_it_rings_is_reported_as_cancelled(start_carrier: Start
     request = place(running, "0002")
     receiver.reports(str(request.call_id), until="ringing")
 
-    adapter(running).hang_up(request.call_id)
+    adapter(running).hang_up(handed_over(request))
 
     end = receiver.reports(str(request.call_id))[-1]
     assert (end["outcome"], end["ended_reason"], end["duration_seconds"]) == ("cancelled", "cancelled", None)
@@ -407,7 +407,7 @@ def test_somebody_rings_on_request_and_every_report_says_who(start_carrier: Star
     }
     assert {report["carrier_call_id"] for report in reports} == {answer.json()["carrier_call_id"]}
     assert reports[-1]["duration_seconds"] == 12
-    parsed = adapter(carrier).parse_reports(received[0].headers, received[0].body)
+    parsed = adapter(carrier).parse_reports(received[0].as_it_came())
     assert (parsed[0].direction, parsed[0].call_id, parsed[0].from_number) == ("inbound", None, "+49301")
     assert carrier.places() == []
 
@@ -469,5 +469,5 @@ def test_one_seed_gives_one_course(start_carrier: StartCarrier) -> None:
 
 
 def outcome_of(running: RunningCarrier, call_id: UUID) -> str | None:
-    found = adapter(running).look_up(call_id)
+    found = adapter(running).look_up(handed_over(call_id))
     return None if not isinstance(found, Found) or found.is_live else json.dumps(found.reports[-1].outcome)

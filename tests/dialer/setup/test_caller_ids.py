@@ -106,7 +106,7 @@ def test_a_number_of_a_closed_workspace_is_kept_for_it_and_rings_nobody() -> Non
     Workspace.objects.filter(pk=closed.pk).update(closed_at=NOW)
 
     with pytest.raises(inbound.NotOurs):
-        inbound.line_of(carrier="simulated", called=OURS, caller="+493099999999")
+        inbound.line_of(carrier="simulated", line_id=None, called=OURS, caller="+493099999999")
     with pytest.raises(InvalidResource):
         a_line(make_workspace(), "Main", OURS)
 
