@@ -10,11 +10,11 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from html import escape
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 from uuid import UUID
-from xml.sax.saxutils import escape, quoteattr
 
 from dialer.carriers import reading
 from dialer.carriers.base import (
@@ -79,8 +79,8 @@ def what_is_said(request: PlaceRequest) -> tuple[str, str] | None:
     if scheme in ("sip", "sips"):
         return "Twiml", f"<Response><Dial><Sip>{escape(endpoint)}</Sip></Dial></Response>"
     if scheme == "wss":
-        ours = f'<Parameter name="call_id" value={quoteattr(request.public_id)}/>'
-        return "Twiml", f"<Response><Connect><Stream url={quoteattr(endpoint)}>{ours}</Stream></Connect></Response>"
+        ours = f'<Parameter name="call_id" value="{escape(request.public_id)}"/>'
+        return "Twiml", f"<Response><Connect><Stream url="{escape(endpoint)}">{ours}</Stream></Connect></Response>"
     if is_dialable(endpoint):
         return "Twiml", f"<Response><Dial><Number>{escape(endpoint)}</Number></Dial></Response>"
     return None

@@ -165,4 +165,4 @@ def _step_of(secret: str, code: str, *, now: datetime) -> int | None:
 
 
 def _totp(secret: str) -> TOTP:
-    return TOTP(base64.b32decode(secret), _DIGITS, SHA1(), _STEP_SECONDS)  # noqa: S303 — what apps can do; HMAC needs no more
+    return TOTP(base64.b32decode(secret), _DIGITS, SHA1(), _STEP_SECONDS)  # noqa: S303 # nosec B303 — what apps can do; HMAC needs no more

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Indexes for what the list of audit entries is filtered by."""
 
-    dependencies = [("workspaces", "0001_initial")]
+    dependencies = [("workspaces", "0003_sign_in")]
 
     operations = [
         migrations.RemoveIndex(model_name="auditentry", name="audit_of_object"),

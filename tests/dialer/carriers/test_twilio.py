@@ -199,7 +199,7 @@ def test_a_media_stream_gets_the_id_of_the_call(carrier: TwilioCarrier, twilio: 
 
     said = twilio.requests[0][1]["Twiml"][0]
     assert said == (
-        """<Response><Connect><Stream url='wss://agent.example/media?"&gt;&lt;Record/&gt;'>"""
+        '<Response><Connect><Stream url="wss://agent.example/media?&quot;&gt;&lt;Record/&gt;">'
         f'<Parameter name="call_id" value="{request.public_id}"/></Stream></Connect></Response>'
     )
 
