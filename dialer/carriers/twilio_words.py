@@ -80,7 +80,7 @@ def what_is_said(request: PlaceRequest) -> tuple[str, str] | None:
         return "Twiml", f"<Response><Dial><Sip>{escape(endpoint)}</Sip></Dial></Response>"
     if scheme == "wss":
         ours = f'<Parameter name="call_id" value="{escape(request.public_id)}"/>'
-        return "Twiml", f"<Response><Connect><Stream url="{escape(endpoint)}">{ours}</Stream></Connect></Response>"
+        return "Twiml", f'<Response><Connect><Stream url="{escape(endpoint)}">{ours}</Stream></Connect></Response>'
     if is_dialable(endpoint):
         return "Twiml", f"<Response><Dial><Number>{escape(endpoint)}</Number></Dial></Response>"
     return None
