@@ -11,7 +11,7 @@ def _refused(error: Refused) -> Problem:
     return conflict(error.code, f"{text[:1].upper()}{text[1:]}.", **error.details)
 
 
-@answers(NoFigures)
+@answers(NoFigures, unavailable_as=["busy", "took_too_long"])
 def _no_figures(error: NoFigures) -> Problem:
     code, seconds = ("busy", 5) if isinstance(error, FiguresAsked) else ("took_too_long", 60)
     return Problem(status=503, code=code, message=str(error), headers={"Retry-After": str(seconds)})

@@ -57,7 +57,7 @@ class Campaign(Owned, PublicId):
     ended_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    free_text = ("metadata", "pause_reason", "end_reason")
+    free_text = ("metadata", "pause_reason", "end_note")
 
     class Meta:
         constraints = [

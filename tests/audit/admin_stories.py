@@ -42,6 +42,7 @@ from webhooks.models import Delivery
 ONLY_LOOKS = {
     "search": "finds pages",
     "index": "the overview",
+    "callbacks_what_works": "shows figures",
     "login": "begins a session; tests/security says what it leaves",
     "code": "the same; tests/dialer/sign_in says what the second factor leaves",
     "set_up": "the same",

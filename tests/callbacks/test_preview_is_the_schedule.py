@@ -20,7 +20,7 @@ def previewed_and_made(world: World, outcome: str, does: str, settings: dict[str
     call = world.call(does, **settings)
     world.run_for(days=8)
     calls = [row for row in world.calls() if row["chain_id"] == call["chain_id"]]
-    made = [row["scheduled_at"] for row in world.callbacks(contact=call["contact_id"])]
+    made = [row["scheduled_at"] for row in world.callbacks(contact_id=call["contact_id"])]
     previewed = []
     for used, row in enumerate(calls[:-1]):
         body = {"phone": call["number"], "outcomes": [outcome] * (used + 1), "call": settings}

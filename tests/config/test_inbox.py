@@ -135,7 +135,7 @@ def can_read(client: Client) -> bool:
 
 def signed_in(workspace: Workspace, *, is_staff: bool = True) -> Client:
     user = User.objects.create_user(f"user of {workspace.pk} {is_staff}", is_staff=is_staff)
-    Member.objects.create(workspace=workspace, user=user)
+    Member.objects.create(workspace=workspace, user=user, role="viewer")
     client = Client()
     client.force_login(user)
     return client

@@ -10,7 +10,7 @@ _SEE, _ACT, _MANAGE, _OWN = Role.VIEWER, Role.OPERATOR, Role.MANAGER, Role.OWNER
 _QUEUE = ("call_now", "cancel", "complete", "edit", "promise", "reschedule", "skip", "undo")
 _ENDPOINT = ("pause", "promote_secret", "replay", "resume", "rotate_secret", "send_test", "switch_off", "switch_on")
 
-PAGES: dict[str, dict[str, Role]] = {
+PAGES: dict[str, dict[str, Role | None]] = {
     "callbacks_bulkaction": {"": _SEE, "stop": _ACT},
     "callbacks_callback": {"": _SEE, **dict.fromkeys(_QUEUE, _ACT)},
     "dialer_call": {
@@ -39,9 +39,12 @@ PAGES: dict[str, dict[str, Role]] = {
     "workspaces_apikey": {"": _OWN, "add": _OWN, "revoke": _OWN},
     "workspaces_auditentry": {"": _SEE},
     "workspaces_member": {"": _OWN, "add": _OWN, "change_role": _OWN, "invite": _OWN, "remove": _OWN},
-    "workspaces_workspace": {"": _SEE},
+    "workspaces_workspace": {"": _SEE, "close": _OWN, "reopen": None},
 }
-"""The least role for each page: to see it (``""``), and for its other addresses; nobody adds or deletes elsewhere."""
+"""The least role for each page: to see it (``""``), and for its other addresses; nobody adds or deletes elsewhere.
+
+``None`` is for superusers alone.
+"""
 
 CHANGED_BY: dict[str, Role] = {
     "dialer_campaign": _MANAGE,
@@ -71,6 +74,19 @@ OF_NO_PAGE = {
     **dict.fromkeys(("login", "logout", "password_change", "password_change_done"), "one's own session and password"),
     "callbacks_campaign_preview": "who sees campaigns",
     "callbacks_policy_preview": "who sees policies",
+    "callbacks_what_works": "who decides over policies",
+    **dict.fromkeys(("code", "set_up", "two_factor"), "one's own second factor"),
+    **dict.fromkeys(
+        (
+            *(f"sign_in_session_{name}" for name in ("add", "change", "changelist", "delete", "end", "end_others")),
+            "sign_in_session_history",
+        ),
+        "one's own sessions; all of them for superusers",
+    ),
+    **dict.fromkeys(
+        (f"sign_in_secondfactor_{name}" for name in ("add", "change", "changelist", "delete", "history", "reset")),
+        "superusers",
+    ),
     **dict.fromkeys(
         (f"auth_user_{name}" for name in ("add", "change", "changelist", "delete", "history", "password_change")),
         "superusers",
@@ -84,6 +100,8 @@ ELSEWHERE = {
     "api/schema/": "open to all: says what the API takes",
     "carriers/<slug:carrier>/": "the carrier's signature",
     "carriers/<slug:carrier>/messages/": "the carrier's signature",
+    "carriers/<slug:carrier>/<slug:line>/": "the signature of the line's account",
+    "carriers/<slug:carrier>/<slug:line>/messages/": "the signature of the line's account",
     "demo/inbox.json": "local demo only",
     "demo/inbox/": "local demo only",
     "demo/inbox/<slug:name>/": "local demo only",
@@ -160,6 +178,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "admin": (
         "GET api-keys/",
         "GET api-keys/{id}/",
+        "GET audit/",
         "POST api-keys/",
         "POST api-keys/{id}/revoke/",
         "POST lines/",

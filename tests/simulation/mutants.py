@@ -172,7 +172,7 @@ def _busy_is_no_answer(call_id: UUID, row: Any, details: Any) -> CallEnd:
 
 
 def _give_up(call: Any, answer: Any, *, now: datetime) -> None:
-    reconciliation._end_unknown(call.call_id, now=now)  # noqa: SLF001
+    reconciliation._end_unknown(call.call.call_id, now=now)  # noqa: SLF001
 
 
 def _settle_and_stumble(call: Any, answer: Any, *, now: datetime) -> None:

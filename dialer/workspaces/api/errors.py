@@ -84,13 +84,14 @@ _CODES: dict[int, set[str]] = {
 
 
 def answers(
-    exception: type[_Raised], *, conflicts_with: Iterable[str] = ()
+    exception: type[_Raised], *, conflicts_with: Iterable[str] = (), unavailable_as: Iterable[str] = ()
 ) -> Callable[[Callable[[_Raised], Problem | None]], Callable[[_Raised], Problem | None]]:
     """Register the API error for an exception and its subclasses; ``None`` means a failure of the server.
 
-    ``conflicts_with``: the codes of its own, of status 409, for the schema.
+    ``conflicts_with`` and ``unavailable_as``: its own codes of status 409 and 503, for the schema.
     """
     _CODES[409].update(conflicts_with)
+    _CODES[503].update(unavailable_as)
 
     def register(translate: Callable[[_Raised], Problem | None]) -> Callable[[_Raised], Problem | None]:
         _TRANSLATIONS[exception] = translate

@@ -129,9 +129,14 @@ def link(result: dict[str, Any], **_: object) -> dict[str, Any]:
                     answer["links"] = {
                         taker: {"operationId": taker, "parameters": {name: "$response.body#/id"}}
                         for taker, name, shape in takers
-                        if shape == made
+                        if _takes(shape, made)
                     }
     return result
+
+
+def _takes(shape: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Tell whether a parameter takes an id of this form, alone or beside its bare UUID."""
+    return shape == made or str(shape.get("pattern")).startswith(f"{made.get('pattern')}|")
 
 
 def _takers(paths: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -107,7 +107,7 @@ def _calls_without_a_campaign(world: World, contact: Contact, number: str) -> No
             "notes": ABOUT,
         },
     )
-    bulk = {"action": "edit", "filter": {"contact": contact.public_id}, "notes": ABOUT, "reason": f"from {number}"}
+    bulk = {"action": "edit", "filter": {"contact_id": contact.public_id}, "notes": ABOUT, "reason": f"from {number}"}
     world.say("callbacks/bulk/", bulk)
     world.say(f"callbacks/{promised['id']}/cancel/", {"reason": f"{NAME} wants none"})
 

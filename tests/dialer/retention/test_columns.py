@@ -33,7 +33,7 @@ ABOUT_NOBODY = {
     "webhooks.DeliveryAttempt": "url error_detail",
     "webhooks.Event": "type unique_key",
     "webhooks.Replay": "counts actor_id actor_label",
-    "workspaces.AuditEntry": "actor_id actor_label verb object_type object_id",
+    "workspaces.AuditEntry": "actor_id actor_label agent verb object_type object_id",
     "workspaces.IdempotentRequest": "name fingerprint",
     # what an owner sets up
     "dialer.Campaign": (
@@ -43,7 +43,7 @@ ABOUT_NOBODY = {
     "dialer.Line": "name caller_ids down_reason",
     "dialer.Persona": "name endpoint",
     "dialer.RetryPolicy": "name rules",
-    "webhooks.Endpoint": "fingerprint name url description custom_headers last_error",
+    "webhooks.Endpoint": "fingerprint name url description last_error",
     "workspaces.ApiKey": "name key_hash",
 }
 

@@ -11,7 +11,7 @@ import redis
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.conf import settings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -34,8 +34,7 @@ def forget_attempts() -> None:
 def make_person(name: str, workspace: Workspace | None = None, **fields: Any) -> User:
     user = User.objects.create_user(username=name, password=PASSWORD, is_staff=True, **fields)
     if workspace is not None:
-        user.groups.add(Group.objects.get(name="manager"))
-        Member.objects.create(workspace=workspace, user=user)
+        Member.objects.create(workspace=workspace, user=user, role="manager")
     return user
 
 

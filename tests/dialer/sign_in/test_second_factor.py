@@ -306,7 +306,7 @@ def test_somebody_who_becomes_a_member_later_is_asked_too(workspace: Workspace) 
     inside = browser_of(max_)
     assert is_inside(inside)
 
-    Member.objects.create(workspace=workspace, user=max_)
+    Member.objects.create(workspace=workspace, user=max_, role="viewer")
 
     assert not is_inside(inside)
 

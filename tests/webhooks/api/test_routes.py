@@ -435,7 +435,7 @@ def test_custom_headers_are_shown_by_name_only_and_survive_a_round_trip(api: Api
 
 
 def test_the_secret_of_an_endpoint_is_given_again_to_the_key_that_asked_and_to_no_other(api: Api) -> None:
-    other = Api(api.workspace)
+    other = Api(api.workspace, scope="admin")
     made = api.post("webhooks/", NEW, idempotency_key="a")
     path = f"webhooks/{made.json()['id']}/rotate-secret/"
     rotated = api.post(path, idempotency_key="b")
