@@ -204,7 +204,7 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
         ("More", {"classes": ("collapse",), "fields": ("contact_limits", "metadata")}),
     )
     actions = None
-    actions_detail = ("start", "pause", "resume", "upload", "report", "cancel")
+    actions_detail = ("start", "pause", "resume", "upload", "report", "revoke_report_addresses", "cancel")
     change_form_outer_before_template = "dialer/admin/campaign_figures.html"
     refusals: ClassVar[Any] = {CampaignNotStartable: its_own_words}
 
@@ -289,6 +289,18 @@ class CampaignAdmin(StatefulAdmin, WritingAdmin):
     )
     def cancel(self, request: HttpRequest, form: ReasonForm, row: Campaign) -> str:
         return f"{row.name} is cancelled. {_touched(lifecycle.cancel(row.pk, **about(request, row, form)))}."
+
+    @verb(
+        "Revoke report addresses",
+        asks="Addresses of its report that were sent to other systems stop working. Those sent later will work.",
+        does="Revoke",
+        icon="link_off",
+        permission="act",
+        form=ReasonForm,
+    )
+    def revoke_report_addresses(self, request: HttpRequest, form: ReasonForm, row: Campaign) -> str:
+        campaign_report.revoke_addresses(row.pk, **about(request, row, form))
+        return f"Addresses of {row.name}'s report that were given out before do not work any more."
 
     @action(description="Upload contacts", icon="upload_file", permissions=["act"])  # type: ignore[untyped-decorator]
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 — unfold's signature

@@ -267,6 +267,12 @@ class Campaigns(Lists, Reads):
         """Stop for good: queued calls are cancelled, live calls finish, and no callback follows them."""
         return self.shown(self.do(lifecycle.cancel, Reason), TouchedCampaign)
 
+    @extend_schema(request=Reason)
+    @action(detail=True, methods=["post"], url_path="revoke-report-addresses")
+    def revoke_report_addresses(self, request: ApiRequest, pk: str) -> Response:
+        """Let no address of its report work that was given out before, as in `status_callback`; later ones do."""
+        return self.shown(self.do(campaign_report.revoke_addresses, Reason))
+
     @extend_schema(responses=CampaignStatsSerializer)
     @action(detail=True, methods=["get"])
     def stats(self, request: ApiRequest, pk: str) -> Response:

@@ -15,7 +15,7 @@ from dialer.workspaces.ids import MalformedId, parse_public_id
 
 @require_safe
 def campaign_report(request: HttpRequest, name: str) -> StreamingHttpResponse:
-    """Stream the report; a wrong or expired address gets the same answer as one that never existed."""
+    """Stream the report; a wrong, expired or revoked address gets the same answer as one that never existed."""
     now = database_now()
     given = {key: request.GET.get(key, "") for key in ("expires", "signature")}
     if not given["expires"].isdecimal() or not reports.is_permitted(name, **given, now=now):
@@ -25,6 +25,8 @@ def campaign_report(request: HttpRequest, name: str) -> StreamingHttpResponse:
         found = Campaign.objects.select_related("workspace").get(pk=campaign_id, workspace__closed_at=None)
     except (MalformedId, Campaign.DoesNotExist):
         raise Http404 from None
+    if reports.is_revoked(found, expires=given["expires"]):
+        raise Http404
     private = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
     reader = Actor(kind="system", label="Somebody with the report's address", client=client_of(request))
     report = reports.download(found, actor=reader, now=now)

@@ -1,6 +1,6 @@
 """The report of a campaign: a CSV with a row per contact and all its attempts, and a signed address.
 
-The address is the permission: anyone who has it may read this report until it expires, and nothing else.
+The address is the permission: anyone who has it may read this report, and nothing else, until it expires or is revoked.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from dialer.campaigns.stats import bucket
@@ -39,6 +40,25 @@ def report_url(campaign_id: UUID, *, now: datetime) -> str:
     name, expires = public_id(Campaign.public_prefix, campaign_id), str(int((now + KEPT).timestamp()))
     query = urlencode({"expires": expires, "signature": _signature(name, expires, settings.SECRET_KEY)})
     return f"{settings.PUBLIC_URL}/reports/{name}/campaign_report.csv?{query}"
+
+
+def revoke_addresses(
+    campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime
+) -> Campaign:
+    """Let no address of the report work that was given out before; those given out later do."""
+    with transaction.atomic():
+        mine = Campaign.objects.in_workspace(workspace_id)
+        campaign: Campaign = mine.select_for_update(no_key=True).get(pk=campaign_id)
+        campaign.reports_revoked_at = now
+        campaign.save(update_fields=["reports_revoked_at"])
+        record(actor, [Change.of(campaign, "campaign", "revoke_report_addresses", reason=reason)], now=now)
+    return campaign
+
+
+def is_revoked(campaign: Campaign, *, expires: str) -> bool:
+    """Tell whether an address with this expiry was given out before the addresses of the campaign were revoked."""
+    revoked_at = campaign.reports_revoked_at
+    return revoked_at is not None and datetime.fromtimestamp(int(expires), UTC) - KEPT <= revoked_at
 
 
 def is_permitted(name: str, *, expires: str, signature: str, now: datetime) -> bool:

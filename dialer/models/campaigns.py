@@ -51,6 +51,9 @@ class Campaign(Owned, PublicId):
     end_reason = models.CharField(
         max_length=16, blank=True, editable=False, choices=[(s.value, s.value) for s in CAMPAIGN_OVER]
     )
+    reports_revoked_at = models.DateTimeField(
+        null=True, editable=False, help_text="Addresses of its report that were given out before do not work"
+    )
     end_note = models.CharField(max_length=64, blank=True, editable=False, help_text="Why it was cancelled or failed")
     contact_added_at = models.DateTimeField(null=True, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)

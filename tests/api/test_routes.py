@@ -37,6 +37,7 @@ POSTS_THAT_MAKE_NOTHING = {
     "campaigns/{id}/cancel/",
     "campaigns/{id}/pause/",
     "campaigns/{id}/resume/",
+    "campaigns/{id}/revoke-report-addresses/",
     "campaigns/{id}/start/",
 }
 

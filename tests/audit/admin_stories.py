@@ -354,6 +354,7 @@ STORIES = [
     pressed("dialer_campaign_pause", "pause", "campaign", _campaign()),
     pressed("dialer_campaign_resume", "resume", "campaign", _campaign(status="paused"), overdue="call"),
     pressed("dialer_campaign_cancel", "cancel", "campaign", _campaign()),
+    pressed("dialer_campaign_revoke_report_addresses", "revoke_report_addresses", "campaign", _campaign()),
     added("dialer_contact_add", "contact", lambda _: {"name": "Anna", "phone": a_phone(), "metadata": "{}"}),
     edited("dialer_contact_change", "contact", make_contact, name="Max"),
     pressed("dialer_contact_forget", "delete", "contact", make_contact),

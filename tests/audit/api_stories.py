@@ -291,6 +291,12 @@ STORIES = [
     ),
     Story(operation="POST campaigns/{id}/pause/", verb="pause", kind="campaign", asks=_on_campaign()),
     Story(operation="POST campaigns/{id}/resume/", verb="resume", kind="campaign", asks=_paused_with_a_contact),
+    Story(
+        operation="POST campaigns/{id}/revoke-report-addresses/",
+        verb="revoke_report_addresses",
+        kind="campaign",
+        asks=_on_campaign(),
+    ),
     Story(operation="POST campaigns/{id}/start/", verb="start", kind="campaign", asks=_draft_with_a_contact),
     Story(
         operation="POST contacts/",

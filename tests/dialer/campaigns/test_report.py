@@ -17,6 +17,7 @@ from dialer.campaigns import report as campaign_report
 from dialer.models import Campaign
 from dialer.rules import spreadsheet
 from dialer.workspaces.clock import database_now
+from dialer.workspaces.models import AuditEntry
 from tests.admin.people import browser_of
 from tests.api.client import Api
 from tests.factories import NOW, make_call, make_campaign, make_campaign_contact, make_contact, make_workspace
@@ -156,6 +157,21 @@ def test_an_address_serves_for_30_days_and_not_longer() -> None:
         == 200
     )
     assert get(campaign_report.report_url(campaign.pk, now=now - timedelta(days=30, seconds=1))).status_code == 404
+
+
+def test_addresses_that_were_given_out_before_can_be_revoked() -> None:
+    api = Api()
+    campaign, other = make_campaign(api.workspace), make_campaign(api.workspace)
+    now = database_now()
+    before, of_another = (campaign_report.report_url(each.pk, now=now) for each in (campaign, other))
+
+    revoked = api.post(f"campaigns/{campaign.public_id}/revoke-report-addresses/", {"reason": "sent to a wrong person"})
+
+    later = campaign_report.report_url(campaign.pk, now=database_now() + timedelta(seconds=1))
+    assert revoked.status_code == 200
+    assert [get(url).status_code for url in (before, of_another, later)] == [404, 200, 200]
+    entry = AuditEntry.objects.get(verb="revoke_report_addresses")
+    assert (entry.object_id, entry.reason) == (campaign.public_id, "sent to a wrong person")
 
 
 def test_no_part_of_an_address_can_be_changed() -> None:
