@@ -17,3 +17,4 @@ class ConfigConfig(AppConfig):
         register(checks.nothing_is_relaxed)
         register(checks.metrics_are_shown, deploy=True)
         register(checks.proxies_are_named, deploy=True)
+        register(checks.former_keys_are_long, deploy=True)

@@ -143,18 +143,35 @@ def _weak_keys() -> list[str]:
         secret_key = settings.SECRET_KEY
     except ImproperlyConfigured:  # Django does not give out an empty one
         secret_key = ""
-    optional = {
-        "NUMBER_HASH_KEY": [settings.NUMBER_HASH_KEY],
-        "METRICS_TOKEN": [settings.METRICS_TOKEN],
-        "SIMULATED_CARRIER_SECRET": [settings.SIMULATED_CARRIER_SECRET],
-    }
-    keys = {"SECRET_KEY": [secret_key], "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS}
-    keys |= {name: [key for key in given if key] for name, given in optional.items()}
-    return [
-        name
-        for name, given in keys.items()
-        if any(len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS for key in given)
-    ]
+    optional = {"METRICS_TOKEN": settings.METRICS_TOKEN, "SIMULATED_CARRIER_SECRET": settings.SIMULATED_CARRIER_SECRET}
+    keys = {"SECRET_KEY": secret_key} | {name: key for name, key in optional.items() if key}
+    return [name for name, key in keys.items() if _is_weak(key)]
+
+
+def _is_weak(key: str) -> bool:
+    return len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS
+
+
+def former_keys_are_long(**_: object) -> list[CheckMessage]:
+    """Warn of weak keys that must not be changed any more."""
+    problems: list[CheckMessage] = []
+    if settings.SECRET_KEY_FALLBACKS and any(map(_is_weak, settings.SECRET_KEY_FALLBACKS)):
+        problems.append(
+            Caution(
+                "SECRET_KEY_FALLBACKS contains a short key.",
+                hint="Remove it when nothing that it signed is valid any more: after 30 days.",
+                id="config.W004",
+            )
+        )
+    if settings.NUMBER_HASH_KEY != settings.SECRET_KEY and _is_weak(settings.NUMBER_HASH_KEY):
+        problems.append(
+            Caution(
+                "NUMBER_HASH_KEY is short.",
+                hint="Keep it all the same: with another, suppressed numbers of deleted contacts are called again.",
+                id="config.W005",
+            )
+        )
+    return problems
 
 
 def metrics_are_shown(**_: object) -> list[CheckMessage]:

@@ -1,4 +1,9 @@
-"""Call the people of a CSV file with the columns name and phone, and print verified webhooks as they arrive."""
+"""Call the people of a CSV file (columns name and phone), and print verified webhooks as they arrive.
+
+RINGBACK_API=http://127.0.0.1:8000/api/v1 RINGBACK_KEY=rb_… python docs/campaign_from_csv.py people.csv
+
+The key has the scope write. Ringback reaches this program at RECEIVER_URL; it listens on PORT (9000).
+"""
 
 import csv
 import hashlib

@@ -29,7 +29,7 @@ def what_works(page: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     """Render the figures of one workspace of the user, for the days in the query; for those who may change policies."""
     if not page.has_act_permission(request):
         raise PermissionDenied
-    mine = workspaces_of(request)
+    mine = [each for each in workspaces_of(request) if page.allows(request, "act", each)]
     workspace = next((each for each in mine if each.public_id == request.GET.get("workspace")), next(iter(mine), None))
     days = next((each for each in _DAYS if str(each) == request.GET.get("days")), _USUAL_DAYS)
     shown: dict[str, Any] = {

@@ -20,6 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from config.models import Demo, InboxMessage
 from dialer.workspaces import api_keys
+from dialer.workspaces.client import client_of
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import Workspace
 from dialer.workspaces.statements import fetch
@@ -85,7 +86,10 @@ def _is_let_in(request: HttpRequest) -> bool:
     if demo is None:
         return False
     if given := request.headers.get("Authorization", "").removeprefix("Bearer "):
-        key = api_keys.authenticate(given, now=database_now())
+        try:
+            key = api_keys.authenticate(given, client=client_of(request), now=database_now())
+        except api_keys.AddressNotAllowed:
+            return False
         return key is not None and key.workspace_id == demo.workspace_id
     mine = Workspace.objects.visible_to(request.user).filter(pk=demo.workspace_id)
     return admin.site.has_permission(request) and mine.exists()

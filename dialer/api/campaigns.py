@@ -270,7 +270,7 @@ class Campaigns(Lists, Reads):
     @extend_schema(request=Reason)
     @action(detail=True, methods=["post"], url_path="revoke-report-addresses")
     def revoke_report_addresses(self, request: ApiRequest, pk: str) -> Response:
-        """Let no address of its report work that was given out before, as in `status_callback`; later ones do."""
+        """End the addresses of its report that were given out so far, as in `status_callback`."""
         return self.shown(self.do(campaign_report.revoke_addresses, Reason))
 
     @extend_schema(responses=CampaignStatsSerializer)

@@ -152,7 +152,7 @@ class Contacts(Lists, Reads):
 
     @extend_schema(request=Reason, responses={204: None})
     def destroy(self, request: ApiRequest, pk: str) -> Response:
-        """Forget a contact: cancels its callbacks and erases name, number, transcript and recording from its calls."""
+        """Forget a contact: cancels its callbacks, and erases name, numbers, talks and notes everywhere in a minute."""
         contacts.delete(self.named_id(), **request.about, **self.given(Reason))
         return Response(status=204)
 
@@ -166,7 +166,7 @@ class Contacts(Lists, Reads):
     @action(detail=False, methods=["post"], url_path="import", parser_classes=[CsvParser])
     @idempotent_in_steps
     def bring_in(self, request: ApiRequest) -> Response:
-        """Import a CSV of any size: `phone`, optionally `name`, `external_id`, `time_zone`; the rest is metadata."""
+        """Import a CSV: `phone`, optionally `name`, `external_id`, `time_zone`; the rest is metadata."""
         query = ImportQuery(data=request.query_params.dict(), context=self.get_serializer_context())
         query.is_valid(raise_exception=True)
         asked = query.validated_data

@@ -1,4 +1,4 @@
-"""Imports of contacts: a CSV of any size, kept in parts and read in batches by any worker.
+"""Imports of contacts: a CSV, kept in parts and read in batches by any worker.
 
 A batch is one transaction: contacts, problems, counts and position change together, so that a killed worker loses one
 batch of work and no row is read twice. The import's row is locked while a batch is read; the lease only tells the

@@ -45,7 +45,7 @@ def report_url(campaign_id: UUID, *, now: datetime) -> str:
 def revoke_addresses(
     campaign_id: UUID, *, workspace_id: UUID, actor: Actor, reason: str = "", now: datetime
 ) -> Campaign:
-    """Let no address of the report work that was given out before; those given out later do."""
+    """End the addresses of the report that were given out so far; those given out later work."""
     with transaction.atomic():
         mine = Campaign.objects.in_workspace(workspace_id)
         campaign: Campaign = mine.select_for_update(no_key=True).get(pk=campaign_id)

@@ -84,7 +84,7 @@ class TwilioCarrier:
         if not is_dialable(request.to):
             return Refused(outcome=Outcome.INVALID_NUMBER, reason="not a number in E.164 form")
         if says is None:
-            return words.rejected("the persona has no endpoint that Twilio can connect to")
+            return Refused(outcome=Outcome.NETWORK_ERROR, reason="the persona has no endpoint for Twilio")
         asked = [
             ("To", request.to),
             ("From", request.caller_id),
@@ -197,7 +197,7 @@ class TwilioCarrier:
     def _ask(self, path: str, form: list[tuple[str, str]]) -> Mapping[str, Any] | Busy | Refused | Unknown:
         """Send one POST; what Twilio created, or why it did not."""
         if not self._account or not self._token:
-            return words.rejected("the line has no credentials")
+            return words.REJECTED
         try:
             response = self._exchange(path, urlencode(form).encode())
         except NoResponse as error:

@@ -7,6 +7,7 @@ https://www.twilio.com/docs/api/errors, signatures in https://www.twilio.com/doc
 import binascii
 import hashlib
 import hmac
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -33,9 +34,11 @@ from dialer.carriers.base import (
 from dialer.rules.phone_number import is_dialable
 from dialer.rules.statuses import Outcome
 
+log = logging.getLogger(__name__)
+
 _NO_SUCH_NUMBER: Final = frozenset({13223, 13224, 21211, 21217, 21614})
-_NOT_TO_THIS_NUMBER: Final = frozenset({21214, 21215, 21216, 21408, 21610, 21612})
-"""Codes of https://www.twilio.com/docs/api/errors that say something of the number called; others are about us."""
+_NOT_FROM_US: Final = frozenset({20003, 21210, 21212, 21213, 21606})
+"""Codes of https://www.twilio.com/docs/api/errors about our account and our caller id."""
 _CODES_OF_SIP: Final = {
     "404": Outcome.INVALID_NUMBER,
     "410": Outcome.INVALID_NUMBER,
@@ -50,7 +53,8 @@ _OUTCOMES: Final = {
     "failed": Outcome.NETWORK_ERROR,
 }
 _LIVE: Final = frozenset({"queued", "initiated", "ringing", "in-progress"})
-_REJECTED_FOR: Final = timedelta(seconds=60)
+REJECTED: Final = Busy(reason="carrier_refuses_credentials", retry_after=timedelta(seconds=60), health=Health.REJECTED)
+"""Nothing is wrong with the number: account or caller id have to be mended first."""
 
 
 def signature(token: str, url: str, pairs: list[tuple[str, str]]) -> str:
@@ -96,16 +100,11 @@ def not_created(status: int, content: Mapping[str, Any]) -> Busy | Refused | Unk
         return Unknown(reason=f"HTTP {status}", health=Health.OUT_OF_REACH)
     if status < HTTPStatus.BAD_REQUEST or not isinstance(code, int):
         return Unknown(reason=f"HTTP {status}")
-    if code in _NO_SUCH_NUMBER:
-        return Refused(outcome=Outcome.INVALID_NUMBER, reason=said)
-    if code in _NOT_TO_THIS_NUMBER:
-        return Refused(outcome=Outcome.NETWORK_ERROR, reason=said)
-    return rejected(said)
-
-
-def rejected(reason: str) -> Busy:
-    """Nothing is wrong with the number: account, caller id or persona have to be mended first."""
-    return Busy(reason=reason[: reading.LONGEST_REASON], retry_after=_REJECTED_FOR, health=Health.REJECTED)
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or code in _NOT_FROM_US:
+        log.warning("carrier.rejected code=%s", code)
+        return REJECTED
+    outcome = Outcome.INVALID_NUMBER if code in _NO_SUCH_NUMBER else Outcome.NETWORK_ERROR
+    return Refused(outcome=outcome, reason=said)
 
 
 def report(form: Mapping[str, str], call_id: UUID | None, *, now: datetime) -> Report | None:

@@ -14,7 +14,7 @@ from typing import Any, TypedDict, Unpack, cast
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from dialer.calls import calls, campaign_contacts
 from dialer.calls.hashed_numbers import hash_suppressions
@@ -231,9 +231,11 @@ def erase_rows(contact: Contact) -> None:
 def erase_reports(mine: QuerySet[Call]) -> None:
     """Erase what carriers reported about these calls; of a call that came in they know only their own id."""
     CarrierEvent.objects.filter(call_id__in=mine.values("pk")).update(facts={}, raw={})
-    theirs = mine.filter(inbound_id__isnull=False).values_list("line__carrier", "inbound_id")
-    for carrier, inbound_id in theirs:
-        CarrierEvent.objects.filter(call_id=None, line_carrier=carrier, carrier_call_id=inbound_id).update(
+    theirs = mine.filter(inbound_id__isnull=False).values_list("line_id", "line__carrier", "inbound_id")
+    for line_id, carrier, inbound_id in theirs:
+        # The account of another line may have used the same id.
+        by_line = Q(line_id=None) | Q(line_id=line_id)
+        CarrierEvent.objects.filter(by_line, call_id=None, line_carrier=carrier, carrier_call_id=inbound_id).update(
             facts={}, raw={}
         )
 

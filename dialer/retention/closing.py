@@ -70,6 +70,9 @@ def reopen(workspace_id: UUID, *, actor: Actor, reason: str = "", now: datetime)
             raise TransitionConflict(what="the workspace", from_=from_, to="reopened")
         workspace.closed_at = None
         workspace.save(update_fields=["closed_at"])
+        # A request that began before the closing may have made them since.
+        api_keys.revoke_all(workspace_id, actor=actor, reason="the workspace was closed", now=now)
+        endpoints.deactivate_all(workspace_id, actor=actor, reason="the workspace was closed", now=now)
         record(actor, [_change(workspace, "reopen", reason)], now=now)
     return workspace
 

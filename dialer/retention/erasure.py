@@ -7,6 +7,7 @@ repeated, so a killed worker loses nothing; ADR 17 lists what is erased where.
 """
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,15 +29,23 @@ LATE = timedelta(days=1)
 """How long what came late is waited for."""
 LEASE = timedelta(minutes=10)
 """A step takes seconds, or minutes in a workspace with millions of audit entries."""
+TURN_SECONDS = 10.0
+"""How long one run may take: other work of the same queue waits for it."""
 BATCH = 2_000
 
 
-def run_due(*, limit: int = 100, now: datetime) -> int:
-    """Do the steps that are due, at most ``limit``; returns how many. Commits; must not be called in a transaction."""
-    done = 0
+def run_due(*, limit: int = 100, seconds: float = TURN_SECONDS, now: datetime) -> int:
+    """Do the steps that are due, at most ``limit``, and begin none after ``seconds``; returns how many.
+
+    Commits; must not be called in a transaction.
+    """
+    began, done = time.monotonic(), 0
     for erasure in Erasure.objects.filter(done_at=None, due_at__lte=now).order_by("due_at")[:limit]:
+        elapsed = time.monotonic() - began
+        if done and elapsed > seconds:
+            break
         taken = Erasure.objects.filter(pk=erasure.pk, due_at=erasure.due_at, done_at=None)
-        if taken.update(due_at=now + LEASE):
+        if taken.update(due_at=now + timedelta(seconds=elapsed) + LEASE):
             _step(erasure, now=now)
             done += 1
     return done
@@ -51,7 +60,7 @@ def _step(erasure: Erasure, *, now: datetime) -> None:
     mine = Erasure.objects.filter(pk=erasure.pk)
     if erasure.searched_at is None:
         _search_texts(contact.workspace_id, person)
-        idempotency.forget_answers(contact.workspace_id, mentioning=contact.public_id)
+        idempotency.forget_answers(contact.workspace_id, mentioning=(contact.public_id, *person.whole))
         mine.update(person=None, searched_at=now, due_at=now + LATE)
     else:
         mine.update(due_at=None, done_at=now)
@@ -66,7 +75,7 @@ def _events_of(contact: Contact) -> list[UUID]:
     chains = set(CampaignContact.objects.filter(contact=contact).values_list("pk", flat=True))
     chains |= set(Call.objects.filter(contact=contact).values_list("chain_id", flat=True))
     messages = Message.objects.filter(contact=contact).values_list("pk", flat=True)
-    keys = [f"{type_}:{pk}" for pk in messages for type_ in ("message.sent", "message.received")]
+    keys = [f"message.{what}:{pk}" for pk in messages for what in ("sent", "delivered", "failed", "received")]
     return redaction.events_of(contact.workspace_id, chain_ids=sorted(chains), keys=keys)
 
 
@@ -75,14 +84,15 @@ def _search_texts(workspace_id: UUID, person: Person) -> None:
     for model in apps.get_models():
         columns: Sequence[str] = getattr(model, "free_text", ())
         for row in _rows(model, columns, workspace_id) if columns else ():
-            changed = {name: _erased(row[name], person) for name in columns if person.is_named_in(str(row[name]))}
+            cleaned = {name: person.erased_from(row[name]) for name in columns}
+            changed = {name: _erased(row[name], value) for name, value in cleaned.items() if value != row[name]}
             if changed:
                 model._base_manager.filter(pk=row["pk"]).update(**changed)  # noqa: SLF001 — Django documents it
 
 
-def _erased(value: object, person: Person) -> object:
-    """Erase the mentions; a list is a row of an import, and all of a row that names the person is about the person."""
-    return [ERASED] * len(value) if isinstance(value, list) else person.erased_from(value)
+def _erased(value: object, cleaned: object) -> object:
+    """Return the value without the mentions; a list is a row of an import, and all of it is about the person."""
+    return [ERASED] * len(value) if isinstance(value, list) else cleaned
 
 
 def _rows(model: type[Model], columns: Sequence[str], workspace_id: UUID) -> Iterator[dict[str, Any]]:

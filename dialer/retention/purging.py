@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import SET_NULL, ForeignKey, Model
+from django.db.models import SET_NULL, ForeignKey, Model, Q
 
 from dialer.models import Call, Campaign, CarrierEvent, Line, Pace
 from dialer.retention.closing import KEPT
@@ -92,15 +92,20 @@ def _delete(model: type[Model], ids: Sequence[Any]) -> None:
 
 def _named_without_key(model: type[Model], ids: Sequence[Any]) -> list[tuple[type[Model], str, Sequence[Any]]]:
     if model is Call:
-        for carrier, inbound_id in Call.objects.filter(pk__in=ids, inbound_id__isnull=False).values_list(
-            "line__carrier", "inbound_id"
-        ):
-            CarrierEvent.objects.filter(call_id=None, line_carrier=carrier, carrier_call_id=inbound_id).delete()
+        inbound = Call.objects.filter(pk__in=ids, inbound_id__isnull=False)
+        for line_id, carrier, inbound_id in inbound.values_list("line_id", "line__carrier", "inbound_id"):
+            # The account of another line may have used the same id.
+            by_line = Q(line_id=None) | Q(line_id=line_id)
+            CarrierEvent.objects.filter(
+                by_line, call_id=None, line_carrier=carrier, carrier_call_id=inbound_id
+            ).delete()
         return [(CarrierEvent, "call_id", ids)]
     if model is Event:
         chains = Event.objects.filter(pk__in=ids, chain_id__isnull=False).values_list("chain_id", flat=True)
         return [(ChainSequence, "chain_id", sorted(set(chains)))]
-    return [(Pace, "owner_id", ids)] if model in (Campaign, Line, Workspace) else []
+    if model is Line:
+        return [(Pace, "owner_id", ids), (CarrierEvent, "line_id", ids)]
+    return [(Pace, "owner_id", ids)] if model in (Campaign, Workspace) else []
 
 
 def _delete_where(model: type[Model], column: str, values: Sequence[Any]) -> None:

@@ -34,9 +34,6 @@ class Person:
         """What tells the person apart: numbers, and texts of two words or more."""
         return (*self.numbers, *(text for text in (*self.names, *self.external_ids) if len(_words(text)) > 1))
 
-    def is_named_in(self, text: str) -> bool:
-        return self._pattern is not None and self._pattern.search(text) is not None
-
     def erased_from(self, value: Any) -> Any:  # noqa: ANN401 — JSON in, JSON of the same shape out
         """Return a text, or JSON with texts in it, with every mention replaced; keys of objects stay."""
         if self._pattern is None:

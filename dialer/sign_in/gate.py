@@ -1,4 +1,4 @@
-"""The gate: whoever gave a password but not yet the second factor is nobody, at every URL."""
+"""The gate: a person who gave a password but not yet the second factor is not signed in, at any URL."""
 
 from collections.abc import Callable
 from typing import cast

@@ -1,4 +1,4 @@
-"""The session store: Django's own in the database, under a hash of the key, with who signed in, whence and when.
+"""The session store: Django's own in the database, under a hash of the key, with who signed in, when and from where.
 
 Whoever reads the table learns no key that a cookie could carry. Deleting a row ends the session. Only the synchronous
 half of Django's store is changed: the web process is WSGI, which never calls the other.

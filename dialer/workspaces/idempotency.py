@@ -7,7 +7,7 @@ key first.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -143,11 +143,12 @@ def forget(*, limit: int, now: datetime) -> int:
     return deleted
 
 
-def forget_answers(workspace_id: UUID, *, mentioning: str) -> None:
-    """Drop the content of answers that contain this text; the same requests are then refused, not done again."""
+def forget_answers(workspace_id: UUID, *, mentioning: Sequence[str]) -> None:
+    """Drop the content of answers that contain one of these; the same requests are then refused, not done again."""
     answers = IdempotentRequest.objects.in_workspace(workspace_id).filter(body__isnull=False)
     for row in answers.only("body").iterator(chunk_size=500):
-        if mentioning in decrypt(bytes(row.body or b"")):
+        body = decrypt(bytes(row.body or b""))
+        if any(text in body for text in mentioning):
             IdempotentRequest.objects.filter(pk=row.pk).update(status=_FORGOTTEN, body=encrypt(""))
 
 

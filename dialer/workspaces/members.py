@@ -55,11 +55,15 @@ INVITATIONS: Final = _Invitations()
 def add(workspace_id: UUID, *, user_name: str, role: Role, actor: Actor, now: datetime) -> Member:
     """Add the user with this name, who is created without a password if there is none.
 
+    Only a superuser adds somebody who has a part elsewhere: otherwise an owner would see when people of other
+    workspaces sign in, and whoever takes a name first would get the role that another owner means for its bearer.
     Raises :class:`InvalidMember`.
     """
     with transaction.atomic():
         _lock(workspace_id)
         user = _user(user_name)
+        if not _is_free(user, actor):
+            raise InvalidMember(user_name="belongs to somebody outside your workspaces: an administrator can add them")
         if Member.objects.in_workspace(workspace_id).filter(user=user).exists():
             raise InvalidMember(user_name="is a member already: change the role instead")
         member: Member = Member.objects.create(workspace_id=workspace_id, user=user, role=role.value)
@@ -133,6 +137,15 @@ def accepted(user: User, *, now: datetime) -> None:
     """Record that an invited user has set a password."""
     actor = Actor(kind="user", id=str(user.pk), label=user.username)
     record(actor, [_change(member, "accept") for member in Member.objects.filter(user=user)], now=now)
+
+
+def _is_free(user: User, actor: Actor) -> bool:
+    """Tell whether nobody but the actor has a part in the user: all workspaces of the user are owned by the actor."""
+    if actor.kind != "user" or User.objects.filter(pk=actor.id, is_superuser=True).exists():
+        return True
+    theirs = set(Member.objects.filter(user=user).values_list("workspace_id", flat=True))
+    owned = set(Member.objects.filter(user_id=actor.id, role=Role.OWNER.value).values_list("workspace_id", flat=True))
+    return not user.is_superuser and theirs <= owned and (bool(theirs) or not user.has_usable_password())
 
 
 def _user(name: str) -> User:

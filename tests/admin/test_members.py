@@ -82,10 +82,37 @@ def test_a_new_link_replaces_the_old_one(owner: Client, workspace: Workspace) ->
     assert "Set the password" in Client().get(new, follow=True).content.decode()
 
 
+def test_a_user_of_somebody_else_is_added_by_a_superuser_alone(owner: Client, workspace: Workspace) -> None:
+    """An owner would see when and whence people of other workspaces sign in, or promote whoever took the name first."""
+    other = make_workspace(name="Globex")
+    members.add(other.pk, user_name="maria", role=Role.VIEWER, actor=SYSTEM, now=database_now())
+    User.objects.create_user("paul", password=PASSWORD)
+    User.objects.create_superuser("root")
+
+    for name in ("maria", "paul", "root"):
+        refused = add(owner, workspace, name)
+        assert "belongs to somebody outside your workspaces" in refused.content.decode()
+    assert Member.objects.in_workspace(workspace.pk).count() == 1
+
+    add(browser_of(None, is_superuser=True), workspace, "maria")
+
+    assert Member.objects.in_workspace(workspace.pk).filter(user__username="maria").exists()
+
+
+def test_an_owner_of_two_workspaces_adds_a_member_of_one_to_the_other(owner: Client, workspace: Workspace) -> None:
+    second = make_workspace(name="Globex")
+    Member.objects.create(workspace=second, user=Member.objects.get(workspace=workspace).user, role="owner")
+    add(owner, workspace, "maria")
+
+    add(owner, second, "maria")
+
+    assert Member.objects.filter(user__username="maria").count() == 2
+
+
 def test_a_user_who_exists_is_added_by_name_without_a_link(owner: Client, workspace: Workspace) -> None:
     User.objects.create_user("maria", password=PASSWORD)
 
-    answer = add(owner, workspace, "maria", "manager")
+    answer = add(browser_of(None, is_superuser=True), workspace, "maria", "manager")
 
     assert link_in(answer) == ""
     member = Member.objects.get(user__username="maria")
@@ -100,7 +127,7 @@ def test_a_link_dies_when_another_workspace_takes_the_user_in(owner: Client, wor
     link = link_in(add(owner, workspace, "maria"))
     other = make_workspace(name="Globex")
 
-    theirs = add(browser_of(other, role="owner"), other, "maria")
+    theirs = add(browser_of(None, is_superuser=True), other, "maria")
 
     assert "does not work" in Client().get(link).content.decode()
     assert link_in(theirs) == ""

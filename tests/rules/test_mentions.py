@@ -23,17 +23,17 @@ JANE = Person(numbers=("+493012345678",), names=("Jane Roe",), external_ids=("cr
     ],
 )
 def test_a_mention_is_found_and_erased(text: str) -> None:
-    assert JANE.is_named_in(text)
+    assert JANE.erased_from(text) != text
     erased = JANE.erased_from(text)
     assert "[erased]" in erased
-    assert not JANE.is_named_in(erased)
+    assert JANE.erased_from(erased) == erased
 
 
 @pytest.mark.parametrize(
     "text", ["", "Jane", "Roe", "Mary Jane Roebuck", "+4930123456789", "1493012345678", "4711", "crm 47 11"]
 )
 def test_what_only_resembles_it_stays(text: str) -> None:
-    assert not JANE.is_named_in(text)
+    assert JANE.erased_from(text) == text
     assert JANE.erased_from(text) == text
 
 
@@ -45,12 +45,12 @@ def test_mentions_are_erased_from_all_texts_of_a_json_value() -> None:
 
 @pytest.mark.parametrize("person", [Person(), Person(names=("Jane", "", "  ")), Person(external_ids=("4711",))])
 def test_one_word_tells_nobody_apart(person: Person) -> None:
-    assert not person.is_named_in("Jane 4711")
+    assert person.erased_from("Jane 4711") == "Jane 4711"
     assert person.erased_from("Jane 4711") == "Jane 4711"
 
 
 def test_a_number_of_a_country_that_nobody_knows_is_found_whole() -> None:
     unknown = Person(numbers=("+9991234567",))
 
-    assert unknown.is_named_in("+999 123 4567")
-    assert not unknown.is_named_in("1234567")
+    assert unknown.erased_from("+999 123 4567") != "+999 123 4567"
+    assert unknown.erased_from("1234567") == "1234567"

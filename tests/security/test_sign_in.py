@@ -41,7 +41,7 @@ def is_in(answer: Any) -> bool:
     return bool(answer.status_code == 302)
 
 
-def test_a_password_cannot_be_guessed_by_trying_on(olga: User) -> None:
+def test_a_password_cannot_be_guessed_by_trying_many(olga: User) -> None:
     for _ in range(10):
         assert not is_in(sign_in("olga", WRONG))
 

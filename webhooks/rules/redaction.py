@@ -34,6 +34,7 @@ PERSON: Fields = {
     "from": "",
     "to": "",
     "message": "",
+    "error": "",
     "notes": "",
     "reason": "",
     "source": "",
@@ -48,10 +49,11 @@ PERSON: Fields = {
 
 _KEPT: Mapping[str, frozenset[str]] = {
     "call.received": frozenset({"to"}),
+    "campaign.failed": frozenset({"error"}),
     "call.exhausted": frozenset({"reason"}),
     "contact.suppressed": frozenset({"reason"}),
 }
-"""Fields that in this event are a number of ours, or a code."""
+"""Fields that in this event are a number of ours, a code, or about a line."""
 
 
 def redacted(body: bytes, fields: Fields) -> bytes:

@@ -35,6 +35,8 @@ class AuditEntrySerializer(serializers.Serializer[AuditEntry]):
     object_id = TextField()
     to = serializers.DictField(source="to_state", help_text="What changed, after it")
     reason = TextField()
+    address = TextField(allow_null=True, help_text="From which it was asked for")
+    agent = TextField(help_text="With which program, as that said")
 
     def get_fields(self) -> dict[str, Any]:
         # ``from`` is a keyword of Python, so it cannot be declared as an attribute.

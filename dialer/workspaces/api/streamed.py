@@ -43,7 +43,7 @@ class StreamedBody:
 
 
 class CsvParser(BaseParser):
-    """``text/csv`` of any size: ``request.data`` is a :class:`StreamedBody`."""
+    """``text/csv``, never in memory as a whole: ``request.data`` is a :class:`StreamedBody`."""
 
     media_type = "text/csv"
 

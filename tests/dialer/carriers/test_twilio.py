@@ -205,13 +205,13 @@ def test_a_media_stream_gets_the_id_of_the_call(carrier: TwilioCarrier, twilio: 
 
 
 @pytest.mark.parametrize("endpoint", ["", "agent 7", "ftp://agent.example", "javascript:alert(1)"])
-def test_a_persona_that_twilio_cannot_reach_is_our_fault_and_no_call_is_asked_for(
+def test_a_persona_that_twilio_cannot_reach_fails_its_own_call_and_not_the_line(
     carrier: TwilioCarrier, twilio: FakeTwilio, endpoint: str
 ) -> None:
     _, answer = place_at(carrier, f"{_PREFIX}00", endpoint)
 
-    assert isinstance(answer, Busy)
-    assert answer.health is Health.REJECTED
+    assert isinstance(answer, Refused)
+    assert answer.outcome == Outcome.NETWORK_ERROR
     assert twilio.requests == []
 
 
@@ -231,6 +231,8 @@ def test_what_is_no_number_is_refused_and_not_sent(carrier: TwilioCarrier, twili
         (400, b'{"code": 21212, "message": "Invalid From Number"}', ("busy", Health.REJECTED)),
         (400, b'{"code": 21215, "message": "Geo Permission"}', ("refused", Outcome.NETWORK_ERROR)),
         (400, b'{"code": 21211, "message": "Invalid To Number"}', ("refused", Outcome.INVALID_NUMBER)),
+        (400, b'{"code": 99999, "message": "Unlisted, of +493012340000"}', ("refused", Outcome.NETWORK_ERROR)),
+        (403, b'{"code": 20005, "message": "Account not active"}', ("busy", Health.REJECTED)),
         (429, b'{"code": 20429, "message": "Too Many Requests"}', ("busy", Health.ALIVE)),
         (429, b"slow down", ("busy", Health.ALIVE)),
         (500, b"<html>oops</html>", ("unknown", Health.OUT_OF_REACH)),
@@ -265,7 +267,7 @@ def test_a_line_without_credentials_asks_for_nothing(settings: Settings, twilio:
     request, answer = place_at(carrier, f"{_PREFIX}00")
 
     assert isinstance(answer, Busy)
-    assert answer.reason == "the line has no credentials"
+    assert answer.health is Health.REJECTED
     assert isinstance(carrier.look_up(handed_over(request)), CannotSay)
     assert twilio.requests == []
 

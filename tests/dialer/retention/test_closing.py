@@ -16,6 +16,7 @@ from dialer.retention import closing, purging
 from dialer.retention.closing import KEPT, CallsUnderWay
 from dialer.retention.tables import path_to_workspace
 from dialer.tasks.housekeeping import purge_workspaces
+from dialer.workspaces import api_keys
 from dialer.workspaces.audit import SYSTEM
 from dialer.workspaces.clock import database_now
 from dialer.workspaces.models import ApiKey, AuditEntry, Member, PurgedWorkspace, Workspace
@@ -154,6 +155,16 @@ def test_a_workspace_is_opened_again_within_thirty_days() -> None:
 
     assert Workspace.objects.get().closed_at is None
     assert not purging.purge_next(now=NOW + KEPT)
+
+
+def test_a_key_that_a_request_under_way_made_after_the_closing_does_not_work_when_it_is_open_again() -> None:
+    workspace = make_workspace()
+    close(workspace)
+    _, plain = api_keys.issue(workspace_id=workspace.pk, name="late", scope="read", actor=SYSTEM, now=NOW)
+
+    closing.reopen(workspace.pk, actor=SYSTEM, now=NOW + timedelta(days=1))
+
+    assert api_keys.authenticate(plain, now=NOW + timedelta(days=1)) is None
 
 
 @pytest.mark.parametrize("closed_at", [NOW, None])

@@ -5,19 +5,22 @@ from datetime import timedelta
 
 import pytest
 
+from dialer.carriers.base import MessageReport
 from dialer.contacts import contacts
-from dialer.models import Call, Contact, Erasure, Suppression
+from dialer.messages import reports as message_reports
+from dialer.models import Call, CarrierEvent, Contact, Erasure, Suppression
 from dialer.retention import erasure
 from dialer.tasks.housekeeping import erase_contacts
 from dialer.workspaces.audit import SYSTEM
+from dialer.workspaces.ids import new_id
 from dialer.workspaces.models import AuditEntry
 from tests.contracts.schemas import faults, recorded
 from tests.dialer.retention.everything import NAME, WORDS, columns_that_name, spellings, tell_of_a_contact
-from tests.factories import NOW, make_call, make_contact, make_suppression, make_workspace
+from tests.factories import NOW, make_call, make_contact, make_line, make_message, make_suppression, make_workspace
 from tests.webhooks.rows import make_endpoint
 from tests.world import World, world
 from webhooks import batches
-from webhooks.models import BatchItem, Delivery
+from webhooks.models import BatchItem, Delivery, Event
 
 __all__ = ["world"]
 
@@ -120,6 +123,45 @@ def test_a_number_that_another_contact_has_stays_where_it_is_written() -> None:
     erasure.run_due(now=NOW)
     kept.refresh_from_db()
     assert (kept.number, kept.source) == (None, "[erased], [erased] and [erased]")
+
+
+def test_the_failure_of_a_text_is_found_by_the_text_where_name_and_number_find_nothing() -> None:
+    workspace = make_workspace()
+    first, _ = (make_contact(workspace, name="Ann", phone="+493055503") for _ in range(2))
+    message = make_message(first)
+    told = MessageReport(
+        kind="failed", message_id=message.pk, carrier_message_id="m-1", occurred_at=NOW, reason="+493055503 is off"
+    )
+    message_reports.apply("simulated", [told], now=NOW)
+    assert b"is off" in bytes(Event.objects.get(type="message.failed").body)
+
+    deleted(first)
+    erasure.run_due(now=NOW)
+
+    body = bytes(Event.objects.get(type="message.failed").body)
+    assert b"is off" not in body
+    assert b"493055503" not in body
+
+
+def test_what_the_account_of_another_line_reported_under_the_same_id_stays() -> None:
+    line = make_line()
+    call = make_call(make_contact(line.workspace), line=line, status="ended", direction="inbound", inbound_id="in-1")
+    reports = [
+        CarrierEvent.objects.create(
+            line_carrier=line.carrier,
+            line_id=line_id,
+            event_id="e-1",
+            carrier_call_id="in-1",
+            kind="ringing",
+            occurred_at=NOW,
+            facts={"from_number": "+493055504"},
+        )
+        for line_id in (line.pk, new_id())
+    ]
+
+    deleted(call.contact)
+
+    assert [CarrierEvent.objects.get(pk=report.pk).facts for report in reports] == [{}, {"from_number": "+493055504"}]
 
 
 def test_a_suppression_of_an_earlier_number_becomes_a_hash_too() -> None:

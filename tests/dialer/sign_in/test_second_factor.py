@@ -164,7 +164,7 @@ def test_codes_are_those_of_the_standard() -> None:
         second_factor.set_up(user, app.secret, code, actor=SYSTEM, now=now)
 
 
-def test_codes_cannot_be_guessed_by_trying_on(olga: User) -> None:
+def test_codes_cannot_be_guessed_by_trying_many(olga: User) -> None:
     app, codes = with_app(olga)
     half = browser_of(olga)
     answers = [half.post(CODE, {"code": "000000"}) for _ in range(7)]

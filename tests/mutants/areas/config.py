@@ -215,8 +215,8 @@ MUTANTS = [
     Mutant(
         file="config/checks.py",
         name="a short key is good enough",
-        old="        if any(len(key) < _SHORTEST_KEY or",
-        new="        if any(not key or",
+        old="    return len(key) < _SHORTEST_KEY or ",
+        new="    return not key or ",
         tests=f"{_SETTINGS}::test_what_only_a_local_run_may_do_is_refused_elsewhere",
     ),
     Mutant(

@@ -13,7 +13,7 @@ MUTANTS = [
         name="attempts on an account are not counted",
         old="        _count(limiter, ACCOUNT, _digest(name))\n",
         new="",
-        tests=f"{_ATTACKS}::test_a_password_cannot_be_guessed_by_trying_on",
+        tests=f"{_ATTACKS}::test_a_password_cannot_be_guessed_by_trying_many",
     ),
     Mutant(
         file="dialer/sign_in/throttle.py",
@@ -56,7 +56,7 @@ MUTANTS = [
         name="codes may be guessed for ever",
         old="        throttle.attempt_code(user.pk)\n",
         new="        pass\n",
-        tests=f"{_FACTOR}::test_codes_cannot_be_guessed_by_trying_on",
+        tests=f"{_FACTOR}::test_codes_cannot_be_guessed_by_trying_many",
     ),
     Mutant(
         file="dialer/sign_in/store.py",

@@ -21,7 +21,6 @@ IMPERSONAL = {
     "adjusted_reason",
     "campaign_name",
     "end_reason",
-    "error",
     "last_error",
     "note",  # one of a few words
     "time_zone",
