@@ -45,6 +45,8 @@ def test_an_entry_says_who_did_what_when_and_why() -> None:
         "from": {"status": "running"},
         "to": {"status": "paused"},
         "reason": "lunch",
+        "address": None,
+        "agent": "",
     }
 
 
