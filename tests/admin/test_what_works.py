@@ -9,6 +9,7 @@ from django.urls import reverse
 from callbacks import analytics
 from callbacks.analytics import FiguresTookTooLong
 from callbacks.models import Callback
+from dialer.workspaces.models import Member
 from tests.admin.people import browser_of, make_callback
 from tests.api.queue_rows import soon
 from tests.factories import make_call, make_campaign, make_workspace
@@ -20,6 +21,18 @@ def page(browser: Client, **query: str) -> str:
     answer = browser.get(reverse("admin:callbacks_what_works"), query)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def test_who_manages_one_workspace_and_sees_another_reads_the_figures_of_the_first_alone() -> None:
+    managed, seen = make_workspace(name="Acme"), make_workspace(name="Globex")
+    browser = browser_of(managed)
+    Member.objects.create(workspace=seen, user=Member.objects.get(workspace=managed).user, role="viewer")
+    make_call(campaign=make_campaign(seen), status="ended", outcome="answered", dialing_at=soon(hours=-1))
+
+    shown = page(browser, workspace=seen.public_id)
+
+    assert "Globex" not in shown
+    assert "of 1 call" not in shown
 
 
 def test_the_page_compares_calls_and_counts_promises() -> None:

@@ -93,6 +93,14 @@ def test_a_step_whose_worker_died_is_done_again_when_its_lease_is_over() -> None
     assert erasure.run_due(now=NOW + erasure.LEASE) == 1
 
 
+def test_a_run_begins_no_step_after_its_time_so_that_other_work_goes_on() -> None:
+    workspace = make_workspace()
+    for _ in range(3):
+        deleted(make_contact(workspace))
+
+    assert [erasure.run_due(seconds=0, now=NOW) for _ in range(4)] == [1, 1, 1, 0]
+
+
 def test_what_came_late_is_erased_a_day_later_and_then_nothing_is_left_to_do() -> None:
     call = make_call(make_contact(), status="ended", outcome="answered")
     deleted(call.contact)
