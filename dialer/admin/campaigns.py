@@ -329,7 +329,7 @@ _POSSIBLE = {
     CampaignStatus.SCHEDULED.value: ("upload", "cancel"),
     CampaignStatus.RUNNING.value: ("pause", "upload", "report", "cancel"),
     CampaignStatus.PAUSED.value: ("resume", "upload", "report", "cancel"),
-    **{status.value: ("report",) for status in CAMPAIGN_OVER},
+    **{status.value: ("report", "revoke_report_addresses") for status in CAMPAIGN_OVER},  # told when it has ended
 }
 
 

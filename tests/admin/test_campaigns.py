@@ -221,13 +221,15 @@ def test_buttons_start_pause_resume_and_cancel(browser: Client, workspace: Works
 
 
 def test_a_page_offers_the_verbs_that_its_state_allows(browser: Client, workspace: Workspace) -> None:
-    running, paused = make_campaign(workspace), make_campaign(workspace, status="paused")
+    running, paused, over = (make_campaign(workspace, status=each) for each in ("running", "paused", "completed"))
 
-    page, other = (browser.get(page_of(row)).content.decode() for row in (running, paused))
+    page, other, ended = (browser.get(page_of(row)).content.decode() for row in (running, paused, over))
 
     assert "/pause/" in page
     assert "/resume/" not in page
     assert "/resume/" in other
+    assert "/revoke_report_addresses/" not in page
+    assert "/revoke_report_addresses/" in ended, "the address is told when the campaign has ended"
     assert 'name="status"' not in page
 
 
